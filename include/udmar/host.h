@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host interface: the functions that a port supplies, found at link time.
+ *
+ *   tier 0   parse and decode (table.h, unit.h's decoders)     0 functions
+ *   tier 1   translate, one thread                            15 functions
+ *   tier 2   threads and interrupts                            6 functions
+ *   tier 3   busdma(9)                                         3 functions
+ *
+ * Every function takes first the opaque pointer that the port gave to udmar_create(), so that many
+ * instances fit into one program. A missing function is a linker error. ports/template has the
+ * whole list ready to be filled in, docs/PORTING.md goes through it step by step.
+ *
+ * "Any context" below means: threads, with locks held, and the unit's fault interrupt. No function
+ * may sleep or call back into the library.
+ */
+#ifndef UDMAR_HOST_H
+#define UDMAR_HOST_H
+
+#include <udmar/status.h>
+#include <udmar/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Tier 1: translate ----------------------------------------------------------------------- */
+
+/*
+ * udmar_host_mmio_map - make device registers readable and writable
+ * @physical: page-aligned address. @size: bytes, a multiple of 4096.
+ *
+ * The mapping must be uncached (never write-combining). Called when an instance is created, from a
+ * thread, at most twice for a unit (the second time with the whole size of its register window).
+ * Returns an address or null. udmar_host_mmio_unmap() gets the same address and size back.
+ */
+void *udmar_host_mmio_map(void *host, udmar_paddr_t physical, size_t size);
+void udmar_host_mmio_unmap(void *host, void *registers, size_t size);
+
+/*
+ * udmar_host_mmio_read32, udmar_host_mmio_write32 - one aligned 32-bit register access
+ * @registers: from udmar_host_mmio_map(). @offset: bytes, a multiple of 4, below the mapped size.
+ *
+ * Exactly one access of exactly four bytes, neither merged with another nor moved across one, and
+ * a write is not performed before the memory writes that precede it in the program (x86: a
+ * volatile access and a compiler barrier before it). 64-bit registers are accessed as two halves,
+ * as the architecture allows, so that i386 and amd64 are alike. Any context.
+ */
+uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset);
+void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint32_t value);
+
+/* A page that hardware reads. The two names of a page always travel together. */
+struct udmar_page {
+    void *virtual;          /* null: not permanently mapped, udmar_host_page_map() reaches it */
+    udmar_paddr_t physical; /* page-aligned; never 0 */
+};
+
+/*
+ * udmar_host_page_alloc - physically contiguous zeroed pages
+ * @count: pages, 1 to 128; the block is aligned to its size rounded up to a power of two.
+ * @highest: the last physical address that may lie in the block.
+ * @out_page: the first page; virtual is null, or the address of the whole block.
+ *
+ * The memory is ordinary write-back memory and all zero bytes. A host that cannot keep all memory
+ * mapped at once (i386) leaves virtual null; except that blocks of more than one page, and pages
+ * asked for with @mapped, must be mapped for as long as they live.
+ * Returns false when there is none; the library then fails the operation and loses nothing.
+ * Any context but the fault interrupt. udmar_host_page_free() gets the same page and count back.
+ */
+bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
+                           struct udmar_page *out_page);
+void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count);
+
+/*
+ * udmar_host_page_map - reach one page of ordinary memory
+ * @physical: page-aligned; a page from udmar_host_page_alloc(), or a page of a driver's buffer.
+ *
+ * The library holds at most six such mappings at a time on one CPU, in last-in first-out order,
+ * each for a few hundred instructions. On a host with a direct map this is an addition.
+ * Must not fail. Any context.
+ *
+ * Example (i386): a per-CPU array of page table entries; map takes the next entry with interrupts
+ * of this CPU held off, writes it and flushes that one TLB entry; unmap clears it.
+ */
+void *udmar_host_page_map(void *host, udmar_paddr_t physical);
+void udmar_host_page_unmap(void *host, void *address);
+
+/*
+ * udmar_host_cache_flush - write lines back to memory
+ * @address, @size: any range inside a page that is mapped.
+ *
+ * Called only for units that do not snoop (ECAP.C = 0), after each change of a table and before
+ * hardware may rely on it. On x86: CLFLUSH (or CLFLUSHOPT, CLWB) on every line touched and then
+ * MFENCE (SFENCE). A host whose memory is never cached does nothing. Any context.
+ */
+void udmar_host_cache_flush(void *host, const void *address, size_t size);
+
+/*
+ * udmar_host_alloc, udmar_host_free - small memory for the library's own objects
+ * @size: bytes, 1 to 65536, zero-filled and aligned for any type (16 bytes).
+ * udmar_host_free() is given the size that was asked for. Called with locks held, never from the
+ * fault interrupt. Returns null when there is none.
+ */
+void *udmar_host_alloc(void *host, size_t size);
+void udmar_host_free(void *host, void *memory, size_t size);
+
+/*
+ * udmar_host_time_ns - a clock that never goes back
+ *
+ * Nanoseconds since any moment. Called in each turn of a loop that waits for hardware, so this is
+ * the place to put a PAUSE. It must advance while such a loop runs with interrupts off: the
+ * deadlines of the library hang on it. Any context.
+ */
+uint64_t udmar_host_time_ns(void *host);
+
+enum udmar_log_level {
+    UDMAR_LOG_ERROR = 1, /* something does not work, and what that means */
+    UDMAR_LOG_WARN = 2,  /* firmware or a caller did something wrong, dealt with */
+    UDMAR_LOG_INFO = 3,  /* what was found and decided, a few lines a boot */
+    UDMAR_LOG_DEBUG = 4, /* details for somebody who looks for an error */
+};
+
+/*
+ * udmar_host_log - one line for people
+ * @text: NUL-terminated, without a line end, at most 240 bytes; valid during the call only.
+ * Never called on the load and unload path. Any context, also the fault interrupt.
+ */
+void udmar_host_log(void *host, enum udmar_log_level level, const char *text);
+
+/*
+ * udmar_host_pci_read32 - one aligned read of PCI configuration space
+ * @offset: multiple of 4, 0 to 252. Returns all ones for an absent function.
+ * Called from threads while an instance or a device is set up.
+ */
+uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset);
+
+/*
+ * udmar_host_pci_bridge - which bridge leads to this bus?
+ * @out_bridge: requester id of the PCI-to-PCI bridge whose secondary bus is @bus.
+ * Returns false for a root bus. Called from threads while a device is set up.
+ */
+bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge);
+
+/* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
+
+/*
+ * udmar_host_lock_create - a spin lock that may be taken in an interrupt
+ *
+ * Returns null when there is no memory for one. A host with one thread and no interrupts returns
+ * any non-null pointer and leaves the four functions empty.
+ */
+void *udmar_host_lock_create(void *host);
+void udmar_host_lock_destroy(void *host, void *lock);
+
+/*
+ * udmar_host_lock_acquire, udmar_host_lock_release
+ * Acquire disables interrupts on this CPU and returns the state to restore; release gets it back.
+ * Locks nest, always in the order of docs/CONCURRENCY.md, and are released in reverse order.
+ * The library holds none while it waits for an invalidation of the queue.
+ */
+uintptr_t udmar_host_lock_acquire(void *host, void *lock);
+void udmar_host_lock_release(void *host, void *lock, uintptr_t state);
+
+/*
+ * udmar_host_interrupt_alloc - a message-signalled interrupt for a unit's fault event
+ * @handler: to be called with @argument for each interrupt; it takes locks, writes registers and
+ *           log lines, and does not sleep.
+ * @out_address, @out_data: what the unit shall write where: an address 0xFEExxxxx in
+ *           compatibility format (a unit's own messages are never remapped [VTD 5.1.6]).
+ *
+ * Returns a token other than null, or null when no vector is free: faults are then seen by
+ * udmar_fault_poll() only. udmar_host_interrupt_free() gets the token back and returns when no
+ * handler is running any more.
+ */
+void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
+                                 uint64_t *out_address, uint32_t *out_data);
+void udmar_host_interrupt_free(void *host, void *interrupt);
+
+/* ---- Tier 3: busdma(9) ----------------------------------------------------------------------- */
+
+/*
+ * udmar_host_virtual_to_physical - the page behind a driver's pointer
+ * @address: any address that a driver hands to bus_dmamap_load().
+ * Returns the physical address of that byte, or UINT64_MAX where nothing is mapped. Any context.
+ */
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address);
+
+/*
+ * udmar_host_dmamem_alloc - memory for bus_dmamem_alloc()
+ * @size: bytes, at least 1. @highest: the last physical address that may lie in it.
+ * @contiguous: true: physically contiguous and aligned to @alignment (a power of two); false: the
+ *              pages may lie anywhere, virtual addresses are contiguous and page-aligned.
+ * @uncached: map it uncacheable if the host can (BUS_DMA_NOCACHE).
+ *
+ * The memory is zeroed and belongs to one driver alone: no two allocations share a page.
+ * May sleep (the one exception to the rule above): called from threads without locks.
+ * Returns null when there is none. udmar_host_dmamem_free() gets the same size back.
+ */
+void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_paddr_t highest,
+                              bool contiguous, bool uncached);
+void udmar_host_dmamem_free(void *host, void *memory, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Everything that is wrong with a table.
+ *
+ * One pass in the order of the offsets. Questions about other structures ("is there an earlier...")
+ * are answered by searching the table again: there is no memory to note things in, and real tables
+ * have about ten structures.
+ */
+#include <udmar/table.h>
+
+#include "table/parse.h"
+
+struct check {
+    const struct udmar_table *table;
+    udmar_defect_fn *report;
+    void *context;
+    unsigned count;
+};
+
+static void tell(struct check *check, enum udmar_defect_kind kind, const struct udmar_entry *entry,
+                 uint32_t offset, uint64_t value)
+{
+    struct udmar_defect defect = {
+        .kind = kind,
+        .offset = offset,
+        .structure_type = entry->type,
+        .value = value,
+        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE,
+    };
+
+    check->count++;
+    if (check->report != NULL)
+        check->report(check->context, &defect);
+}
+
+/* Searching runs over sound structures; whether a unit found is a duplicate is asked last. */
+static bool is_other_unit(const struct udmar_entry *entry, const struct udmar_entry *other)
+{
+    return other->type == UDMAR_ENTRY_DRHD && other->offset != entry->offset &&
+           other->u.drhd.segment == entry->u.drhd.segment;
+}
+
+static bool all_unit_before(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
+        if (is_other_unit(entry, &other) && other.u.drhd.include_all &&
+            !udmar__is_duplicate(table, &other))
+            return true;
+    }
+    return false;
+}
+
+static bool plain_unit_after(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = *entry;
+
+    while (udmar__next_sound(table, &other)) {
+        if (is_other_unit(entry, &other) && !other.u.drhd.include_all &&
+            !udmar__is_duplicate(table, &other))
+            return true;
+    }
+    return false;
+}
+
+static void check_drhd(struct check *check, const struct udmar_entry *entry)
+{
+    uint64_t base = entry->u.drhd.base;
+
+    if (!entry->u.drhd.include_all) {
+        if (entry->scopes_offset == entry->length)
+            tell(check, UDMAR_DEFECT_NO_SCOPE, entry, entry->offset, base);
+        return;
+    }
+    if (all_unit_before(check->table, entry))
+        tell(check, UDMAR_DEFECT_INCLUDE_ALL_TWICE, entry, entry->offset, base);
+    if (plain_unit_after(check->table, entry))
+        tell(check, UDMAR_DEFECT_INCLUDE_ALL_ORDER, entry, entry->offset, base);
+}
+
+static bool overlaps_earlier(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
+        if (other.type == UDMAR_ENTRY_RMRR && other.u.rmrr.segment == entry->u.rmrr.segment &&
+            other.u.rmrr.base <= entry->u.rmrr.limit && entry->u.rmrr.base <= other.u.rmrr.limit)
+            return true;
+    }
+    return false;
+}
+
+static void check_rmrr(struct check *check, const struct udmar_entry *entry)
+{
+    uint8_t width = check->table->host_width;
+    uint64_t base = entry->u.rmrr.base;
+    uint64_t limit = entry->u.rmrr.limit;
+
+    if ((base & UDMAR_PAGE_MASK) != 0)
+        tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, base);
+    else if (((limit + 1) & UDMAR_PAGE_MASK) != 0)
+        tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, limit);
+    if (overlaps_earlier(check->table, entry))
+        tell(check, UDMAR_DEFECT_RMRR_OVERLAP, entry, entry->offset, base);
+    if (width < 64 && limit >> width != 0)
+        tell(check, UDMAR_DEFECT_RMRR_WIDTH, entry, entry->offset, limit);
+}
+
+static void check_rhsa(struct check *check, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(check->table, &other)) {
+        if (other.type == UDMAR_ENTRY_DRHD && other.u.drhd.base == entry->u.rhsa.base)
+            return;
+    }
+    tell(check, UDMAR_DEFECT_RHSA_UNKNOWN, entry, entry->offset, entry->u.rhsa.base);
+}
+
+static bool has_andd(const struct udmar_table *table, uint8_t number)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(table, &other)) {
+        if (other.type == UDMAR_ENTRY_ANDD && other.u.andd.number == number)
+            return true;
+    }
+    return false;
+}
+
+/* Enumeration ids are reserved for PCI functions, and part of the name for all others. */
+static bool same_scope(const struct udmar_scope *a, const struct udmar_scope *b)
+{
+    bool pci = a->type == UDMAR_SCOPE_ENDPOINT || a->type == UDMAR_SCOPE_BRIDGE;
+
+    if (a->type != b->type || a->start_bus != b->start_bus || a->hops != b->hops ||
+        (!pci && a->enumeration_id != b->enumeration_id))
+        return false;
+    for (unsigned i = 0; i < 2u * a->hops; i++) {
+        if (a->path[i] != b->path[i])
+            return false;
+    }
+    return true;
+}
+
+static bool lists_scope(const struct udmar_table *table, const struct udmar_entry *entry,
+                        const struct udmar_scope *scope)
+{
+    struct udmar_scope other = { 0 };
+
+    while (udmar_entry_next_scope(table, entry, &other)) {
+        if (same_scope(scope, &other))
+            return true;
+    }
+    return false;
+}
+
+static void check_claim(struct check *check, const struct udmar_entry *entry,
+                        const struct udmar_scope *scope)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(check->table, &other) && other.offset < entry->offset) {
+        if (is_other_unit(entry, &other) && lists_scope(check->table, &other, scope) &&
+            !udmar__is_duplicate(check->table, &other)) {
+            tell(check, UDMAR_DEFECT_SCOPE_TWICE, entry, scope->offset, other.u.drhd.base);
+            return;
+        }
+    }
+}
+
+static void check_scopes(struct check *check, const struct udmar_entry *entry)
+{
+    struct udmar_scope scope = { 0 };
+
+    while (udmar_entry_next_scope(check->table, entry, &scope)) {
+        if (scope.type < UDMAR_SCOPE_ENDPOINT || scope.type > UDMAR_SCOPE_NAMESPACE) {
+            tell(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
+            continue;
+        }
+        if (entry->type == UDMAR_ENTRY_DRHD)
+            check_claim(check, entry, &scope);
+        if (scope.type == UDMAR_SCOPE_NAMESPACE && !has_andd(check->table, scope.enumeration_id))
+            tell(check, UDMAR_DEFECT_NAMESPACE_UNKNOWN, entry, scope.offset, scope.enumeration_id);
+    }
+}
+
+/* The defects that cost the structure. Returns whether it is left. */
+static bool check_use(struct check *check, struct udmar_entry *entry)
+{
+    unsigned before = check->count;
+    enum udmar_defect_kind kind = udmar__decode(check->table, entry);
+    struct udmar_scope bad;
+    uint64_t value;
+
+    if (kind != UDMAR_DEFECT_NONE) {
+        value = kind == UDMAR_DEFECT_UNKNOWN_TYPE ? entry->type : entry->length;
+        tell(check, kind, entry, entry->offset, value);
+        return false;
+    }
+    kind = udmar__contents_defect(entry, &value);
+    if (kind != UDMAR_DEFECT_NONE)
+        tell(check, kind, entry, entry->offset, value);
+    if (udmar__bad_scope(check->table, entry, &bad))
+        tell(check, UDMAR_DEFECT_SCOPE_LENGTH, entry, bad.offset, bad.length);
+    if (check->count == before && udmar__is_duplicate(check->table, entry))
+        tell(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
+    return check->count == before;
+}
+
+static void check_entry(struct check *check, struct udmar_entry *entry)
+{
+    if (!check_use(check, entry))
+        return;
+    if (entry->type == UDMAR_ENTRY_DRHD)
+        check_drhd(check, entry);
+    else if (entry->type == UDMAR_ENTRY_RMRR)
+        check_rmrr(check, entry);
+    else if (entry->type == UDMAR_ENTRY_RHSA)
+        check_rhsa(check, entry);
+    check_scopes(check, entry);
+}
+
+unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *report, void *context)
+{
+    struct check check = { .table = table, .report = report, .context = context };
+    uint32_t offset = UDMAR__HEADER_SIZE;
+    uint16_t last_type = 0;
+    struct udmar_entry entry;
+    enum udmar_defect_kind kind;
+
+    while (offset < table->length) {
+        kind = udmar__head_at(table, offset, &entry);
+        if (kind != UDMAR_DEFECT_NONE) {
+            tell(&check, kind, &entry, offset, entry.length);
+            break;
+        }
+        if (entry.type < last_type)
+            tell(&check, UDMAR_DEFECT_TYPE_ORDER, &entry, offset, entry.type);
+        last_type = entry.type;
+        check_entry(&check, &entry);
+        offset += entry.length;
+    }
+    return check.count;
+}
+
+const char *udmar_defect_string(enum udmar_defect_kind kind)
+{
+    switch (kind) {
+    case UDMAR_DEFECT_NONE:
+        return "no defect";
+    case UDMAR_DEFECT_SHORT_HEAD:
+        return "too few bytes are left for another structure: they are ignored";
+    case UDMAR_DEFECT_LENGTH_ZERO:
+        return "structure length is below 4: it and everything behind it is unreachable";
+    case UDMAR_DEFECT_PAST_END:
+        return "structure goes on behind the end of the table: it is ignored";
+    case UDMAR_DEFECT_TOO_SHORT:
+        return "structure is shorter than its type demands: it is ignored";
+    case UDMAR_DEFECT_SCOPE_LENGTH:
+        return "length of a device scope makes no sense: the structure is ignored";
+    case UDMAR_DEFECT_DRHD_BASE:
+        return "register base cannot be true: the remapping unit is ignored";
+    case UDMAR_DEFECT_DRHD_DUPLICATE:
+        return "an earlier unit has the same segment and register base: the later one is ignored";
+    case UDMAR_DEFECT_RMRR_ORDER:
+        return "reserved memory ends before it begins: it is ignored and its devices may fault";
+    case UDMAR_DEFECT_ANDD_STRING:
+        return "device name does not end inside its structure: the name is ignored";
+    case UDMAR_DEFECT_UNKNOWN_TYPE:
+        return "structure type is not known here: skipped";
+    case UDMAR_DEFECT_TYPE_ORDER:
+        return "structure types do not ascend: harmless here";
+    case UDMAR_DEFECT_RMRR_ALIGNMENT:
+        return "reserved memory is not made of whole pages: rounded outward";
+    case UDMAR_DEFECT_RMRR_OVERLAP:
+        return "reserved memory overlaps an earlier one of its segment: both are used";
+    case UDMAR_DEFECT_RMRR_WIDTH:
+        return "reserved memory reaches beyond the host address width: it cannot all be there";
+    case UDMAR_DEFECT_INCLUDE_ALL_TWICE:
+        return "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest";
+    case UDMAR_DEFECT_INCLUDE_ALL_ORDER:
+        return "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same";
+    case UDMAR_DEFECT_SCOPE_TYPE:
+        return "device scope type is not known here: the scope matches nothing";
+    case UDMAR_DEFECT_SCOPE_TWICE:
+        return "an earlier unit claims the same device: the earlier one has it";
+    case UDMAR_DEFECT_NO_SCOPE:
+        return "unit has neither scopes nor INCLUDE_PCI_ALL: it serves nobody";
+    case UDMAR_DEFECT_RHSA_UNKNOWN:
+        return "proximity domain is for a unit that the table does not have: no use for it";
+    case UDMAR_DEFECT_NAMESPACE_UNKNOWN:
+        return "device scope is for an ACPI device that has no name in the table: only its id is "
+               "known";
+    case UDMAR_DEFECT_TRAILING:
+        return "buffer is longer than the table: the rest is ignored";
+    }
+    return "unknown defect";
+}

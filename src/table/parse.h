@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the table layer share.
+ *
+ * A structure is looked at in steps, each of which may rely on the one before: its head lies in the
+ * table, its fixed part lies in the structure, its contents and its scopes are sound, and no
+ * earlier unit has its registers. The iterators want all of it at once, udmar_table_check() wants
+ * to name the step that failed.
+ */
+#ifndef UDMAR_TABLE_PARSE_H
+#define UDMAR_TABLE_PARSE_H
+
+#include <udmar/table.h>
+
+enum {
+    UDMAR__HEADER_SIZE = 48,
+    UDMAR__HEAD_SIZE = 4,
+    UDMAR__SCOPE_FIXED = 6,
+    UDMAR__SCOPE_MIN = 8,
+};
+
+/* Tables have no alignment, neither as a whole nor inside, and hosts may have either byte order. */
+static inline uint16_t udmar__le16(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static inline uint32_t udmar__le32(const uint8_t *bytes)
+{
+    return udmar__le16(bytes) | (uint32_t)udmar__le16(bytes + 2) << 16;
+}
+
+static inline uint64_t udmar__le64(const uint8_t *bytes)
+{
+    return udmar__le32(bytes) | (uint64_t)udmar__le32(bytes + 4) << 32;
+}
+
+/*
+ * udmar__head_at - offset, type and length of the structure at an offset; the rest becomes zero
+ * Any offset is allowed. Returns UDMAR_DEFECT_NONE when the whole structure lies in the table, else
+ * SHORT_HEAD (type 0xffff, length = what is left), LENGTH_ZERO or PAST_END.
+ */
+enum udmar_defect_kind udmar__head_at(const struct udmar_table *table, uint32_t offset,
+                                      struct udmar_entry *entry);
+
+/* udmar__decode - the fixed part; returns UDMAR_DEFECT_NONE, UNKNOWN_TYPE or TOO_SHORT. */
+enum udmar_defect_kind udmar__decode(const struct udmar_table *table, struct udmar_entry *entry);
+
+/*
+ * udmar__contents_defect - why a decoded structure cannot be used, apart from its scopes
+ * Returns UDMAR_DEFECT_NONE, DRHD_BASE, RMRR_ORDER or ANDD_STRING.
+ */
+enum udmar_defect_kind udmar__contents_defect(const struct udmar_entry *entry, uint64_t *out_value);
+
+/*
+ * udmar__next_sound - like udmar_table_next(), but duplicates of units are among what it finds
+ * This costs time in proportion to the table; leaving duplicates out costs a search for each unit.
+ */
+bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entry);
+
+/* udmar__is_duplicate - is there an earlier sound unit with the same segment and base? */
+bool udmar__is_duplicate(const struct udmar_table *table, const struct udmar_entry *entry);
+
+enum udmar__scope_step {
+    UDMAR__SCOPE_OK,
+    UDMAR__SCOPE_END,
+    UDMAR__SCOPE_BAD, /* the length makes no sense: offset and length are set, nothing else */
+};
+
+/* udmar__scope_at - the scope at an offset in the table that lies in or at the end of @entry. */
+enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
+                                       const struct udmar_entry *entry, uint32_t offset,
+                                       struct udmar_scope *scope);
+
+/* udmar__bad_scope - finds the first scope with a senseless length; false when there is none. */
+bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry *entry,
+                      struct udmar_scope *out_scope);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Device scopes: walking them, following their paths, and who is meant by them.
+ */
+#include <udmar/table.h>
+
+#include "table/parse.h"
+
+struct buses {
+    uint8_t first; /* secondary */
+    uint8_t last;  /* subordinate */
+};
+
+enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
+                                       const struct udmar_entry *entry, uint32_t offset,
+                                       struct udmar_scope *scope)
+{
+    uint32_t end = entry->offset + entry->length;
+    uint32_t left = offset < end ? end - offset : 0;
+    const uint8_t *bytes;
+
+    *scope = (struct udmar_scope){ 0 };
+    if (left == 0)
+        return UDMAR__SCOPE_END;
+    scope->offset = offset;
+    if (left < 2)
+        return UDMAR__SCOPE_BAD;
+    bytes = table->bytes + offset;
+    scope->length = bytes[1];
+    if (scope->length < UDMAR__SCOPE_MIN || scope->length % 2 != 0 || scope->length > left)
+        return UDMAR__SCOPE_BAD;
+    scope->type = bytes[0];
+    scope->flags = bytes[2];
+    scope->enumeration_id = bytes[4];
+    scope->start_bus = bytes[5];
+    scope->hops = (uint8_t)((scope->length - UDMAR__SCOPE_FIXED) / 2);
+    scope->path = bytes + UDMAR__SCOPE_FIXED;
+    return UDMAR__SCOPE_OK;
+}
+
+bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry *entry,
+                      struct udmar_scope *out_scope)
+{
+    uint32_t offset = entry->offset + entry->scopes_offset;
+    enum udmar__scope_step step;
+
+    while ((step = udmar__scope_at(table, entry, offset, out_scope)) == UDMAR__SCOPE_OK)
+        offset += out_scope->length;
+    return step == UDMAR__SCOPE_BAD;
+}
+
+bool udmar_entry_next_scope(const struct udmar_table *table, const struct udmar_entry *entry,
+                            struct udmar_scope *scope)
+{
+    uint32_t offset =
+        scope->offset == 0 ? entry->offset + entry->scopes_offset : scope->offset + scope->length;
+
+    if (udmar__scope_at(table, entry, offset, scope) == UDMAR__SCOPE_OK)
+        return true;
+    *scope = (struct udmar_scope){ 0 };
+    return false;
+}
+
+/*
+ * A bridge that nobody has set up reads 0 for both numbers. Taken at its word it would own bus 0
+ * with everything on it, so a bridge only counts when its secondary bus lies above its own.
+ */
+static bool read_buses(const struct udmar_bus_reader *reader, uint16_t segment, udmar_rid_t rid,
+                       struct buses *out_buses)
+{
+    *out_buses = (struct buses){ 0 };
+    if (reader == NULL ||
+        !reader->bridge(reader->context, segment, rid, &out_buses->first, &out_buses->last))
+        return false;
+    return out_buses->first > UDMAR_RID_BUS(rid) && out_buses->last >= out_buses->first;
+}
+
+enum udmar_status udmar_scope_resolve(const struct udmar_scope *scope, uint16_t segment,
+                                      const struct udmar_bus_reader *reader, udmar_rid_t *out_rid)
+{
+    struct buses buses = { .first = scope->start_bus };
+    udmar_rid_t rid = 0;
+
+    *out_rid = 0;
+    for (unsigned hop = 0; hop < scope->hops; hop++) {
+        uint8_t device = scope->path[2 * hop];
+        uint8_t function = scope->path[2 * hop + 1];
+
+        if (hop > 0 && !read_buses(reader, segment, rid, &buses))
+            return UDMAR_ERR_PATH;
+        if (device > 31 || function > 7)
+            return UDMAR_ERR_PATH;
+        rid = UDMAR_RID(buses.first, device, function);
+    }
+    *out_rid = rid;
+    return UDMAR_OK;
+}
+
+static bool can_match(uint8_t scope_type)
+{
+    return scope_type == UDMAR_SCOPE_ENDPOINT || scope_type == UDMAR_SCOPE_BRIDGE ||
+           scope_type == UDMAR_SCOPE_NAMESPACE;
+}
+
+static enum udmar_match match_scope(const struct udmar_scope *scope,
+                                    const struct udmar_bus_reader *reader, uint16_t segment,
+                                    udmar_rid_t rid, unsigned *out_distance)
+{
+    uint8_t bus = UDMAR_RID_BUS(rid);
+    struct buses below;
+    udmar_rid_t named;
+
+    *out_distance = 0;
+    if (!can_match(scope->type) || udmar_scope_resolve(scope, segment, reader, &named) != UDMAR_OK)
+        return UDMAR_MATCH_NONE;
+    if (named == rid)
+        return UDMAR_MATCH_EXACT;
+    if (scope->type != UDMAR_SCOPE_BRIDGE || !read_buses(reader, segment, named, &below) ||
+        bus < below.first || bus > below.last)
+        return UDMAR_MATCH_NONE;
+    *out_distance = below.last - below.first + 1u;
+    return UDMAR_MATCH_SUBTREE;
+}
+
+/* Of two equally good ones the earlier one stays. */
+static bool is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
+                      unsigned best_distance)
+{
+    if (match != best)
+        return match > best;
+    return match == UDMAR_MATCH_SUBTREE && distance < best_distance;
+}
+
+enum udmar_match udmar_entry_match(const struct udmar_table *table, const struct udmar_entry *entry,
+                                   const struct udmar_bus_reader *reader, uint16_t segment,
+                                   udmar_rid_t rid, unsigned *out_bus_distance)
+{
+    enum udmar_match match, best = UDMAR_MATCH_NONE;
+    unsigned distance, best_distance = 0;
+    struct udmar_scope scope = { 0 };
+
+    if (udmar_entry_segment(entry) == segment) {
+        while (udmar_entry_next_scope(table, entry, &scope)) {
+            match = match_scope(&scope, reader, segment, rid, &distance);
+            if (is_better(match, distance, best, best_distance)) {
+                best = match;
+                best_distance = distance;
+            }
+        }
+    }
+    if (out_bus_distance != NULL)
+        *out_bus_distance = best_distance;
+    return best;
+}
+
+enum udmar_status udmar_table_find_unit(const struct udmar_table *table,
+                                        const struct udmar_bus_reader *reader, uint16_t segment,
+                                        udmar_rid_t rid, struct udmar_entry *out_entry,
+                                        enum udmar_match *out_match)
+{
+    enum udmar_match match, best = UDMAR_MATCH_NONE;
+    unsigned distance, best_distance = 0;
+    struct udmar_entry entry = { 0 };
+
+    *out_entry = entry;
+    while (udmar_table_next(table, &entry)) {
+        if (entry.type != UDMAR_ENTRY_DRHD || entry.u.drhd.segment != segment)
+            continue;
+        match = udmar_entry_match(table, &entry, reader, segment, rid, &distance);
+        if (match == UDMAR_MATCH_NONE && entry.u.drhd.include_all)
+            match = UDMAR_MATCH_INCLUDE_ALL;
+        if (is_better(match, distance, best, best_distance)) {
+            best = match;
+            best_distance = distance;
+            *out_entry = entry;
+        }
+    }
+    if (out_match != NULL)
+        *out_match = best;
+    return best == UDMAR_MATCH_NONE ? UDMAR_ERR_NO_UNIT : UDMAR_OK;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Invalidation: one interface in front of the queue and the registers [VTD 6.5]. */
+#include "unit/descriptor.h"
+#include "unit/unit.h"
+
+struct udmar__request udmar__context_request(unsigned granularity, uint16_t domain_id,
+                                             udmar_rid_t rid)
+{
+    return (struct udmar__request){
+        .low = DESC_CONTEXT | (uint64_t)granularity << DESC_GRAN_SHIFT |
+               (uint64_t)domain_id << DESC_DID_SHIFT | (uint64_t)rid << DESC_SID_SHIFT,
+    };
+}
+
+struct udmar__request udmar__iotlb_request(const struct udmar_unit *unit, unsigned granularity,
+                                           uint16_t domain_id, udmar_iova_t iova,
+                                           unsigned pages_log2, bool leaf_only)
+{
+    struct udmar__request request = {
+        .low = DESC_IOTLB | (uint64_t)granularity << DESC_GRAN_SHIFT |
+               (uint64_t)domain_id << DESC_DID_SHIFT |
+               (unit->facts.drain_write ? DESC_IOTLB_DW : 0) |
+               (unit->facts.drain_read ? DESC_IOTLB_DR : 0),
+    };
+
+    if (granularity == GRAN_SELECTIVE) {
+        request.high = udmar__align_down(iova, UDMAR_PAGE_SIZE << pages_log2) | pages_log2 |
+                       (leaf_only ? DESC_IOTLB_IH : 0);
+    }
+    return request;
+}
+
+struct udmar__request udmar__interrupt_request_all(void)
+{
+    return (struct udmar__request){ .low = DESC_INTERRUPT };
+}
+
+struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
+                                         udmar_iova_t iova, uint64_t size, bool leaf_only)
+{
+    uint64_t difference = (iova ^ (iova + size - 1)) >> UDMAR_PAGE_SHIFT;
+    unsigned pages_log2 = difference == 0 ? 0 : udmar__log2(difference) + 1;
+
+    if (!unit->facts.page_selective || pages_log2 > unit->facts.max_mask) {
+        return udmar__iotlb_request(unit, GRAN_DOMAIN, domain_id, 0, 0, false);
+    }
+    return udmar__iotlb_request(unit, GRAN_SELECTIVE, domain_id, iova, pages_log2, leaf_only);
+}
+
+enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar__request *requests,
+                                    unsigned count, bool wait, uint64_t *out_ticket)
+{
+    enum udmar_status status = UDMAR_OK;
+    uint64_t ticket = 0;
+
+    if (unit->use_queue) {
+        status = udmar__queue_submit(unit, requests, count, wait, &ticket);
+        if (status == UDMAR_OK && wait) {
+            status = udmar__queue_wait(unit, ticket);
+            if (status == UDMAR_OK) {
+                ticket = 0;
+            }
+        }
+    } else {
+        for (unsigned i = 0; i < count && status == UDMAR_OK; i++) {
+            status = udmar__registers_execute(unit, &requests[i]);
+        }
+    }
+    if (out_ticket != NULL) {
+        *out_ticket = ticket;
+    }
+    return status;
+}
+
+enum udmar_status udmar__invalidate_wait(struct udmar_unit *unit, uint64_t ticket)
+{
+    return ticket == 0 ? UDMAR_OK : udmar__queue_wait(unit, ticket);
+}
+
+bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket)
+{
+    return ticket == 0 || udmar__queue_done(unit, ticket);
+}
+
+enum udmar_status udmar__invalidate_all(struct udmar_unit *unit)
+{
+    /* Upper structure first: a stale context must not refill the IOTLB [VTD 6.5]. */
+    const struct udmar__request requests[2] = {
+        udmar__context_request(GRAN_GLOBAL, 0, 0),
+        udmar__iotlb_request(unit, GRAN_GLOBAL, 0, 0, 0, false),
+    };
+
+    return udmar__invalidate(unit, requests, 2, true, NULL);
+}

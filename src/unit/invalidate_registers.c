@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Register-based invalidation: one request at a time, synchronous [VTD 6.5.1]. */
+#include "unit/descriptor.h"
+#include "unit/unit.h"
+
+static enum udmar_status context_cache(struct udmar_unit *unit, uint64_t low)
+    UDMAR_REQUIRES(unit->lock)
+{
+    uint64_t command = CCMD_ICC | (uint64_t)DESC_GRAN(low) << CCMD_CIRG_SHIFT |
+                       DESC_SID(low) << 16 | DESC_DID(low);
+    enum udmar_status status = udmar__wait_register(unit, REG_CCMD + 4, 1u << 31, 0);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    unit->counts.context_requests++;
+    udmar__write64(unit, REG_CCMD, command);
+    status = udmar__wait_register(unit, REG_CCMD + 4, 1u << 31, 0);
+    if (status == UDMAR_OK && CCMD_CAIG(udmar__read64(unit, REG_CCMD)) == 0) {
+        status = UDMAR_ERR_REFUSED;
+    }
+    return status;
+}
+
+static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__request *request)
+    UDMAR_REQUIRES(unit->lock)
+{
+    uint32_t block = unit->facts.iotlb_offset;
+    unsigned granularity = DESC_GRAN(request->low);
+    uint64_t command = IOTLB_IVT | (uint64_t)granularity << IOTLB_IIRG_SHIFT |
+                       DESC_DID(request->low) << IOTLB_DID_SHIFT |
+                       (request->low & DESC_IOTLB_DR ? IOTLB_DR : 0) |
+                       (request->low & DESC_IOTLB_DW ? IOTLB_DW : 0);
+    enum udmar_status status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    unit->counts.iotlb_requests++;
+    if (granularity == GRAN_SELECTIVE) {
+        /* Address, hint and mask have the same places as in the descriptor. */
+        udmar__write64(unit, block + IVA_OFFSET, request->high);
+    }
+    udmar__write64(unit, block + IOTLB_OFFSET, command);
+    status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
+    if (status == UDMAR_OK && IOTLB_IAIG(udmar__read64(unit, block + IOTLB_OFFSET)) == 0) {
+        status = UDMAR_ERR_REFUSED;
+    }
+    return status;
+}
+
+enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
+                                           const struct udmar__request *request)
+{
+    enum udmar_status status;
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    switch (DESC_TYPE(request->low)) {
+    case DESC_CONTEXT:
+        status = context_cache(unit, request->low);
+        break;
+    case DESC_IOTLB:
+        status = iotlb(unit, request);
+        break;
+    default:
+        /* Interrupt entries and device TLBs have no registers. */
+        status = UDMAR_ERR_UNSUPPORTED;
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+    return status;
+}

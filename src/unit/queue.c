@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The invalidation queue: descriptors, tickets, waits that many callers share [VTD 6.5.2]. */
+#include "unit/descriptor.h"
+#include "unit/queue.h"
+#include "unit/unit.h"
+
+enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2)
+{
+    struct udmar__queue *queue = &unit->queue;
+
+    queue->pages = 1u << pages_log2;
+    queue->slots = queue->pages << 8;
+    if (!udmar__lock_create(unit->host, &unit->queue.lock)) {
+        return UDMAR_ERR_MEMORY;
+    }
+    if (!udmar_host_page_alloc(unit->host, queue->pages, UINT64_MAX, true, &queue->memory)) {
+        queue->memory.physical = 0;
+        return UDMAR_ERR_MEMORY;
+    }
+    if (!udmar_host_page_alloc(unit->host, 1, UINT64_MAX, true, &queue->status_page)) {
+        queue->status_page.physical = 0;
+        return UDMAR_ERR_MEMORY;
+    }
+    queue->descriptors = queue->memory.virtual;
+    queue->status = queue->status_page.virtual;
+    queue->repaired_slot = UINT32_MAX;
+    return UDMAR_OK;
+}
+
+void udmar__queue_destroy(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+
+    /* A unit that hung may still write its status word one day: that page is never reused. */
+    if (!queue->running && !queue->failed) {
+        if (queue->memory.physical != 0) {
+            udmar_host_page_free(unit->host, &queue->memory, queue->pages);
+        }
+        if (queue->status_page.physical != 0) {
+            udmar_host_page_free(unit->host, &queue->status_page, 1);
+        }
+    }
+    udmar__lock_destroy(unit->host, &unit->queue.lock);
+    *queue = (struct udmar__queue){ 0 };
+}
+
+enum udmar_status udmar__queue_start(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+    enum udmar_status status;
+
+    /* A tail left by somebody else would be worked off the moment the queue is switched on. */
+    udmar__write64(unit, REG_IQT, 0);
+    udmar__write64(unit, REG_IQA, queue->memory.physical | udmar__log2(queue->pages));
+    status = udmar__command(unit, GCMD_QIE, true);
+    queue->running = status == UDMAR_OK;
+    unit->use_queue = queue->running;
+    return status;
+}
+
+enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+    enum udmar_status status = UDMAR_OK;
+    uint64_t ticket;
+
+    if (queue->running) {
+        /* Hardware must have seen a wait last [VTD 6.5.2]. */
+        status = udmar__queue_submit(unit, NULL, 0, true, &ticket);
+        if (status == UDMAR_OK) {
+            status = udmar__queue_wait(unit, ticket);
+        }
+    } else {
+        uint32_t tail = udmar__read32(unit, REG_IQT);
+
+        status = udmar__wait_register(unit, REG_IQH, UINT32_MAX, tail);
+    }
+    /* Even if it did not drain: switching it off is the best that is left. */
+    if (udmar__command(unit, GCMD_QIE, false) != UDMAR_OK) {
+        queue->failed = queue->running;
+        return UDMAR_ERR_TIMEOUT;
+    }
+    queue->running = false;
+    unit->use_queue = false;
+    return status;
+}
+
+/* One slot always stays empty, and a few are kept back so that a repair finds room. */
+static uint32_t free_slots(const struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
+{
+    const struct udmar__queue *queue = &unit->queue;
+
+    return ((queue->head - queue->tail - 1) & (queue->slots - 1)) - QUEUE_RESERVE;
+}
+
+static bool has_room(struct udmar_unit *unit, uint32_t wanted) UDMAR_REQUIRES(unit->queue.lock)
+{
+    struct udmar__queue *queue = &unit->queue;
+
+    if ((int32_t)free_slots(unit) >= (int32_t)wanted) {
+        return true;
+    }
+    /* IQH costs a register read, so it is looked at only when our memory of it says full. */
+    queue->head = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
+    return (int32_t)free_slots(unit) >= (int32_t)wanted;
+}
+
+void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
+{
+    struct udmar__queue *queue = &unit->queue;
+    volatile uint64_t *slot = &queue->descriptors[2 * queue->tail];
+
+    slot[0] = low;
+    slot[1] = high;
+    queue->tail = (queue->tail + 1) & (queue->slots - 1);
+}
+
+void udmar__queue_put_wait(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+
+    queue->issued++;
+    unit->counts.waits++;
+    udmar__queue_put(unit,
+                     DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
+                         (queue->issued & UINT32_MAX) << DESC_WAIT_DATA_SHIFT,
+                     queue->status_page.physical);
+}
+
+void udmar__queue_ring(struct udmar_unit *unit)
+{
+    /* Bits 31:0 hold the whole tail; the other half of the register stays zero. */
+    udmar__write32(unit, REG_IQT, unit->queue.tail << 4);
+}
+
+static void put_all(struct udmar_unit *unit, const struct udmar__request *requests, unsigned count)
+    UDMAR_REQUIRES(unit->queue.lock)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (DESC_TYPE(requests[i].low) == DESC_IOTLB) {
+            unit->counts.iotlb_requests++;
+        } else {
+            unit->counts.context_requests++;
+        }
+        udmar__queue_put(unit, requests[i].low, requests[i].high);
+    }
+}
+
+enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
+                                      const struct udmar__request *requests, unsigned count,
+                                      bool with_wait, uint64_t *out_ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uint64_t deadline = 0;
+
+    for (;;) {
+        uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+
+        if (queue->failed) {
+            udmar__unlock(unit->host, &unit->queue.lock, state);
+            return UDMAR_ERR_QUEUE;
+        }
+        if (has_room(unit, count + 1)) {
+            put_all(unit, requests, count);
+            if (with_wait) {
+                udmar__queue_put_wait(unit);
+            }
+            *out_ticket = queue->issued + (with_wait ? 0 : 1);
+            udmar__queue_ring(unit);
+            udmar__unlock(unit->host, &unit->queue.lock, state);
+            return UDMAR_OK;
+        }
+        unit->counts.queue_full++;
+        udmar__unlock(unit->host, &unit->queue.lock, state);
+
+        /* Room comes as hardware proceeds; nobody holds the lock meanwhile. */
+        udmar__queue_service(unit);
+        if (deadline == 0) {
+            deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
+        } else if (udmar_host_time_ns(unit->host) >= deadline) {
+            unit->counts.timeouts++;
+            return UDMAR_ERR_TIMEOUT;
+        }
+    }
+}
+
+/* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
+static bool reached(const struct udmar__queue *queue, uint64_t ticket)
+{
+    uint32_t written = __atomic_load_n(queue->status, __ATOMIC_ACQUIRE);
+
+    return (int32_t)(written - (uint32_t)ticket) >= 0;
+}
+
+bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    uint32_t written = __atomic_load_n(queue->status, __ATOMIC_ACQUIRE);
+    /* Tickets may be very old: compare in 64 bits, made of what was issued. */
+    uint64_t completed = queue->issued - (uint32_t)((uint32_t)queue->issued - written);
+    bool done = ticket <= completed;
+
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return done;
+}
+
+/* Makes sure that a wait descriptor with this number or a later one is on its way. */
+static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uint64_t unused;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    bool covered = ticket <= queue->issued;
+
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return covered ? UDMAR_OK : udmar__queue_submit(unit, NULL, 0, true, &unused);
+}
+
+enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    enum udmar_status status;
+    uint64_t deadline;
+    bool late = false;
+
+    /*
+     * A ticket from before 2^31 waits could look open here; the caller pays with one wait more for
+     * it and never gets a false yes, since nobody waits for tickets of the future.
+     */
+    if (reached(queue, ticket)) {
+        return UDMAR_OK;
+    }
+    status = cover(unit, ticket);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
+    for (unsigned turn = 1; !reached(queue, ticket) && !udmar__queue_done(unit, ticket); turn++) {
+        if (turn % 16 == 0) {
+            udmar__queue_service(unit);
+        }
+        if (__atomic_load_n(&queue->failed, __ATOMIC_RELAXED)) {
+            return UDMAR_ERR_QUEUE;
+        }
+        if (late) {
+            unit->counts.timeouts++;
+            return UDMAR_ERR_TIMEOUT;
+        }
+        late = udmar_host_time_ns(unit->host) >= deadline;
+        if (late) {
+            /* The last chance: perhaps an error has stopped the queue. */
+            udmar__queue_service(unit);
+        }
+    }
+    return UDMAR_OK;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Getting a queue going again that hardware has stopped or aborted [VTD 6.5.2.10].
+ *
+ * The rule that keeps every waiter whole: whatever hardware did not execute is replaced, in its
+ * place or before a wait that covers it, by an invalidation that is at least as wide.
+ */
+#include "base/text.h"
+#include "unit/descriptor.h"
+#include "unit/queue.h"
+
+static void write_slot(struct udmar_unit *unit, uint32_t slot, uint64_t low, uint64_t high)
+    UDMAR_REQUIRES(unit->queue.lock)
+{
+    unit->queue.descriptors[2 * slot] = low;
+    unit->queue.descriptors[2 * slot + 1] = high;
+}
+
+/*
+ * IQE: hardware stands at a descriptor that it will not execute. What follows it is still to come,
+ * so the replacement goes into the same slot and the order stays what it was.
+ */
+static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uint32_t slot = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
+    uint64_t low = queue->descriptors[2 * slot];
+    uint64_t high = queue->descriptors[2 * slot + 1];
+    struct udmar__request wide;
+
+    udmar__log(unit->host, UDMAR_LOG_ERROR,
+               "unit %u: refused descriptor %016llx %016llx in slot %u (info %x); replaced by a "
+               "wider one",
+               unit->index, (unsigned long long)high, (unsigned long long)low, slot,
+               udmar__read32(unit, REG_IQERCD) & 0xf);
+    if (queue->repaired_slot == slot && queue->repaired_issued == queue->issued) {
+        /* Our replacement was refused as well: the queue cannot be trusted any more. */
+        __atomic_store_n(&queue->failed, true, __ATOMIC_RELAXED);
+        udmar__log(unit->host, UDMAR_LOG_ERROR,
+                   "unit %u: the invalidation queue is dead; mappings can no longer be ended",
+                   unit->index);
+        return;
+    }
+    queue->repaired_slot = slot;
+    queue->repaired_issued = queue->issued;
+    switch (DESC_TYPE(low)) {
+    case DESC_WAIT:
+        /* Only our own numbers may reach the status word; the data field is kept. */
+        write_slot(unit, slot,
+                   DESC_WAIT | DESC_WAIT_STATUS | (low & UDMAR__MASK(63, DESC_WAIT_DATA_SHIFT)),
+                   queue->status_page.physical);
+        return;
+    case DESC_CONTEXT:
+        wide = udmar__context_request(GRAN_GLOBAL, 0, 0);
+        break;
+    case DESC_INTERRUPT:
+        wide = udmar__interrupt_request_all();
+        break;
+    default:
+        wide = udmar__iotlb_request(unit, GRAN_GLOBAL, 0, 0, 0, false);
+    }
+    write_slot(unit, slot, wide.low, wide.high);
+}
+
+/*
+ * ITE and ICE: hardware goes on, but the waits that were pending are lost and it is not said which
+ * requests were executed. Everything is invalidated once more, and one wait with a newer number
+ * covers all of them.
+ */
+static void cover_aborted(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
+{
+    struct udmar__request context = udmar__context_request(GRAN_GLOBAL, 0, 0);
+    struct udmar__request iotlb = udmar__iotlb_request(unit, GRAN_GLOBAL, 0, 0, 0, false);
+
+    udmar__queue_put(unit, context.low, context.high);
+    udmar__queue_put(unit, iotlb.low, iotlb.high);
+    udmar__queue_put_wait(unit);
+}
+
+/* Only what the reserve has room for; a repair that finds none comes again with the next poll. */
+static bool room_to_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
+{
+    struct udmar__queue *queue = &unit->queue;
+
+    queue->head = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
+    return ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 3;
+}
+
+static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit->queue.lock)
+{
+    uint64_t info = udmar__read64(unit, REG_IQERCD);
+    uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
+
+    unit->counts.queue_errors++;
+    if (errors & FSTS_IQE) {
+        replace_refused(unit);
+    }
+    if (aborted != 0 && !room_to_cover(unit)) {
+        errors &= ~aborted;
+        aborted = 0;
+    }
+    /* Exactly the bits that are dealt with: the others belong to somebody else. */
+    udmar__write32(unit, REG_FSTS, errors);
+    if (aborted != 0) {
+        udmar__log(unit->host, UDMAR_LOG_ERROR,
+                   "unit %u: %s (source id %04x); everything is invalidated once more", unit->index,
+                   aborted & FSTS_ITE ? "a device did not answer an invalidation"
+                                      : "a device sent an unexpected completion",
+                   (unsigned)(aborted & FSTS_ITE ? UDMAR__FIELD(info, 47, 32)
+                                                 : UDMAR__FIELD(info, 63, 48)));
+        cover_aborted(unit);
+    }
+    /* A stopped queue starts again with a write of the tail. */
+    udmar__queue_ring(unit);
+}
+
+void udmar__queue_service(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uint32_t errors = udmar__read32(unit, REG_FSTS);
+    uintptr_t state;
+
+    if (errors == UINT32_MAX || (errors & FSTS_QUEUE) == 0) {
+        return;
+    }
+    state = udmar__lock(unit->host, &unit->queue.lock);
+    /* Somebody else may have been faster. */
+    errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
+    if (errors != 0 && queue->running && !queue->failed) {
+        repair(unit, errors);
+    }
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding out what a unit is, and letting it go again. */
+#include "unit/unit.h"
+
+/* More than any decodable offset can ask for [VTD 11.4.2]. */
+#define LARGEST_WINDOW 0x8000u
+
+static enum udmar_status decode(struct udmar_unit *unit, const char **reason)
+{
+    uint32_t version = udmar__read32(unit, REG_VER);
+    uint64_t cap = udmar__read64(unit, REG_CAP);
+    uint64_t ecap = udmar__read64(unit, REG_ECAP);
+
+    return udmar_unit_decode(version, cap, ecap, &unit->facts, reason);
+}
+
+/* The offsets may lead out of the first page, whatever firmware says about the size. */
+static enum udmar_status map_whole_window(struct udmar_unit *unit, size_t firmware_size)
+{
+    size_t wanted =
+        unit->facts.window_size > firmware_size ? unit->facts.window_size : firmware_size;
+
+    if (wanted <= unit->window) {
+        return UDMAR_OK;
+    }
+    if (wanted > LARGEST_WINDOW) {
+        wanted = unit->facts.window_size;
+    }
+    udmar_host_mmio_unmap(unit->host, unit->registers, unit->window);
+    unit->window = wanted;
+    unit->registers = udmar_host_mmio_map(unit->host, unit->base, wanted);
+    return unit->registers != NULL ? UDMAR_OK : UDMAR_ERR_MEMORY;
+}
+
+static enum udmar_status set_up(struct udmar_unit *unit, size_t firmware_size, const char **reason)
+{
+    enum udmar_status status;
+
+    *reason = "no memory";
+    unit->window = UDMAR_PAGE_SIZE;
+    unit->registers = udmar_host_mmio_map(unit->host, unit->base, unit->window);
+    if (unit->registers == NULL) {
+        *reason = "its registers could not be mapped";
+        return UDMAR_ERR_MEMORY;
+    }
+    if (!udmar__lock_create(unit->host, &unit->lock) ||
+        !udmar__lock_create(unit->host, &unit->fault_lock)) {
+        return UDMAR_ERR_MEMORY;
+    }
+    status = decode(unit, reason);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    *reason = "its register window could not be mapped";
+    status = map_whole_window(unit, firmware_size);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    *reason = "no memory";
+    unit->domain_id_map = udmar_host_alloc(unit->host, (unit->facts.domain_ids + 63) / 64 * 8);
+    if (unit->domain_id_map == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    /* Id 0 tags not-present entries where CM is set [VTD 6.1]; leaving it out always is simpler. */
+    unit->domain_id_map[0] = 1;
+    *reason = NULL;
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
+                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+                                     struct udmar_unit **out_unit, const char **reason)
+{
+    struct udmar_unit *unit = udmar_host_alloc(host, sizeof(*unit));
+    enum udmar_status status;
+
+    if (unit == NULL) {
+        *reason = "no memory";
+        return UDMAR_ERR_MEMORY;
+    }
+    unit->host = host;
+    unit->index = index;
+    unit->segment = segment;
+    unit->base = base;
+    unit->timeout_ns = timeout_ns;
+    status = set_up(unit, firmware_size, reason);
+    if (status != UDMAR_OK) {
+        udmar__unit_destroy(unit);
+        return status;
+    }
+    *out_unit = unit;
+    return UDMAR_OK;
+}
+
+void udmar__unit_destroy(struct udmar_unit *unit)
+{
+    void *host = unit->host;
+
+    if (unit->interrupt != NULL) {
+        udmar_host_interrupt_free(host, unit->interrupt);
+    }
+    udmar__queue_destroy(unit);
+    if (unit->domain_id_map != NULL) {
+        udmar_host_free(host, unit->domain_id_map, (unit->facts.domain_ids + 63) / 64 * 8);
+    }
+    udmar__lock_destroy(host, &unit->lock);
+    udmar__lock_destroy(host, &unit->fault_lock);
+    if (unit->registers != NULL) {
+        udmar_host_mmio_unmap(host, unit->registers, unit->window);
+    }
+    udmar_host_free(host, unit, sizeof(*unit));
+}

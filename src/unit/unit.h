@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One remapping unit: its registers, its invalidation, its fault records.
+ *
+ * This layer knows nothing of domains or policy. A unit is set up by one thread; after that its
+ * commands are serialised by `lock`, its queue by `queue.lock`.
+ */
+#ifndef UDMAR_UNIT_UNIT_H
+#define UDMAR_UNIT_UNIT_H
+
+#include <udmar/fault.h>
+#include <udmar/host.h>
+#include <udmar/unit.h>
+
+#include "base/lock.h"
+#include "unit/registers.h"
+
+/*
+ * An invalidation request in the form of a queue descriptor [VTD 6.5.2]. The register back end
+ * takes the same form apart again, so there is one notation for both.
+ */
+struct udmar__request {
+    uint64_t low;
+    uint64_t high;
+};
+
+/*
+ * The invalidation queue.
+ *
+ * Tickets: wait descriptors are numbered 1, 2, 3...; `issued` is the number of the last one that
+ * was written. A request that was written after it gets the ticket issued + 1: it is complete when
+ * a wait with that number or a later one is. Hardware writes the low 32 bits of the number into
+ * *status, in order because every wait is a fence.
+ * Invariants: 0 <= head, tail < slots; head == tail means empty; *status <= issued (mod 2^32).
+ */
+struct udmar__queue {
+    struct udmar__lock lock;
+    struct udmar_page memory;       /* slots * 16 bytes */
+    struct udmar_page status_page;  /* lives as long as the unit: hardware may write it late */
+    volatile uint64_t *descriptors; /* [lock] two words a slot */
+    volatile uint32_t *status;      /* written by hardware */
+    uint32_t pages;                 /* constant */
+    uint32_t slots;                 /* constant, a power of two */
+    uint32_t tail;                  /* [lock] next free slot */
+    uint32_t head;                  /* [lock] where hardware was when last looked at */
+    uint64_t issued;                /* [lock] number of the last wait descriptor */
+    uint32_t repaired_slot;         /* [lock] slot of the last repair, or UINT32_MAX */
+    uint64_t repaired_issued;       /* [lock] and `issued` at that time */
+    bool running;                   /* [lock] */
+    bool failed;                    /* [lock] could not be repaired */
+};
+
+struct udmar__unit_counts {
+    uint64_t context_requests; /* [lock or queue.lock] */
+    uint64_t iotlb_requests;
+    uint64_t waits;
+    uint64_t queue_full;
+    uint64_t queue_errors;
+    uint64_t timeouts;
+};
+
+struct udmar_unit {
+    void *host;
+    unsigned index;
+    uint16_t segment;
+    udmar_paddr_t base;
+    void *registers;
+    size_t window;
+    uint64_t timeout_ns;
+    struct udmar_unit_facts facts;
+    struct udmar__lock lock;
+    uint32_t commands; /* [lock] persistent GCMD bits that are set */
+    bool use_queue;    /* constant once started: which back end invalidates */
+    bool translating;  /* [lock] TE is on */
+    struct udmar__queue queue;
+    struct udmar__unit_counts counts;
+    struct udmar_page root;  /* root table; physical 0: none yet */
+    bool root_set;           /* hardware has been given the root table */
+    uint64_t *domain_id_map; /* [lock] bit set: in use */
+    void *interrupt;         /* host token, null: polled */
+    struct udmar__lock fault_lock;
+};
+
+/* ---- unit.c: life ---- */
+
+/*
+ * Maps the registers, decodes the capabilities and leaves the hardware untouched.
+ * @reason: a sentence for the log when it fails, or null.
+ */
+enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
+                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+                                     struct udmar_unit **out_unit, const char **reason);
+/* The hardware must be stopped. Memory that a hung unit might still write is not given back. */
+void udmar__unit_destroy(struct udmar_unit *unit);
+
+/* ---- command.c: registers and commands ---- */
+
+uint32_t udmar__read32(struct udmar_unit *unit, uint32_t offset);
+void udmar__write32(struct udmar_unit *unit, uint32_t offset, uint32_t value);
+uint64_t udmar__read64(struct udmar_unit *unit, uint32_t offset);
+/* Low half first: triggers sit in the high half. */
+void udmar__write64(struct udmar_unit *unit, uint32_t offset, uint64_t value);
+/* Until (register & mask) == value, or UDMAR_ERR_TIMEOUT. */
+enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset, uint32_t mask,
+                                       uint32_t value);
+
+/* Learns from GSTS what firmware left on; to be called before any command. */
+uint32_t udmar__unit_adopt_state(struct udmar_unit *unit);
+/* Sets or clears one persistent bit (GCMD_TE, GCMD_QIE, GCMD_IRE) and waits for it. */
+enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on);
+/* Hands the root table to hardware; the caller invalidates afterwards. */
+enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table);
+/* Makes earlier stores visible to a unit that has RWBF; does nothing on others. */
+enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit);
+/* Turns the protected memory regions off where there are any. */
+enum udmar_status udmar__protected_regions_off(struct udmar_unit *unit);
+
+/* ---- invalidate.c: one interface, two back ends ---- */
+
+struct udmar__request udmar__context_request(unsigned granularity, uint16_t domain_id,
+                                             udmar_rid_t rid);
+/* @pages_log2: for GRAN_SELECTIVE; @leaf_only: no table was unlinked (the IH hint). */
+struct udmar__request udmar__iotlb_request(const struct udmar_unit *unit, unsigned granularity,
+                                           uint16_t domain_id, udmar_iova_t iova,
+                                           unsigned pages_log2, bool leaf_only);
+struct udmar__request udmar__interrupt_request_all(void);
+/* The narrowest request that covers [iova, iova + size); size is not 0. */
+struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
+                                         udmar_iova_t iova, uint64_t size, bool leaf_only);
+
+/*
+ * Has requests executed in order.
+ * @wait: return only when they are complete.
+ * @out_ticket: number to wait for; 0: complete. Also set when a wait ends in UDMAR_ERR_TIMEOUT, so
+ *              that the caller can ask again; may be null with @wait.
+ * Returns UDMAR_OK, UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED.
+ */
+enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar__request *requests,
+                                    unsigned count, bool wait, uint64_t *out_ticket);
+enum udmar_status udmar__invalidate_wait(struct udmar_unit *unit, uint64_t ticket);
+/* Complete already? Never waits. */
+bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket);
+/* Everything the unit caches, and waits for it. */
+enum udmar_status udmar__invalidate_all(struct udmar_unit *unit);
+
+/* ---- invalidate_registers.c ---- */
+enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
+                                           const struct udmar__request *request);
+
+/* ---- queue.c ---- */
+enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2);
+void udmar__queue_destroy(struct udmar_unit *unit);
+enum udmar_status udmar__queue_start(struct udmar_unit *unit);
+/* Lets hardware work off what is in the queue, whoever put it there, then switches it off. */
+enum udmar_status udmar__queue_stop(struct udmar_unit *unit);
+enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
+                                      const struct udmar__request *requests, unsigned count,
+                                      bool with_wait, uint64_t *out_ticket);
+enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket);
+bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket);
+
+/* ---- queue_repair.c ---- */
+/* Looks for queue errors and repairs the queue; cheap when there are none. */
+void udmar__queue_service(struct udmar_unit *unit);
+
+/* ---- fault_registers.c ---- */
+
+typedef void udmar__fault_sink(void *context, struct udmar_unit *unit,
+                               const struct udmar_fault *fault);
+/*
+ * Reads out and clears all fault records and the overflow flag; calls @sink without locks held.
+ * Returns the number of records.
+ */
+unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context);
+/* Programs the fault event; an address of 0 leaves it masked. */
+void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data);
+
+/* ---- quirk.c ---- */
+
+enum udmar__quirk {
+    QUIRK_NO_PROTECTED_REGIONS = 1, /* CAP.PLMR and PHMR must not be believed */
+    QUIRK_WRITE_BUFFER = 2,         /* behaves as if RWBF were set */
+    QUIRK_MASK_9 = 4,               /* page-selective requests of at most 2^9 pages */
+    QUIRK_NO_SUPERPAGES = 8,        /* advertises 2M and 1G but has no use of them */
+    QUIRK_GRAPHICS_OFF = 16,        /* a unit that serves graphics alone must stay off */
+    QUIRK_GRAPHICS_STRICT = 32,     /* deferred invalidation is not safe */
+    QUIRK_KEEP_ENABLED = 64,        /* never clear TE on a graphics-only unit that drains */
+};
+/*
+ * The quirks of a machine. @host_bridge: config dword 0 of 00:00.0, @revision: its revision id;
+ * @display: config dword 0 of 00:02.0 (all ones: none); @cpu: CPUID.1:EAX, 0 when not known.
+ */
+unsigned udmar__quirks_find(uint32_t host_bridge, uint8_t revision, uint32_t display, uint32_t cpu);
+/* Corrects the decoded facts. */
+void udmar__quirks_apply(unsigned quirks, struct udmar_unit_facts *facts);
+/* The name of one quirk bit, for the log. */
+const char *udmar__quirk_name(unsigned bit);
+
+#endif
