@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Domains: a guest address space with its page tables.
+ *
+ * Drivers never see this header: busdma uses it for them. It is for those who place addresses
+ * themselves: hypervisors, user-space drivers, tests. Any thread; calls on one domain may run
+ * concurrently, they are serialised where they must be.
+ */
+#ifndef UDMAR_DOMAIN_H
+#define UDMAR_DOMAIN_H
+
+#include <udmar/status.h>
+#include <udmar/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct udmar_domain;
+
+/*
+ * udmar_domain_map - let the devices of a domain reach memory
+ * @iova, @physical, @size: page-aligned; size above 0. The range lies below the domain's end and
+ *        outside of what is reserved (page 0 where it is, the MSI window, bridge apertures) and of
+ *        busdma's windows.
+ * @access: UDMAR_READ, UDMAR_WRITE or both.
+ *
+ * The largest pages are used that alignment and the domain's units allow. When it returns, devices
+ * can use the mapping.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_EXISTS (something is mapped or reserved there);
+ * UDMAR_ERR_MEMORY; UDMAR_ERR_TIMEOUT or UDMAR_ERR_QUEUE (a unit in caching mode did not
+ * invalidate). On failure nothing is mapped that was not before.
+ */
+enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iova,
+                                   udmar_paddr_t physical, uint64_t size, unsigned access);
+
+/*
+ * udmar_domain_unmap - take memory away from the devices of a domain
+ * @iova, @size: page-aligned; any range below the domain's end, also part of what a map made, part
+ *        of a large page, or a range with holes. Not inside busdma's windows.
+ *
+ * When it returns UDMAR_OK, no device can reach the memory any more, and page tables that became
+ * empty have been given back.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY (a large page had to be split; nothing was
+ * changed); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE (the entries are cleared, but a unit has not
+ * confirmed: devices may still reach the memory; do not reuse it).
+ */
+enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size);
+
+/*
+ * udmar_domain_translate - what the page tables say about an address
+ * @out_physical: of the byte at @iova. @out_access: 0 when not mapped. @out_page: bytes of the leaf
+ *                that maps it, or of the hole's level. Each may be null.
+ * Returns UDMAR_OK, UDMAR_ERR_NOT_FOUND (not mapped), UDMAR_ERR_ARGUMENT (beyond the end).
+ */
+enum udmar_status udmar_domain_translate(struct udmar_domain *domain, udmar_iova_t iova,
+                                         udmar_paddr_t *out_physical, unsigned *out_access,
+                                         uint64_t *out_page);
+
+/* Where guest addresses may lie. Zero in a field: no limit. */
+struct udmar_iova_limits {
+    udmar_iova_t lowest;        /* first address that may be used */
+    udmar_iova_t highest;       /* last address that may be used */
+    udmar_iova_t exclude_first; /* a window that must not be touched: first address... */
+    udmar_iova_t exclude_last;  /* ...and last */
+    uint64_t alignment;         /* of the range's first page; a power of two */
+    uint64_t boundary;          /* a power of two that the bytes must not cross, if they fit it */
+    uint32_t offset;            /* of the first byte in its page, 0 to 4095 */
+};
+
+/*
+ * udmar_domain_alloc_iova - reserve guest addresses
+ * @size: bytes, above 0. @limits: null for none.
+ * @out_iova: of the first byte (page base plus limits->offset).
+ * Nothing is mapped. Takes time logarithmic in the number of ranges, unless space is nearly used
+ * up. Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_IOVA (no room within the limits);
+ * UDMAR_ERR_MEMORY.
+ */
+enum udmar_status udmar_domain_alloc_iova(struct udmar_domain *domain, uint64_t size,
+                                          const struct udmar_iova_limits *limits,
+                                          udmar_iova_t *out_iova);
+
+/*
+ * udmar_domain_free_iova - give a reserved range back
+ * @iova: any address in the first page of the range. The caller has unmapped it with UDMAR_OK.
+ * Returns UDMAR_OK; UDMAR_ERR_NOT_FOUND (nothing begins there, or it is not the caller's to free).
+ */
+enum udmar_status udmar_domain_free_iova(struct udmar_domain *domain, udmar_iova_t iova);
+
+enum udmar_range_kind {
+    UDMAR_RANGE_RESERVED = 1,  /* never used: page 0, MSI window, bridge apertures */
+    UDMAR_RANGE_FIRMWARE = 2,  /* an RMRR, mapped one to one */
+    UDMAR_RANGE_ALLOCATED = 3, /* from udmar_domain_alloc_iova() or one busdma load */
+    UDMAR_RANGE_WINDOW = 4,    /* belongs to a busdma map */
+};
+
+struct udmar_range_info {
+    udmar_iova_t base;
+    uint64_t size; /* bytes */
+    enum udmar_range_kind kind;
+    udmar_iova_t loaded_base; /* of a window: what is loaded now */
+    uint64_t loaded_size;     /* 0: nothing */
+};
+
+/*
+ * udmar_domain_next_range - list what is taken, in the order of addresses
+ * @from: ranges that end at or above it; 0 for the first.
+ * Returns false when there are no more.
+ */
+bool udmar_domain_next_range(struct udmar_domain *domain, udmar_iova_t from,
+                             struct udmar_range_info *out_range);
+
+struct udmar_domain_info {
+    unsigned levels;      /* of the page tables, 2 to 5; 0 for pass-through */
+    unsigned width;       /* bits: 30, 39, 48, 57 */
+    udmar_iova_t end;     /* last usable address */
+    unsigned superpages;  /* enum udmar_superpages */
+    bool identity;        /* maps addresses to themselves; shared */
+    bool strict;          /* unload waits for the unit */
+    uint64_t table_pages; /* page tables in use */
+    uint64_t ranges;      /* ranges taken, reserved ones included */
+    unsigned devices;     /* requester ids attached */
+    uint16_t domain_id;   /* on its first unit */
+};
+void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *out_info);
+
+/* One step of a table walk, for people: the entry found at a level. */
+struct udmar_walk_step {
+    unsigned level;      /* 1 is the leaf level */
+    unsigned index;      /* of the entry in its table, 0 to 511 */
+    udmar_paddr_t table; /* physical address of the table */
+    uint64_t entry;      /* as hardware sees it */
+};
+
+/*
+ * udmar_domain_walk - the entries that lead to an address
+ * @out_steps: room for 5. Returns the number of steps filled in; the last one is the leaf or the
+ * entry that is not present.
+ */
+unsigned udmar_domain_walk(struct udmar_domain *domain, udmar_iova_t iova,
+                           struct udmar_walk_step out_steps[5]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

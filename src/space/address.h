@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest addresses: who has them, and what was where. */
+#ifndef UDMAR_SPACE_ADDRESS_H
+#define UDMAR_SPACE_ADDRESS_H
+
+#include <udmar/fault.h>
+
+#include "space/domain.h"
+
+/* Remembers a mapping that has ended. */
+void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
+    UDMAR_REQUIRES(domain->lock);
+
+/* A node for @pages pages within the limits, in the tree already. */
+enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                                     const struct udmar_iova_limits *limits,
+                                     struct udmar__range *range);
+
+/* Frees an ALLOCATED range at once, or when @ticket is complete. */
+void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range, uint64_t ticket);
+
+/* Fills in place, near_base, near_size and near_age of a fault. */
+void udmar__locate(struct udmar_domain *domain, udmar_iova_t address, struct udmar_fault *fault);
+
+#endif

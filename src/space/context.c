@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Root and context tables. */
+#include "space/context.h"
+#include "space/entry.h"
+
+#define ROOT_PRESENT         UINT64_C(1)
+#define CONTEXT_PRESENT      UINT64_C(1)
+#define CONTEXT_TRANSLATE    UINT64_C(0) /* TT 0: untranslated requests go through the tables */
+#define CONTEXT_PASS_THROUGH (UINT64_C(2) << 2)
+#define CONTEXT_DID_SHIFT    8 /* in the high word */
+
+static void flush(const struct udmar_unit *unit, const volatile void *address, size_t size)
+{
+    if (!unit->facts.coherent) {
+        udmar_host_cache_flush(unit->host, (const void *)(uintptr_t)address, size);
+    }
+}
+
+static enum udmar_status new_table(struct udmar_unit *unit, struct udmar_page *out_page)
+{
+    void *table;
+
+    if (!udmar_host_page_alloc(unit->host, 1, UINT64_MAX, false, out_page)) {
+        out_page->physical = 0;
+        return UDMAR_ERR_MEMORY;
+    }
+    table = udmar_host_page_map(unit->host, out_page->physical);
+    flush(unit, table, UDMAR_PAGE_SIZE);
+    udmar_host_page_unmap(unit->host, table);
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar__root_create(struct udmar_unit *unit)
+{
+    return new_table(unit, &unit->root);
+}
+
+void udmar__root_destroy(struct udmar_unit *unit)
+{
+    volatile uint64_t *root;
+
+    if (unit->root.physical == 0) {
+        return;
+    }
+    root = udmar_host_page_map(unit->host, unit->root.physical);
+    for (unsigned bus = 0; bus < 256; bus++) {
+        struct udmar_page page = { .physical = root[2 * bus] & ENTRY_ADDRESS };
+
+        if (page.physical != 0) {
+            udmar_host_page_free(unit->host, &page, 1);
+        }
+    }
+    udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
+    udmar_host_page_free(unit->host, &unit->root, 1);
+    unit->root.physical = 0;
+}
+
+enum udmar_status udmar__root_activate(struct udmar_unit *unit)
+{
+    enum udmar_status status = udmar__write_buffer_flush(unit);
+
+    if (status == UDMAR_OK) {
+        status = udmar__set_root(unit, unit->root.physical);
+    }
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    unit->root_set = true;
+    /* With ESRTPS hardware has done it; once more costs nothing at this moment. */
+    return udmar__invalidate_all(unit);
+}
+
+/* The context table of a bus, made where there is none; mapped, or null without memory. */
+static volatile uint64_t *open_contexts(struct udmar_unit *unit, uint8_t bus, bool create)
+    UDMAR_REQUIRES(unit->lock)
+{
+    volatile uint64_t *root = udmar_host_page_map(unit->host, unit->root.physical);
+    volatile uint64_t *entry = &root[2 * bus];
+    uint64_t low = udmar__entry_load(entry);
+    struct udmar_page page;
+
+    if ((low & ROOT_PRESENT) == 0 && create && new_table(unit, &page) == UDMAR_OK) {
+        low = page.physical | ROOT_PRESENT;
+        udmar__entry128_set(entry, low, 0);
+        flush(unit, entry, 16);
+    }
+    udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
+    return (low & ROOT_PRESENT) == 0 ? NULL : udmar_host_page_map(unit->host, low & ENTRY_ADDRESS);
+}
+
+static void compose(const struct udmar_unit *unit, const struct udmar_domain *domain, uint16_t id,
+                    uint64_t *out_low, uint64_t *out_high)
+{
+    unsigned levels = domain->levels;
+
+    *out_low = domain->table | CONTEXT_TRANSLATE | CONTEXT_PRESENT;
+    if (domain->pass_through) {
+        /* Pass-through must name the largest supported width [VTD 9.3]. */
+        levels = udmar__log2(unit->facts.widths) + 2;
+        *out_low = CONTEXT_PASS_THROUGH | CONTEXT_PRESENT;
+    }
+    *out_high = (uint64_t)id << CONTEXT_DID_SHIFT | (levels - 2);
+}
+
+static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
+                                       const struct udmar_domain *domain, uint16_t id)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    volatile uint64_t *contexts = open_contexts(unit, UDMAR_RID_BUS(rid), true);
+    enum udmar_status status = UDMAR_ERR_MEMORY;
+
+    if (contexts != NULL) {
+        volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
+
+        if (udmar__entry_load(entry) & CONTEXT_PRESENT) {
+            status = UDMAR_ERR_EXISTS;
+        } else {
+            uint64_t low;
+            uint64_t high;
+
+            compose(unit, domain, id, &low, &high);
+            udmar__entry128_set(entry, low, high);
+            flush(unit, entry, 16);
+            status = UDMAR_OK;
+        }
+        udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+    return status;
+}
+
+/* A context that was not present became present [VTD 6.1, 6.5.3.3]. */
+static enum udmar_status announce(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
+{
+    /* In caching mode the absent entry is cached under domain id 0. */
+    const struct udmar__request requests[2] = {
+        udmar__context_request(GRAN_SELECTIVE, 0, rid),
+        udmar__iotlb_request(unit, GRAN_DOMAIN, id, 0, 0, false),
+    };
+
+    if (!unit->root_set) {
+        return UDMAR_OK;
+    }
+    return unit->facts.caching_mode ? udmar__invalidate(unit, requests, 2, true, NULL)
+                                    : udmar__write_buffer_flush(unit);
+}
+
+enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
+                                     struct udmar_domain *domain)
+{
+    struct udmar__binding *binding;
+    enum udmar_status status;
+
+    if (!udmar__domain_suits(domain, unit)) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    status = udmar__domain_bind(domain, unit, &binding);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    status = store_context(unit, rid, domain, binding->id);
+    if (status == UDMAR_OK) {
+        binding->contexts++;
+        status = announce(unit, rid, binding->id);
+        if (status != UDMAR_OK) {
+            (void)udmar__context_clear(unit, rid, domain);
+        }
+    } else {
+        udmar__domain_unbind(domain, binding);
+    }
+    return status;
+}
+
+static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    volatile uint64_t *contexts = open_contexts(unit, UDMAR_RID_BUS(rid), false);
+    bool erased = false;
+
+    if (contexts != NULL) {
+        volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
+
+        if ((udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) != 0 &&
+            (udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id) {
+            udmar__entry_store(&entry[0], 0);
+            flush(unit, entry, 16);
+            erased = true;
+        }
+        udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+    return erased;
+}
+
+enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
+                                       struct udmar_domain *domain)
+{
+    struct udmar__binding *binding = domain->bindings;
+    enum udmar_status status = UDMAR_OK;
+
+    while (binding != NULL && binding->unit != unit) {
+        binding = binding->next;
+    }
+    if (binding == NULL || !erase_context(unit, rid, binding->id)) {
+        return UDMAR_OK;
+    }
+    if (unit->root_set) {
+        /* The old domain id, because that is how the caches have it [VTD 6.5]. */
+        const struct udmar__request requests[2] = {
+            udmar__context_request(GRAN_SELECTIVE, binding->id, rid),
+            udmar__iotlb_request(unit, GRAN_DOMAIN, binding->id, 0, 0, false),
+        };
+
+        status = udmar__invalidate(unit, requests, 2, true, NULL);
+    }
+    binding->contexts--;
+    if (status == UDMAR_OK) {
+        udmar__domain_unbind(domain, binding);
+    }
+    return status;
+}
+
+void udmar__context_read(struct udmar_unit *unit, udmar_rid_t rid, uint64_t *out_root,
+                         uint64_t out_entry[2])
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    volatile uint64_t *contexts = NULL;
+
+    *out_root = 0;
+    out_entry[0] = 0;
+    out_entry[1] = 0;
+    if (unit->root.physical != 0) {
+        volatile uint64_t *root = udmar_host_page_map(unit->host, unit->root.physical);
+
+        *out_root = root[2 * UDMAR_RID_BUS(rid)];
+        udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
+        contexts = open_contexts(unit, UDMAR_RID_BUS(rid), false);
+    }
+    if (contexts != NULL) {
+        out_entry[0] = contexts[2 * UDMAR_RID_DEVFN(rid)];
+        out_entry[1] = contexts[2 * UDMAR_RID_DEVFN(rid) + 1];
+        udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Domains: creation, the units they are bound to, reserved addresses. */
+#include "space/domain.h"
+#include "space/entry.h"
+#include "space/reserved.h"
+
+/* Levels of the narrowest supported table that is wide enough, or of the widest; 0: none. */
+static unsigned choose_levels(const struct udmar_unit_facts *facts, unsigned minimum_width)
+{
+    unsigned chosen = 0;
+
+    for (unsigned n = 0; n < 4; n++) {
+        if (facts->widths & (1u << n)) {
+            chosen = n + 2;
+            if (30 + 9 * n >= minimum_width) {
+                break;
+            }
+        }
+    }
+    return chosen;
+}
+
+static void take_facts(struct udmar_domain *domain, const struct udmar_unit_facts *facts,
+                       unsigned minimum_width)
+{
+    unsigned width;
+
+    domain->levels = choose_levels(facts, minimum_width);
+    width = 12 + 9 * domain->levels;
+    if (facts->guest_width < width) {
+        width = facts->guest_width;
+    }
+    domain->end = (UINT64_C(1) << width) - 1;
+    domain->superpages = facts->superpages;
+    domain->coherent = facts->coherent;
+    domain->caching_mode = facts->caching_mode;
+    domain->write_buffer = facts->write_buffer;
+}
+
+static enum udmar_status make_tables(struct udmar_domain *domain)
+{
+    enum udmar_status status;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    status = udmar__table_alloc(domain, &domain->table);
+    udmar__unlock(domain->host, &domain->lock, state);
+    return status;
+}
+
+static enum udmar_status reserve_fixed(struct udmar_domain *domain)
+{
+    /* Page 0 catches null addresses; DMA to the MSI window is never translated [VTD 3.15]. */
+    enum udmar_status status =
+        udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_RESERVED);
+
+    if (status == UDMAR_OK && domain->end >= MSI_WINDOW_LAST) {
+        status = udmar__domain_reserve(
+            domain, MSI_WINDOW_FIRST, MSI_WINDOW_LAST - MSI_WINDOW_FIRST + 1, UDMAR_RANGE_RESERVED);
+    }
+    return status;
+}
+
+enum udmar_status udmar__domain_create(struct udmar_unit *unit,
+                                       const struct udmar__domain_config *config,
+                                       struct udmar_domain **out_domain)
+{
+    void *host = unit->host;
+    struct udmar_domain *domain = udmar_host_alloc(host, sizeof(*domain));
+    enum udmar_status status = UDMAR_OK;
+
+    if (domain == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    domain->host = host;
+    domain->direct = config->direct;
+    domain->strict = config->strict;
+    domain->identity = config->identity;
+    domain->pass_through = config->pass_through;
+    domain->waiting_tail = &domain->waiting;
+    take_facts(domain, &unit->facts, config->minimum_width);
+    udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
+    if (!udmar__lock_create(host, &domain->lock)) {
+        status = UDMAR_ERR_MEMORY;
+    }
+    if (status == UDMAR_OK && !config->pass_through) {
+        status = make_tables(domain);
+    }
+    if (status == UDMAR_OK && !config->pass_through && !config->identity) {
+        status = reserve_fixed(domain);
+    }
+    if (status != UDMAR_OK) {
+        udmar__domain_destroy(domain);
+        return status;
+    }
+    *out_domain = domain;
+    return UDMAR_OK;
+}
+
+static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigned level)
+{
+    struct udmar_page page = { .physical = table };
+    volatile uint64_t *entries = udmar_host_page_map(domain->host, table);
+
+    if (level > 1) {
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+            uint64_t entry = udmar__entry_load(&entries[i]);
+
+            if ((entry & ENTRY_PRESENT) != 0 && (entry & ENTRY_LARGE) == 0) {
+                free_below(domain, entry & ENTRY_ADDRESS, level - 1);
+            }
+        }
+    }
+    udmar_host_page_unmap(domain->host, (void *)(uintptr_t)entries);
+    udmar_host_page_free(domain->host, &page, 1);
+}
+
+static void free_ranges(struct udmar_domain *domain) UDMAR_NO_LOCK_ANALYSIS
+{
+    struct udmar__range *range;
+
+    while (domain->waiting != NULL) {
+        struct udmar__waiting *next = domain->waiting->next;
+
+        udmar_host_free(domain->host, domain->waiting, sizeof(*domain->waiting));
+        domain->waiting = next;
+    }
+    while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
+        udmar__iova_remove(&domain->iova, range);
+        udmar_host_free(domain->host, range, sizeof(*range));
+    }
+}
+
+void udmar__domain_destroy(struct udmar_domain *domain)
+{
+    void *host = domain->host;
+
+    /* Unbinding has flushed every unit that knew the domain: nobody walks these tables any more. */
+    if (domain->table != 0) {
+        free_below(domain, domain->table, domain->levels);
+    }
+    while (domain->limbo != 0) {
+        struct udmar_page page = { .physical = domain->limbo };
+        volatile uint64_t *link = udmar_host_page_map(host, page.physical);
+
+        domain->limbo = *link;
+        udmar_host_page_unmap(host, (void *)(uintptr_t)link);
+        udmar_host_page_free(host, &page, 1);
+    }
+    free_ranges(domain);
+    udmar__lock_destroy(host, &domain->lock);
+    udmar_host_free(host, domain, sizeof(*domain));
+}
+
+bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit)
+{
+    const struct udmar_unit_facts *facts = &unit->facts;
+
+    if (domain->pass_through) {
+        return facts->pass_through;
+    }
+    /* Tables that exist cannot be made flatter, flushed after the fact, or cut to smaller pages. */
+    return (facts->widths & (1u << (domain->levels - 2))) != 0 &&
+           facts->guest_width >= 64 - (unsigned)__builtin_clzll(domain->end) &&
+           (domain->superpages & ~facts->superpages) == 0 && (facts->coherent || !domain->coherent);
+}
+
+static bool take_id(struct udmar_unit *unit, uint16_t *out_id)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    bool found = false;
+
+    for (uint32_t word = 0; word < (unit->facts.domain_ids + 63) / 64 && !found; word++) {
+        uint64_t free = ~unit->domain_id_map[word];
+        uint32_t id = word * 64 + (free == 0 ? 0 : (uint32_t)__builtin_ctzll(free));
+
+        if (free != 0 && id < unit->facts.domain_ids) {
+            unit->domain_id_map[word] |= free & (~free + 1);
+            *out_id = (uint16_t)id;
+            found = true;
+        }
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+    return found;
+}
+
+static void give_id_back(struct udmar_unit *unit, uint16_t id)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    unit->domain_id_map[id / 64] &= ~(UINT64_C(1) << (id % 64));
+    udmar__unlock(unit->host, &unit->lock, state);
+}
+
+enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
+                                     struct udmar__binding **out_binding)
+{
+    struct udmar__binding **link = &domain->bindings;
+    struct udmar__binding *binding;
+
+    for (; *link != NULL; link = &(*link)->next) {
+        if ((*link)->unit == unit) {
+            *out_binding = *link;
+            return UDMAR_OK;
+        }
+    }
+    binding = udmar_host_alloc(domain->host, sizeof(*binding));
+    if (binding == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    binding->unit = unit;
+    if (!take_id(unit, &binding->id)) {
+        udmar_host_free(domain->host, binding, sizeof(*binding));
+        return UDMAR_ERR_DOMAIN_ID;
+    }
+    /* Mapping calls read the list without a lock: the node must be whole before it is seen. */
+    __atomic_store_n(link, binding, __ATOMIC_RELEASE);
+    *out_binding = binding;
+    return UDMAR_OK;
+}
+
+void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding)
+{
+    struct udmar__binding **link = &domain->bindings;
+    struct udmar_unit *unit = binding->unit;
+    const struct udmar__request requests[2] = {
+        udmar__context_request(GRAN_DOMAIN, binding->id, 0),
+        udmar__iotlb_request(unit, GRAN_DOMAIN, binding->id, 0, 0, false),
+    };
+
+    if (binding->contexts != 0) {
+        return;
+    }
+    /* The next domain with this id must not meet what the caches keep of this one. */
+    if (!unit->root_set || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK) {
+        give_id_back(unit, binding->id);
+    }
+    while (*link != binding) {
+        link = &(*link)->next;
+    }
+    *link = binding->next;
+    udmar_host_free(domain->host, binding, sizeof(*binding));
+}
+
+enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
+                                        uint64_t size, enum udmar_range_kind kind)
+{
+    uint64_t page = base >> UDMAR_PAGE_SHIFT;
+    uint64_t last = udmar__min(base + size - 1, domain->end) >> UDMAR_PAGE_SHIFT;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    enum udmar_status status = UDMAR_OK;
+
+    /* Only what is still free: reserved ranges may overlap each other. */
+    while (page <= last && status == UDMAR_OK) {
+        struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
+        struct udmar__range *range;
+
+        if (taken != NULL && taken->first <= page) {
+            page = taken->last + 1;
+            continue;
+        }
+        range = udmar_host_alloc(domain->host, sizeof(*range));
+        if (range == NULL) {
+            status = UDMAR_ERR_MEMORY;
+            break;
+        }
+        range->first = page;
+        range->last = taken != NULL ? udmar__min(last, taken->first - 1) : last;
+        range->kind = (uint8_t)kind;
+        (void)udmar__iova_insert(&domain->iova, range);
+        page = range->last + 1;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return status;
+}
+
+uint64_t udmar__domain_clock(const struct udmar_domain *domain)
+{
+    return domain->bindings == NULL ? 0 : domain->bindings->unit->counts.iotlb_requests;
+}

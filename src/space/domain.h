@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A domain: one guest address space, its page tables, and the units that translate through them.
+ */
+#ifndef UDMAR_SPACE_DOMAIN_H
+#define UDMAR_SPACE_DOMAIN_H
+
+#include <udmar/domain.h>
+
+#include "base/lock.h"
+#include "space/iova.h"
+#include "unit/unit.h"
+
+/* The domain on one unit: domain ids are the unit's own. */
+struct udmar__binding {
+    struct udmar_unit *unit;
+    struct udmar__binding *next;
+    unsigned contexts; /* context entries of this unit that point to the domain */
+    uint16_t id;
+};
+
+/* A mapping that is no more, for whoever reads a fault. */
+struct udmar__gone {
+    udmar_iova_t base;
+    uint64_t size;
+    uint64_t clock; /* udmar__domain_clock() at its end */
+};
+#define UDMAR__GONE 64u
+
+/* A range that waits for its invalidation (deferred mode). */
+struct udmar__waiting {
+    struct udmar__waiting *next;
+    struct udmar__range *range;
+    uint64_t ticket;
+};
+
+struct udmar_domain {
+    void *host;
+    struct udmar__lock lock;
+    /* Facts, constant from creation on: the intersection of the units that may be attached. */
+    unsigned levels;
+    udmar_iova_t end; /* last address */
+    uint8_t superpages;
+    bool coherent;
+    bool caching_mode;
+    bool write_buffer;
+    bool direct; /* udmar_host_page_map() addresses stay valid */
+    bool strict;
+    bool identity;                   /* shared by everyone who asks for identity */
+    bool pass_through;               /* no tables at all */
+    udmar_paddr_t table;             /* root of the page tables; 0 for pass-through */
+    struct udmar__iova iova;         /* [lock] */
+    struct udmar__binding *bindings; /* changed under the instance lock, read by mapping calls */
+    uint64_t table_pages;            /* [lock] */
+    udmar_paddr_t limbo; /* [lock] chain of tables that an unanswered unit may still walk */
+    struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
+    unsigned gone_next;                   /* [lock] */
+    struct udmar__waiting *waiting;       /* [lock] oldest first */
+    struct udmar__waiting **waiting_tail;
+    struct udmar_domain *next; /* list of the instance */
+    unsigned users;            /* groups that have it; guarded by the instance lock */
+    uint64_t windows;          /* [lock] */
+};
+
+/* What an unmap leaves to be invalidated and freed, collected under the lock. */
+struct udmar__gather {
+    udmar_iova_t first; /* bytes, inclusive; first > last: nothing */
+    udmar_iova_t last;
+    bool tables_changed;  /* a non-leaf entry went or came: the leaf-only hint would be wrong */
+    udmar_paddr_t tables; /* chain of unlinked tables */
+};
+
+struct udmar__domain_config {
+    bool direct;
+    bool strict;
+    bool identity;
+    bool pass_through;
+    unsigned minimum_width; /* bits */
+};
+
+/* ---- domain.c ---- */
+
+/* A domain that @unit can translate; nothing is attached yet. */
+enum udmar_status udmar__domain_create(struct udmar_unit *unit,
+                                       const struct udmar__domain_config *config,
+                                       struct udmar_domain **out_domain);
+/* No context may refer to it, no window may be left. */
+void udmar__domain_destroy(struct udmar_domain *domain);
+/* May the unit walk this domain's tables? */
+bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit);
+/* The domain's binding to a unit, made (with a domain id) where there is none. */
+enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
+                                     struct udmar__binding **out_binding);
+/* Gives the domain id back when no context uses it any more. */
+void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding);
+
+enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
+                                        uint64_t size, enum udmar_range_kind kind);
+/* Maps without looking at what is reserved: RMRRs and identity. */
+enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iova_t iova,
+                                          udmar_paddr_t physical, uint64_t size, unsigned access);
+/* Counts invalidations of the domain's first unit: the clock of "gone since". */
+uint64_t udmar__domain_clock(const struct udmar_domain *domain);
+
+/* ---- flush.c ---- */
+
+void udmar__gather_init(struct udmar__gather *gather);
+void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_iova_t last);
+/*
+ * Invalidates what was gathered on every unit of the domain, waits, frees the tables. Without the
+ * domain's lock. A failure keeps the tables in limbo.
+ */
+enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather);
+/* The same for [iova, iova + size) where only leaves changed. */
+enum udmar_status udmar__domain_invalidate(struct udmar_domain *domain, udmar_iova_t iova,
+                                           uint64_t size, bool leaf_only, bool wait,
+                                           uint64_t *out_ticket);
+/* What follows entries that became present: caching mode and write buffers. */
+enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
+                                          uint64_t size);
+bool udmar__domain_ticket_done(struct udmar_domain *domain, uint64_t ticket);
+enum udmar_status udmar__domain_ticket_wait(struct udmar_domain *domain, uint64_t ticket);
+
+/* ---- page_table.c: all with the domain's lock held ---- */
+
+enum udmar_status udmar__table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
+    UDMAR_REQUIRES(domain->lock);
+enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iova,
+                                   udmar_paddr_t physical, uint64_t size, unsigned access,
+                                   struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
+enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
+                                     struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
+/* Makes the tables down to @level for entries that somebody will write later; counts them used. */
+enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t iova,
+                                       unsigned level, unsigned count, udmar_paddr_t *out_table,
+                                       struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
+void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
+                          unsigned count, struct udmar__gather *gather)
+    UDMAR_REQUIRES(domain->lock);
+unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
+                            struct udmar_walk_step steps[5]) UDMAR_REQUIRES(domain->lock);
+
+#endif

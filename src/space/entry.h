@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Table entries in memory and the one way to write them [VTD 9].
+ *
+ * Hardware reads an aligned 64-bit entry as a whole. A host with 64-bit stores writes it as a
+ * whole; i386 writes halves in the order in which hardware never sees a wrong entry: the low half,
+ * with the present bits, goes to zero first and gets its value last.
+ */
+#ifndef UDMAR_SPACE_ENTRY_H
+#define UDMAR_SPACE_ENTRY_H
+
+#include "base/bits.h"
+
+/* Second-level entries [VTD 9.8]. */
+#define ENTRY_READ        UINT64_C(1)
+#define ENTRY_WRITE       UINT64_C(2)
+#define ENTRY_PRESENT     (ENTRY_READ | ENTRY_WRITE)
+#define ENTRY_LARGE       (UINT64_C(1) << 7)
+#define ENTRY_ADDRESS     UDMAR__MASK(51, 12)
+/* Bits 61:52 are ignored by hardware: a non-leaf entry counts there how full its table is. */
+#define ENTRY_COUNT_SHIFT 52
+#define ENTRY_COUNT_MASK  UDMAR__MASK(61, 52)
+#define ENTRY_COUNT(e)    ((unsigned)UDMAR__FIELD(e, 61, 52))
+
+#define TABLE_ENTRIES 512u
+
+/* The shift of what one entry of a level covers: 12 at level 1, 21 at level 2... */
+static inline unsigned udmar__level_shift(unsigned level)
+{
+    return 3 + 9 * level;
+}
+
+static inline unsigned udmar__level_index(uint64_t iova, unsigned level)
+{
+    return (unsigned)(iova >> udmar__level_shift(level)) & (TABLE_ENTRIES - 1);
+}
+
+static inline uint64_t udmar__entry_load(const volatile uint64_t *entry)
+{
+    return *entry;
+}
+
+/* Stores an entry that hardware may read at any moment. Flushing is the caller's, once for many. */
+static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
+{
+#if UINTPTR_MAX > UINT32_MAX
+    *entry = value;
+#else
+    volatile uint32_t *half = (volatile uint32_t *)entry;
+
+    if (half[0] != 0) {
+        half[0] = 0;
+    }
+    half[1] = (uint32_t)(value >> 32);
+    half[0] = (uint32_t)value;
+#endif
+}
+
+/*
+ * Replaces a present entry by another present one in a single step, so that a walk in between sees
+ * one or the other. On i386 this takes CMPXCHG8B (every processor with VT-d has it).
+ */
+static inline void udmar__entry_replace(volatile uint64_t *entry, uint64_t value)
+{
+#if UINTPTR_MAX > UINT32_MAX
+    *entry = value;
+#else
+    uint64_t old = *entry;
+    uint64_t seen;
+
+    while ((seen = __sync_val_compare_and_swap(entry, old, value)) != old) {
+        old = seen;
+    }
+#endif
+}
+
+/* Changes the bits that hardware ignores; they are all in the upper half. */
+static inline void udmar__entry_set_count(volatile uint64_t *entry, unsigned count)
+{
+    uint64_t value = (*entry & ~ENTRY_COUNT_MASK) | (uint64_t)count << ENTRY_COUNT_SHIFT;
+
+#if UINTPTR_MAX > UINT32_MAX
+    *entry = value;
+#else
+    ((volatile uint32_t *)entry)[1] = (uint32_t)(value >> 32);
+#endif
+}
+
+/* Root and context entries are two words: the one with Present is written last and cleared first.
+ */
+static inline void udmar__entry128_set(volatile uint64_t *entry, uint64_t low, uint64_t high)
+{
+    udmar__entry_store(&entry[1], high);
+    udmar__entry_store(&entry[0], low);
+}
+
+#endif

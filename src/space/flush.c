@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What must happen after a change of page tables before anything else may rely on it [VTD 6.5]. */
+#include "space/domain.h"
+#include "space/entry.h"
+
+void udmar__gather_init(struct udmar__gather *gather)
+{
+    *gather = (struct udmar__gather){ .first = UINT64_MAX, .last = 0 };
+}
+
+void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_iova_t last)
+{
+    gather->first = udmar__min(gather->first, first);
+    gather->last = udmar__max(gather->last, last);
+}
+
+/* The last table of a chain. */
+static volatile uint64_t *chain_link(struct udmar_domain *domain, udmar_paddr_t table)
+{
+    return udmar_host_page_map(domain->host, table);
+}
+
+static void free_tables(struct udmar_domain *domain, udmar_paddr_t table)
+{
+    uint64_t freed = 0;
+    uintptr_t state;
+
+    while (table != 0) {
+        struct udmar_page page = { .physical = table };
+        volatile uint64_t *link = chain_link(domain, table);
+
+        table = *link;
+        udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
+        udmar_host_page_free(domain->host, &page, 1);
+        freed++;
+    }
+    if (freed > 0) {
+        state = udmar__lock(domain->host, &domain->lock);
+        domain->table_pages -= freed;
+        udmar__unlock(domain->host, &domain->lock, state);
+    }
+}
+
+/* Puts a chain in front of those that wait for a unit which has not answered. */
+static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
+{
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    while (chain != 0) {
+        volatile uint64_t *link = chain_link(domain, chain);
+        udmar_paddr_t next = *link;
+
+        udmar__entry_store(link, domain->limbo);
+        udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
+        domain->limbo = chain;
+        chain = next;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+}
+
+enum udmar_status udmar__domain_invalidate(struct udmar_domain *domain, udmar_iova_t iova,
+                                           uint64_t size, bool leaf_only, bool wait,
+                                           uint64_t *out_ticket)
+{
+    enum udmar_status result = UDMAR_OK;
+    /*
+     * A ticket is one unit's. With several units (identity, which never unmaps in a hurry) every
+     * invalidation waits.
+     */
+    bool wait_each = wait || (domain->bindings != NULL && domain->bindings->next != NULL);
+
+    *out_ticket = 0;
+    for (struct udmar__binding *binding = domain->bindings; binding != NULL;
+         binding = binding->next) {
+        struct udmar__request request =
+            udmar__iotlb_range(binding->unit, binding->id, iova, size, leaf_only);
+        enum udmar_status status =
+            udmar__invalidate(binding->unit, &request, 1, wait_each, out_ticket);
+
+        result = status != UDMAR_OK ? status : result;
+    }
+    return result;
+}
+
+enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather)
+{
+    enum udmar_status status = UDMAR_OK;
+    uint64_t ticket;
+
+    if (gather->first <= gather->last) {
+        status = udmar__domain_invalidate(domain, gather->first, gather->last - gather->first + 1,
+                                          !gather->tables_changed, true, &ticket);
+    } else if (gather->tables != 0) {
+        /* Tables without entries, from a map that failed half-way: hardware may know of them. */
+        status = udmar__domain_invalidate(domain, 0, domain->end + 1, false, true, &ticket);
+    }
+    if (status == UDMAR_OK) {
+        free_tables(domain, gather->tables);
+    } else {
+        keep_tables(domain, gather->tables);
+    }
+    gather->tables = 0;
+    return status;
+}
+
+enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
+                                          uint64_t size)
+{
+    enum udmar_status result = UDMAR_OK;
+
+    for (struct udmar__binding *binding = domain->bindings; binding != NULL;
+         binding = binding->next) {
+        enum udmar_status status;
+
+        if (binding->unit->facts.caching_mode) {
+            struct udmar__request request =
+                udmar__iotlb_range(binding->unit, binding->id, iova, size, false);
+
+            status = udmar__invalidate(binding->unit, &request, 1, true, NULL);
+        } else {
+            status = udmar__write_buffer_flush(binding->unit);
+        }
+        result = status != UDMAR_OK ? status : result;
+    }
+    return result;
+}
+
+bool udmar__domain_ticket_done(struct udmar_domain *domain, uint64_t ticket)
+{
+    return ticket == 0 || domain->bindings == NULL ||
+           udmar__invalidate_done(domain->bindings->unit, ticket);
+}
+
+enum udmar_status udmar__domain_ticket_wait(struct udmar_domain *domain, uint64_t ticket)
+{
+    return ticket == 0 || domain->bindings == NULL
+               ? UDMAR_OK
+               : udmar__invalidate_wait(domain->bindings->unit, ticket);
+}

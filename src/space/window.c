@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Windows: making, writing, clearing. window.h says why they are as they are. */
+#include "space/window.h"
+
+#include "space/address.h"
+#include "space/entry.h"
+
+#define CHUNK_PAGES TABLE_ENTRIES
+#define CHUNK_LEVEL 2u
+
+/* ---- Reaching entries: a remembered pointer, or a mapping for the moment. ---- */
+
+static volatile uint64_t *open_table(const struct udmar__window *window,
+                                     volatile uint64_t *remembered, udmar_paddr_t table)
+{
+    return remembered != NULL ? remembered : udmar_host_page_map(window->domain->host, table);
+}
+
+static void close_table(const struct udmar__window *window, volatile uint64_t *remembered,
+                        volatile uint64_t *opened)
+{
+    if (remembered == NULL) {
+        udmar_host_page_unmap(window->domain->host, (void *)(uintptr_t)opened);
+    }
+}
+
+/* The address of a table for good, where the host promises that it stays valid. */
+static volatile uint64_t *remember(struct udmar_domain *domain, udmar_paddr_t table)
+{
+    volatile uint64_t *entries = NULL;
+
+    if (domain->direct) {
+        entries = udmar_host_page_map(domain->host, table);
+        udmar_host_page_unmap(domain->host, (void *)(uintptr_t)entries);
+    }
+    return entries;
+}
+
+static void flush_entries(const struct udmar__window *window, volatile uint64_t *entry,
+                          uint32_t count)
+{
+    if (!window->domain->coherent) {
+        udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)entry,
+                               count * sizeof(*entry));
+    }
+}
+
+static udmar_iova_t base_of(const struct udmar__window *window)
+{
+    return window->range.first << UDMAR_PAGE_SHIFT;
+}
+
+/* ---- Making ---- */
+
+static enum udmar_status reserve_small(struct udmar__window *window, struct udmar__gather *gather)
+    UDMAR_REQUIRES(window->domain->lock) UDMAR_NO_LOCK_ANALYSIS
+{
+    struct udmar_domain *domain = window->domain;
+    enum udmar_status status =
+        udmar__slots_reserve(domain, base_of(window), 1, window->pages, &window->table, gather);
+
+    if (status == UDMAR_OK && domain->direct) {
+        window->slots = remember(domain, window->table) + udmar__level_index(base_of(window), 1);
+    }
+    return status;
+}
+
+static enum udmar_status reserve_chunk(struct udmar__window *window, uint32_t index,
+                                       struct udmar__gather *gather) UDMAR_NO_LOCK_ANALYSIS
+{
+    struct udmar_domain *domain = window->domain;
+    struct udmar__chunk *chunk = &window->chunks[index];
+    udmar_iova_t iova = base_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    enum udmar_status status = udmar__table_alloc(domain, &chunk->small);
+
+    if (status != UDMAR_OK) {
+        chunk->small = 0;
+        return status;
+    }
+    status = udmar__slots_reserve(domain, iova, CHUNK_LEVEL, 1, &chunk->parent, gather);
+    if (status != UDMAR_OK) {
+        chunk->parent = 0;
+        return status;
+    }
+    if (domain->direct) {
+        chunk->entries = remember(domain, chunk->small);
+        chunk->slot = remember(domain, chunk->parent) + udmar__level_index(iova, CHUNK_LEVEL);
+    }
+    return UDMAR_OK;
+}
+
+static enum udmar_status reserve(struct udmar__window *window, struct udmar__gather *gather)
+{
+    enum udmar_status status = UDMAR_OK;
+    uintptr_t state = udmar__lock(window->domain->host, &window->domain->lock);
+
+    if (window->chunk_count == 0) {
+        status = reserve_small(window, gather);
+    }
+    for (uint32_t i = 0; i < window->chunk_count && status == UDMAR_OK; i++) {
+        status = reserve_chunk(window, i, gather);
+    }
+    window->domain->windows++;
+    udmar__unlock(window->domain->host, &window->domain->lock, state);
+    return status;
+}
+
+static void release(struct udmar__window *window, struct udmar__gather *gather)
+{
+    struct udmar_domain *domain = window->domain;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    if (window->table != 0) {
+        udmar__slots_release(domain, base_of(window), 1, window->pages, gather);
+    }
+    for (uint32_t i = 0; i < window->chunk_count; i++) {
+        struct udmar__chunk *chunk = &window->chunks[i];
+        udmar_iova_t iova = base_of(window) + (uint64_t)i * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+
+        if (chunk->parent != 0) {
+            udmar__slots_release(domain, iova, CHUNK_LEVEL, 1, gather);
+        }
+        if (chunk->small != 0) {
+            /* Into the chain of tables that are freed after the invalidation. */
+            volatile uint64_t *link = udmar_host_page_map(domain->host, chunk->small);
+
+            udmar__entry_store(link, gather->tables);
+            udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
+            gather->tables = chunk->small;
+        }
+    }
+    domain->windows--;
+    udmar__unlock(domain->host, &domain->lock, state);
+}
+
+static void take_range_out(struct udmar__window *window)
+{
+    uintptr_t state = udmar__lock(window->domain->host, &window->domain->lock);
+
+    udmar__iova_remove(&window->domain->iova, &window->range);
+    udmar__unlock(window->domain->host, &window->domain->lock, state);
+}
+
+static void free_memory(struct udmar__window *window)
+{
+    void *host = window->domain->host;
+
+    if (window->chunks != NULL) {
+        udmar_host_free(host, window->chunks, window->chunk_count * sizeof(*window->chunks));
+    }
+    udmar_host_free(host, window, sizeof(*window));
+}
+
+static enum udmar_status place(struct udmar__window *window, uint64_t bytes,
+                               const struct udmar_iova_limits *limits)
+{
+    struct udmar_iova_limits aligned = *limits;
+    uint64_t natural = window->chunk_count > 0 ? CHUNK_PAGES * UDMAR_PAGE_SIZE
+                                               : UDMAR_PAGE_SIZE << udmar__log2_up(window->pages);
+
+    /* Natural alignment keeps a small window in one leaf table and its request narrow. */
+    aligned.alignment = udmar__max(limits->alignment, natural);
+    return udmar__range_alloc(window->domain, window->pages, bytes, &aligned, &window->range);
+}
+
+static void compose_request(struct udmar__window *window)
+{
+    const struct udmar__binding *binding = window->domain->bindings;
+
+    window->unit = binding->unit;
+    window->request =
+        udmar__iotlb_range(window->unit, binding->id, base_of(window),
+                           (uint64_t)window->pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
+    window->publish =
+        !window->domain->coherent || window->domain->caching_mode || window->domain->write_buffer;
+}
+
+static enum udmar_status build(struct udmar__window *window, uint64_t bytes,
+                               const struct udmar_iova_limits *limits)
+{
+    struct udmar_domain *domain = window->domain;
+    struct udmar__gather gather;
+    enum udmar_status status;
+
+    if (window->chunk_count > 0) {
+        window->chunks =
+            udmar_host_alloc(domain->host, window->chunk_count * sizeof(*window->chunks));
+        if (window->chunks == NULL) {
+            return UDMAR_ERR_MEMORY;
+        }
+    }
+    status = place(window, bytes, limits);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    compose_request(window);
+    udmar__gather_init(&gather);
+    status = reserve(window, &gather);
+    if (status == UDMAR_OK) {
+        return UDMAR_OK;
+    }
+    release(window, &gather);
+    (void)udmar__gather_flush(domain, &gather);
+    take_range_out(window);
+    return status;
+}
+
+enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t bytes,
+                                       const struct udmar_iova_limits *limits,
+                                       struct udmar__window **out_window)
+{
+    /* One page more than the bytes fill: the buffer may begin anywhere in its first page. */
+    uint64_t pages = (udmar__align_up(bytes, UDMAR_PAGE_SIZE) >> UDMAR_PAGE_SHIFT) + 1;
+    struct udmar__window *window;
+    enum udmar_status status;
+
+    if (domain->bindings == NULL || domain->bindings->next != NULL) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    window = udmar_host_alloc(domain->host, sizeof(*window));
+    if (window == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    window->domain = domain;
+    window->range.kind = UDMAR_RANGE_WINDOW;
+    if (pages > CHUNK_PAGES) {
+        pages = udmar__align_up(pages, CHUNK_PAGES);
+        window->chunk_count = (uint32_t)(pages / CHUNK_PAGES);
+    }
+    window->pages = (uint32_t)pages;
+    status = build(window, bytes, limits);
+    if (status != UDMAR_OK) {
+        free_memory(window);
+        return status;
+    }
+    *out_window = window;
+    return UDMAR_OK;
+}
+
+void udmar__window_destroy(struct udmar__window *window)
+{
+    struct udmar__gather gather;
+
+    if (udmar__window_ready(window) != UDMAR_OK) {
+        /* A unit that does not answer may still use every part of it. */
+        return;
+    }
+    udmar__gather_init(&gather);
+    release(window, &gather);
+    if (udmar__gather_flush(window->domain, &gather) != UDMAR_OK) {
+        return;
+    }
+    take_range_out(window);
+    free_memory(window);
+}
+
+/* ---- Loading ---- */
+
+enum udmar_status udmar__window_ready(struct udmar__window *window)
+{
+    enum udmar_status status;
+
+    if (window->ticket == 0 && !window->unconfirmed) {
+        return UDMAR_OK;
+    }
+    if (window->unconfirmed) {
+        status = udmar__invalidate(window->unit, &window->request, 1, true, &window->ticket);
+    } else {
+        status = udmar__invalidate_wait(window->unit, window->ticket);
+    }
+    if (status == UDMAR_OK) {
+        window->ticket = 0;
+        window->unconfirmed = false;
+    }
+    return status;
+}
+
+static void write_chunked(struct udmar__window *window, uint32_t index, uint64_t entry,
+                          uint32_t count)
+{
+    while (count > 0) {
+        struct udmar__chunk *chunk = &window->chunks[index / CHUNK_PAGES];
+        uint32_t first = index % CHUNK_PAGES;
+        uint32_t here = count < CHUNK_PAGES - first ? count : CHUNK_PAGES - first;
+
+        if (here == CHUNK_PAGES && (window->domain->superpages & 1u) &&
+            (entry & ENTRY_ADDRESS & UDMAR__MASK(20, 12)) == 0) {
+            chunk->large = entry | ENTRY_LARGE;
+            chunk->state = CHUNK_LARGE;
+        } else {
+            volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
+
+            for (uint32_t i = 0; i < here; i++) {
+                udmar__entry_store(&entries[first + i], entry + ((uint64_t)i << UDMAR_PAGE_SHIFT));
+            }
+            flush_entries(window, &entries[first], here);
+            close_table(window, chunk->entries, entries);
+            chunk->state = CHUNK_SMALL;
+        }
+        entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
+        index += here;
+        count -= here;
+    }
+}
+
+void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
+                         uint32_t count, unsigned access)
+{
+    uint64_t entry = physical | access;
+    volatile uint64_t *slots;
+
+    if (window->chunk_count > 0) {
+        write_chunked(window, index, entry, count);
+        return;
+    }
+    if (window->slots != NULL) {
+        slots = &window->slots[index];
+        for (uint32_t i = 0; i < count; i++) {
+            udmar__entry_store(&slots[i], entry);
+            entry += UDMAR_PAGE_SIZE;
+        }
+        return;
+    }
+    slots = open_table(window, NULL, window->table);
+    for (uint32_t i = 0; i < count; i++) {
+        udmar__entry_store(&slots[udmar__level_index(base_of(window), 1) + index + i],
+                           entry + ((uint64_t)i << UDMAR_PAGE_SHIFT));
+    }
+    close_table(window, NULL, slots);
+}
+
+/* Stores a chunk's level-2 entry. */
+static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t entry)
+{
+    struct udmar__chunk *chunk = &window->chunks[index];
+    udmar_iova_t iova = base_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    volatile uint64_t *table;
+
+    if (chunk->slot != NULL) {
+        udmar__entry_store(chunk->slot, entry);
+        flush_entries(window, chunk->slot, 1);
+        return;
+    }
+    table = open_table(window, NULL, chunk->parent);
+    udmar__entry_store(&table[udmar__level_index(iova, CHUNK_LEVEL)], entry);
+    flush_entries(window, &table[udmar__level_index(iova, CHUNK_LEVEL)], 1);
+    close_table(window, NULL, table);
+}
+
+static void link_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    for (uint32_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++) {
+        struct udmar__chunk *chunk = &window->chunks[i];
+
+        set_chunk(window, i,
+                  chunk->state == CHUNK_LARGE ? chunk->large : chunk->small | ENTRY_PRESENT);
+    }
+}
+
+static void flush_slots(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    volatile uint64_t *slots;
+
+    if (window->domain->coherent || window->chunk_count > 0) {
+        return;
+    }
+    slots = window->slots;
+    if (slots != NULL) {
+        flush_entries(window, &slots[first], count);
+        return;
+    }
+    slots = open_table(window, NULL, window->table);
+    flush_entries(window, &slots[udmar__level_index(base_of(window), 1) + first], count);
+    close_table(window, NULL, slots);
+}
+
+enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
+                                        uint32_t count)
+{
+    if (window->chunk_count > 0) {
+        link_chunks(window, first, count);
+    }
+    window->loaded_first = first;
+    window->loaded_pages = count;
+    if (!window->publish) {
+        return UDMAR_OK;
+    }
+    flush_slots(window, first, count);
+    return udmar__domain_published(window->domain,
+                                   base_of(window) + ((uint64_t)first << UDMAR_PAGE_SHIFT),
+                                   (uint64_t)count << UDMAR_PAGE_SHIFT);
+}
+
+/* ---- Unloading ---- */
+
+static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    while (count > 0) {
+        struct udmar__chunk *chunk = &window->chunks[first / CHUNK_PAGES];
+        uint32_t begin = first % CHUNK_PAGES;
+        uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
+
+        set_chunk(window, first / CHUNK_PAGES, 0);
+        if (chunk->state == CHUNK_SMALL) {
+            volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
+
+            for (uint32_t i = 0; i < here; i++) {
+                udmar__entry_store(&entries[begin + i], 0);
+            }
+            flush_entries(window, &entries[begin], here);
+            close_table(window, chunk->entries, entries);
+        }
+        chunk->state = CHUNK_EMPTY;
+        first += here;
+        count -= here;
+    }
+}
+
+static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    volatile uint64_t *slots;
+
+    if (window->slots != NULL) {
+        slots = &window->slots[first];
+        for (uint32_t i = 0; i < count; i++) {
+            udmar__entry_store(&slots[i], 0);
+        }
+        return;
+    }
+    slots = open_table(window, NULL, window->table);
+    for (uint32_t i = 0; i < count; i++) {
+        udmar__entry_store(&slots[udmar__level_index(base_of(window), 1) + first + i], 0);
+    }
+    close_table(window, NULL, slots);
+}
+
+static void clear_entries(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    if (window->chunk_count > 0) {
+        clear_chunks(window, first, count);
+    } else {
+        clear_slots(window, first, count);
+        flush_slots(window, first, count);
+    }
+}
+
+void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    if (count == 0) {
+        return;
+    }
+    /* Entries of a small window were live from the first store on: take them back as an unload. */
+    window->loaded_first = first;
+    window->loaded_pages = count;
+    (void)udmar__window_clear(window, true);
+}
+
+enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
+{
+    enum udmar_status status;
+
+    clear_entries(window, window->loaded_first, window->loaded_pages);
+    window->gone_first = window->loaded_first;
+    window->gone_pages = window->loaded_pages;
+    window->loaded_pages = 0;
+    status = udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
+    window->gone_clock = window->unit->counts.iotlb_requests;
+    window->unconfirmed = status != UDMAR_OK;
+    return status;
+}
+
+bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
+                          uint64_t *out_size)
+{
+    const struct udmar__window *window = (const struct udmar__window *)range;
+
+    *out_base = (range->first + window->loaded_first) << UDMAR_PAGE_SHIFT;
+    *out_size = (uint64_t)window->loaded_pages << UDMAR_PAGE_SHIFT;
+    return window->loaded_pages > 0;
+}
+
+bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone)
+{
+    const struct udmar__window *window = (const struct udmar__window *)range;
+
+    *out_gone = (struct udmar__gone){
+        .base = (range->first + window->gone_first) << UDMAR_PAGE_SHIFT,
+        .size = (uint64_t)window->gone_pages << UDMAR_PAGE_SHIFT,
+        .clock = window->gone_clock,
+    };
+    return window->gone_pages > 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Windows: guest addresses with page tables that belong to a busdma map for as long as it lives.
+ *
+ * A window's leaf entries are found when it is made and written by nobody else, so that a load is a
+ * row of stores and an unload is a row of stores and one invalidation request that was made up
+ * beforehand: no tree, no lock, no memory.
+ *
+ * Small windows (up to 512 pages, in one leaf table) write entries of a table that is linked all
+ * the time. Larger ones own a leaf table for each 2 MiB chunk and link it, or a 2 MiB leaf instead
+ * of it, only while something is loaded: so a chunk's level-2 entry is always empty before it
+ * changes from the one to the other, and the unload's invalidation (without the leaf-only hint) has
+ * removed the old one from every cache [VTD 6.5].
+ *
+ * One thread at a time uses a window; the domain's lock is needed to make and to destroy it only.
+ */
+#ifndef UDMAR_SPACE_WINDOW_H
+#define UDMAR_SPACE_WINDOW_H
+
+#include "space/domain.h"
+
+enum udmar__chunk_state { CHUNK_EMPTY, CHUNK_SMALL, CHUNK_LARGE };
+
+struct udmar__chunk {
+    volatile uint64_t *slot;    /* its level-2 entry; null unless the host maps tables for ever */
+    volatile uint64_t *entries; /* its leaf table, likewise */
+    udmar_paddr_t parent;       /* level-2 table */
+    udmar_paddr_t small;        /* leaf table, owned */
+    uint64_t large;             /* the leaf entry while CHUNK_LARGE */
+    uint32_t state;
+};
+
+struct udmar__window {
+    struct udmar__range range; /* first: the tree's node is the window */
+    struct udmar_domain *domain;
+    struct udmar_unit *unit;
+    struct udmar__request request; /* invalidates the whole window */
+    volatile uint64_t *slots;      /* small windows on hosts with a direct map, else null */
+    udmar_paddr_t table;           /* small windows: the leaf table */
+    struct udmar__chunk *chunks;   /* large windows */
+    uint32_t chunk_count;
+    uint32_t pages;
+    uint32_t loaded_first; /* pages from the window's start */
+    uint32_t loaded_pages; /* 0: nothing is loaded */
+    uint32_t gone_first;   /* what was loaded last */
+    uint32_t gone_pages;
+    uint64_t gone_clock;
+    uint64_t ticket;  /* of the last unload, if it may still be under way; else 0 */
+    bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
+    bool publish;     /* stores need more than being stored: flush, write buffer, caching mode */
+};
+
+/*
+ * @bytes: the largest buffer. Fails with UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, UDMAR_ERR_UNSUPPORTED.
+ */
+enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t bytes,
+                                       const struct udmar_iova_limits *limits,
+                                       struct udmar__window **out_window);
+/* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
+void udmar__window_destroy(struct udmar__window *window);
+
+/* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
+enum udmar_status udmar__window_ready(struct udmar__window *window);
+/* Writes @count entries from page @index on; the range must be inside and empty. */
+void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
+                         uint32_t count, unsigned access);
+/* Makes what was written in [first, first + count) visible: the window is loaded. */
+enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
+                                        uint32_t count);
+/* Takes back writes that were not published. */
+void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count);
+/* Ends what is loaded. A failure means that devices may still reach it; the window remembers. */
+enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
+
+/* For listings and faults; the node must be of kind UDMAR_RANGE_WINDOW. */
+bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
+                          uint64_t *out_size);
+bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone);
+
+#endif
