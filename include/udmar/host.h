@@ -166,7 +166,7 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state);
  * @handler: to be called with @argument for each interrupt; it takes locks, writes registers and
  *           log lines, and does not sleep.
  * @out_address, @out_data: what the unit shall write where: an address 0xFEExxxxx in
- *           compatibility format (a unit's own messages are never remapped [VTD 5.1.6]).
+ *           compatibility format (a unit's own messages are never remapped).
  *
  * Returns a token other than null, or null when no vector is free: faults are then seen by
  * udmar_fault_poll() only. udmar_host_interrupt_free() gets the token back and returns when no

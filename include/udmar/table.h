@@ -55,7 +55,7 @@ struct udmar_entry {
     union {
         struct {
             bool include_all;      /* INCLUDE_PCI_ALL */
-            uint8_t size_exponent; /* the register set is 2^n pages as firmware says; 0: one */
+            uint8_t size_exponent; /* bits 3:0: registers take 2^n pages as firmware says */
             uint16_t segment;
             udmar_paddr_t base; /* of the registers */
         } drhd;
@@ -123,26 +123,26 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_ANDD_STRING = 9,    /* the name is not NUL-terminated inside the structure */
     /* These cost nothing else, but somebody should know. */
     UDMAR_DEFECT_UNKNOWN_TYPE = 20,   /* structure type not known here; skipped as the spec asks */
-    UDMAR_DEFECT_TYPE_ORDER = 21,     /* types do not ascend */
+    UDMAR_DEFECT_TYPE_ORDER = 21,     /* type below that of the structure before */
     UDMAR_DEFECT_RMRR_ALIGNMENT = 22, /* base or limit + 1 not page-aligned: rounded outward */
     UDMAR_DEFECT_RMRR_OVERLAP = 23,   /* overlaps an earlier RMRR of the segment */
     UDMAR_DEFECT_RMRR_WIDTH = 24,     /* reaches beyond the host address width */
     UDMAR_DEFECT_INCLUDE_ALL_TWICE = 25, /* a second INCLUDE_PCI_ALL unit of the segment */
-    UDMAR_DEFECT_INCLUDE_ALL_ORDER = 26, /* INCLUDE_PCI_ALL is not the segment's last unit */
+    UDMAR_DEFECT_INCLUDE_ALL_ORDER = 26, /* a unit without it follows in the segment */
     UDMAR_DEFECT_SCOPE_TYPE = 27,        /* scope type 0 or above 5: that scope matches nothing */
     UDMAR_DEFECT_SCOPE_TWICE = 28,       /* two units claim the same scope: the first one has it */
     UDMAR_DEFECT_NO_SCOPE = 29,     /* neither scopes nor INCLUDE_PCI_ALL: the unit serves nobody */
     UDMAR_DEFECT_RHSA_UNKNOWN = 30, /* names a unit that the table does not have */
     UDMAR_DEFECT_NAMESPACE_UNKNOWN = 31, /* a scope names an ACPI device without ANDD */
-    UDMAR_DEFECT_TRAILING = 32, /* the buffer is longer than the table; the rest is ignored */
+    UDMAR_DEFECT_TRAILING = 32, /* buffer longer than the table: for who knows its size to say */
 };
 
 struct udmar_defect {
     enum udmar_defect_kind kind;
-    uint32_t offset;         /* where in the table, bytes */
+    uint32_t offset; /* in the table, bytes: of the scope (kinds 5, 27, 28, 31) or structure */
     uint16_t structure_type; /* type of the structure concerned; 0xffff: none */
-    uint64_t value;          /* the value found (length, address, type...), 0 where none fits */
-    bool loses_entry;        /* the structure is left out by the iterators */
+    uint64_t value;   /* the value found (length, address...); SCOPE_TWICE: the first unit's base */
+    bool loses_entry; /* the iterators leave out something they know the type of */
 };
 
 typedef void udmar_defect_fn(void *context, const struct udmar_defect *defect);
@@ -163,7 +163,8 @@ const char *udmar_entry_name(uint16_t type);
  * udmar_table_open - look at the header of a DMAR table
  * @buffer: the table's bytes; may have any alignment.
  * @size: bytes in the buffer; more than the table's length is allowed.
- * @out_table: filled in on success and also with UDMAR_ERR_CHECKSUM (so that a tool may go on).
+ * @out_table: filled in on success and also with UDMAR_ERR_CHECKSUM (so that a tool may go on),
+ *             which is looked at last; all zero, which is a table without structures, otherwise.
  *
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null pointer); UDMAR_ERR_TRUNCATED (size below the 48
  * bytes of the header, or below the length that the header states, or that length below 48);
@@ -217,7 +218,10 @@ struct udmar_bus_reader {
 
 /*
  * udmar_scope_resolve - the requester id that a scope's path leads to
- * @reader: used for every hop but the last; may be null when the path has one hop.
+ * @reader: used for every hop but the last; null is as if there were no bridges.
+ *
+ * A bridge whose secondary bus is not above its own, or above its subordinate one, has not been set
+ * up and counts as none: 0 and 0, as after reset, would give it all of bus 0.
  *
  * For IOAPIC, HPET and namespace scopes the result is the source id of that device's requests.
  * Returns UDMAR_OK or UDMAR_ERR_PATH (a hop is no bridge, or device > 31 or function > 7).
@@ -236,6 +240,8 @@ enum udmar_match {
 /*
  * udmar_entry_match - does a structure's scope list name this function?
  * @rid: of a function in the structure's segment (a function of another segment never matches).
+ *
+ * @reader: as for udmar_scope_resolve().
  *
  * Endpoint and namespace scopes match the function itself; bridge scopes match the bridge and every
  * bus from its secondary to its subordinate. A bridge scope that leads to a function which is no

@@ -26,8 +26,8 @@ static inline void udmar__lock_destroy(void *host, struct udmar__lock *lock)
     lock->impl = NULL;
 }
 
-static inline uintptr_t udmar__lock(void *host, struct udmar__lock *lock) UDMAR_ACQUIRES(lock)
-    UDMAR_NO_LOCK_ANALYSIS
+static inline uintptr_t udmar__lock(void *host, struct udmar__lock *lock)
+    UDMAR_ACQUIRES(lock) UDMAR_NO_LOCK_ANALYSIS
 {
     return udmar_host_lock_acquire(host, lock->impl);
 }

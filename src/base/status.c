@@ -2,8 +2,8 @@
 /* The names of statuses. */
 #include <udmar/status.h>
 
-#define NAME(status)                                                                               \
-    case status:                                                                                   \
+#define NAME(status) \
+    case status:     \
         return #status
 
 const char *udmar_status_string(enum udmar_status status)

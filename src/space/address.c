@@ -10,22 +10,6 @@ void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t s
     domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
 }
 
-/* Ranges whose invalidation has completed meanwhile are free again. */
-static void reclaim(struct udmar_domain *domain) UDMAR_REQUIRES(domain->lock)
-{
-    while (domain->waiting != NULL && udmar__domain_ticket_done(domain, domain->waiting->ticket)) {
-        struct udmar__waiting *waiting = domain->waiting;
-
-        domain->waiting = waiting->next;
-        if (domain->waiting == NULL) {
-            domain->waiting_tail = &domain->waiting;
-        }
-        udmar__iova_remove(&domain->iova, waiting->range);
-        udmar_host_free(domain->host, waiting->range, sizeof(*waiting->range));
-        udmar_host_free(domain->host, waiting, sizeof(*waiting));
-    }
-}
-
 enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
                                      const struct udmar_iova_limits *limits,
                                      struct udmar__range *range)
@@ -33,7 +17,6 @@ enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
     bool found;
 
-    reclaim(domain);
     found = udmar__iova_find(&domain->iova, pages, bytes, limits, &range->first);
     if (found) {
         range->last = range->first + pages - 1;
@@ -43,29 +26,13 @@ enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages
     return found ? UDMAR_OK : UDMAR_ERR_IOVA;
 }
 
-void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range, uint64_t ticket)
+void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range)
 {
-    struct udmar__waiting *waiting = NULL;
-    uintptr_t state;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    if (ticket != 0) {
-        waiting = udmar_host_alloc(domain->host, sizeof(*waiting));
-        if (waiting == NULL && udmar__domain_ticket_wait(domain, ticket) != UDMAR_OK) {
-            /* Neither memory to remember it nor an answer: the addresses stay taken for ever. */
-            return;
-        }
-    }
-    state = udmar__lock(domain->host, &domain->lock);
-    if (waiting != NULL) {
-        waiting->range = range;
-        waiting->ticket = ticket;
-        *domain->waiting_tail = waiting;
-        domain->waiting_tail = &waiting->next;
-    } else {
-        udmar__iova_remove(&domain->iova, range);
-        udmar_host_free(domain->host, range, sizeof(*range));
-    }
+    udmar__iova_remove(&domain->iova, range);
     udmar__unlock(domain->host, &domain->lock, state);
+    udmar_host_free(domain->host, range, sizeof(*range));
 }
 
 static bool limits_valid(const struct udmar_iova_limits *limits)

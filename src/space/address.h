@@ -16,8 +16,8 @@ enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages
                                      const struct udmar_iova_limits *limits,
                                      struct udmar__range *range);
 
-/* Frees an ALLOCATED range at once, or when @ticket is complete. */
-void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range, uint64_t ticket);
+/* Gives back an ALLOCATED range, whose invalidation has completed, and its node. */
+void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range);
 
 /* Fills in place, near_base, near_size and near_age of a fault. */
 void udmar__locate(struct udmar_domain *domain, udmar_iova_t address, struct udmar_fault *fault);

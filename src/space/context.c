@@ -129,7 +129,7 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
     return status;
 }
 
-/* A context that was not present became present [VTD 6.1, 6.5.3.3]. */
+/* A context that was not present became present [VTD 6.1]. */
 static enum udmar_status announce(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
 {
     /* In caching mode the absent entry is cached under domain id 0. */

@@ -49,7 +49,7 @@ static enum udmar_status make_tables(struct udmar_domain *domain)
 
 static enum udmar_status reserve_fixed(struct udmar_domain *domain)
 {
-    /* Page 0 catches null addresses; DMA to the MSI window is never translated [VTD 3.15]. */
+    /* Page 0 catches null addresses; DMA to the MSI window is never translated. */
     enum udmar_status status =
         udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_RESERVED);
 
@@ -76,7 +76,6 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
     domain->strict = config->strict;
     domain->identity = config->identity;
     domain->pass_through = config->pass_through;
-    domain->waiting_tail = &domain->waiting;
     take_facts(domain, &unit->facts, config->minimum_width);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     if (!udmar__lock_create(host, &domain->lock)) {
@@ -114,16 +113,10 @@ static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigne
     udmar_host_page_free(domain->host, &page, 1);
 }
 
-static void free_ranges(struct udmar_domain *domain) UDMAR_NO_LOCK_ANALYSIS
+static void free_ranges(struct udmar_domain *domain)
 {
     struct udmar__range *range;
 
-    while (domain->waiting != NULL) {
-        struct udmar__waiting *next = domain->waiting->next;
-
-        udmar_host_free(domain->host, domain->waiting, sizeof(*domain->waiting));
-        domain->waiting = next;
-    }
     while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
         udmar__iova_remove(&domain->iova, range);
         udmar_host_free(domain->host, range, sizeof(*range));

@@ -27,13 +27,6 @@ struct udmar__gone {
 };
 #define UDMAR__GONE 64u
 
-/* A range that waits for its invalidation (deferred mode). */
-struct udmar__waiting {
-    struct udmar__waiting *next;
-    struct udmar__range *range;
-    uint64_t ticket;
-};
-
 struct udmar_domain {
     void *host;
     struct udmar__lock lock;
@@ -55,11 +48,9 @@ struct udmar_domain {
     udmar_paddr_t limbo; /* [lock] chain of tables that an unanswered unit may still walk */
     struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
     unsigned gone_next;                   /* [lock] */
-    struct udmar__waiting *waiting;       /* [lock] oldest first */
-    struct udmar__waiting **waiting_tail;
-    struct udmar_domain *next; /* list of the instance */
-    unsigned users;            /* groups that have it; guarded by the instance lock */
-    uint64_t windows;          /* [lock] */
+    struct udmar_domain *next;            /* list of the instance */
+    unsigned users;                       /* groups that have it; guarded by the instance lock */
+    uint64_t windows;                     /* [lock] */
 };
 
 /* What an unmap leaves to be invalidated and freed, collected under the lock. */
@@ -111,15 +102,9 @@ void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_i
  * domain's lock. A failure keeps the tables in limbo.
  */
 enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather);
-/* The same for [iova, iova + size) where only leaves changed. */
-enum udmar_status udmar__domain_invalidate(struct udmar_domain *domain, udmar_iova_t iova,
-                                           uint64_t size, bool leaf_only, bool wait,
-                                           uint64_t *out_ticket);
 /* What follows entries that became present: caching mode and write buffers. */
 enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
                                           uint64_t size);
-bool udmar__domain_ticket_done(struct udmar_domain *domain, uint64_t ticket);
-enum udmar_status udmar__domain_ticket_wait(struct udmar_domain *domain, uint64_t ticket);
 
 /* ---- page_table.c: all with the domain's lock held ---- */
 

@@ -58,24 +58,16 @@ static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
     udmar__unlock(domain->host, &domain->lock, state);
 }
 
-enum udmar_status udmar__domain_invalidate(struct udmar_domain *domain, udmar_iova_t iova,
-                                           uint64_t size, bool leaf_only, bool wait,
-                                           uint64_t *out_ticket)
+static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
+                                    bool leaf_only)
 {
     enum udmar_status result = UDMAR_OK;
-    /*
-     * A ticket is one unit's. With several units (identity, which never unmaps in a hurry) every
-     * invalidation waits.
-     */
-    bool wait_each = wait || (domain->bindings != NULL && domain->bindings->next != NULL);
 
-    *out_ticket = 0;
     for (struct udmar__binding *binding = domain->bindings; binding != NULL;
          binding = binding->next) {
         struct udmar__request request =
             udmar__iotlb_range(binding->unit, binding->id, iova, size, leaf_only);
-        enum udmar_status status =
-            udmar__invalidate(binding->unit, &request, 1, wait_each, out_ticket);
+        enum udmar_status status = udmar__invalidate(binding->unit, &request, 1, true, NULL);
 
         result = status != UDMAR_OK ? status : result;
     }
@@ -85,14 +77,13 @@ enum udmar_status udmar__domain_invalidate(struct udmar_domain *domain, udmar_io
 enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather)
 {
     enum udmar_status status = UDMAR_OK;
-    uint64_t ticket;
 
     if (gather->first <= gather->last) {
-        status = udmar__domain_invalidate(domain, gather->first, gather->last - gather->first + 1,
-                                          !gather->tables_changed, true, &ticket);
+        status = invalidate(domain, gather->first, gather->last - gather->first + 1,
+                            !gather->tables_changed);
     } else if (gather->tables != 0) {
         /* Tables without entries, from a map that failed half-way: hardware may know of them. */
-        status = udmar__domain_invalidate(domain, 0, domain->end + 1, false, true, &ticket);
+        status = invalidate(domain, 0, domain->end + 1, false);
     }
     if (status == UDMAR_OK) {
         free_tables(domain, gather->tables);
@@ -123,17 +114,4 @@ enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iov
         result = status != UDMAR_OK ? status : result;
     }
     return result;
-}
-
-bool udmar__domain_ticket_done(struct udmar_domain *domain, uint64_t ticket)
-{
-    return ticket == 0 || domain->bindings == NULL ||
-           udmar__invalidate_done(domain->bindings->unit, ticket);
-}
-
-enum udmar_status udmar__domain_ticket_wait(struct udmar_domain *domain, uint64_t ticket)
-{
-    return ticket == 0 || domain->bindings == NULL
-               ? UDMAR_OK
-               : udmar__invalidate_wait(domain->bindings->unit, ticket);
 }

@@ -92,7 +92,7 @@ void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
 
     udmar__write32(unit, REG_FECTL, EVENT_IM);
-    /* Read back: the mask must have arrived before the message changes [VTD 11.4.9]. */
+    /* Read back: the mask must have arrived before the message changes. */
     (void)udmar__read32(unit, REG_FECTL);
     if (address != 0) {
         udmar__write32(unit, REG_FEDATA, data);

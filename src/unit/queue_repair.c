@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Getting a queue going again that hardware has stopped or aborted [VTD 6.5.2.10].
+ * Getting a queue going again that hardware has stopped or aborted [VTD 6.5.2].
  *
  * The rule that keeps every waiter whole: whatever hardware did not execute is replaced, in its
  * place or before a wait that covers it, by an invalidation that is at least as wide.

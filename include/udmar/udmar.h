@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The driver: an instance, its units and its devices.
+ *
+ *   udmar_create()          the table is read, units are looked at; hardware is not touched
+ *   udmar_device_attach()   for each device, before or after udmar_start()
+ *   udmar_start()           firmware's leftovers are taken over, translation goes on
+ *   ...                     busdma.h, domain.h, fault.h
+ *   udmar_stop()            translation goes off
+ *   udmar_destroy()
+ *
+ * Threads: the functions of this header that change something (create, start, stop, destroy,
+ * attach, detach, set_mode) are called one at a time for an instance, from a thread that may wait
+ * for hardware; they may run while other threads map, unmap and load, and while faults come in.
+ */
+#ifndef UDMAR_UDMAR_H
+#define UDMAR_UDMAR_H
+
+#include <udmar/domain.h>
+#include <udmar/fault.h>
+#include <udmar/table.h>
+#include <udmar/tunable.h>
+#include <udmar/unit.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct udmar;
+struct udmar_device;
+
+struct udmar_ram_range {
+    udmar_paddr_t base; /* page-aligned */
+    uint64_t size;      /* bytes, page-aligned */
+};
+
+struct udmar_config {
+    const void *table; /* the DMAR table's bytes; kept by the caller while the instance lives */
+    size_t table_size; /* bytes in that buffer */
+    const struct udmar_ram_range *ram; /* all RAM, for identity; copied */
+    unsigned ram_count;
+    bool direct_map;        /* udmar_host_page_map() addresses stay valid while the page lives */
+    uint32_t cpu_signature; /* CPUID.1:EAX, for errata; 0: not known */
+    unsigned fault_log;     /* faults kept, 16 to 4096; 0: 256 */
+    uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
+    struct udmar_tunables tunables;
+};
+
+/*
+ * udmar_create - read the table and look at the units
+ * @host: handed to every host function. @config: copied, except for the table's bytes.
+ *
+ * Table defects, units that cannot be used and quirks are logged. With hw.dmar.enable=0 the
+ * instance knows no units and every device is unprotected.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; what udmar_table_open() returns; UDMAR_ERR_NO_UNIT (no
+ * usable unit); UDMAR_ERR_MEMORY.
+ */
+enum udmar_status udmar_create(void *host, const struct udmar_config *config,
+                               struct udmar **out_instance);
+
+/*
+ * udmar_start - take the units over and switch translation on
+ *
+ * For all units, step by step: old faults are read out and labelled; a queue left running is worked
+ * off and stopped; our queue starts; interrupt remapping left on is switched off; translation left
+ * on in a table format we do not use is switched off (in the format we use it stays on, so that
+ * there is no moment without protection); RMRR devices get their contexts; the root table is set
+ * and everything invalidated; the fault event is programmed; translation goes on; protected memory
+ * regions go off.
+ * A unit that fails in one of these is left out and logged; the others go on.
+ * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
+ * already); UDMAR_ERR_NO_UNIT (every unit failed).
+ */
+enum udmar_status udmar_start(struct udmar *instance);
+
+/*
+ * udmar_stop - switch translation off
+ * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet.
+ * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
+ */
+enum udmar_status udmar_stop(struct udmar *instance);
+
+/*
+ * udmar_destroy - give everything back
+ * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached).
+ */
+enum udmar_status udmar_destroy(struct udmar *instance);
+
+/*
+ * udmar_device_attach - make a PCI function known
+ * @name: the driver's or device's name for log lines, at most 31 bytes are kept; null: none.
+ *
+ * Finds the unit that governs it, every requester id that its requests may carry (bridges, known
+ * odd devices), and gives all of them the mode that the tunables say. Devices that share a
+ * requester id share a domain and a mode. A function attached twice is counted. Returns UDMAR_OK
+ * (also for UDMAR_MODE_UNPROTECTED: ask udmar_device_info()); UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY;
+ * UDMAR_ERR_DOMAIN_ID; UDMAR_ERR_UNSUPPORTED (mode impossible on its unit); UDMAR_ERR_TIMEOUT,
+ * UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device's DMA is blocked.
+ */
+enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                      const char *name, struct udmar_device **out_device);
+
+/*
+ * udmar_device_detach - forget it and block its DMA
+ * A device with RMRRs keeps its context, because firmware may go on using it.
+ * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE.
+ */
+enum udmar_status udmar_device_detach(struct udmar_device *device);
+
+/*
+ * udmar_device_set_mode - change what a device gets, at run time
+ * All tags below the device's root tag are destroyed first, and it does not share its requester id.
+ * Its DMA is blocked during the change.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY; UDMAR_ERR_UNSUPPORTED and what
+ * udmar_device_attach() returns; after an error the device is blocked.
+ */
+enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
+
+/* The domain of a device; null when it is blocked or unprotected. */
+struct udmar_domain *udmar_device_domain(struct udmar_device *device);
+
+/* The device that was attached under this id, or that uses it as an alias; null: none. */
+struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
+
+/* The device after @previous (null: the first); null at the end. */
+struct udmar_device *udmar_device_next(struct udmar *instance, struct udmar_device *previous);
+
+#define UDMAR_DEVICE_IDS 8
+
+struct udmar_device_info {
+    uint16_t segment;
+    udmar_rid_t rid;
+    char name[32];
+    enum udmar_mode mode;              /* what it got */
+    enum udmar_mode wanted;            /* what the tunables asked for */
+    int unit;                          /* index, -1: none */
+    enum udmar_match match;            /* why that unit */
+    unsigned id_count;                 /* requester ids with a context, its own included */
+    udmar_rid_t ids[UDMAR_DEVICE_IDS]; /* the first of them */
+    unsigned rmrr_count;
+    bool shares_ids;  /* others send the same id: one domain for all of them */
+    bool by_firmware; /* known from an RMRR alone, no driver has attached */
+    uint64_t faults;
+    const char *reason; /* one clause: why it has that mode */
+};
+void udmar_device_info(struct udmar_device *device, struct udmar_device_info *out_info);
+
+struct udmar_unit_status {
+    unsigned index;
+    uint16_t segment;
+    udmar_paddr_t base;
+    bool include_all;
+    bool translating;
+    bool uses_queue;
+    bool failed;
+    bool has_interrupt;
+    struct udmar_unit_facts facts;
+    uint64_t context_requests;
+    uint64_t iotlb_requests;
+    uint64_t waits;
+    uint64_t queue_errors;
+    uint64_t timeouts;
+};
+unsigned udmar_unit_count(const struct udmar *instance);
+/* @index: below udmar_unit_count(). Returns UDMAR_OK or UDMAR_ERR_ARGUMENT. */
+enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
+                                    struct udmar_unit_status *out_status);
+
+/* The table as it was opened; null when the driver is disabled. */
+const struct udmar_table *udmar_instance_table(const struct udmar *instance);
+
+/* The raw root and context entries of a requester id, for people. UDMAR_ERR_NO_UNIT: none. */
+enum udmar_status udmar_context_entries(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                        uint64_t *out_root, uint64_t out_context[2]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * busdma inside: tags, maps, and the small vector behind which the two back ends stand.
+ *
+ * A load goes: load.c checks and starts a source (what is to be mapped, piece by piece) -> the back
+ * end makes addresses of the pieces -> segments.c cuts them as the tag demands -> the driver's
+ * callback.
+ */
+#ifndef UDMAR_BUSDMA_INTERNAL_H
+#define UDMAR_BUSDMA_INTERNAL_H
+
+#include <udmar/busdma.h>
+
+#include "policy/instance.h"
+#include "space/window.h"
+
+struct udmar__backend;
+
+struct udmar_dma_tag {
+    struct udmar_device *device;
+    struct udmar_dma_tag *parent; /* null: the device's root tag */
+    const struct udmar__backend *backend;
+    uint64_t alignment;
+    uint64_t boundary; /* 0: none */
+    udmar_bus_addr_t lowaddr;
+    udmar_bus_addr_t highaddr;
+    uint64_t maxsize;
+    uint64_t maxsegsz;
+    uint32_t nsegments;
+    int flags;
+    udmar_dma_lock_t *lock;
+    void *lock_argument;
+    unsigned children; /* atomic: tags and maps that hold this one */
+};
+
+/* A page that stands in for one that the device cannot reach. */
+struct udmar__bounce {
+    udmar_paddr_t client; /* first byte of the driver's data */
+    struct udmar_page page;
+    uint32_t offset; /* in both pages */
+    uint32_t length;
+};
+
+struct udmar_dma_map {
+    struct udmar_dma_tag *tag;
+    /* Segments of the load; room for `capacity`. */
+    struct udmar_dma_segment *segments;
+    uint32_t capacity;
+    uint32_t count;
+    bool loaded;
+    bool of_dmamem;
+    bool read_only;
+    /* DMAR back end: a window for good, or a range for one load. */
+    struct udmar__window *window;
+    struct udmar__range *range;
+    uint64_t range_bytes;
+    /* Bounce back end. */
+    struct udmar__bounce *bounces;
+    uint32_t bounce_capacity;
+    uint32_t bounce_count;
+};
+
+/* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
+struct udmar__source {
+    void *host;
+    const uint8_t *buffer; /* null: the list */
+    const struct udmar_dma_physical *list;
+    uint64_t remaining; /* bytes; of the buffer, or of the whole list */
+    uint64_t done;      /* bytes of list[0] that are done */
+};
+
+/*
+ * The next piece: physically contiguous; of a buffer at most to the end of its page.
+ * False at the end; *out_physical is UINT64_MAX where a buffer is not mapped.
+ */
+bool udmar__source_next(struct udmar__source *source, udmar_paddr_t *out_physical,
+                        uint64_t *out_length);
+
+struct udmar__backend {
+    int (*map_create)(struct udmar_dma_map *map);
+    void (*map_destroy)(struct udmar_dma_map *map);
+    /* Fills map->segments; on failure nothing is left. Returns an error number. */
+    int (*load)(struct udmar_dma_map *map, struct udmar__source *source, bool read_only);
+    void (*sync)(struct udmar_dma_map *map, int op);
+    void (*unload)(struct udmar_dma_map *map);
+    bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
+    bool scatters; /* dmamem may lie anywhere, the device sees it in one piece */
+};
+
+extern const struct udmar__backend udmar__backend_dmar;
+extern const struct udmar__backend udmar__backend_bounce;
+
+/* ---- segments.c ---- */
+/*
+ * Adds [address, address + length) as the device sees it; @join: it continues the last segment.
+ * False when the tag's nsegments does not suffice.
+ */
+bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
+                        bool join);
+
+/* ---- map.c ---- */
+int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map);
+void udmar__map_destroy(struct udmar_dma_map *map);
+
+/* ---- tag.c ---- */
+void udmar__tag_hold(struct udmar_dma_tag *tag);
+void udmar__tag_drop(struct udmar_dma_tag *tag);
+
+#endif

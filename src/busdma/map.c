@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Maps, and memory that comes with one. */
+#include "base/text.h"
+#include "busdma/internal.h"
+
+/* Host memory comes in pieces of at most 64 KiB, so this is the most a load can have. */
+#define MOST_SEGMENTS   4096u
+#define ALWAYS_SEGMENTS 256u
+
+static uint32_t segments_for(const struct udmar_dma_tag *tag)
+{
+    uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 2;
+    uint64_t wanted = udmar__min(tag->nsegments, MOST_SEGMENTS);
+
+    /* A list of tiny pieces can need more segments than pages, but not on every map. */
+    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, pages));
+}
+
+int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map)
+{
+    void *host = tag->device->instance->host;
+    struct udmar_dma_map *map = udmar_host_alloc(host, sizeof(*map));
+    int error;
+
+    if (map == NULL) {
+        return UDMAR_ENOMEM;
+    }
+    map->tag = tag;
+    map->capacity = segments_for(tag);
+    map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
+    if (map->segments == NULL) {
+        udmar_host_free(host, map, sizeof(*map));
+        return UDMAR_ENOMEM;
+    }
+    error = tag->backend->map_create(map);
+    if (error != 0) {
+        udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+        udmar_host_free(host, map, sizeof(*map));
+        return error;
+    }
+    udmar__tag_hold(tag);
+    *out_map = map;
+    return 0;
+}
+
+void udmar__map_destroy(struct udmar_dma_map *map)
+{
+    struct udmar_dma_tag *tag = map->tag;
+    void *host = tag->device->instance->host;
+
+    tag->backend->map_destroy(map);
+    udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    udmar_host_free(host, map, sizeof(*map));
+    udmar__tag_drop(tag);
+}
+
+int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map)
+{
+    (void)flags;
+    if (tag == NULL || out_map == NULL) {
+        return UDMAR_EINVAL;
+    }
+    return udmar__map_create(tag, out_map);
+}
+
+int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+{
+    if (map == NULL) {
+        return 0;
+    }
+    if (map->tag != tag || map->of_dmamem) {
+        return UDMAR_EINVAL;
+    }
+    if (map->loaded) {
+        return UDMAR_EBUSY;
+    }
+    udmar__map_destroy(map);
+    return 0;
+}
+
+/* The alignment of memory that the device sees at its physical address. */
+static uint64_t physical_alignment(const struct udmar_dma_tag *tag)
+{
+    uint64_t alignment = udmar__max(tag->alignment, 16);
+
+    /* Aligned to its own size it crosses no boundary of at least that size. */
+    if (tag->boundary != 0) {
+        alignment = udmar__max(alignment, UINT64_C(1) << udmar__log2_up(tag->maxsize));
+    }
+    return alignment;
+}
+
+static void *get_memory(const struct udmar_dma_tag *tag, int flags)
+{
+    void *host = tag->device->instance->host;
+    bool uncached = (flags & UDMAR_DMA_NOCACHE) != 0;
+    uint64_t alignment = UDMAR_PAGE_SIZE;
+    udmar_paddr_t highest = UINT64_MAX;
+
+    if (tag->maxsize > SIZE_MAX / 2) {
+        return NULL;
+    }
+    if (!tag->backend->scatters) {
+        alignment = physical_alignment(tag);
+        highest = tag->lowaddr;
+    }
+    if (alignment > SIZE_MAX / 2) {
+        return NULL;
+    }
+    return udmar_host_dmamem_alloc(host, (size_t)tag->maxsize, (size_t)alignment, highest,
+                                   !tag->backend->scatters, uncached);
+}
+
+int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
+                       struct udmar_dma_map **out_map)
+{
+    void *memory;
+    int error;
+
+    if (tag == NULL || out_address == NULL || out_map == NULL) {
+        return UDMAR_EINVAL;
+    }
+    memory = get_memory(tag, flags);
+    if (memory == NULL) {
+        return UDMAR_ENOMEM;
+    }
+    error = udmar__map_create(tag, out_map);
+    if (error != 0) {
+        udmar_host_dmamem_free(tag->device->instance->host, memory, (size_t)tag->maxsize);
+        return error;
+    }
+    (*out_map)->of_dmamem = true;
+    *out_address = memory;
+    return 0;
+}
+
+void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dma_map *map)
+{
+    char label[64];
+
+    if (tag == NULL || map == NULL || address == NULL) {
+        return;
+    }
+    if (map->tag != tag || !map->of_dmamem) {
+        udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
+                   "%s: bus_dmamem_free of a map that bus_dmamem_alloc did not give; ignored",
+                   udmar__device_label(tag->device->instance, tag->device, label));
+        return;
+    }
+    if (map->loaded) {
+        udmar__log(tag->device->instance->host, UDMAR_LOG_WARN,
+                   "%s: bus_dmamem_free of memory that is still loaded; it was unloaded first",
+                   udmar__device_label(tag->device->instance, tag->device, label));
+        udmar_dmamap_unload(tag, map);
+    }
+    udmar__map_destroy(map);
+    udmar_host_dmamem_free(tag->device->instance->host, address, (size_t)tag->maxsize);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tags: limits that only ever get tighter on the way down. */
+#include "base/text.h"
+#include "busdma/internal.h"
+
+#define LARGEST_ALIGNMENT (UINT64_C(1) << 32)
+
+void udmar__tag_hold(struct udmar_dma_tag *tag)
+{
+    (void)__atomic_add_fetch(&tag->children, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&tag->device->users, 1, __ATOMIC_RELAXED);
+}
+
+void udmar__tag_drop(struct udmar_dma_tag *tag)
+{
+    (void)__atomic_sub_fetch(&tag->children, 1, __ATOMIC_RELEASE);
+    (void)__atomic_sub_fetch(&tag->device->users, 1, __ATOMIC_RELEASE);
+}
+
+struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
+{
+    struct udmar_dma_tag *tag;
+
+    if (device == NULL) {
+        return NULL;
+    }
+    if (device->tag != NULL) {
+        return device->tag;
+    }
+    tag = udmar_host_alloc(device->instance->host, sizeof(*tag));
+    if (tag == NULL) {
+        return NULL;
+    }
+    tag->device = device;
+    tag->alignment = 1;
+    tag->lowaddr = UINT64_MAX;
+    tag->highaddr = UINT64_MAX;
+    tag->maxsize = UINT64_MAX;
+    tag->maxsegsz = UINT64_MAX;
+    tag->nsegments = UINT32_MAX;
+    /* Only a translated device has addresses of its own; all others see physical ones. */
+    tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
+                       ? &udmar__backend_dmar
+                       : &udmar__backend_bounce;
+    device->tag = tag;
+    device->tag_size = sizeof(*tag);
+    return tag;
+}
+
+/* What is wrong with the arguments of a tag; null: nothing. */
+static const char *objection(uint64_t alignment, uint64_t boundary, udmar_dma_filter_t *filter,
+                             uint64_t maxsize, int nsegments, uint64_t maxsegsz)
+{
+    if (alignment != 0 && (!udmar__is_power_of_two(alignment) || alignment > LARGEST_ALIGNMENT)) {
+        return "the alignment is not a power of two up to 4 GiB";
+    }
+    if (boundary != 0 && !udmar__is_power_of_two(boundary)) {
+        return "the boundary is not a power of two";
+    }
+    if (filter != NULL) {
+        return "filter functions are no longer supported";
+    }
+    if (maxsize == 0) {
+        return "maxsize is 0";
+    }
+    if (maxsegsz == 0) {
+        return "maxsegsz is 0";
+    }
+    if (nsegments == 0) {
+        return "nsegments is 0";
+    }
+    return NULL;
+}
+
+static uint64_t end_of_page(uint64_t address)
+{
+    return address | UDMAR_PAGE_MASK;
+}
+
+static uint64_t tighter_boundary(uint64_t a, uint64_t b)
+{
+    return a == 0 ? b : b == 0 ? a : udmar__min(a, b);
+}
+
+static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *parent)
+{
+    tag->device = parent->device;
+    tag->backend = parent->backend;
+    tag->alignment = udmar__max(tag->alignment, parent->alignment);
+    tag->boundary = tighter_boundary(tag->boundary, parent->boundary);
+    tag->lowaddr = udmar__min(tag->lowaddr, parent->lowaddr);
+    tag->highaddr = udmar__max(tag->highaddr, parent->highaddr);
+    if (tag->boundary != 0) {
+        tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
+    }
+}
+
+int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
+                         udmar_bus_addr_t boundary, udmar_bus_addr_t lowaddr,
+                         udmar_bus_addr_t highaddr, udmar_dma_filter_t *filter,
+                         void *filter_argument, udmar_bus_size_t maxsize, int nsegments,
+                         udmar_bus_size_t maxsegsz, int flags, udmar_dma_lock_t *lock,
+                         void *lock_argument, struct udmar_dma_tag **out_tag)
+{
+    const char *wrong;
+    struct udmar_dma_tag *tag;
+    void *host;
+
+    (void)filter_argument;
+    if (parent == NULL || out_tag == NULL) {
+        return UDMAR_EINVAL;
+    }
+    host = parent->device->instance->host;
+    wrong = objection(alignment, boundary, filter, maxsize, nsegments, maxsegsz);
+    if (wrong != NULL) {
+        char label[64];
+
+        udmar__log(host, UDMAR_LOG_WARN, "%s: DMA tag refused: %s",
+                   udmar__device_label(parent->device->instance, parent->device, label), wrong);
+        return UDMAR_EINVAL;
+    }
+    tag = udmar_host_alloc(host, sizeof(*tag));
+    if (tag == NULL) {
+        return UDMAR_ENOMEM;
+    }
+    *tag = (struct udmar_dma_tag){
+        .parent = parent,
+        .alignment = alignment == 0 ? 1 : alignment,
+        .boundary = boundary,
+        .lowaddr = end_of_page(lowaddr),
+        .highaddr = end_of_page(highaddr),
+        .maxsize = maxsize,
+        .maxsegsz = maxsegsz,
+        .nsegments = nsegments < 0 ? UINT32_MAX : (uint32_t)nsegments,
+        .flags = flags,
+        .lock = lock,
+        .lock_argument = lock_argument,
+    };
+    inherit(tag, parent);
+    udmar__tag_hold(parent);
+    *out_tag = tag;
+    return 0;
+}
+
+int udmar_dma_tag_destroy(struct udmar_dma_tag *tag)
+{
+    if (tag == NULL) {
+        return 0;
+    }
+    if (tag->parent == NULL) {
+        return UDMAR_EINVAL;
+    }
+    if (__atomic_load_n(&tag->children, __ATOMIC_ACQUIRE) != 0) {
+        return UDMAR_EBUSY;
+    }
+    udmar__tag_drop(tag->parent);
+    udmar_host_free(tag->device->instance->host, tag, sizeof(*tag));
+    return 0;
+}
+
+bool udmar_dma_id_mapped(struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
+{
+    return tag != NULL && tag->backend->id_mapped(tag, address, length);
+}

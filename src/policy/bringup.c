@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From what firmware left to translation under our tables, and off again.
+ *
+ * Each step is done for all units before the next one begins: chipsets of the X58 kind hang when a
+ * root table is set on one unit before the queue runs on every other.
+ */
+#include "base/text.h"
+#include "policy/instance.h"
+#include "space/context.h"
+
+typedef enum udmar_status step_fn(struct udmar *instance, struct udmar__unit_slot *slot);
+
+static void fault_interrupt(void *argument)
+{
+    struct udmar__unit_slot *slot = argument;
+
+    (void)udmar__fault_service(slot->instance, slot->unit);
+}
+
+static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    uint32_t status = udmar__unit_adopt_state(slot->unit);
+
+    if (status == UINT32_MAX) {
+        return UDMAR_ERR_ALL_ONES;
+    }
+    if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE)) {
+        udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s",
+                   slot->unit->index, status & GCMD_TE ? " translation" : "",
+                   status & GCMD_QIE ? " queue" : "",
+                   status & GCMD_IRE ? " interrupt remapping" : "");
+    }
+    udmar__fault_event(slot->unit, 0, 0);
+    (void)udmar__fault_service(instance, slot->unit);
+    return UDMAR_OK;
+}
+
+static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    (void)instance;
+    if ((slot->unit->commands & GCMD_QIE) == 0) {
+        return UDMAR_OK;
+    }
+    /* An error bit would keep it from draining; it concerns nobody any more. */
+    udmar__write32(slot->unit, REG_FSTS, FSTS_QUEUE);
+    return udmar__queue_stop(slot->unit);
+}
+
+static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    enum udmar_status status;
+
+    if (!unit->facts.queued || (!instance->tunables.queue && unit->facts.registers)) {
+        return UDMAR_OK;
+    }
+    status = udmar__queue_create(unit, instance->tunables.queue_size);
+    if (status == UDMAR_OK) {
+        status = udmar__queue_start(unit);
+    }
+    if (status == UDMAR_OK || !unit->facts.registers) {
+        return status;
+    }
+    udmar__log(instance->host, UDMAR_LOG_WARN,
+               "unit %u: the invalidation queue does not start (%s); registers are used",
+               unit->index, udmar_status_string(status));
+    return udmar__command(unit, GCMD_QIE, false);
+}
+
+/* Interrupt entries have no register interface: without our queue the switch alone must do. */
+static enum udmar_status stop_interrupt_remapping(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    struct udmar__request request = udmar__interrupt_request_all();
+
+    (void)instance;
+    if ((unit->commands & GCMD_IRE) == 0) {
+        return UDMAR_OK;
+    }
+    if (unit->use_queue) {
+        (void)udmar__invalidate(unit, &request, 1, true, NULL);
+    }
+    return udmar__command(unit, GCMD_IRE, false);
+}
+
+static enum udmar_status stop_foreign_translation(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+
+    (void)instance;
+    /* The table format must not change while translation is on [VTD 11.4.5]. */
+    if ((unit->commands & GCMD_TE) == 0 ||
+        (udmar__read64(unit, REG_RTADDR) & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
+        return UDMAR_OK;
+    }
+    return udmar__command(unit, GCMD_TE, false);
+}
+
+static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    (void)instance;
+    return udmar__root_activate(slot->unit);
+}
+
+static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    uint64_t address = 0;
+    uint32_t data = 0;
+
+    unit->interrupt =
+        udmar_host_interrupt_alloc(instance->host, fault_interrupt, slot, &address, &data);
+    if (unit->interrupt == NULL) {
+        udmar__log(instance->host, UDMAR_LOG_WARN,
+                   "unit %u: no interrupt for faults: they are seen only when polled", unit->index);
+        address = 0;
+    }
+    udmar__fault_event(unit, address, data);
+    return UDMAR_OK;
+}
+
+static enum udmar_status enable(struct udmar *instance, struct udmar__unit_slot *slot)
+{
+    enum udmar_status status = udmar__command(slot->unit, GCMD_TE, true);
+
+    if (status == UDMAR_OK) {
+        udmar__log(instance->host, UDMAR_LOG_INFO,
+                   "unit %u: translation is on, invalidation by %s, %s", slot->unit->index,
+                   slot->unit->use_queue ? "queue" : "registers",
+                   instance->tunables.strict ? "strict" : "deferred");
+    }
+    return status;
+}
+
+static enum udmar_status open_protected_regions(struct udmar *instance,
+                                                struct udmar__unit_slot *slot)
+{
+    enum udmar_status status;
+
+    if (!instance->tunables.pmr_disable) {
+        return UDMAR_OK;
+    }
+    status = udmar__protected_regions_off(slot->unit);
+    if (status != UDMAR_OK) {
+        /* Not a reason to give up translation: DMA outside of the regions works. */
+        udmar__log(instance->host, UDMAR_LOG_ERROR,
+                   "unit %u: protected memory regions stay on: DMA into them is blocked",
+                   slot->unit->index);
+    }
+    return UDMAR_OK;
+}
+
+/* A unit that did not obey is left out; what it does with DMA is said, not guessed. */
+static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const char *step,
+                    enum udmar_status status)
+{
+    struct udmar_unit *unit = slot->unit;
+    uint32_t state = udmar__read32(unit, REG_GSTS);
+
+    slot->failed = true;
+    udmar__fault_event(unit, 0, 0);
+    udmar__log(instance->host, UDMAR_LOG_ERROR,
+               "unit %u is left out: %s failed (%s); DMA of its devices is %s", unit->index, step,
+               udmar_status_string(status),
+               state == UINT32_MAX ? "in an unknown state"
+               : state & GCMD_TE   ? "blocked or still under firmware's tables"
+                                   : "not restricted");
+}
+
+static void for_each(struct udmar *instance, const char *name, step_fn *step)
+{
+    for (unsigned i = 0; i < instance->unit_count; i++) {
+        struct udmar__unit_slot *slot = &instance->units[i];
+
+        if (!slot->failed) {
+            enum udmar_status status = step(instance, slot);
+
+            if (status != UDMAR_OK) {
+                give_up(instance, slot, name, status);
+            }
+        }
+    }
+}
+
+static unsigned running_units(const struct udmar *instance)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < instance->unit_count; i++) {
+        count += !instance->units[i].failed;
+    }
+    return count;
+}
+
+enum udmar_status udmar_start(struct udmar *instance)
+{
+    static const struct {
+        const char *name;
+        step_fn *step;
+    } steps[] = {
+        { "stopping the queue that firmware left on", stop_old_queue },
+        { "starting the invalidation queue", start_queue },
+        { "stopping interrupt remapping", stop_interrupt_remapping },
+        { "stopping translation in a foreign format", stop_foreign_translation },
+        { "setting the root table", set_root },
+        { "programming the fault event", arm_faults },
+        { "switching translation on", enable },
+        { "opening protected memory regions", open_protected_regions },
+    };
+
+    if (instance == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    if (!instance->tunables.enable) {
+        udmar__log(instance->host, UDMAR_LOG_INFO,
+                   "DMA remapping is off: every device reaches all memory (hw.dmar.enable=1 "
+                   "switches it on)");
+        return UDMAR_ERR_DISABLED;
+    }
+    if (instance->started) {
+        return UDMAR_ERR_ORDER;
+    }
+    instance->taking_over = true;
+    for_each(instance, "reading its state", look_at_leftovers);
+    instance->taking_over = false;
+    /* Contexts of RMRR devices must be there before the root table is. */
+    udmar__rmrr_attach_all(instance);
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        for_each(instance, steps[i].name, steps[i].step);
+    }
+    instance->started = running_units(instance) > 0;
+    return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
+}
+
+static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    enum udmar_status status = UDMAR_OK;
+
+    if (!slot->graphics_only || (slot->quirks & QUIRK_KEEP_ENABLED) == 0) {
+        status = udmar__command(unit, GCMD_TE, false);
+    }
+    udmar__fault_event(unit, 0, 0);
+    if (unit->interrupt != NULL) {
+        udmar_host_interrupt_free(unit->host, unit->interrupt);
+        unit->interrupt = NULL;
+    }
+    if (status == UDMAR_OK) {
+        unit->root_set = unit->translating;
+        if (unit->queue.running) {
+            status = udmar__queue_stop(unit);
+            udmar__queue_destroy(unit);
+        }
+    }
+    return status;
+}
+
+enum udmar_status udmar_stop(struct udmar *instance)
+{
+    enum udmar_status result = UDMAR_OK;
+
+    if (instance == NULL || !instance->started) {
+        return UDMAR_ERR_ORDER;
+    }
+    for (unsigned i = 0; i < instance->unit_count; i++) {
+        if (!instance->units[i].failed) {
+            enum udmar_status status = stop_unit(&instance->units[i]);
+
+            if (status != UDMAR_OK) {
+                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s", i,
+                           udmar_status_string(status));
+                result = status;
+            }
+        }
+    }
+    instance->started = false;
+    return result;
+}

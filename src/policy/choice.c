@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a mode to the domain that makes it true. */
+#include "policy/instance.h"
+
+#define PCI_MEMORY           0x20
+#define PCI_PREFETCH         0x24
+#define PCI_PREFETCH_BASE_HI 0x28
+#define PCI_PREFETCH_END_HI  0x2c
+
+#define DEFAULT_WIDTH 39u
+
+static bool is_strict(const struct udmar_device *device)
+{
+    const struct udmar__unit_slot *slot = device->slot;
+
+    return device->instance->tunables.strict ||
+           (slot->graphics_only && (slot->quirks & QUIRK_GRAPHICS_STRICT));
+}
+
+static enum udmar_status reserve_aperture(struct udmar_domain *domain, uint64_t base,
+                                          uint64_t limit)
+{
+    /* A bridge that forwards nothing has its base above its limit. */
+    if (base > limit || base > domain->end) {
+        return UDMAR_OK;
+    }
+    return udmar__domain_reserve(domain, base, limit - base + 1, UDMAR_RANGE_RESERVED);
+}
+
+/* A bridge takes addresses in its own apertures for peer-to-peer traffic: they never come here. */
+static enum udmar_status reserve_apertures(struct udmar_device *device, struct udmar_domain *domain)
+{
+    void *host = device->instance->host;
+    uint16_t segment = device->segment;
+    uint8_t bus = UDMAR_RID_BUS(device->rid);
+    enum udmar_status status = UDMAR_OK;
+    udmar_rid_t bridge;
+
+    for (unsigned i = 0;
+         i < 32 && status == UDMAR_OK && udmar_host_pci_bridge(host, segment, bus, &bridge); i++) {
+        uint32_t memory = udmar_host_pci_read32(host, segment, bridge, PCI_MEMORY);
+        uint32_t prefetch = udmar_host_pci_read32(host, segment, bridge, PCI_PREFETCH);
+        uint64_t high = udmar_host_pci_read32(host, segment, bridge, PCI_PREFETCH_BASE_HI);
+        uint64_t high_end = udmar_host_pci_read32(host, segment, bridge, PCI_PREFETCH_END_HI);
+
+        bus = UDMAR_RID_BUS(bridge);
+        if (memory == UINT32_MAX || memory == 0) {
+            continue;
+        }
+        status = reserve_aperture(domain, (memory & 0xfff0u) << 16, memory | 0xfffffu);
+        if (status == UDMAR_OK && prefetch != 0) {
+            status = reserve_aperture(domain, high << 32 | (uint64_t)(prefetch & 0xfff0u) << 16,
+                                      high_end << 32 | (prefetch | 0xfffffu));
+        }
+    }
+    return status;
+}
+
+static unsigned width_of(udmar_paddr_t last)
+{
+    return last == 0 ? 0 : udmar__log2(last) + 1;
+}
+
+static enum udmar_status translated(struct udmar_device *device, struct udmar_domain **out_domain)
+{
+    struct udmar *instance = device->instance;
+    unsigned wanted = instance->tunables.width != 0 ? instance->tunables.width : DEFAULT_WIDTH;
+    unsigned count;
+    unsigned rmrr = width_of(udmar__rmrr_limit(device, &count));
+    struct udmar__domain_config config = {
+        .direct = instance->direct_map,
+        .strict = is_strict(device),
+        .minimum_width = wanted > rmrr ? wanted : rmrr,
+    };
+    enum udmar_status status = udmar__domain_create(device->slot->unit, &config, out_domain);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    (*out_domain)->users = 1;
+    status = reserve_apertures(device, *out_domain);
+    if (status == UDMAR_OK) {
+        status = udmar__rmrr_map(device, *out_domain);
+    }
+    if (status != UDMAR_OK) {
+        udmar__domain_destroy(*out_domain);
+        *out_domain = NULL;
+    }
+    return status;
+}
+
+static udmar_paddr_t ram_end(const struct udmar *instance)
+{
+    udmar_paddr_t end = 0;
+
+    for (unsigned i = 0; i < instance->ram_count; i++) {
+        end = udmar__max(end, instance->ram[i].base + instance->ram[i].size - 1);
+    }
+    return end;
+}
+
+static struct udmar_domain *find_shared(struct udmar_device *device, bool pass_through)
+{
+    struct udmar *instance = device->instance;
+    struct udmar_domain *domain = instance->shared;
+
+    while (domain != NULL && (domain->pass_through != pass_through ||
+                              !udmar__domain_suits(domain, device->slot->unit))) {
+        domain = domain->next;
+    }
+    return domain;
+}
+
+/* One domain for all who see physical addresses, as far as their units can share tables. */
+static enum udmar_status physical(struct udmar_device *device, bool pass_through,
+                                  struct udmar_domain **out_domain)
+{
+    struct udmar *instance = device->instance;
+    struct udmar_domain *domain = find_shared(device, pass_through);
+    struct udmar__domain_config config = {
+        .direct = instance->direct_map,
+        .strict = true,
+        .identity = true,
+        .pass_through = pass_through,
+        .minimum_width = width_of(ram_end(instance)),
+    };
+    enum udmar_status status = UDMAR_OK;
+
+    if (domain == NULL) {
+        status = udmar__domain_create(device->slot->unit, &config, &domain);
+        if (status == UDMAR_OK && !pass_through) {
+            status = udmar__identity_fill(instance, domain);
+            if (status != UDMAR_OK) {
+                udmar__domain_destroy(domain);
+            }
+        }
+        if (status != UDMAR_OK) {
+            return status;
+        }
+        domain->next = instance->shared;
+        instance->shared = domain;
+    }
+    domain->users++;
+    status = udmar__rmrr_map(device, domain);
+    if (status != UDMAR_OK) {
+        udmar__domain_put(instance, domain);
+        return status;
+    }
+    *out_domain = domain;
+    return UDMAR_OK;
+}
+
+void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain)
+{
+    struct udmar_domain **link = &instance->shared;
+
+    if (--domain->users > 0) {
+        return;
+    }
+    while (*link != NULL && *link != domain) {
+        link = &(*link)->next;
+    }
+    if (*link != NULL) {
+        *link = domain->next;
+    }
+    udmar__domain_destroy(domain);
+}
+
+enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
+                                     struct udmar_domain **out_domain)
+{
+    bool can_pass = device->slot->unit->facts.pass_through;
+
+    *out_domain = NULL;
+    switch (*mode) {
+    case UDMAR_MODE_TRANSLATE:
+        return translated(device, out_domain);
+    case UDMAR_MODE_IDENTITY:
+        return physical(device, false, out_domain);
+    case UDMAR_MODE_PASSTHROUGH:
+        if (!can_pass) {
+            *mode = UDMAR_MODE_IDENTITY;
+            device->reason = "its unit cannot pass requests through: an identity table instead";
+        }
+        return physical(device, can_pass, out_domain);
+    case UDMAR_MODE_BOUNCE:
+        return physical(device, can_pass, out_domain);
+    case UDMAR_MODE_BLOCKED:
+        return UDMAR_OK;
+    case UDMAR_MODE_UNPROTECTED:
+        break;
+    }
+    return UDMAR_ERR_ARGUMENT;
+}

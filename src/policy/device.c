@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Devices: finding their unit, giving them their mode, letting them go. */
+#include "base/text.h"
+#include "policy/instance.h"
+#include "space/context.h"
+
+static struct udmar__unit_slot *slot_of(struct udmar *instance, const struct udmar_entry *drhd)
+{
+    for (unsigned i = 0; i < instance->unit_count; i++) {
+        if (instance->units[i].entry.offset == drhd->offset) {
+            return &instance->units[i];
+        }
+    }
+    return NULL;
+}
+
+static void find_unit(struct udmar_device *device)
+{
+    struct udmar *instance = device->instance;
+    struct udmar_bus_reader reader = udmar__bus_reader(instance);
+    struct udmar_entry drhd;
+
+    device->match = UDMAR_MATCH_NONE;
+    if (!instance->tunables.enable) {
+        device->reason = "the driver is switched off (hw.dmar.enable=0)";
+        return;
+    }
+    if (udmar_table_find_unit(&instance->table, &reader, device->segment, device->rid, &drhd,
+                              &device->match) != UDMAR_OK) {
+        device->reason = "firmware names no unit for it";
+        return;
+    }
+    device->slot = slot_of(instance, &drhd);
+    if (device->slot == NULL || device->slot->failed) {
+        device->slot = NULL;
+        device->reason = "its unit is not usable";
+    }
+}
+
+static enum udmar_mode wanted_mode(struct udmar_device *device)
+{
+    const struct udmar_tunables *tunables = &device->instance->tunables;
+    udmar_rid_t topmost = device->ids.id[device->ids.count - 1];
+
+    device->reason = "hw.busdma.default says so";
+    if (tunables->default_mode == UDMAR_MODE_TRANSLATE) {
+        device->reason = "the default";
+    }
+    /* The device's own address counts first, then the one that its unit sees. */
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < tunables->device_count; i++) {
+            const struct udmar_tunable_device *row = &tunables->devices[i];
+
+            if (row->segment == device->segment &&
+                row->rid == (round == 0 ? device->rid : topmost)) {
+                device->reason = round == 0 ? "its own tunable says so"
+                                            : "the tunable of its requester id says so";
+                return row->mode;
+            }
+        }
+    }
+    return tunables->default_mode;
+}
+
+static enum udmar_status set_up(struct udmar_device *device)
+{
+    enum udmar_status status =
+        udmar__ids_collect(device->instance, device->segment, device->rid, &device->ids);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    find_unit(device);
+    if (device->slot == NULL) {
+        device->wanted = UDMAR_MODE_UNPROTECTED;
+        return UDMAR_OK;
+    }
+    device->wanted = wanted_mode(device);
+    (void)udmar__rmrr_limit(device, &device->rmrrs);
+    return udmar__group_join(device);
+}
+
+enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                    struct udmar_device **out_device)
+{
+    struct udmar_device *device = udmar_host_alloc(instance->host, sizeof(*device));
+    enum udmar_status status;
+    uintptr_t state;
+
+    if (device == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    device->instance = instance;
+    device->segment = segment;
+    device->rid = rid;
+    status = set_up(device);
+    if (status != UDMAR_OK) {
+        udmar_host_free(instance->host, device, sizeof(*device));
+        return status;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    device->next = instance->devices;
+    instance->devices = device;
+    udmar__unlock(instance->host, &instance->lock, state);
+    *out_device = device;
+    return UDMAR_OK;
+}
+
+static void free_tag(struct udmar_device *device)
+{
+    if (device->tag != NULL) {
+        udmar_host_free(device->instance->host, device->tag, device->tag_size);
+        device->tag = NULL;
+    }
+}
+
+void udmar__device_remove(struct udmar_device *device)
+{
+    struct udmar *instance = device->instance;
+    struct udmar_device **link = &instance->devices;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
+
+    while (*link != device) {
+        link = &(*link)->next;
+    }
+    *link = device->next;
+    udmar__unlock(instance->host, &instance->lock, state);
+    free_tag(device);
+    udmar_host_free(instance->host, device, sizeof(*device));
+}
+
+const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
+                                char buffer[64])
+{
+    struct udmar__text text;
+
+    (void)instance;
+    udmar__text_init(&text, buffer, 64);
+    if (device->name[0] != '\0') {
+        udmar__text_add(&text, "%s (%04x:%02x:%02x.%u)", device->name, device->segment,
+                        UDMAR_RID_BUS(device->rid), UDMAR_RID_DEVICE(device->rid),
+                        UDMAR_RID_FUNCTION(device->rid));
+    } else {
+        udmar__text_add(&text, "device %04x:%02x:%02x.%u", device->segment,
+                        UDMAR_RID_BUS(device->rid), UDMAR_RID_DEVICE(device->rid),
+                        UDMAR_RID_FUNCTION(device->rid));
+    }
+    return buffer;
+}
+
+/* The device with exactly this address; aliases do not count. */
+static struct udmar_device *find_exact(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+{
+    struct udmar_device *device = instance->devices;
+
+    while (device != NULL && (device->segment != segment || device->rid != rid)) {
+        device = device->next;
+    }
+    return device;
+}
+
+static void set_name(struct udmar_device *device, const char *name)
+{
+    size_t length = 0;
+
+    for (; name != NULL && name[length] != '\0' && length + 1 < sizeof(device->name); length++) {
+        device->name[length] = name[length];
+    }
+    device->name[length] = '\0';
+}
+
+static void announce(struct udmar_device *device)
+{
+    char label[64];
+
+    udmar__device_label(device->instance, device, label);
+    if (device->group == NULL) {
+        udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
+                   device->reason);
+    } else {
+        udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
+                   device->slot->unit->index, udmar_mode_string(device->group->mode),
+                   device->reason, device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
+    }
+}
+
+enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                      const char *name, struct udmar_device **out_device)
+{
+    struct udmar_device *device;
+    enum udmar_status status = UDMAR_OK;
+
+    if (instance == NULL || out_device == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    device = find_exact(instance, segment, rid);
+    if (device == NULL) {
+        status = udmar__device_add(instance, segment, rid, &device);
+    }
+    if (status != UDMAR_OK) {
+        udmar__log(instance->host, UDMAR_LOG_ERROR,
+                   "device %04x:%02x:%02x.%u could not be attached (%s): its DMA stays blocked",
+                   segment, UDMAR_RID_BUS(rid), UDMAR_RID_DEVICE(rid), UDMAR_RID_FUNCTION(rid),
+                   udmar_status_string(status));
+        return status;
+    }
+    device->attached++;
+    if (device->attached == 1) {
+        set_name(device, name);
+        announce(device);
+    }
+    *out_device = device;
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar_device_detach(struct udmar_device *device)
+{
+    enum udmar_status status;
+
+    if (device == NULL || device->attached == 0) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    if (device->attached > 1) {
+        device->attached--;
+        return UDMAR_OK;
+    }
+    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0) {
+        return UDMAR_ERR_BUSY;
+    }
+    if (device->keeps_context) {
+        device->attached = 0;
+        free_tag(device);
+        (void)udmar_device_on_fault(device, NULL, NULL);
+        return UDMAR_OK;
+    }
+    status = udmar__group_leave(device);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    udmar__device_remove(device);
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode)
+{
+    enum udmar_status status;
+
+    if (device == NULL || mode < UDMAR_MODE_TRANSLATE || mode > UDMAR_MODE_BLOCKED) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    if (device->slot == NULL) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+        (device->group != NULL && device->group->devices > 1)) {
+        return UDMAR_ERR_BUSY;
+    }
+    status = udmar__group_leave(device);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    free_tag(device);
+    device->wanted = mode;
+    device->reason = "it was set at run time";
+    status = udmar__group_join(device);
+    if (status != UDMAR_OK) {
+        /* Nothing points to it any more, so its DMA is blocked; say so in the books as well. */
+        device->wanted = UDMAR_MODE_BLOCKED;
+        device->reason = "its last change of mode failed";
+        (void)udmar__group_join(device);
+    }
+    announce(device);
+    return status;
+}
+
+struct udmar_domain *udmar_device_domain(struct udmar_device *device)
+{
+    return device == NULL || device->group == NULL ? NULL : device->group->domain;
+}
+
+struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+{
+    struct udmar_device *device;
+    uintptr_t state;
+
+    if (instance == NULL) {
+        return NULL;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    device = find_exact(instance, segment, rid);
+    for (struct udmar_device *other = instance->devices; device == NULL && other != NULL;
+         other = other->next) {
+        for (unsigned i = 1; i < other->ids.count && other->segment == segment; i++) {
+            if (other->ids.id[i] == rid) {
+                device = other;
+                break;
+            }
+        }
+    }
+    udmar__unlock(instance->host, &instance->lock, state);
+    return device;
+}
+
+struct udmar_device *udmar_device_next(struct udmar *instance, struct udmar_device *previous)
+{
+    return previous == NULL ? instance->devices : previous->next;
+}
+
+void udmar_device_info(struct udmar_device *device, struct udmar_device_info *out_info)
+{
+    *out_info = (struct udmar_device_info){
+        .segment = device->segment,
+        .rid = device->rid,
+        .mode = device->group != NULL ? device->group->mode : UDMAR_MODE_UNPROTECTED,
+        .wanted = device->wanted,
+        .unit = device->slot != NULL ? (int)device->slot->unit->index : -1,
+        .match = device->match,
+        .id_count = device->ids.count,
+        .rmrr_count = device->rmrrs,
+        .shares_ids = device->group != NULL && device->group->devices > 1,
+        .by_firmware = device->attached == 0,
+        .faults = device->faults,
+        .reason = device->reason,
+    };
+    for (unsigned i = 0; i < UDMAR_DEVICE_IDS && i < device->ids.count; i++) {
+        out_info->ids[i] = device->ids.id[i];
+    }
+    for (unsigned i = 0; i < sizeof(device->name); i++) {
+        out_info->name[i] = device->name[i];
+    }
+}
+
+enum udmar_status udmar_context_entries(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                        uint64_t *out_root, uint64_t out_context[2])
+{
+    struct udmar_device *device = udmar_device_find(instance, segment, rid);
+
+    if (device == NULL || device->slot == NULL) {
+        return UDMAR_ERR_NO_UNIT;
+    }
+    udmar__context_read(device->slot->unit, rid, out_root, out_context);
+    return UDMAR_OK;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Faults: kept in a ring, given to those who listen, printed within reason. */
+#include "base/rate.h"
+#include "base/text.h"
+#include "policy/instance.h"
+#include "space/address.h"
+
+enum udmar_status udmar__fault_log_create(struct udmar *instance, unsigned size)
+{
+    struct udmar__fault_log *log = &instance->faults;
+
+    if (!udmar__lock_create(instance->host, &log->lock)) {
+        return UDMAR_ERR_MEMORY;
+    }
+    log->size = size;
+    /* Host memory comes in pieces of at most 64 KiB. */
+    while (log->size * sizeof(*log->ring) > 65536) {
+        log->size /= 2;
+    }
+    log->ring = udmar_host_alloc(instance->host, log->size * sizeof(*log->ring));
+    return log->ring != NULL ? UDMAR_OK : UDMAR_ERR_MEMORY;
+}
+
+void udmar__fault_log_destroy(struct udmar *instance)
+{
+    struct udmar__fault_log *log = &instance->faults;
+
+    if (log->ring != NULL) {
+        udmar_host_free(instance->host, log->ring, log->size * sizeof(*log->ring));
+    }
+    udmar__lock_destroy(instance->host, &log->lock);
+}
+
+/* Puts it into the ring and says whether a line may be printed. */
+static bool keep(struct udmar *instance, struct udmar_fault *fault, unsigned *out_suppressed)
+{
+    struct udmar__fault_log *log = &instance->faults;
+    struct udmar_device *device = fault->device;
+    uintptr_t state = udmar__lock(instance->host, &log->lock);
+    bool print;
+
+    fault->sequence = ++log->total;
+    log->ring[fault->sequence % log->size] = *fault;
+    if (fault->overflow) {
+        log->overflows++;
+    }
+    *out_suppressed = 0;
+    if (device != NULL) {
+        device->faults++;
+        print = udmar__rate_allows(&device->print_window_start, &device->printed, fault->time_ns);
+        if (print) {
+            *out_suppressed = device->suppressed;
+            device->suppressed = 0;
+        } else {
+            device->suppressed++;
+        }
+    } else {
+        print = udmar__rate_allows(&log->stranger_window, &log->stranger_printed, fault->time_ns);
+    }
+    if (!print) {
+        log->suppressed++;
+    }
+    udmar__unlock(instance->host, &log->lock, state);
+    return print;
+}
+
+static void print_fault(struct udmar *instance, const struct udmar_fault *fault,
+                        unsigned suppressed)
+{
+    char sentence[2 * UDMAR__LINE];
+    size_t start = 0;
+    size_t length = udmar_fault_format(instance, fault, sentence, sizeof(sentence));
+
+    if (suppressed > 0) {
+        udmar__log(instance->host, UDMAR_LOG_WARN, "%u more faults of this device were not printed",
+                   suppressed);
+    }
+    /* The host takes lines of limited length: cut between words. */
+    while (start < length) {
+        char line[UDMAR__LINE];
+        size_t end = length - start > 200 ? start + 200 : length;
+        size_t used = 0;
+
+        while (end < length && end > start + 1 && sentence[end] != ' ') {
+            end--;
+        }
+        for (; start < end; start++) {
+            line[used++] = sentence[start];
+        }
+        line[used] = '\0';
+        while (start < length && sentence[start] == ' ') {
+            start++;
+        }
+        udmar__log(instance->host, UDMAR_LOG_ERROR, "%s", line);
+    }
+}
+
+static void take(void *context, struct udmar_unit *unit, const struct udmar_fault *raw)
+{
+    struct udmar *instance = context;
+    struct udmar_fault fault = *raw;
+    udmar_fault_callback *callback = NULL;
+    void *argument = NULL;
+    unsigned suppressed;
+
+    fault.time_ns = udmar_host_time_ns(instance->host);
+    fault.from_firmware = instance->taking_over;
+    fault.device = udmar_device_find(instance, unit->segment, fault.rid);
+    if (fault.device != NULL && !fault.from_firmware && fault.access != UDMAR_FAULT_INTERRUPT) {
+        struct udmar__group *group = fault.device->group;
+        uintptr_t state;
+
+        if (group != NULL && group->domain != NULL && group->mode == UDMAR_MODE_TRANSLATE) {
+            udmar__locate(group->domain, fault.address, &fault);
+        }
+        state = udmar__lock(instance->host, &instance->lock);
+        callback = fault.device->fault_callback;
+        argument = fault.device->fault_argument;
+        udmar__unlock(instance->host, &instance->lock, state);
+    }
+    if (keep(instance, &fault, &suppressed)) {
+        print_fault(instance, &fault, suppressed);
+    }
+    if (callback != NULL) {
+        callback(argument, &fault);
+    }
+}
+
+unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit)
+{
+    unsigned count = udmar__faults_drain(unit, take, instance);
+
+    if (unit->use_queue) {
+        /* Queue errors raise the same interrupt. */
+        udmar__queue_service(unit);
+    }
+    return count;
+}
+
+unsigned udmar_fault_poll(struct udmar *instance)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; instance != NULL && i < instance->unit_count; i++) {
+        if (!instance->units[i].failed) {
+            count += udmar__fault_service(instance, instance->units[i].unit);
+        }
+    }
+    return count;
+}
+
+bool udmar_fault_next(struct udmar *instance, uint64_t sequence, struct udmar_fault *out_fault)
+{
+    struct udmar__fault_log *log = &instance->faults;
+    uintptr_t state = udmar__lock(instance->host, &log->lock);
+    uint64_t oldest = log->total > log->size ? log->total - log->size + 1 : 1;
+    uint64_t next = sequence + 1 > oldest ? sequence + 1 : oldest;
+    bool found = next <= log->total;
+
+    if (found) {
+        *out_fault = log->ring[next % log->size];
+    }
+    udmar__unlock(instance->host, &log->lock, state);
+    return found;
+}
+
+void udmar_fault_counts(struct udmar *instance, struct udmar_fault_counts *out_counts)
+{
+    struct udmar__fault_log *log = &instance->faults;
+    uintptr_t state = udmar__lock(instance->host, &log->lock);
+
+    *out_counts = (struct udmar_fault_counts){
+        .total = log->total,
+        .dropped = log->total > log->size ? log->total - log->size : 0,
+        .overflows = log->overflows,
+        .suppressed = log->suppressed,
+    };
+    udmar__unlock(instance->host, &log->lock, state);
+}
+
+enum udmar_status udmar_device_on_fault(struct udmar_device *device, udmar_fault_callback *callback,
+                                        void *argument)
+{
+    uintptr_t state;
+
+    if (device == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    state = udmar__lock(device->instance->host, &device->instance->lock);
+    device->fault_callback = callback;
+    device->fault_argument = argument;
+    udmar__unlock(device->instance->host, &device->instance->lock, state);
+    return UDMAR_OK;
+}

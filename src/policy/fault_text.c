@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A fault as a sentence. */
+#include "base/text.h"
+#include "policy/instance.h"
+
+static const char *verb(const struct udmar_fault *fault)
+{
+    switch (fault->access) {
+    case UDMAR_FAULT_READ:
+        return "read from";
+    case UDMAR_FAULT_PAGE_REQUEST:
+        return "request page";
+    case UDMAR_FAULT_ATOMIC:
+        return "do an atomic operation at";
+    case UDMAR_FAULT_INTERRUPT:
+        return "send interrupt";
+    default:
+        return "write to";
+    }
+}
+
+static void add_range(struct udmar__text *text, const struct udmar_fault *fault)
+{
+    udmar__text_add(text, "0x%llx-0x%llx", (unsigned long long)fault->near_base,
+                    (unsigned long long)(fault->near_base + fault->near_size - 1));
+}
+
+static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
+{
+    switch (fault->place) {
+    case UDMAR_PLACE_LIVE:
+        udmar__text_add(text, "; it lies in the live mapping ");
+        add_range(text, fault);
+        break;
+    case UDMAR_PLACE_GONE:
+        udmar__text_add(text, "; it lies in the mapping ");
+        add_range(text, fault);
+        udmar__text_add(text, ", gone since %llu unmaps", (unsigned long long)fault->near_age);
+        break;
+    case UDMAR_PLACE_RESERVED:
+        udmar__text_add(text, "; it lies in the reserved range ");
+        add_range(text, fault);
+        break;
+    case UDMAR_PLACE_NEAR:
+        udmar__text_add(text, "; the nearest mapping is ");
+        add_range(text, fault);
+        break;
+    case UDMAR_PLACE_NOTHING:
+        udmar__text_add(text, "; the device has no mapping at all");
+        break;
+    default:
+        break;
+    }
+}
+
+static void add_device(struct udmar__text *text, const struct udmar *instance,
+                       const struct udmar_fault *fault)
+{
+    char label[64];
+
+    if (fault->device == NULL) {
+        udmar__text_add(text, "unknown device %04x:%02x:%02x.%u", fault->segment,
+                        UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
+                        UDMAR_RID_FUNCTION(fault->rid));
+        return;
+    }
+    udmar__text_add(text, "%s", udmar__device_label(instance, fault->device, label));
+    if (fault->device->rid != fault->rid) {
+        udmar__text_add(text, ", or another behind requester id %02x:%02x.%u,",
+                        UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
+                        UDMAR_RID_FUNCTION(fault->rid));
+    }
+}
+
+size_t udmar_fault_format(const struct udmar *instance, const struct udmar_fault *fault,
+                          char *buffer, size_t size)
+{
+    struct udmar__text text;
+
+    udmar__text_init(&text, buffer, size);
+    udmar__text_add(&text, "fault %llu: ", (unsigned long long)fault->sequence);
+    add_device(&text, instance, fault);
+    udmar__text_add(&text, " tried to %s 0x%llx and was stopped: %s", verb(fault),
+                    (unsigned long long)fault->address, udmar_fault_reason_string(fault->reason));
+    add_place(&text, fault);
+    if (fault->has_pasid) {
+        udmar__text_add(&text, "; PASID %u", fault->pasid);
+    }
+    if (fault->from_firmware) {
+        udmar__text_add(&text, "; left by firmware");
+    }
+    if (fault->overflow) {
+        udmar__text_add(&text, "; further faults were lost");
+    }
+    udmar__text_add(&text, " [unit %u, source %04x, reason 0x%02x, record %016llx %016llx]",
+                    fault->unit, fault->rid, fault->reason, (unsigned long long)fault->raw[1],
+                    (unsigned long long)fault->raw[0]);
+    return text.length;
+}

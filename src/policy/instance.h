@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The instance: units, devices, groups, faults.
+ *
+ * Functions that change the instance run one at a time (udmar.h); `lock` protects the lists only
+ * against the fault interrupt and against readers.
+ */
+#ifndef UDMAR_POLICY_INSTANCE_H
+#define UDMAR_POLICY_INSTANCE_H
+
+#include <udmar/udmar.h>
+
+#include "base/lock.h"
+#include "space/domain.h"
+#include "unit/unit.h"
+
+/* Requester ids that one device may send: a whole bus of aliases and a path of bridges. */
+#define UDMAR__IDS 288
+
+struct udmar__ids {
+    unsigned count;
+    udmar_rid_t id[UDMAR__IDS]; /* the device's own first, the topmost alias last */
+};
+
+/* What the instance knows of a unit beyond the unit itself. */
+struct udmar__unit_slot {
+    struct udmar_unit *unit;
+    struct udmar *instance;
+    struct udmar_entry entry; /* the DRHD */
+    bool graphics_only;
+    bool failed; /* left out after bring-up had begun */
+    unsigned quirks;
+};
+
+/*
+ * Devices that send a common requester id: hardware cannot tell them apart, so they share mode and
+ * domain. The topmost alias names the group.
+ */
+struct udmar__group {
+    struct udmar__group *next;
+    uint16_t segment;
+    udmar_rid_t rid;
+    enum udmar_mode mode;
+    struct udmar_domain *domain; /* null: blocked */
+    unsigned devices;
+};
+
+struct udmar_dma_tag;
+
+struct udmar_device {
+    struct udmar *instance;
+    struct udmar_device *next;
+    uint16_t segment;
+    udmar_rid_t rid;
+    char name[32];
+    unsigned attached;             /* udmar_device_attach() calls not yet undone */
+    bool keeps_context;            /* RMRRs: firmware may go on using it */
+    struct udmar__unit_slot *slot; /* null: no unit */
+    enum udmar_match match;
+    struct udmar__group *group; /* null: unprotected */
+    enum udmar_mode wanted;
+    const char *reason;
+    unsigned rmrrs;
+    struct udmar__ids ids;
+    struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with us */
+    size_t tag_size;
+    unsigned users;                       /* tags and maps below the root tag; atomic */
+    udmar_fault_callback *fault_callback; /* [instance lock] */
+    void *fault_argument;                 /* [instance lock] */
+    uint64_t faults;                      /* [fault log lock] */
+    uint64_t print_window_start;          /* [fault log lock] */
+    unsigned printed;                     /* [fault log lock] in this window */
+    unsigned suppressed;                  /* [fault log lock] since the last line */
+};
+
+struct udmar__fault_log {
+    struct udmar__lock lock;
+    struct udmar_fault *ring; /* [lock] */
+    unsigned size;            /* constant */
+    uint64_t total;           /* [lock] sequence number of the newest */
+    uint64_t overflows;       /* [lock] */
+    uint64_t suppressed;      /* [lock] */
+    uint64_t stranger_window; /* [lock] rate limit for ids that nobody attached */
+    unsigned stranger_printed;
+};
+
+struct udmar {
+    void *host;
+    struct udmar__lock lock;
+    struct udmar_table table;
+    struct udmar_tunables tunables;
+    bool direct_map;
+    bool started;
+    bool taking_over; /* faults read out now are firmware's */
+    uint64_t window_limit;
+    struct udmar_ram_range *ram;
+    unsigned ram_count;
+    unsigned quirks;
+    struct udmar__unit_slot *units;
+    unsigned unit_count;
+    unsigned unit_capacity;
+    struct udmar_device *devices; /* [lock] */
+    struct udmar__group *groups;
+    struct udmar_domain *shared; /* identity and pass-through domains */
+    struct udmar__fault_log faults;
+};
+
+/* ---- alias.c ---- */
+/* The requester ids of a function; UDMAR_ERR_TOO_BIG when its bridges form a loop. */
+enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                     struct udmar__ids *out_ids);
+/* A table's paths and bridges are read through this. */
+struct udmar_bus_reader udmar__bus_reader(struct udmar *instance);
+
+/* ---- group.c ---- */
+/*
+ * Puts the device into the group of its topmost id and gives all its ids the group's domain.
+ * On failure none of its ids has a context that it had not before.
+ */
+enum udmar_status udmar__group_join(struct udmar_device *device);
+/* Blocks the ids that no other device of the group sends; the last one frees the domain. */
+enum udmar_status udmar__group_leave(struct udmar_device *device);
+
+/* ---- choice.c ---- */
+/* The domain a mode needs for a device, made or found; null with UDMAR_OK for blocked. */
+enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
+                                     struct udmar_domain **out_domain);
+/* One user less; destroys it when it was the last. */
+void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
+
+/* ---- device.c ---- */
+enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                    struct udmar_device **out_device);
+void udmar__device_remove(struct udmar_device *device);
+const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
+                                char buffer[64]);
+
+/* ---- rmrr.c ---- */
+/* Widest address that the device's RMRRs need, 0: none; and how many there are. */
+udmar_paddr_t udmar__rmrr_limit(struct udmar_device *device, unsigned *out_count);
+/* Reserves and maps the device's RMRRs in a domain. */
+enum udmar_status udmar__rmrr_map(struct udmar_device *device, struct udmar_domain *domain);
+/* Gives every device that an RMRR names its context. */
+void udmar__rmrr_attach_all(struct udmar *instance);
+
+/* ---- identity.c ---- */
+/* Maps the parts of [base, base + size) to themselves that are not mapped yet. */
+enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t base,
+                                      uint64_t size);
+enum udmar_status udmar__identity_fill(struct udmar *instance, struct udmar_domain *domain);
+
+/* ---- fault_log.c ---- */
+enum udmar_status udmar__fault_log_create(struct udmar *instance, unsigned size);
+void udmar__fault_log_destroy(struct udmar *instance);
+/* Reads out one unit's records. */
+unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit);
+
+#endif
