@@ -64,35 +64,20 @@ static bool keep(struct udmar *instance, struct udmar_fault *fault, unsigned *ou
     return print;
 }
 
+/* The sentence on a line of its own, the raw fields on the next: lines have a limited length. */
 static void print_fault(struct udmar *instance, const struct udmar_fault *fault,
                         unsigned suppressed)
 {
-    char sentence[2 * UDMAR__LINE];
-    size_t start = 0;
-    size_t length = udmar_fault_format(instance, fault, sentence, sizeof(sentence));
+    char sentence[UDMAR__LINE];
 
     if (suppressed > 0) {
         udmar__log(instance->host, UDMAR_LOG_WARN, "%u more faults of this device were not printed",
                    suppressed);
     }
-    /* The host takes lines of limited length: cut between words. */
-    while (start < length) {
-        char line[UDMAR__LINE];
-        size_t end = length - start > 200 ? start + 200 : length;
-        size_t used = 0;
-
-        while (end < length && end > start + 1 && sentence[end] != ' ') {
-            end--;
-        }
-        for (; start < end; start++) {
-            line[used++] = sentence[start];
-        }
-        line[used] = '\0';
-        while (start < length && sentence[start] == ' ') {
-            start++;
-        }
-        udmar__log(instance->host, UDMAR_LOG_ERROR, "%s", line);
-    }
+    (void)udmar__fault_sentence(instance, fault, sentence, sizeof(sentence));
+    udmar__log(instance->host, UDMAR_LOG_ERROR, "%s", sentence);
+    (void)udmar__fault_fields(fault, sentence, sizeof(sentence));
+    udmar__log(instance->host, UDMAR_LOG_ERROR, "  %s", sentence);
 }
 
 static void take(void *context, struct udmar_unit *unit, const struct udmar_fault *raw)

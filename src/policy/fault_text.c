@@ -35,7 +35,8 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
     case UDMAR_PLACE_GONE:
         udmar__text_add(text, "; it lies in the mapping ");
         add_range(text, fault);
-        udmar__text_add(text, ", gone since %llu unmaps", (unsigned long long)fault->near_age);
+        udmar__text_add(text, ", gone since %llu unmap%s", (unsigned long long)fault->near_age,
+                        fault->near_age == 1 ? "" : "s");
         break;
     case UDMAR_PLACE_RESERVED:
         udmar__text_add(text, "; it lies in the reserved range ");
@@ -72,8 +73,8 @@ static void add_device(struct udmar__text *text, const struct udmar *instance,
     }
 }
 
-size_t udmar_fault_format(const struct udmar *instance, const struct udmar_fault *fault,
-                          char *buffer, size_t size)
+size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fault *fault,
+                             char *buffer, size_t size)
 {
     struct udmar__text text;
 
@@ -92,8 +93,28 @@ size_t udmar_fault_format(const struct udmar *instance, const struct udmar_fault
     if (fault->overflow) {
         udmar__text_add(&text, "; further faults were lost");
     }
-    udmar__text_add(&text, " [unit %u, source %04x, reason 0x%02x, record %016llx %016llx]",
+    return text.length;
+}
+
+size_t udmar__fault_fields(const struct udmar_fault *fault, char *buffer, size_t size)
+{
+    struct udmar__text text;
+
+    udmar__text_init(&text, buffer, size);
+    udmar__text_add(&text, "[unit %u, source %04x, reason 0x%02x, record %016llx %016llx]",
                     fault->unit, fault->rid, fault->reason, (unsigned long long)fault->raw[1],
                     (unsigned long long)fault->raw[0]);
     return text.length;
+}
+
+size_t udmar_fault_format(const struct udmar *instance, const struct udmar_fault *fault,
+                          char *buffer, size_t size)
+{
+    size_t length = udmar__fault_sentence(instance, fault, buffer, size);
+
+    if (length + 2 < size) {
+        buffer[length++] = ' ';
+        length += udmar__fault_fields(fault, buffer + length, size - length);
+    }
+    return length;
 }

@@ -155,4 +155,10 @@ void udmar__fault_log_destroy(struct udmar *instance);
 /* Reads out one unit's records. */
 unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit);
 
+/* ---- fault_text.c ---- */
+/* The two halves of udmar_fault_format(): the sentence, and the raw fields in brackets. */
+size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fault *fault,
+                             char *buffer, size_t size);
+size_t udmar__fault_fields(const struct udmar_fault *fault, char *buffer, size_t size);
+
 #endif

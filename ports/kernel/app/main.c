@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The reference kernel's program. Command line words:
+ *
+ *   run=demo      tell the story and end (the default); exit status 0 if all held
+ *   run=console   bring everything up and wait for commands
+ *   tap           claims as TAP lines, for ./check
+ *   takeover      first play firmware that leaves translation on
+ *   hw.*          the driver's tunables
+ */
+#include "report.h"
+#include "story.h"
+
+static void tell(struct system *system)
+{
+    story_firmware();
+    story_devices(system);
+    story_disks(system);
+    story_network(system);
+    story_attacks(system);
+    story_summary(system);
+}
+
+static int demo(struct system *system)
+{
+    unsigned failures;
+
+    tell(system);
+    report_chapter("Shutting down");
+    report_claim(system_stop(system), "drivers, devices and the driver let go of everything");
+    failures = report_end();
+    kprintf("%s%u of %u claims held\n", cmdline_get("tap", NULL, 0) ? "# " : "\n",
+            report_claims() - failures, report_claims());
+    return failures == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+int kernel_main(void)
+{
+    char mode[16] = "demo";
+
+    (void)cmdline_get("run", mode, sizeof(mode));
+    if (cmdline_get("takeover", NULL, 0)) {
+        system_leave_behind();
+    }
+    if (!system_start(&the_system)) {
+        return EXIT_FAILED;
+    }
+    if (strcmp(mode, "demo") == 0) {
+        return demo(&the_system);
+    }
+    if (strcmp(mode, "console") != 0) {
+        kprintf("run=%s: there are run=demo and run=console\n", mode);
+        return EXIT_FAILED;
+    }
+    show_register();
+    attack_register();
+    console_loop();
+}

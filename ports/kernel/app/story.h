@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The chapters of the demonstration; each claims what must hold. */
+#ifndef APP_STORY_H
+#define APP_STORY_H
+
+#include "system.h"
+
+void story_firmware(void);
+void story_devices(struct system *system);
+void story_disks(struct system *system);
+void story_network(struct system *system);
+void story_attacks(struct system *system);
+void story_summary(struct system *system);
+
+#endif
