@@ -83,14 +83,16 @@ static void take_address(void *arg, bus_dma_segment_t *segments, int count, int 
     }
 }
 
+/* @above: guest addresses up to this one are left alone; 0 for a device that sees physical ones. */
 static bool mapping_make(struct mapping *mapping, struct udmar_device *device, uint64_t phys,
-                         size_t length, int flags)
+                         size_t length, int flags, bus_addr_t above)
 {
     const struct udmar_dma_physical list = { .address = phys, .length = length };
 
     *mapping = (struct mapping){ .tag = NULL };
-    if (bus_dma_tag_create(udmar_device_dma_tag(device), 1, 0, BUS_SPACE_MAXADDR, BUS_SPACE_MAXADDR,
-                           NULL, NULL, length, 1, length, 0, NULL, NULL, &mapping->tag) != 0 ||
+    if (bus_dma_tag_create(udmar_device_dma_tag(device), 1, 0, above == 0 ? BUS_SPACE_MAXADDR : 0,
+                           above == 0 ? BUS_SPACE_MAXADDR : above, NULL, NULL, length, 1, length, 0,
+                           NULL, NULL, &mapping->tag) != 0 ||
         bus_dmamap_create(mapping->tag, 0, &mapping->map) != 0 ||
         udmar_dmamap_load_physical(mapping->tag, mapping->map, &list, 1, take_address, mapping,
                                    BUS_DMA_NOWAIT | flags) != 0) {
@@ -181,7 +183,12 @@ static void write_neighbour(struct system *system, struct unit_under_test *edu,
         not_possible(outcome, "there is no other device with an address space of its own");
         return;
     }
-    if (mapping_make(&mapping, other->device, victim.phys, PAGE_SIZE, 0)) {
+    /*
+     * The same number may mean something to both devices: an address that the attacker has no use
+     * for itself shows what is to be shown.
+     */
+    if (mapping_make(&mapping, other->device, victim.phys, PAGE_SIZE, 0,
+                     other->mode == UDMAR_MODE_TRANSLATE ? 0x3fffffff : 0)) {
         arm(edu);
         ksnprintf(outcome->text, sizeof(outcome->text), "writes to a buffer of the %s, at 0x%llx",
                   other->label, (unsigned long long)mapping.bus);
@@ -206,7 +213,7 @@ static void write_after_unload(struct system *system, struct unit_under_test *ed
         not_possible(outcome, "no memory");
         return;
     }
-    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, 0)) {
+    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, 0, 0)) {
         arm(edu);
         if (edu->mode != UDMAR_MODE_BLOCKED) {
             /* The same transfer while it is allowed: it must work, and it fills the unit's caches.
@@ -242,7 +249,7 @@ static void write_read_only(struct system *system, struct unit_under_test *edu,
         not_possible(outcome, "no memory");
         return;
     }
-    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, BUS_DMA_NOWRITE)) {
+    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, BUS_DMA_NOWRITE, 0)) {
         arm(edu);
         ksnprintf(outcome->text, sizeof(outcome->text),
                   "writes through a read-only mapping at 0x%llx", (unsigned long long)mapping.bus);
@@ -265,7 +272,7 @@ static void write_beyond(struct system *system, struct unit_under_test *edu,
         return;
     }
     /* Only the first of two neighbouring pages is the device's. */
-    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, 0)) {
+    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, 0, 0)) {
         arm(edu);
         ksnprintf(outcome->text, sizeof(outcome->text),
                   "writes past the end of its buffer, at 0x%llx",

@@ -128,6 +128,8 @@ static void try_disk(struct unit_under_test *unit, unsigned number)
     uint8_t *area = vm_alloc_scattered(TRANSFER + PAGE_SIZE);
     uint8_t *memory = area + 1024;
     uint32_t sum;
+    uint32_t back;
+    bool good;
 
     if (disk == NULL || area == NULL) {
         report_line("%s: %s", unit->label, disk == NULL ? "no disk" : "no memory");
@@ -141,14 +143,16 @@ static void try_disk(struct unit_under_test *unit, unsigned number)
                  "%s: %u KiB written from scattered memory, checksum %08x", unit->label,
                  TRANSFER / 1024, sum);
     memset(memory, 0, TRANSFER);
-    report_claim(ahci_read(disk, FIRST_LBA, memory, TRANSFER) == DRIVER_OK &&
-                     checksum(memory, TRANSFER) == sum,
-                 "%s: read back, checksum %08x", unit->label, checksum(memory, TRANSFER));
+    good = ahci_read(disk, FIRST_LBA, memory, TRANSFER) == DRIVER_OK;
+    back = checksum(memory, TRANSFER);
+    report_claim(good && back == sum, "%s: read back, checksum %08x", unit->label, back);
     memset(memory, 0, TRANSFER);
-    report_claim(many_at_once(unit->driver, disk, memory), "%s: %u commands in flight at once",
-                 unit->label, IN_FLIGHT);
-    fill(area, 1024, 1);
-    fill(memory + IN_FLIGHT * PIECE, TRANSFER - IN_FLIGHT * PIECE, 0);
+    good = many_at_once(unit->driver, disk, memory);
+    back = checksum(memory, IN_FLIGHT * PIECE);
+    fill(memory, IN_FLIGHT * PIECE, 7 + number);
+    report_claim(good && back == checksum(memory, IN_FLIGHT * PIECE),
+                 "%s: %u commands in flight at once, %u KiB each, checksum %08x", unit->label,
+                 IN_FLIGHT, PIECE / 1024, back);
     moved[number] = ahci_statistics(unit->driver)->bytes;
     vm_free(area);
 }
@@ -173,7 +177,8 @@ void story_network(struct system *system)
     report_chapter("Network: packets out and in by DMA");
     for (unsigned i = 0; i < system->nets; i++) {
         struct unit_under_test *unit = &system->net[i];
-        struct net_result result;
+        struct net_result result = { .sent = 0 };
+        bool good;
 
         if (unit->mode == UDMAR_MODE_BLOCKED) {
             report_line("%s is blocked: not tried", unit->label);
@@ -182,8 +187,8 @@ void story_network(struct system *system)
         if (!report_claim(unit->driver != NULL, "%s: driver attached", unit->label)) {
             continue;
         }
-        report_claim(net_selftest(unit->driver, PINGS, &result),
-                     "%s: DHCP %s, ARP %s, %u of %u pings answered with the right payload",
+        good = net_selftest(unit->driver, PINGS, &result);
+        report_claim(good, "%s: DHCP %s, ARP %s, %u of %u pings answered with the right payload",
                      unit->label, result.lease ? "lease" : "no answer",
                      result.arp ? "answer" : "no answer", result.answered, result.sent);
         pinged[i] = result.answered;

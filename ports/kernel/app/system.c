@@ -57,18 +57,31 @@ static bool is_bridge(const struct pci_device *pci)
     return pci->class == PCI_CLASS_BRIDGE;
 }
 
+/* What log lines call it: the kind of device, without the ids that pci_describe() adds. */
+static void short_name(const struct pci_device *pci, char *name, size_t size)
+{
+    char *bracket;
+
+    kstrcopy(name, size, pci_describe(pci));
+    bracket = strchr(name, '[');
+    if (bracket != NULL && bracket > name + 1) {
+        bracket[-1] = '\0';
+    }
+}
+
 /* Every function gets what policy says before the first driver touches it. */
 static bool attach_all(struct system *system)
 {
     for (struct pci_device *pci = pci_first(); pci != NULL; pci = pci_next(pci)) {
         struct udmar_device *device;
         udmar_rid_t rid = (udmar_rid_t)(pci->bus << 8 | pci->devfn);
+        char name[32];
 
         if (is_bridge(pci)) {
             continue;
         }
-        if (udmar_device_attach(system->dmar, pci->segment, rid, pci_describe(pci), &device) !=
-            UDMAR_OK) {
+        short_name(pci, name, sizeof(name));
+        if (udmar_device_attach(system->dmar, pci->segment, rid, name, &device) != UDMAR_OK) {
             return false;
         }
     }

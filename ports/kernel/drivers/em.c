@@ -17,8 +17,9 @@ enum {
     EM_RING_SIZE = 64 * 16,
     EM_RING_ALIGN = 128, /* 16 would do for these devices; later ones ask for 128 */
     EM_BUFFER_SIZE = 2048,
-    EM_COPY_MAX = 256, /* longest frame that is copied and leaves its buffer where it is */
-    EM_TX_SEGMENTS = 4 /* a frame lies in two pages, and in more pieces when it is bounced */
+    EM_COPY_MAX = 256,  /* longest frame that is copied and leaves its buffer where it is */
+    EM_TX_SEGMENTS = 4, /* a frame lies in two pages, and in more pieces when it is bounced */
+    EM_TX_BOUNDARY = 4096
 };
 
 #define EM_SEND_TIMEOUT (1 * NS_PER_S)
@@ -531,10 +532,14 @@ static int em_make_tags(struct em *em, bus_dma_tag_t parent)
     if (error == 0)
         error = bus_dma_tag_create(parent, 1, 0, BUS_SPACE_MAXADDR, BUS_SPACE_MAXADDR, NULL, NULL,
                                    EM_BUFFER_SIZE, 1, EM_BUFFER_SIZE, 0, NULL, NULL, &em->rx_tag);
+    /*
+     * No hardware asks for the boundary. QEMU's e1000e drops a fragment whose pages are not
+     * neighbours in memory, and with remapping one segment can have such pages.
+     */
     if (error == 0)
-        error = bus_dma_tag_create(parent, 1, 0, BUS_SPACE_MAXADDR, BUS_SPACE_MAXADDR, NULL, NULL,
-                                   EM_FRAME_MAX, EM_TX_SEGMENTS, EM_FRAME_MAX, 0, NULL, NULL,
-                                   &em->tx_tag);
+        error = bus_dma_tag_create(parent, 1, EM_TX_BOUNDARY, BUS_SPACE_MAXADDR, BUS_SPACE_MAXADDR,
+                                   NULL, NULL, EM_FRAME_MAX, EM_TX_SEGMENTS, EM_FRAME_MAX, 0, NULL,
+                                   NULL, &em->tx_tag);
     return error;
 }
 
