@@ -104,9 +104,9 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  * @flags: UDMAR_DMA_ALLOCNOW, COHERENT, KEEP_PG_OFFSET or 0.
  * @lock, @lock_argument: taken around a deferred callback; may be null.
  *
- * A child can only tighten: it gets the smaller lowaddr, the larger highaddr, the smaller boundary,
- * the larger alignment of its parent and itself, and the parent's back end. The parent cannot be
- * destroyed before it.
+ * A child can only tighten: it gets the smaller lowaddr, the larger highaddr (where the parent
+ * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself, and
+ * the parent's back end. The parent cannot be destroyed before it.
  * Returns 0; UDMAR_EINVAL (the reason is logged as one line); UDMAR_ENOMEM. From [busdma(9)].
  */
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,

@@ -122,7 +122,7 @@ enum udmar_log_level {
 
 /*
  * udmar_host_log - one line for people
- * @text: NUL-terminated, without a line end, at most 240 bytes; valid during the call only.
+ * @text: NUL-terminated, without a line end, at most 319 bytes; valid during the call only.
  * Never called on the load and unload path. Any context, also the fault interrupt.
  */
 void udmar_host_log(void *host, enum udmar_log_level level, const char *text);

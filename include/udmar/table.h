@@ -29,7 +29,8 @@ enum udmar_table_flags {
 /* A table that has been opened. Fields are for reading. */
 struct udmar_table {
     const uint8_t *bytes;
-    uint32_t length;    /* the table's own length, at most the buffer's */
+    size_t buffer_size; /* bytes in the buffer, at least length */
+    uint32_t length;    /* the table's own length */
     uint8_t revision;   /* of the ACPI header */
     uint8_t flags;      /* enum udmar_table_flags; unknown bits are kept */
     uint8_t host_width; /* host address width in bits, 12..64 */
@@ -121,6 +122,7 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_DRHD_DUPLICATE = 7, /* same segment and base as an earlier DRHD */
     UDMAR_DEFECT_RMRR_ORDER = 8,     /* limit below base */
     UDMAR_DEFECT_ANDD_STRING = 9,    /* the name is not NUL-terminated inside the structure */
+    UDMAR_DEFECT_DRHD_WIDTH = 34,    /* register base beyond the host address width */
     /* These cost nothing else, but somebody should know. */
     UDMAR_DEFECT_UNKNOWN_TYPE = 20,   /* structure type not known here; skipped as the spec asks */
     UDMAR_DEFECT_TYPE_ORDER = 21,     /* type below that of the structure before */
@@ -134,14 +136,20 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_NO_SCOPE = 29,     /* neither scopes nor INCLUDE_PCI_ALL: the unit serves nobody */
     UDMAR_DEFECT_RHSA_UNKNOWN = 30, /* names a unit that the table does not have */
     UDMAR_DEFECT_NAMESPACE_UNKNOWN = 31, /* a scope names an ACPI device without ANDD */
-    UDMAR_DEFECT_TRAILING = 32, /* buffer longer than the table: for who knows its size to say */
+    UDMAR_DEFECT_TRAILING = 32,          /* buffer longer than the table: the rest is ignored */
+    UDMAR_DEFECT_SCOPE_PATH = 33, /* path device > 31 or function > 7: that scope matches nothing */
 };
 
 struct udmar_defect {
     enum udmar_defect_kind kind;
-    uint32_t offset; /* in the table, bytes: of the scope (kinds 5, 27, 28, 31) or structure */
+    /* In the table, bytes: of the scope (kinds 5, 27, 28, 31, 33), the end (32) or a structure. */
+    uint32_t offset;
     uint16_t structure_type; /* type of the structure concerned; 0xffff: none */
-    uint64_t value;   /* the value found (length, address...); SCOPE_TWICE: the first unit's base */
+    /*
+     * The value found (length, address...). SCOPE_TWICE: the first unit's base; SCOPE_PATH: the
+     * first bad pair, device << 8 | function; TRAILING: the buffer's size.
+     */
+    uint64_t value;
     bool loses_entry; /* the iterators leave out something they know the type of */
 };
 
@@ -162,7 +170,7 @@ const char *udmar_entry_name(uint16_t type);
 /*
  * udmar_table_open - look at the header of a DMAR table
  * @buffer: the table's bytes; may have any alignment.
- * @size: bytes in the buffer; more than the table's length is allowed.
+ * @size: bytes in the buffer; more than the table's length is allowed, udmar_table_check() says so.
  * @out_table: filled in on success and also with UDMAR_ERR_CHECKSUM (so that a tool may go on),
  *             which is looked at last; all zero, which is a table without structures, otherwise.
  *

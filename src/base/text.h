@@ -7,8 +7,8 @@
 
 #include <udmar/host.h>
 
-/* The longest line that goes to the host, with its NUL (host.h promises 240 bytes). */
-#define UDMAR__LINE 240
+/* The longest line that goes to the host, with its NUL (host.h promises 319 bytes). */
+#define UDMAR__LINE 320
 
 /* A buffer that is appended to and always NUL-terminated; what does not fit is cut. */
 struct udmar__text {

@@ -88,8 +88,11 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     tag->backend = parent->backend;
     tag->alignment = udmar__max(tag->alignment, parent->alignment);
     tag->boundary = tighter_boundary(tag->boundary, parent->boundary);
-    tag->lowaddr = udmar__min(tag->lowaddr, parent->lowaddr);
-    tag->highaddr = udmar__max(tag->highaddr, parent->highaddr);
+    /* An empty window of the parent's forbids nothing; two windows become one around both. */
+    if (parent->lowaddr < parent->highaddr) {
+        tag->lowaddr = udmar__min(tag->lowaddr, parent->lowaddr);
+        tag->highaddr = udmar__max(tag->highaddr, parent->highaddr);
+    }
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }

@@ -25,7 +25,7 @@ static void tell(struct check *check, enum udmar_defect_kind kind, const struct 
         .offset = offset,
         .structure_type = entry->type,
         .value = value,
-        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE,
+        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE || kind == UDMAR_DEFECT_DRHD_WIDTH,
     };
 
     check->count++;
@@ -93,7 +93,6 @@ static bool overlaps_earlier(const struct udmar_table *table, const struct udmar
 
 static void check_rmrr(struct check *check, const struct udmar_entry *entry)
 {
-    uint8_t width = check->table->host_width;
     uint64_t base = entry->u.rmrr.base;
     uint64_t limit = entry->u.rmrr.limit;
 
@@ -103,7 +102,7 @@ static void check_rmrr(struct check *check, const struct udmar_entry *entry)
         tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, limit);
     if (overlaps_earlier(check->table, entry))
         tell(check, UDMAR_DEFECT_RMRR_OVERLAP, entry, entry->offset, base);
-    if (width < 64 && limit >> width != 0)
+    if (!udmar__fits_width(check->table, limit))
         tell(check, UDMAR_DEFECT_RMRR_WIDTH, entry, entry->offset, limit);
 }
 
@@ -170,6 +169,23 @@ static void check_claim(struct check *check, const struct udmar_entry *entry,
     }
 }
 
+/* Returns whether every hop can be; the buses in between are nobody's business before boot. */
+static bool check_path(struct check *check, const struct udmar_entry *entry,
+                       const struct udmar_scope *scope)
+{
+    for (unsigned hop = 0; hop < scope->hops; hop++) {
+        uint8_t device = scope->path[2 * hop];
+        uint8_t function = scope->path[2 * hop + 1];
+
+        if (!udmar__is_path_pair(device, function)) {
+            tell(check, UDMAR_DEFECT_SCOPE_PATH, entry, scope->offset,
+                 (uint64_t)device << 8 | function);
+            return false;
+        }
+    }
+    return true;
+}
+
 static void check_scopes(struct check *check, const struct udmar_entry *entry)
 {
     struct udmar_scope scope = { 0 };
@@ -179,6 +195,8 @@ static void check_scopes(struct check *check, const struct udmar_entry *entry)
             tell(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
             continue;
         }
+        if (!check_path(check, entry, &scope))
+            continue;
         if (entry->type == UDMAR_ENTRY_DRHD)
             check_claim(check, entry, &scope);
         if (scope.type == UDMAR_SCOPE_NAMESPACE && !has_andd(check->table, scope.enumeration_id))
@@ -199,7 +217,7 @@ static bool check_use(struct check *check, struct udmar_entry *entry)
         tell(check, kind, entry, entry->offset, value);
         return false;
     }
-    kind = udmar__contents_defect(entry, &value);
+    kind = udmar__contents_defect(check->table, entry, &value);
     if (kind != UDMAR_DEFECT_NONE)
         tell(check, kind, entry, entry->offset, value);
     if (udmar__bad_scope(check->table, entry, &bad))
@@ -241,6 +259,10 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
         last_type = entry.type;
         check_entry(&check, &entry);
         offset += entry.length;
+    }
+    if (table->buffer_size > table->length) {
+        entry = (struct udmar_entry){ .type = 0xffff };
+        tell(&check, UDMAR_DEFECT_TRAILING, &entry, table->length, table->buffer_size);
     }
     return check.count;
 }
@@ -293,6 +315,11 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
     case UDMAR_DEFECT_NAMESPACE_UNKNOWN:
         return "device scope is for an ACPI device that has no name in the table: only its id is "
                "known";
+    case UDMAR_DEFECT_SCOPE_PATH:
+        return "device scope's path has a device above 31 or a function above 7: the scope matches "
+               "nothing";
+    case UDMAR_DEFECT_DRHD_WIDTH:
+        return "register base is beyond the host address width: the remapping unit is ignored";
     case UDMAR_DEFECT_TRAILING:
         return "buffer is longer than the table: the rest is ignored";
     }

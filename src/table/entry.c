@@ -100,7 +100,14 @@ enum udmar_defect_kind udmar__decode(const struct udmar_table *table, struct udm
     return UDMAR_DEFECT_NONE;
 }
 
-enum udmar_defect_kind udmar__contents_defect(const struct udmar_entry *entry, uint64_t *out_value)
+bool udmar__fits_width(const struct udmar_table *table, udmar_paddr_t address)
+{
+    /* Shifting by all 64 bits has no defined result. */
+    return table->host_width >= 64 || address >> table->host_width == 0;
+}
+
+enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
+                                              const struct udmar_entry *entry, uint64_t *out_value)
 {
     *out_value = 0;
     switch (entry->type) {
@@ -109,6 +116,8 @@ enum udmar_defect_kind udmar__contents_defect(const struct udmar_entry *entry, u
         *out_value = entry->u.drhd.base;
         if (entry->u.drhd.base == 0 || (entry->u.drhd.base & UDMAR_PAGE_MASK) != 0)
             return UDMAR_DEFECT_DRHD_BASE;
+        if (!udmar__fits_width(table, entry->u.drhd.base))
+            return UDMAR_DEFECT_DRHD_WIDTH;
         break;
     case UDMAR_ENTRY_RMRR:
         *out_value = entry->u.rmrr.limit;

@@ -48,9 +48,13 @@ enum udmar_defect_kind udmar__decode(const struct udmar_table *table, struct udm
 
 /*
  * udmar__contents_defect - why a decoded structure cannot be used, apart from its scopes
- * Returns UDMAR_DEFECT_NONE, DRHD_BASE, RMRR_ORDER or ANDD_STRING.
+ * Returns UDMAR_DEFECT_NONE, DRHD_BASE, DRHD_WIDTH, RMRR_ORDER or ANDD_STRING.
  */
-enum udmar_defect_kind udmar__contents_defect(const struct udmar_entry *entry, uint64_t *out_value);
+enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
+                                              const struct udmar_entry *entry, uint64_t *out_value);
+
+/* udmar__fits_width - does a physical address lie within the table's host address width? */
+bool udmar__fits_width(const struct udmar_table *table, udmar_paddr_t address);
 
 /*
  * udmar__next_sound - like udmar_table_next(), but duplicates of units are among what it finds
@@ -71,6 +75,9 @@ enum udmar__scope_step {
 enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
                                        const struct udmar_entry *entry, uint32_t offset,
                                        struct udmar_scope *scope);
+
+/* udmar__is_path_pair - can a function have this place on a bus? PCI has 32 devices of 8. */
+bool udmar__is_path_pair(uint8_t device, uint8_t function);
 
 /* udmar__bad_scope - finds the first scope with a senseless length; false when there is none. */
 bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry *entry,

@@ -75,6 +75,11 @@ static bool read_buses(const struct udmar_bus_reader *reader, uint16_t segment, 
     return out_buses->first > UDMAR_RID_BUS(rid) && out_buses->last >= out_buses->first;
 }
 
+bool udmar__is_path_pair(uint8_t device, uint8_t function)
+{
+    return device <= 31 && function <= 7;
+}
+
 enum udmar_status udmar_scope_resolve(const struct udmar_scope *scope, uint16_t segment,
                                       const struct udmar_bus_reader *reader, udmar_rid_t *out_rid)
 {
@@ -88,7 +93,7 @@ enum udmar_status udmar_scope_resolve(const struct udmar_scope *scope, uint16_t 
 
         if (hop > 0 && !read_buses(reader, segment, rid, &buses))
             return UDMAR_ERR_PATH;
-        if (device > 31 || function > 7)
+        if (!udmar__is_path_pair(device, function))
             return UDMAR_ERR_PATH;
         rid = UDMAR_RID(buses.first, device, function);
     }

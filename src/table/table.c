@@ -64,6 +64,7 @@ enum udmar_status udmar_table_open(const void *buffer, size_t size, struct udmar
         return UDMAR_ERR_WIDTH;
 
     out_table->bytes = bytes;
+    out_table->buffer_size = size;
     out_table->length = length;
     out_table->revision = bytes[AT_REVISION];
     out_table->flags = bytes[AT_FLAGS];
@@ -103,7 +104,7 @@ bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entr
     while (udmar__head_at(table, offset, entry) == UDMAR_DEFECT_NONE) {
         offset += entry->length;
         if (udmar__decode(table, entry) == UDMAR_DEFECT_NONE &&
-            udmar__contents_defect(entry, &value) == UDMAR_DEFECT_NONE &&
+            udmar__contents_defect(table, entry, &value) == UDMAR_DEFECT_NONE &&
             !udmar__bad_scope(table, entry, &bad))
             return true;
     }

@@ -76,7 +76,9 @@ static void open_allows_longer_buffer(void **state)
     add_drhd(&b, 0, 0, BASE_B);
     assert_int_equal(udmar_table_open(b.bytes, b.length, &table), UDMAR_OK);
     assert_int_equal(table.length, 64);
+    assert_int_equal(table.buffer_size, 80);
     EXPECT_ENTRIES(&table, drhd);
+    expect_only(&table, UDMAR_DEFECT_TRAILING, 64, 0xffff, 80);
 }
 
 static void open_refuses_signature(void **state)
@@ -101,6 +103,7 @@ static void open_fills_in_despite_checksum(void **state)
 
     (void)state;
     build_begin(&b);
+    b.bytes[36] = 63;
     drhd = add_drhd(&b, 1, 0, BASE_A);
     build_seal(&b);
     b.bytes[63] ^= 1; /* the last byte counts too */
@@ -142,6 +145,7 @@ static void drhd_fields(void **state)
 
     (void)state;
     build_begin(&b);
+    b.bytes[36] = 63;
     offset = add_drhd(&b, 0xff, 0x1234, UINT64_C(0xfedcba9876543000));
     b.bytes[offset + 5] = 0xf4; /* bits 7:4 are reserved */
     add_endpoint(&b, 2);
@@ -357,7 +361,7 @@ static void names_and_words(void **state)
     assert_string_equal(udmar_entry_name(6), "SIDP");
     assert_string_equal(udmar_entry_name(7), "type ?");
     assert_string_equal(udmar_entry_name(0x100), "type ?");
-    for (unsigned i = 0; i <= 32; i++) {
+    for (unsigned i = 0; i <= 34; i++) {
         const char *words = udmar_defect_string((enum udmar_defect_kind)i);
 
         assert_int_equal(strcmp(words, "unknown defect") == 0, i > 9 && i < 20);

@@ -90,6 +90,12 @@ static void put_drhd_again(struct build *b)
     add_endpoint(b, 1);
 }
 
+static void put_drhd_too_high(struct build *b)
+{
+    add_drhd(b, 0, 0, UINT64_C(0x8000000000));
+    add_endpoint(b, 1);
+}
+
 static void put_rmrr_backwards(struct build *b)
 {
     add_rmrr(b, 0, 0x4000, 0x3fff);
@@ -135,6 +141,7 @@ static void broken_structure_costs_itself(void **state)
         { put_drhd_at_all_ones, UDMAR_DEFECT_DRHD_BASE, 0, UINT64_MAX },
         { put_drhd_unaligned, UDMAR_DEFECT_DRHD_BASE, 0, BASE_B + 0x800 },
         { put_drhd_again, UDMAR_DEFECT_DRHD_DUPLICATE, 0, BASE_A },
+        { put_drhd_too_high, UDMAR_DEFECT_DRHD_WIDTH, 0, UINT64_C(0x8000000000) },
         { put_rmrr_backwards, UDMAR_DEFECT_RMRR_ORDER, 0, 0x3fff },
         { put_andd_endless, UDMAR_DEFECT_ANDD_STRING, 0, 17 },
         { put_andd_empty, UDMAR_DEFECT_ANDD_STRING, 0, 8 },
@@ -175,6 +182,42 @@ static void lost_structure_tells_all(void **state)
     assert_int_equal(defects.count, 2);
     expect_defect(&defects.list[0], UDMAR_DEFECT_DRHD_BASE, drhd, 0, 0);
     expect_defect(&defects.list[1], UDMAR_DEFECT_SCOPE_LENGTH, scope, 0, 3);
+}
+
+/* The last page that fits is usable, with any width; 64 bits leave nothing to complain about. */
+static void drhd_width(void **state)
+{
+    static const struct {
+        uint8_t byte;
+        uint64_t base;
+        bool good;
+    } cases[] = {
+        { 38, UINT64_C(0x7ffffff000), true },
+        { 38, UINT64_C(0x8000000000), false },
+        { 38, UINT64_C(0xfffffffffffff000), false },
+        { 31, BASE_A, true },
+        { 30, BASE_A, false },
+        { 62, UINT64_C(0x8000000000000000), false },
+        { 63, UINT64_C(0xfffffffffffff000), true },
+        { 255, UINT64_C(0xfffffffffffff000), true },
+    };
+    struct udmar_table table;
+    struct build b;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        build_begin(&b);
+        b.bytes[36] = cases[i].byte;
+        add_drhd(&b, 1, 0, cases[i].base);
+        table = build_finish(&b);
+        if (cases[i].good) {
+            assert_int_equal(check_table(&table).count, 0);
+            expect_unit(&table, NULL, 0, 0, cases[i].base, UDMAR_MATCH_INCLUDE_ALL);
+        } else {
+            expect_only(&table, UDMAR_DEFECT_DRHD_WIDTH, 48, 0, cases[i].base);
+            expect_no_unit(&table, NULL, 0, 0);
+        }
+    }
 }
 
 static void short_head_ends_the_table(void **state)
@@ -436,6 +479,58 @@ static void scope_type_unknown(void **state)
     }
 }
 
+static void scope_path_impossible(void **state)
+{
+    static const struct {
+        uint8_t path[4];
+        uint64_t value; /* 0: nothing wrong */
+    } cases[] = {
+        { { 31, 7, 31, 7 }, 0 },     { { 32, 0, 2, 0 }, 0x2000 },  { { 1, 8, 2, 0 }, 0x0108 },
+        { { 1, 0, 34, 0 }, 0x2200 }, { { 1, 0, 2, 255 }, 0x02ff }, { { 64, 9, 99, 0 }, 0x4009 },
+    };
+    const uint8_t types[] = { UDMAR_SCOPE_ENDPOINT, UDMAR_SCOPE_BRIDGE, UDMAR_SCOPE_HPET };
+    struct udmar_table table;
+    struct build b;
+    uint32_t scope;
+
+    (void)state;
+    for (unsigned i = 0; i < 3 * sizeof(cases) / sizeof(cases[0]); i++) {
+        build_begin(&b);
+        add_drhd(&b, 0, 0, BASE_A);
+        scope = add_path(&b, types[i % 3], 0, 0, 2, cases[i / 3].path);
+        add_endpoint(&b, 3);
+        table = build_finish(&b);
+        if (cases[i / 3].value == 0)
+            assert_int_equal(check_table(&table).count, 0);
+        else
+            expect_only(&table, UDMAR_DEFECT_SCOPE_PATH, scope, 0, cases[i / 3].value);
+        expect_no_unit(&table, &machine_reader, 0, UDMAR_RID(1, 2, 0));
+        expect_unit(&table, NULL, 0, UDMAR_RID(0, 3, 0), BASE_A, UDMAR_MATCH_EXACT);
+    }
+}
+
+/* One defect for each scope, and no claims or names asked for what matches nothing anyway. */
+static void scope_path_impossible_is_all_that_is_said(void **state)
+{
+    const uint8_t path[2] = { 40, 0 };
+    struct defects defects;
+    struct udmar_table table;
+    uint32_t first, second;
+    struct build b;
+
+    (void)state;
+    build_begin(&b);
+    add_drhd(&b, 0, 0, BASE_A);
+    first = add_path(&b, UDMAR_SCOPE_NAMESPACE, 1, 0, 1, path);
+    add_drhd(&b, 0, 0, BASE_B);
+    second = add_path(&b, UDMAR_SCOPE_NAMESPACE, 1, 0, 1, path);
+    table = build_finish(&b);
+    defects = check_table(&table);
+    assert_int_equal(defects.count, 2);
+    expect_defect(&defects.list[0], UDMAR_DEFECT_SCOPE_PATH, first, 0, 0x2800);
+    expect_defect(&defects.list[1], UDMAR_DEFECT_SCOPE_PATH, second, 0, 0x2800);
+}
+
 static void scope_claimed_twice(void **state)
 {
     struct udmar_table table;
@@ -480,6 +575,30 @@ static void scopes_that_differ_are_no_claim(void **state)
     add_path(&b, UDMAR_SCOPE_ENDPOINT, 0, 0, 1, path); /* other segment */
     table = build_finish(&b);
     assert_int_equal(check_table(&table).count, 0);
+}
+
+static void buffer_longer_than_the_table(void **state)
+{
+    struct defects defects;
+    struct udmar_table table;
+    struct build b;
+
+    (void)state;
+    build_begin(&b);
+    add_drhd(&b, 1, 0, BASE_A);
+    build_seal(&b);
+    assert_int_equal(udmar_table_open(b.bytes, 65, &table), UDMAR_OK);
+    expect_only(&table, UDMAR_DEFECT_TRAILING, 64, 0xffff, 65);
+    assert_int_equal(udmar_table_open(b.bytes, 64, &table), UDMAR_OK);
+    assert_int_equal(check_table(&table).count, 0);
+    /* It comes last, also behind what ends a table early. */
+    build_put(&b, 0, 2);
+    build_seal(&b);
+    assert_int_equal(udmar_table_open(b.bytes, sizeof(b.bytes), &table), UDMAR_OK);
+    defects = check_table(&table);
+    assert_int_equal(defects.count, 2);
+    expect_defect(&defects.list[0], UDMAR_DEFECT_SHORT_HEAD, 64, 0xffff, 2);
+    expect_defect(&defects.list[1], UDMAR_DEFECT_TRAILING, 66, 0xffff, sizeof(b.bytes));
 }
 
 static void unit_for_nobody(void **state)
@@ -534,6 +653,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(broken_structure_costs_itself),
         cmocka_unit_test(lost_structure_tells_all),
+        cmocka_unit_test(drhd_width),
         cmocka_unit_test(short_head_ends_the_table),
         cmocka_unit_test(small_length_ends_the_table),
         cmocka_unit_test(structure_past_the_end),
@@ -548,8 +668,11 @@ int main(void)
         cmocka_unit_test(include_all_comes_last),
         cmocka_unit_test(include_all_comes_last_in_its_segment),
         cmocka_unit_test(scope_type_unknown),
+        cmocka_unit_test(scope_path_impossible),
+        cmocka_unit_test(scope_path_impossible_is_all_that_is_said),
         cmocka_unit_test(scope_claimed_twice),
         cmocka_unit_test(scopes_that_differ_are_no_claim),
+        cmocka_unit_test(buffer_longer_than_the_table),
         cmocka_unit_test(unit_for_nobody),
         cmocka_unit_test(rhsa_for_nobody),
         cmocka_unit_test(namespace_without_name),

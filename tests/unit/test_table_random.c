@@ -74,7 +74,8 @@ static void tally_defect(void *context, const struct udmar_defect *defect)
 {
     struct tally *tally = context;
 
-    assert_true(defect->offset >= tally->last && defect->offset < tally->table->length);
+    assert_true(defect->offset >= tally->last && defect->offset <= tally->table->length);
+    assert_int_equal(defect->offset == tally->table->length, defect->kind == UDMAR_DEFECT_TRAILING);
     tally->last = defect->offset;
     tally->count++;
     if (defect->loses_entry || defect->kind == UDMAR_DEFECT_UNKNOWN_TYPE)

@@ -62,6 +62,13 @@ static void fire(struct unit_under_test *edu, struct attack_outcome *outcome, ui
 static void not_possible(struct attack_outcome *outcome, const char *reason)
 {
     ksnprintf(outcome->text, sizeof(outcome->text), "%s", reason);
+    outcome->ran = false;
+}
+
+static void does_not_apply(struct attack_outcome *outcome, const char *reason)
+{
+    not_possible(outcome, reason);
+    outcome->applies = false;
 }
 
 /* ---- Mappings of one buffer, made through busdma like a driver's ---- */
@@ -154,6 +161,19 @@ static void read_kernel(struct system *system, struct unit_under_test *edu,
     victim_free(&victim);
 }
 
+/* The first address behind all memory. */
+static uint64_t memory_top(void)
+{
+    uint64_t base;
+    uint64_t end;
+    uint64_t top = 0;
+
+    for (unsigned i = 0; ram_range(i, &base, &end); i++) {
+        top = end;
+    }
+    return top;
+}
+
 /* A device whose addresses are not the attacker's. */
 static struct unit_under_test *neighbour(struct system *system, struct unit_under_test *edu)
 {
@@ -179,19 +199,24 @@ static void write_neighbour(struct system *system, struct unit_under_test *edu,
     struct mapping mapping;
     struct victim victim;
 
-    if (other == NULL || !victim_make(&victim, 1)) {
-        not_possible(outcome, "there is no other device with an address space of its own");
+    if (other == NULL) {
+        does_not_apply(outcome, "there is no other device with an address space of its own");
+        return;
+    }
+    if (!victim_make(&victim, 1)) {
+        not_possible(outcome, "no memory");
         return;
     }
     /*
-     * The same number may mean something to both devices: an address that the attacker has no use
-     * for itself shows what is to be shown.
+     * The same number may mean something to both devices, or be a physical address: one behind all
+     * memory means something to the neighbour alone.
      */
     if (mapping_make(&mapping, other->device, victim.phys, PAGE_SIZE, 0,
-                     other->mode == UDMAR_MODE_TRANSLATE ? 0x3fffffff : 0)) {
+                     other->mode == UDMAR_MODE_TRANSLATE ? memory_top() - 1 : 0)) {
         arm(edu);
         ksnprintf(outcome->text, sizeof(outcome->text), "writes to a buffer of the %s, at 0x%llx",
                   other->label, (unsigned long long)mapping.bus);
+        outcome->shielded = other->mode == UDMAR_MODE_TRANSLATE;
         fire(edu, outcome, mapping.bus, true);
         outcome->reached = victim_changed(&victim, 0);
     } else {
@@ -230,9 +255,10 @@ static void write_after_unload(struct system *system, struct unit_under_test *ed
         fire(edu, outcome, mapping.bus, true);
         outcome->reached = victim_changed(&victim, 0);
         if (!control) {
-            outcome->ran = false;
             not_possible(outcome, "the permitted transfer before it did not work");
         }
+    } else {
+        not_possible(outcome, "no mapping");
     }
     mapping_free(&mapping);
     victim_free(&victim);
@@ -255,6 +281,8 @@ static void write_read_only(struct system *system, struct unit_under_test *edu,
                   "writes through a read-only mapping at 0x%llx", (unsigned long long)mapping.bus);
         fire(edu, outcome, mapping.bus, true);
         outcome->reached = victim_changed(&victim, 0);
+    } else {
+        not_possible(outcome, "no mapping");
     }
     mapping_free(&mapping);
     victim_free(&victim);
@@ -279,6 +307,8 @@ static void write_beyond(struct system *system, struct unit_under_test *edu,
                   (unsigned long long)(mapping.bus + PAGE_SIZE));
         fire(edu, outcome, mapping.bus + PAGE_SIZE, true);
         outcome->reached = victim_changed(&victim, PAGE_SIZE);
+    } else {
+        not_possible(outcome, "no mapping");
     }
     mapping_free(&mapping);
     victim_free(&victim);
@@ -289,7 +319,7 @@ static void read_null(struct system *system, struct unit_under_test *edu,
 {
     (void)system;
     if (edu->mode != UDMAR_MODE_TRANSLATE) {
-        not_possible(outcome, "address 0 is ordinary memory to a device that sees physical ones");
+        does_not_apply(outcome, "address 0 is ordinary memory to a device that sees physical ones");
         return;
     }
     ksnprintf(outcome->text, sizeof(outcome->text), "reads address 0");
@@ -299,21 +329,17 @@ static void read_null(struct system *system, struct unit_under_test *edu,
 static void read_no_memory(struct system *system, struct unit_under_test *edu,
                            struct attack_outcome *outcome)
 {
-    uint64_t base;
-    uint64_t end;
-    uint64_t top = 0;
+    uint64_t address = memory_top() + 0x40000000;
 
     (void)system;
     if (edu->mode != UDMAR_MODE_IDENTITY) {
-        not_possible(outcome, "only an identity table ends where memory ends");
+        does_not_apply(outcome, "only an identity table ends where memory ends");
         return;
     }
-    for (unsigned i = 0; ram_range(i, &base, &end); i++) {
-        top = end;
-    }
+    outcome->shielded = true;
     ksnprintf(outcome->text, sizeof(outcome->text), "reads where there is no memory, at 0x%llx",
-              (unsigned long long)(top + 0x40000000));
-    fire(edu, outcome, top + 0x40000000, false);
+              (unsigned long long)address);
+    fire(edu, outcome, address, false);
 }
 
 const struct attack attacks[] = {
@@ -330,32 +356,33 @@ const unsigned attack_count = sizeof(attacks) / sizeof(attacks[0]);
 
 /* ---- Faults ---- */
 
-static uint64_t total_faults(struct system *system)
+static struct udmar_fault_counts counts_now(struct system *system)
 {
     struct udmar_fault_counts counts;
 
     udmar_fault_counts(system->dmar, &counts);
-    return counts.total;
+    return counts;
 }
 
 struct expectation {
     struct system *system;
-    uint64_t before;
+    struct udmar_fault_counts before;
 };
 
 static bool fault_came(void *arg)
 {
     struct expectation *expectation = arg;
 
-    return total_faults(expectation->system) > expectation->before;
+    return counts_now(expectation->system).total > expectation->before.total;
 }
 
 void attack_run(const struct attack *attack, struct system *system, struct unit_under_test *edu,
                 struct attack_outcome *outcome)
 {
-    struct expectation expectation = { .system = system, .before = total_faults(system) };
+    struct expectation expectation = { .system = system, .before = counts_now(system) };
 
     memset(outcome, 0, sizeof(*outcome));
+    outcome->applies = true;
     attack->run(system, edu, outcome);
     if (!outcome->ran || !system->protected) {
         return;
@@ -364,7 +391,8 @@ void attack_run(const struct attack *attack, struct system *system, struct unit_
         return;
     }
     /* The first one after the attack began: setting up may have been blocked as well. */
-    outcome->fault.sequence = expectation.before;
+    outcome->unprinted = counts_now(system).suppressed > expectation.before.suppressed;
+    outcome->fault.sequence = expectation.before.total;
     while (udmar_fault_next(system->dmar, outcome->fault.sequence, &outcome->fault)) {
         if (outcome->fault.address == (outcome->address & ~(uint64_t)PAGE_MASK)) {
             outcome->faulted = true;
@@ -388,7 +416,8 @@ static int run_attack(int argc, char **argv)
         if (strcmp(argv[1], attacks[i].name) == 0 && device < the_system.edus) {
             attack_run(&attacks[i], &the_system, &the_system.edu[device], &outcome);
             kprintf("%s %s: %s\n", the_system.edu[device].label, outcome.text,
-                    !outcome.ran      ? "not possible"
+                    !outcome.applies  ? "(does not apply)"
+                    : !outcome.ran    ? "could not be tried"
                     : outcome.reached ? "memory was reached"
                                       : "memory is intact");
             return 0;

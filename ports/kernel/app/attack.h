@@ -6,10 +6,13 @@
 #include "system.h"
 
 struct attack_outcome {
-    bool ran;         /* false: not possible here; `text` says why */
+    bool applies;     /* false: it makes no sense for this device; `text` says why */
+    bool ran;         /* the device did its transfer; false: the attack could not be prepared */
+    bool shielded;    /* the address means nothing physical: even identity must not help */
     bool reached;     /* memory was changed or read that should not have been */
     uint64_t address; /* what the device put on the bus */
     bool write;
+    bool unprinted; /* the driver's rate limit kept its line off the console */
     bool faulted;
     struct udmar_fault fault; /* the newest one, where faulted */
     char text[96];            /* what was tried */

@@ -202,6 +202,13 @@ static bool may_reach(const struct unit_under_test *edu)
     return edu->mode != UDMAR_MODE_TRANSLATE && edu->mode != UDMAR_MODE_BLOCKED;
 }
 
+/* Passed through, a request meets no table that could refuse it. */
+static bool has_tables(const struct unit_under_test *edu)
+{
+    return edu->mode == UDMAR_MODE_TRANSLATE || edu->mode == UDMAR_MODE_BLOCKED ||
+           edu->mode == UDMAR_MODE_IDENTITY;
+}
+
 static void good_transfer(struct unit_under_test *edu)
 {
     uint8_t out[600];
@@ -222,7 +229,7 @@ static void good_transfer(struct unit_under_test *edu)
     }
 }
 
-static void describe_fault(const struct attack_outcome *outcome)
+static void describe_fault(struct system *system, const struct attack_outcome *outcome)
 {
     const struct udmar_fault *fault = &outcome->fault;
     struct udmar_device_info info;
@@ -230,6 +237,12 @@ static void describe_fault(const struct attack_outcome *outcome)
     if (!outcome->faulted) {
         report_line("   the API returned no fault");
         return;
+    }
+    if (outcome->unprinted) {
+        char sentence[400];
+
+        udmar_fault_format(system->dmar, fault, sentence, sizeof(sentence));
+        report_line("   the console (silenced by the rate limit) would say: %s", sentence);
     }
     info.name[0] = '\0';
     if (fault->device != NULL) {
@@ -265,20 +278,22 @@ static bool fault_fits(const struct unit_under_test *edu, const struct attack *a
 static void judge(struct system *system, const struct unit_under_test *edu, unsigned number,
                   const struct attack *attack, const struct attack_outcome *outcome)
 {
-    bool must_stop = !may_reach(edu) || attack->run == attacks[attack_count - 1].run;
+    bool must_stop = !may_reach(edu) || outcome->shielded;
 
     report_line("%s %s", edu->label, outcome->text);
     if (!outcome->ran) {
-        report_line("   not tried");
+        report_claim(false, "the attack could be tried (%s)", attack->name);
         return;
     }
     reached[number] += outcome->reached;
     stopped[number] += !outcome->reached;
-    describe_fault(outcome);
+    describe_fault(system, outcome);
     if (must_stop) {
         report_claim(!outcome->reached, "stopped: memory is intact (%s)", attack->name);
-        report_claim(fault_fits(edu, attack, outcome),
-                     "the fault names device, direction and address (%s)", attack->name);
+        if (has_tables(edu)) {
+            report_claim(fault_fits(edu, attack, outcome),
+                         "the fault names device, direction and address (%s)", attack->name);
+        }
     } else if (system->protected) {
         report_claim(outcome->reached && !outcome->faulted,
                      "it succeeds, because the administrator made this device %s (%s)",
@@ -304,7 +319,7 @@ void story_attacks(struct system *system)
             struct attack_outcome outcome;
 
             attack_run(&attacks[i], system, edu, &outcome);
-            if (outcome.ran || outcome.text[0] == '\0') {
+            if (outcome.applies) {
                 judge(system, edu, e, &attacks[i], &outcome);
             }
         }

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The machine that the reference kernel runs on, in QEMU: one AHCI adapter, e1000e and two edu devices
+# at the root complex; AHCI, e1000 and edu behind a PCIe root port and a PCIe-to-PCI bridge.
+#
+#   scripts/machine.sh [options] IMAGE COMMAND-LINE
+#     --memory SIZE     default 512M
+#     --aw BITS         width of the remapping unit, 39 (default) or 48
+#     --caching-mode    the unit caches not-present entries
+#     --no-pt           the unit cannot pass requests through
+#     --no-unit         no remapping unit at all
+#     --keep DIR        where the disk images are left; default: a folder that goes away
+#
+# The console is on standard output and input. QEMU's own remarks go to standard error.
+# Exit status 0 when the kernel ended with success, 1 when it did not, 2 for a wrong call.
+set -u
+
+memory=512M
+unit=intel-iommu
+aw=39
+extra=
+keep=
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --memory) memory=$2; shift 2 ;;
+    --aw) aw=$2; shift 2 ;;
+    --caching-mode) extra+=,caching-mode=on; shift ;;
+    --no-pt) extra+=,pt=off; shift ;;
+    --no-unit) unit=; shift ;;
+    --keep) keep=$2; shift 2 ;;
+    --) shift; break ;;
+    -*) echo "machine.sh: there is no option $1" >&2; exit 2 ;;
+    *) break ;;
+    esac
+done
+if [ $# -ne 2 ]; then
+    echo "usage: machine.sh [options] IMAGE COMMAND-LINE" >&2
+    exit 2
+fi
+
+dir=$keep
+if [ -z "$dir" ]; then
+    dir=$(mktemp -d)
+    trap 'rm -rf "$dir"' EXIT
+fi
+mkdir -p "$dir"
+truncate -s 8M "$dir/disk0.img" "$dir/disk1.img"
+
+devices=()
+[ -n "$unit" ] && devices+=(-device "$unit,aw-bits=$aw$extra")
+edu=edu,dma_mask=0xffffffffffffffff
+devices+=(
+    -device ide-hd,bus=ide.0,drive=d0
+    -device e1000e,netdev=n0,bus=pcie.0,addr=3.0
+    -device "$edu,bus=pcie.0,addr=4.0"
+    -device "$edu,bus=pcie.0,addr=5.0"
+    -device pcie-root-port,id=rootport0,bus=pcie.0,addr=6.0,chassis=1
+    -device pcie-pci-bridge,id=bridge0,bus=rootport0
+    -device ahci,id=ahci1,bus=bridge0,addr=1
+    -device ide-hd,bus=ahci1.0,drive=d1
+    -device e1000,netdev=n1,bus=bridge0,addr=2
+    -device "$edu,bus=bridge0,addr=3"
+)
+timeout "${UDMAR_TIMEOUT:-180}" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m "$memory" \
+    -nodefaults -display none -no-reboot -serial stdio \
+    -device isa-debug-exit,iobase=0xf4,iosize=4 \
+    -drive "if=none,id=d0,file=$dir/disk0.img,format=raw" \
+    -drive "if=none,id=d1,file=$dir/disk1.img,format=raw" \
+    -netdev user,id=n0 -netdev user,id=n1 \
+    "${devices[@]}" -kernel "$1" -append "$2"
+status=$?
+case $status in
+33) exit 0 ;;
+124) echo "machine.sh: the kernel did not end within ${UDMAR_TIMEOUT:-180} seconds" >&2 ;;
+93) echo "machine.sh: the kernel panicked" >&2 ;;
+95) echo "machine.sh: the kernel ended in an exception" >&2 ;;
+0) echo "machine.sh: the machine was reset" >&2 ;;
+esac
+exit 1

@@ -1,0 +1,322 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the tree promises about itself: 'add all the files of src/' is a valid build instruction, the
+# host interface is all that the library asks for, rooms are entered downwards only, files and
+# functions stay short. Prints TAP.
+#
+#   UDMAR_SOURCE_ROOT   the tree; default: the folder above this script
+#   CC, CXX             default gcc, g++
+#   CLANG_FORMAT        default clang-format-14, else clang-format
+set -u -o pipefail
+shopt -s lastpipe # verdict counts at the end of pipes
+export LC_ALL=C
+
+root=${UDMAR_SOURCE_ROOT:-$(dirname "$0")/..}
+cd "$root" || { echo "Bail out! $root is not there"; exit 1; }
+cc=${CC:-gcc}
+cxx=${CXX:-g++}
+work=$(mktemp -d) || { echo "Bail out! no temporary folder"; exit 1; }
+trap 'rm -rf "$work"' EXIT
+
+max_file=900
+max_function=100
+tests=0
+failures=0
+
+# ---- reporting -----------------------------------------------------------------------------------
+
+# verdict NAME: ok when standard input is empty, else not ok with its first lines as diagnostics.
+verdict()
+{
+    local found
+
+    found=$(cat)
+    tests=$((tests + 1))
+    if [ -z "$found" ]; then
+        echo "ok $tests - $1"
+        return
+    fi
+    failures=$((failures + 1))
+    echo "not ok $tests - $1"
+    head -n 40 <<<"$found" | sed 's/^/# /'
+}
+
+skip()
+{
+    tests=$((tests + 1))
+    echo "ok $tests - $1 # SKIP $2"
+}
+
+# Runs shell function $1 for each line of standard input, on both of the processors that we have.
+for_each()
+{
+    xargs -r -d '\n' -n 1 -P 2 bash -c "$1"' "$@"' bash
+}
+
+library_sources()
+{
+    find src -name '*.c' | sort
+}
+
+# What people wrote; build folders may lie anywhere else.
+written_files()
+{
+    find . -maxdepth 1 -type f
+    find include src ports tests tools bench demo docs scripts -type f 2>/dev/null
+}
+
+# ---- the list of sources -------------------------------------------------------------------------
+
+check_source_list()
+{
+    grep -o "'[^']*\.c'" src/meson.build | tr -d "'" | sort >"$work/listed"
+    library_sources | sed 's,^src/,,' >"$work/present"
+    {
+        comm -23 "$work/listed" "$work/present" | sed 's,$, is listed but is not there,'
+        comm -13 "$work/listed" "$work/present" | sed 's,$, is not listed,'
+        uniq -d "$work/listed" | sed 's,$, is listed twice,'
+        [ -s "$work/present" ] || echo "src/ has no .c file"
+    } | verdict "src/meson.build lists every .c below src/ and nothing else"
+}
+
+# ---- compiling -----------------------------------------------------------------------------------
+
+# A kernel's flags, and no header but the compiler's own.
+freestanding=(-std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -Iinclude -Isrc
+    -nostdinc -isystem "$("$cc" -print-file-name=include)"
+    -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables)
+export UDMAR_CC=$cc UDMAR_WORK=$work UDMAR_FLAGS="${freestanding[*]}"
+
+compile_one()
+{
+    local object
+
+    object=$UDMAR_WORK/m$UDMAR_BITS/$(tr / _ <<<"${1%.c}").o
+    # shellcheck disable=SC2086 # flags are words
+    "$UDMAR_CC" "-m$UDMAR_BITS" $UDMAR_FLAGS -c "$1" -o "$object" 2>&1 ||
+        echo "$1 does not compile alone"
+}
+export -f compile_one
+
+check_compile()
+{
+    export UDMAR_BITS=$1
+    mkdir -p "$work/m$1"
+    library_sources | for_each compile_one |
+        verdict "every .c of src/ compiles alone, freestanding, -m$1"
+}
+
+c_header_one()
+{
+    # shellcheck disable=SC2086
+    echo "#include <udmar/$1>" | "$UDMAR_CC" $UDMAR_FLAGS -fsyntax-only -x c - 2>&1 ||
+        echo "$1 does not compile alone"
+}
+cxx_header_one()
+{
+    echo "#include <udmar/$1>" |
+        "$UDMAR_CXX" -std=c++17 -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c++ - 2>&1 ||
+        echo "$1 does not compile alone"
+}
+export UDMAR_CXX=$cxx
+export -f c_header_one cxx_header_one
+
+check_headers()
+{
+    local headers
+
+    headers=$(cd include/udmar && ls -- *.h)
+    for_each c_header_one <<<"$headers" | verdict "every public header compiles alone as C11"
+    if ! command -v "$cxx" >/dev/null; then
+        skip "every public header compiles alone as C++17" "$cxx is not there"
+        return
+    fi
+    for_each cxx_header_one <<<"$headers" | verdict "every public header compiles alone as C++17"
+}
+
+# ---- what the library needs ----------------------------------------------------------------------
+
+# host.h without comments; the tier marks, which are comments, become lines of their own before.
+host_prototypes()
+{
+    sed -E 's,^/\* -+ Tier ([0-9]+).*\*/$,@tier \1,' include/udmar/host.h |
+        sed -E -e 's,/\*([^*]|\*[^/])*\*+/,,g' -e '/\/\*/,/\*\//d' |
+        grep -oE '^@tier [0-9]+|\budmar_host_[a-z0-9_]+ *\(' | sed 's/ *($//'
+}
+
+# Text formatting divides 64-bit numbers, for which i386 has no instruction.
+helpers()
+{
+    printf '%s\n' memcpy memmove memset memcmp
+    [ "$1" = 64 ] || printf '%s\n' __udivdi3 __umoddi3 __udivmoddi4
+}
+
+check_undefined()
+{
+    local format=elf_x86_64 name="the library needs the functions of host.h and nothing else, -m$1"
+
+    [ "$1" = 64 ] || format=elf_i386
+    if ! ld -r -m "$format" -o "$work/m$1.o" "$work/m$1"/*.o 2>"$work/ld"; then
+        { echo "ld -r fails"; cat "$work/ld"; } | verdict "$name"
+        return
+    fi
+    nm -u "$work/m$1.o" | awk '{ print $NF }' | sort -u >"$work/needed"
+    host_prototypes | grep -v '^@' | sort -u >"$work/offered"
+    helpers "$1" | sort >"$work/helpers"
+    comm -12 "$work/needed" "$work/helpers" | paste -sd ' ' | sed "s/^/# helpers, -m$1: /"
+    comm -23 "$work/needed" "$work/helpers" >"$work/asked"
+    {
+        comm -23 "$work/asked" "$work/offered" | sed 's,$, is needed but not in host.h,'
+        comm -13 "$work/asked" "$work/offered" | sed 's,$, is in host.h but not needed,'
+    } | verdict "$name"
+}
+
+# Caller-owned instances, many in one process: nothing that lives in the image may change.
+check_globals()
+{
+    nm -A "$work"/m64/*.o "$work"/m32/*.o | awk '$(NF - 1) ~ /^[bBdDC]$/' | sed "s,^$work/,," |
+        verdict "no variable that lives as long as the program in src/"
+}
+
+# ---- tiers ---------------------------------------------------------------------------------------
+
+# "tier number-of-prototypes" for each tier; tier 0 is the one without functions.
+counted_tiers()
+{
+    host_prototypes | awk '
+        BEGIN { count[0] = 0 }
+        /^@tier/ { tier = $2; count[tier] += 0; next }
+        { count[tier + 0]++ }
+        END { for (t in count) print t, count[t] }' | sort
+}
+
+# "tier number" for each line of standard input that puts a number of functions to a tier, as text
+# ("tier 2 ... 6 functions") or as the row of a table ("| Tier 2 | ... | 6 |").
+claimed_tiers()
+{
+    tr -d '*`' | tr '[:upper:]' '[:lower:]' |
+        sed -nE -e 's/^.*\btier ([0-9]+)\b.*[^0-9]([0-9]+) functions?\b.*$/\1 \2/p' -e t \
+            -e 's/^\|.*\btier ([0-9]+)\b.*\| *([0-9]+) *\|? *$/\1 \2/p' | sort -u
+}
+
+compare_tiers()
+{
+    comm -23 "$work/claimed" "$work/counted" | sed -E 's/(.*) (.*)/tier \1 does not have \2/'
+    comm -13 "$work/claimed" "$work/counted" |
+        sed -E 's/(.*) (.*)/tier \1 has \2, which is not said/'
+}
+
+check_tiers()
+{
+    counted_tiers >"$work/counted"
+    sed '/^#ifndef/q' include/udmar/host.h | claimed_tiers >"$work/claimed"
+    compare_tiers | verdict "host.h counts the functions of its tiers right"
+    if [ ! -e docs/PORTING.md ]; then
+        skip "docs/PORTING.md counts the functions of the tiers right" "it is not there"
+        return
+    fi
+    claimed_tiers <docs/PORTING.md >"$work/claimed"
+    compare_tiers | verdict "docs/PORTING.md counts the functions of the tiers right"
+}
+
+# ---- sizes ---------------------------------------------------------------------------------------
+
+check_sizes()
+{
+    find src -name '*.[ch]' -exec wc -l {} + |
+        awk -v max=$max_file '$2 != "total" && $1 > max { print $2 " has " $1 " lines" }' |
+        verdict "no file of src/ has more than $max_file lines"
+    # .clang-format puts the braces of a function, and only these, alone at the start of a line.
+    find src -name '*.[ch]' -exec awk -v max=$max_function '
+        FNR == 1 { start = 0; open = 0 }
+        /^[A-Za-z_]/ && !start { start = FNR; name = $0 }
+        /^{/ { open = 1 }
+        open && /^}/ {
+            if (FNR - start + 1 > max)
+                print FILENAME ": " FNR - start + 1 " lines: " name
+            start = 0
+            open = 0
+        }
+        !open && (/;[ \t]*$/ || /^}/ || /^[ \t]*$/ || /^#/) { start = 0 }' {} + |
+        verdict "no function of src/ has more than $max_function lines"
+}
+
+# ---- looks ---------------------------------------------------------------------------------------
+
+check_format()
+{
+    local name="clang-format has nothing to change in include, src, ports and tests" format
+
+    format=${CLANG_FORMAT:-$(command -v clang-format-14 || command -v clang-format)}
+    if [ -z "$format" ] || ! command -v "$format" >/dev/null; then
+        skip "$name" "clang-format is not there"
+        return
+    fi
+    {
+        find include src ports tests -name '*.[ch]' | sort |
+            xargs -r -d '\n' -n 16 -P 2 "$format" --dry-run -Werror 2>&1 || echo "$format fails"
+    } | grep -E ': error:|^Error| fails$' | verdict "$name"
+}
+
+check_licences()
+{
+    written_files | grep -E '(\.(c|h|S|sh)|/meson\.build)$' |
+        while read -r file; do
+            head -n 3 "$file" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' || echo "$file"
+        done | verdict "every source names its licence in the first three lines"
+}
+
+# ---- the direction of dependencies ---------------------------------------------------------------
+
+# check_room ROOM 'rooms it may enter' 'public headers it may use'
+check_room()
+{
+    grep -rnE '^[ \t]*#[ \t]*include' "src/$1" 2>&1 |
+        awk -v rooms="$2" -v headers="$3" '
+        function among(word, list) { return index(" " list " ", " " word " ") > 0 }
+        {
+            where = $0
+            sub(/^[^:]*:[^:]*:/, "")
+            if (match($0, /<udmar\/[^>]*>/))
+                good = among(substr($0, RSTART + 7, RLENGTH - 10), headers)
+            else if (match($0, /"[^"]*"/)) {
+                split(substr($0, RSTART + 1, RLENGTH - 2), part, "/")
+                good = among(part[1], rooms)
+            } else
+                good = match($0, /<std[a-z]*\.h>/) > 0
+            if (!good)
+                print where
+        }' | verdict "src/$1 looks downwards only"
+}
+
+check_rooms()
+{
+    local plain="status types" low="host table unit fault domain"
+
+    check_room base "base" "$plain host"
+    check_room table "table" "$plain table"
+    check_room unit "base table unit" "$plain host table unit fault"
+    check_room space "base table unit space" "$plain $low"
+    check_room policy "base table unit space policy" "$plain $low tunable udmar"
+    check_room busdma "base table unit space policy busdma" \
+        "$plain $low tunable udmar busdma bus_dma"
+    find src -mindepth 1 -maxdepth 1 -type d |
+        grep -vxE 'src/(base|table|unit|space|policy|busdma)' |
+        sed 's,$, is no room that this test knows,' | verdict "src/ has no other folders"
+}
+
+check_source_list
+check_compile 64
+check_compile 32
+check_headers
+check_undefined 64
+check_undefined 32
+check_globals
+check_tiers
+check_sizes
+check_format
+check_licences
+check_rooms
+echo "1..$tests"
+[ "$failures" -eq 0 ]
