@@ -77,6 +77,7 @@ static enum udmar_status set_up(struct udmar_device *device)
     }
     device->wanted = wanted_mode(device);
     (void)udmar__rmrr_limit(device, &device->rmrrs);
+    device->keeps_context = device->rmrrs != 0;
     return udmar__group_join(device);
 }
 

@@ -90,8 +90,6 @@ static void attach_one(struct udmar *instance, uint16_t segment, udmar_rid_t rid
                    "it: %s",
                    segment, UDMAR_RID_BUS(rid), UDMAR_RID_DEVICE(rid), UDMAR_RID_FUNCTION(rid),
                    udmar_status_string(status));
-    } else {
-        device->keeps_context = true;
     }
 }
 

@@ -217,7 +217,6 @@ static bool fits(struct search *search, uint64_t first, uint64_t last)
         uint64_t begin = (place << UDMAR_PAGE_SHIFT) + search->offset;
 
         if (((begin ^ (begin + search->bytes - 1)) & ~(search->boundary - 1)) != 0) {
-            /* Boundaries below a page cannot be met by moving pages: they were left out before. */
             place = udmar__align_up(udmar__align_up(begin, search->boundary) >> UDMAR_PAGE_SHIFT,
                                     search->alignment);
         }
@@ -284,6 +283,11 @@ bool udmar__iova_find(const struct udmar__iova *iova, uint64_t pages, uint64_t b
     bool found;
 
     if (limits->highest != 0 && limits->highest < UDMAR_PAGE_MASK) {
+        return false;
+    }
+    /* The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
+     */
+    if ((search.offset & (search.boundary - 1)) + bytes > search.boundary && search.boundary != 0) {
         return false;
     }
     if (limits->exclude_last == 0) {

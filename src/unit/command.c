@@ -48,6 +48,7 @@ uint32_t udmar__unit_adopt_state(struct udmar_unit *unit)
 {
     uint32_t status = udmar__read32(unit, REG_GSTS);
 
+    unit->adopted = true;
     unit->commands = status & GCMD_PERSISTENT;
     unit->translating = (status & GCMD_TE) != 0;
     return status;
@@ -97,7 +98,8 @@ enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit)
     enum udmar_status status;
     uintptr_t state;
 
-    if (!unit->facts.write_buffer) {
+    /* A command before start would switch off what firmware has left on. */
+    if (!unit->facts.write_buffer || !unit->adopted) {
         return UDMAR_OK;
     }
     state = udmar__lock(unit->host, &unit->lock);

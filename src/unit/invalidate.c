@@ -61,7 +61,8 @@ enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar_
                 ticket = 0;
             }
         }
-    } else {
+    } else if (unit->root_set) {
+        /* Without our root table there is nothing of ours in any cache. */
         for (unsigned i = 0; i < count && status == UDMAR_OK; i++) {
             status = udmar__registers_execute(unit, &requests[i]);
         }
@@ -72,14 +73,23 @@ enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar_
     return status;
 }
 
+/*
+ * Nothing to wait for. The tickets of a queue that was stopped are settled as well: translation was
+ * switched off before, and a later start invalidates everything.
+ */
+static bool is_settled(const struct udmar_unit *unit, uint64_t ticket)
+{
+    return ticket == 0 || !unit->use_queue;
+}
+
 enum udmar_status udmar__invalidate_wait(struct udmar_unit *unit, uint64_t ticket)
 {
-    return ticket == 0 ? UDMAR_OK : udmar__queue_wait(unit, ticket);
+    return is_settled(unit, ticket) ? UDMAR_OK : udmar__queue_wait(unit, ticket);
 }
 
 bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket)
 {
-    return ticket == 0 || udmar__queue_done(unit, ticket);
+    return is_settled(unit, ticket) || udmar__queue_done(unit, ticket);
 }
 
 enum udmar_status udmar__invalidate_all(struct udmar_unit *unit)

@@ -23,6 +23,7 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
     }
     queue->descriptors = queue->memory.virtual;
     queue->status = queue->status_page.virtual;
+    *queue->status = (uint32_t)queue->issued;
     queue->repaired_slot = UINT32_MAX;
     return UDMAR_OK;
 }
@@ -41,7 +42,8 @@ void udmar__queue_destroy(struct udmar_unit *unit)
         }
     }
     udmar__lock_destroy(unit->host, &unit->queue.lock);
-    *queue = (struct udmar__queue){ 0 };
+    /* Numbers are not used twice: somebody may still hold the ticket behind the last wait. */
+    *queue = (struct udmar__queue){ .issued = queue->issued + 1 };
 }
 
 enum udmar_status udmar__queue_start(struct udmar_unit *unit)

@@ -69,6 +69,7 @@ struct udmar_unit {
     uint64_t timeout_ns;
     struct udmar_unit_facts facts;
     struct udmar__lock lock;
+    bool adopted;      /* start has looked at GSTS; until then the registers are firmware's */
     uint32_t commands; /* [lock] persistent GCMD bits that are set */
     bool use_queue;    /* constant once started: which back end invalidates */
     bool translating;  /* [lock] TE is on */

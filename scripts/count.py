@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""count.py BROKEN DIR...: adds up the test points that meson has written down in each build folder.
+
+A test program with points of its own (TAP) counts by its points. BROKEN builds count as failures.
+"""
+import os
+import sys
+import xml.etree.ElementTree as tree
+
+
+def count(path):
+    passed = failed = skipped = 0
+    for suite in tree.parse(path).getroot().iter("testsuite"):
+        for case in suite.iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                failed += 1
+                print(f"failed: {suite.get('name')}: {case.get('name')}")
+            elif case.find("skipped") is not None:
+                skipped += 1
+            else:
+                passed += 1
+        # A program that broke off counts once more: its points do not show it.
+        if int(suite.get("errors", "0")) > 0:
+            failed += 1
+            print(f"failed: {suite.get('name')}: the program ended in an error")
+    return passed, failed, skipped
+
+
+def main():
+    total = [0, int(sys.argv[1]), 0]
+    for directory in sys.argv[2:]:
+        path = os.path.join(directory, "meson-logs", "testlog.junit.xml")
+        if os.path.exists(path):
+            total = [a + b for a, b in zip(total, count(path))]
+    line = f"{total[0]} passed, {total[1]} failed"
+    if total[2]:
+        line += f", {total[2]} skipped"
+    print(line)
+    sys.exit(0 if total[1] == 0 and total[0] > 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
