@@ -25,8 +25,17 @@ done < <(sed -nE 's/^ok .*disk adapter at 02:01\.0: .*written.*checksum ([0-9a-f
                   s/^ok .*disk adapter at 00:1f\.2: .*written.*checksum ([0-9a-f]+)$/\1 disk0.img/p' "$dir/log")
 
 if [ $status -ne 0 ] || [ $disk_failures -ne 0 ] || ! grep -q '^1\.\.' "$dir/log"; then
-    echo "# the boot failed (status $status, $claims claims); the console said:"
-    sed 's/^/# | /' "$dir/log"
-    sed 's/^/# qemu: /' "$dir/qemu"
+    console=/dev/stdout
+    # meson shows only the end of what a test prints; ./check shows these files whole.
+    if [ -n "${UDMAR_FAILED_BOOTS-}" ]; then
+        mkdir -p "$UDMAR_FAILED_BOOTS"
+        console=$(mktemp "$UDMAR_FAILED_BOOTS/boot.XXXXXX")
+    fi
+    {
+        echo "# the boot failed (status $status, $claims claims): $*"
+        echo "# the console said:"
+        sed 's/^/# | /' "$dir/log"
+        sed 's/^/# qemu: /' "$dir/qemu"
+    } >>"$console"
     exit 1
 fi

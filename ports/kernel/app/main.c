@@ -4,10 +4,12 @@
  *
  *   run=demo      tell the story and end (the default); exit status 0 if all held
  *   run=console   bring everything up and wait for commands
+ *   run=bench     count instructions per load and unload (see ./bench)
  *   tap           claims as TAP lines, for ./check
  *   takeover      first play firmware that leaves translation on
  *   hw.*          the driver's tunables
  */
+#include "bench.h"
 #include "report.h"
 #include "story.h"
 
@@ -48,8 +50,11 @@ int kernel_main(void)
     if (strcmp(mode, "demo") == 0) {
         return demo(&the_system);
     }
+    if (strcmp(mode, "bench") == 0) {
+        return bench_run(&the_system) ? EXIT_OK : EXIT_FAILED;
+    }
     if (strcmp(mode, "console") != 0) {
-        kprintf("run=%s: there are run=demo and run=console\n", mode);
+        kprintf("run=%s: there are run=demo, run=console and run=bench\n", mode);
         return EXIT_FAILED;
     }
     show_register();
