@@ -191,13 +191,26 @@ counted_tiers()
         END { for (t in count) print t, count[t] }' | sort
 }
 
-# "tier number" for each line of standard input that puts a number of functions to a tier, as text
-# ("tier 2 ... 6 functions") or as the row of a table ("| Tier 2 | ... | 6 |").
+# "tier number" wherever standard input says how many functions a tier has: "tier 2 ... 6 functions",
+# or the rows of a table that is headed "| tier | ... | functions |".
 claimed_tiers()
 {
-    tr -d '*`' | tr '[:upper:]' '[:lower:]' |
-        sed -nE -e 's/^.*\btier ([0-9]+)\b.*[^0-9]([0-9]+) functions?\b.*$/\1 \2/p' -e t \
-            -e 's/^\|.*\btier ([0-9]+)\b.*\| *([0-9]+) *\|? *$/\1 \2/p' | sort -u
+    tr -d '*`' | tr '[:upper:]' '[:lower:]' | awk '
+        match($0, /tier [0-9]+/) {
+            tier = substr($0, RSTART + 5, RLENGTH - 5)
+            rest = substr($0, RSTART + RLENGTH)
+            if (match(rest, /[0-9]+ functions?/))
+                print tier, substr(rest, RSTART, RLENGTH) + 0
+        }
+        !/^\|/ { table = 0 }
+        table && split($0, cell, /[ \t]*\|[ \t]*/) && cell[2] ~ /^[0-9]+$/ {
+            last = cell[1]
+            for (i = 2; i in cell; i++)
+                if (cell[i] != "")
+                    last = cell[i]
+            print cell[2], last
+        }
+        /^\| *tier *\|.*\| *functions *\|/ { table = 1 }' | sort -u
 }
 
 compare_tiers()

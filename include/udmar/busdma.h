@@ -105,9 +105,9 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  * @lock, @lock_argument: taken around a deferred callback; may be null.
  *
  * A child can only tighten: it gets the smaller lowaddr, the larger highaddr (where the parent
- * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself, and
- * the parent's back end. The parent cannot be destroyed before it.
- * Returns 0; UDMAR_EINVAL (the reason is logged as one line); UDMAR_ENOMEM. From [busdma(9)].
+ * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself,
+ * and the parent's back end. The parent cannot be destroyed before it. Returns 0; UDMAR_EINVAL (the
+ * reason is logged as one line); UDMAR_ENOMEM. From [busdma(9)].
  */
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
                          udmar_bus_addr_t boundary, udmar_bus_addr_t lowaddr,

@@ -51,7 +51,7 @@ void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint3
 
 /* A page that hardware reads. The two names of a page always travel together. */
 struct udmar_page {
-    void *virtual;          /* null: not permanently mapped, udmar_host_page_map() reaches it */
+    void *mapping;          /* null: not permanently mapped, udmar_host_page_map() reaches it */
     udmar_paddr_t physical; /* page-aligned; never 0 */
 };
 
@@ -59,10 +59,10 @@ struct udmar_page {
  * udmar_host_page_alloc - physically contiguous zeroed pages
  * @count: pages, 1 to 128; the block is aligned to its size rounded up to a power of two.
  * @highest: the last physical address that may lie in the block.
- * @out_page: the first page; virtual is null, or the address of the whole block.
+ * @out_page: the first page; mapping is null, or the address of the whole block.
  *
  * The memory is ordinary write-back memory and all zero bytes. A host that cannot keep all memory
- * mapped at once (i386) leaves virtual null; except that blocks of more than one page, and pages
+ * mapped at once (i386) leaves mapping null; except that blocks of more than one page, and pages
  * asked for with @mapped, must be mapped for as long as they live.
  * Returns false when there is none; the library then fails the operation and loses nothing.
  * Any context but the fault interrupt. udmar_host_page_free() gets the same page and count back.
@@ -179,11 +179,17 @@ void udmar_host_interrupt_free(void *host, void *interrupt);
 /* ---- Tier 3: busdma(9) ----------------------------------------------------------------------- */
 
 /*
- * udmar_host_virtual_to_physical - the page behind a driver's pointer
+ * udmar_host_virtual_to_physical - the memory behind a driver's pointer
  * @address: any address that a driver hands to bus_dmamap_load().
- * Returns the physical address of that byte, or UINT64_MAX where nothing is mapped. Any context.
+ * @length: in: how many bytes from there on are wanted, at least 1. Out: how many of them are
+ *          physically contiguous, at most what was asked for, and up to a page border if fewer.
+ *          A simple host answers with what is left of the page; one that knows its direct map
+ * answers for whole buffers, which makes loads of them cheaper.
+ *
+ * Returns the physical address of the first byte, or UINT64_MAX where nothing is mapped (@length
+ * does not matter then). Any context.
  */
-udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address);
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length);
 
 /*
  * udmar_host_dmamem_alloc - memory for bus_dmamem_alloc()

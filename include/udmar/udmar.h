@@ -67,7 +67,8 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
  * there is no moment without protection); RMRR devices get their contexts; the root table is set
  * and everything invalidated; the fault event is programmed; translation goes on; protected memory
  * regions go off.
- * A unit that fails in one of these is left out and logged; the others go on.
+ * A unit that fails in one of these is left out and logged; the others go on. Its devices become
+ * unprotected, as attached ones can be asked, and the next udmar_start() tries it again.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
  * already); UDMAR_ERR_NO_UNIT (every unit failed).
  */

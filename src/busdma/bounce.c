@@ -162,6 +162,12 @@ static void unload(struct udmar_dma_map *map)
     free_bounces(map);
 }
 
+static bool settled(struct udmar_dma_map *map)
+{
+    (void)map;
+    return true;
+}
+
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
 {
     return length != 0 && !out_of_reach(tag, address, length);
@@ -173,6 +179,7 @@ const struct udmar__backend udmar__backend_bounce = {
     .load = load,
     .sync = sync,
     .unload = unload,
+    .settled = settled,
     .id_mapped = id_mapped,
     .scatters = false,
 };

@@ -22,9 +22,6 @@ struct layout {
     bool counting;
 };
 
-/* Not an error number: the pieces need more pages than the window has. */
-#define NEEDS_RANGE (-1)
-
 static int status_to_error(enum udmar_status status)
 {
     switch (status) {
@@ -99,7 +96,7 @@ static int place_piece(struct layout *layout, udmar_paddr_t physical, uint64_t l
     }
     if (!layout->counting) {
         if (page + pages > layout->room) {
-            return NEEDS_RANGE;
+            return UDMAR__NEEDS_RANGE;
         }
         if (!udmar__segment_add(layout->map, layout->base + start, length, join)) {
             return UDMAR_EFBIG;
@@ -133,6 +130,7 @@ static uint64_t first_page_in_window(const struct udmar__window *window, uint64_
                                      const struct udmar__source *source)
 {
     udmar_paddr_t physical;
+    size_t length = 1;
     uint64_t pages;
     uint64_t shift;
 
@@ -140,8 +138,9 @@ static uint64_t first_page_in_window(const struct udmar__window *window, uint64_
         source->remaining < (UINT64_C(2) << 20)) {
         return 0;
     }
-    physical = source->buffer != NULL ? udmar_host_virtual_to_physical(source->host, source->buffer)
-                                      : source->list->address;
+    physical = source->buffer != NULL
+                   ? udmar_host_virtual_to_physical(source->host, source->buffer, &length)
+                   : source->list->address;
     shift = (physical >> UDMAR_PAGE_SHIFT) & 511;
     pages = (source->remaining >> UDMAR_PAGE_SHIFT) + 2;
     return shift + pages <= window->pages ? shift : 0;
@@ -207,6 +206,7 @@ static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domai
         limits.alignment = udmar__max(limits.alignment, UINT64_C(2) << 20);
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
+    range->of_load = true;
     status = udmar__range_alloc(domain, bytes >> UDMAR_PAGE_SHIFT, bytes, &limits, range);
     if (status != UDMAR_OK) {
         udmar_host_free(host, range, sizeof(*range));
@@ -295,7 +295,17 @@ static int load(struct udmar_dma_map *map, struct udmar__source *source, bool re
 {
     unsigned access = read_only ? UDMAR_READ : UDMAR_READ_WRITE;
 
-    return map->window != NULL ? load_window(map, source, access) : load_range(map, source, access);
+    int error = UDMAR__NEEDS_RANGE;
+
+    if (map->window != NULL) {
+        error = udmar__slots_suit(map) ? udmar__slots_load(map, source, access)
+                                       : load_window(map, source, access);
+    }
+    if (error == UDMAR__NEEDS_RANGE) {
+        map->count = 0;
+        error = load_range(map, source, access);
+    }
+    return error;
 }
 
 static void sync(struct udmar_dma_map *map, int op)
@@ -325,6 +335,12 @@ static void unload(struct udmar_dma_map *map)
     }
 }
 
+/* Memory of a map whose last unload was not confirmed must not be given to anybody. */
+static bool settled(struct udmar_dma_map *map)
+{
+    return map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK;
+}
+
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
 {
     (void)tag;
@@ -339,6 +355,7 @@ const struct udmar__backend udmar__backend_dmar = {
     .load = load,
     .sync = sync,
     .unload = unload,
+    .settled = settled,
     .id_mapped = id_mapped,
     .scatters = true,
 };

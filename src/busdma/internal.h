@@ -27,6 +27,7 @@ struct udmar_dma_tag {
     uint64_t maxsize;
     uint64_t maxsegsz;
     uint32_t nsegments;
+    bool plain; /* neither boundary nor maxsegsz can cut a mapping of up to maxsize */
     int flags;
     udmar_dma_lock_t *lock;
     void *lock_argument;
@@ -66,15 +67,35 @@ struct udmar__source {
     const uint8_t *buffer; /* null: the list */
     const struct udmar_dma_physical *list;
     uint64_t remaining; /* bytes; of the buffer, or of the whole list */
-    uint64_t done;      /* bytes of list[0] that are done */
 };
 
 /*
- * The next piece: physically contiguous; of a buffer at most to the end of its page.
- * False at the end; *out_physical is UINT64_MAX where a buffer is not mapped.
+ * The next piece, physically contiguous; its length is above 0. False at the end; *out_physical is
+ * UINT64_MAX where a buffer is not mapped.
  */
-bool udmar__source_next(struct udmar__source *source, udmar_paddr_t *out_physical,
-                        uint64_t *out_length);
+static inline bool udmar__source_next(struct udmar__source *source, udmar_paddr_t *out_physical,
+                                      uint64_t *out_length)
+{
+    if (source->remaining == 0) {
+        return false;
+    }
+    if (source->buffer != NULL) {
+        size_t length = (size_t)source->remaining;
+
+        *out_physical = udmar_host_virtual_to_physical(source->host, source->buffer, &length);
+        *out_length = length;
+        source->buffer += length;
+    } else {
+        while (source->list->length == 0) {
+            source->list++;
+        }
+        *out_physical = source->list->address;
+        *out_length = source->list->length;
+        source->list++;
+    }
+    source->remaining -= *out_length;
+    return true;
+}
 
 struct udmar__backend {
     int (*map_create)(struct udmar_dma_map *map);
@@ -83,12 +104,27 @@ struct udmar__backend {
     int (*load)(struct udmar_dma_map *map, struct udmar__source *source, bool read_only);
     void (*sync)(struct udmar_dma_map *map, int op);
     void (*unload)(struct udmar_dma_map *map);
+    /* Of a map that is not loaded: can no device reach what it had loaded any more? */
+    bool (*settled)(struct udmar_dma_map *map);
     bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
     bool scatters; /* dmamem may lie anywhere, the device sees it in one piece */
 };
 
 extern const struct udmar__backend udmar__backend_dmar;
 extern const struct udmar__backend udmar__backend_bounce;
+
+/* ---- slots.c: loads into small windows whose entries are always in reach ---- */
+
+/* Not an error number: the pieces need more pages than the window has. */
+#define UDMAR__NEEDS_RANGE (-1)
+
+static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
+{
+    return map->window->slots != NULL && map->tag->alignment <= UDMAR_PAGE_SIZE;
+}
+
+int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *source,
+                      unsigned access);
 
 /* ---- segments.c ---- */
 /*

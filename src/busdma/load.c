@@ -2,30 +2,6 @@
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
 #include "busdma/internal.h"
 
-bool udmar__source_next(struct udmar__source *source, udmar_paddr_t *out_physical,
-                        uint64_t *out_length)
-{
-    if (source->remaining == 0) {
-        return false;
-    }
-    if (source->buffer != NULL) {
-        uint64_t to_end = UDMAR_PAGE_SIZE - ((uintptr_t)source->buffer & UDMAR_PAGE_MASK);
-
-        *out_physical = udmar_host_virtual_to_physical(source->host, source->buffer);
-        *out_length = udmar__min(to_end, source->remaining);
-        source->buffer += *out_length;
-    } else {
-        while (source->list->length == 0) {
-            source->list++;
-        }
-        *out_physical = source->list->address;
-        *out_length = source->list->length;
-        source->list++;
-    }
-    source->remaining -= *out_length;
-    return true;
-}
-
 static int finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
                   void *callback_argument)
 {

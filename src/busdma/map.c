@@ -153,6 +153,13 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
                    udmar__device_label(tag->device->instance, tag->device, label));
         udmar_dmamap_unload(tag, map);
     }
+    if (!tag->backend->settled(map)) {
+        udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
+                   "%s: memory is given up: the unit has not confirmed its unload",
+                   udmar__device_label(tag->device->instance, tag->device, label));
+        udmar__map_destroy(map);
+        return;
+    }
     udmar__map_destroy(map);
     udmar_host_dmamem_free(tag->device->instance->host, address, (size_t)tag->maxsize);
 }

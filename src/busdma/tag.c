@@ -20,14 +20,19 @@ void udmar__tag_drop(struct udmar_dma_tag *tag)
 struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
 {
     struct udmar_dma_tag *tag;
+    struct udmar_dma_tag *first;
+    struct udmar *instance;
+    uintptr_t state;
 
     if (device == NULL) {
         return NULL;
     }
-    if (device->tag != NULL) {
-        return device->tag;
+    instance = device->instance;
+    first = __atomic_load_n(&device->tag, __ATOMIC_ACQUIRE);
+    if (first != NULL) {
+        return first;
     }
-    tag = udmar_host_alloc(device->instance->host, sizeof(*tag));
+    tag = udmar_host_alloc(instance->host, sizeof(*tag));
     if (tag == NULL) {
         return NULL;
     }
@@ -42,8 +47,18 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
                        ? &udmar__backend_dmar
                        : &udmar__backend_bounce;
-    device->tag = tag;
-    device->tag_size = sizeof(*tag);
+    /* Several drivers' threads may ask for the first time at once: one tag stays. */
+    state = udmar__lock(instance->host, &instance->lock);
+    first = device->tag;
+    if (first == NULL) {
+        device->tag_size = sizeof(*tag);
+        __atomic_store_n(&device->tag, tag, __ATOMIC_RELEASE);
+    }
+    udmar__unlock(instance->host, &instance->lock, state);
+    if (first != NULL) {
+        udmar_host_free(instance->host, tag, sizeof(*tag));
+        return first;
+    }
     return tag;
 }
 
@@ -140,6 +155,7 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         .lock_argument = lock_argument,
     };
     inherit(tag, parent);
+    tag->plain = tag->boundary == 0 && tag->maxsegsz >= tag->maxsize;
     udmar__tag_hold(parent);
     *out_tag = tag;
     return 0;

@@ -177,6 +177,26 @@ static void add_quirks(struct udmar *instance, uint16_t segment, udmar_rid_t rid
     }
 }
 
+/* PCIe-to-PCI bridges that show no PCI Express capability, wherever they sit. */
+static const uint32_t silent_bridges[] = {
+    0x10801b21, /* ASMedia */
+    0x811310e3, /* Tundra */
+    0x88921283, 0x88931283, /* ITE */
+    0x244e8086, /* Intel 82801 */
+};
+
+static bool is_silent(struct udmar *instance, uint16_t segment, udmar_rid_t bridge)
+{
+    uint32_t id = config(instance, segment, bridge, PCI_IDS);
+
+    for (size_t i = 0; i < sizeof(silent_bridges) / sizeof(silent_bridges[0]); i++) {
+        if (silent_bridges[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a bridge on the way up may put in the place of the device's id. */
 static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bridge, uint8_t bus,
                        struct udmar__ids *ids)
@@ -190,6 +210,9 @@ static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bri
         break;
     case PORT_NONE:
         add_id(ids, bridge);
+        if (is_silent(instance, segment, bridge)) {
+            add_id(ids, UDMAR_RID(bus, 0, 0));
+        }
         /*
          * Some PCIe-to-PCI bridges have lost their capability: a bridge that claims to be
          * conventional but hangs on a PCI Express port cannot be.

@@ -38,13 +38,25 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
 
 static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_slot *slot)
 {
+    struct udmar_unit *unit = slot->unit;
+    bool ours = unit->queue.running;
+    enum udmar_status status;
+
     (void)instance;
-    if ((slot->unit->commands & GCMD_QIE) == 0) {
+    if ((unit->commands & GCMD_QIE) == 0) {
+        if (unit->facts.queued) {
+            /* An old error would stop our queue before its first descriptor. */
+            udmar__write32(unit, REG_FSTS, FSTS_QUEUE);
+        }
         return UDMAR_OK;
     }
-    /* An error bit would keep it from draining; it concerns nobody any more. */
-    udmar__write32(slot->unit, REG_FSTS, FSTS_QUEUE);
-    return udmar__queue_stop(slot->unit);
+    status = udmar__queue_stop(unit);
+    if (ours && !unit->queue.running) {
+        /* It was ours, from a stop that failed: off is enough, drained or not. */
+        udmar__queue_destroy(unit);
+        return UDMAR_OK;
+    }
+    return status;
 }
 
 static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_slot *slot)
@@ -65,7 +77,16 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
     udmar__log(instance->host, UDMAR_LOG_WARN,
                "unit %u: the invalidation queue does not start (%s); registers are used",
                unit->index, udmar_status_string(status));
-    return udmar__command(unit, GCMD_QIE, false);
+    if (unit->queue.memory.physical == 0 || unit->queue.status_page.physical == 0) {
+        /* There was no memory: it has not been switched on. */
+        udmar__queue_destroy(unit);
+        return UDMAR_OK;
+    }
+    status = udmar__command(unit, GCMD_QIE, false);
+    if (status == UDMAR_OK) {
+        udmar__queue_destroy(unit);
+    }
+    return status;
 }
 
 /* Interrupt entries have no register interface: without our queue the switch alone must do. */
@@ -153,6 +174,20 @@ static enum udmar_status open_protected_regions(struct udmar *instance,
     return UDMAR_OK;
 }
 
+/* A queue that is of no use any more goes where the unit shows that it still takes commands. */
+static void retire(struct udmar_unit *unit, uint32_t state)
+{
+    if (state == UINT32_MAX || (state & GCMD_PERSISTENT) != unit->commands) {
+        return;
+    }
+    if (unit->queue.running) {
+        (void)udmar__queue_stop(unit);
+    }
+    if (!unit->queue.running) {
+        udmar__queue_destroy(unit);
+    }
+}
+
 /* A unit that did not obey is left out; what it does with DMA is said, not guessed. */
 static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const char *step,
                     enum udmar_status status)
@@ -162,12 +197,22 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
 
     slot->failed = true;
     udmar__fault_event(unit, 0, 0);
+    if (unit->interrupt != NULL) {
+        udmar_host_interrupt_free(unit->host, unit->interrupt);
+        unit->interrupt = NULL;
+    }
+    if (state != UINT32_MAX && ((state | unit->commands) & GCMD_TE) == 0) {
+        /* It does not translate: it has no use for our tables. */
+        unit->root_set = false;
+    }
     udmar__log(instance->host, UDMAR_LOG_ERROR,
                "unit %u is left out: %s failed (%s); DMA of its devices is %s", unit->index, step,
                udmar_status_string(status),
                state == UINT32_MAX ? "in an unknown state"
                : state & GCMD_TE   ? "blocked or still under firmware's tables"
                                    : "not restricted");
+    udmar__devices_abandon(slot);
+    retire(unit, state);
 }
 
 static void for_each(struct udmar *instance, const char *name, step_fn *step)
@@ -223,6 +268,11 @@ enum udmar_status udmar_start(struct udmar *instance)
     if (instance->started) {
         return UDMAR_ERR_ORDER;
     }
+    /* Whoever failed the last time gets another chance. */
+    for (unsigned i = 0; i < instance->unit_count; i++) {
+        instance->units[i].failed = false;
+    }
+    udmar__devices_retry(instance);
     instance->taking_over = true;
     for_each(instance, "reading its state", look_at_leftovers);
     instance->taking_over = false;

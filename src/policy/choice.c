@@ -89,12 +89,19 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
     return status;
 }
 
-static udmar_paddr_t ram_end(const struct udmar *instance)
+/* The last address that a table of physical addresses may have to map: RAM, and every RMRR. */
+static udmar_paddr_t identity_end(const struct udmar *instance)
 {
+    struct udmar_entry entry = { 0 };
     udmar_paddr_t end = 0;
 
     for (unsigned i = 0; i < instance->ram_count; i++) {
         end = udmar__max(end, instance->ram[i].base + instance->ram[i].size - 1);
+    }
+    while (instance->tunables.rmrr_enable && udmar_table_next(&instance->table, &entry)) {
+        if (entry.type == UDMAR_ENTRY_RMRR) {
+            end = udmar__max(end, entry.u.rmrr.limit);
+        }
     }
     return end;
 }
@@ -122,7 +129,7 @@ static enum udmar_status physical(struct udmar_device *device, bool pass_through
         .strict = true,
         .identity = true,
         .pass_through = pass_through,
-        .minimum_width = width_of(ram_end(instance)),
+        .minimum_width = width_of(identity_end(instance)),
     };
     enum udmar_status status = UDMAR_OK;
 

@@ -126,8 +126,53 @@ void udmar__device_remove(struct udmar_device *device)
     }
     *link = device->next;
     udmar__unlock(instance->host, &instance->lock, state);
+    udmar__fault_log_forget(instance, device);
     free_tag(device);
     udmar_host_free(instance->host, device, sizeof(*device));
+}
+
+void udmar__devices_abandon(struct udmar__unit_slot *slot)
+{
+    struct udmar_device *next;
+    char label[64];
+
+    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
+        next = device->next;
+        if (device->slot != slot) {
+            continue;
+        }
+        udmar__device_label(slot->instance, device, label);
+        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+            udmar__group_leave(device) != UDMAR_OK) {
+            /* Its tags have handed out guest addresses, which mean something else now. */
+            udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
+                       "%s: its unit does not translate the addresses that it was given: do not "
+                       "use it",
+                       label);
+        } else if (device->attached == 0) {
+            udmar__device_remove(device);
+        } else {
+            free_tag(device);
+            device->slot = NULL;
+            device->wanted = UDMAR_MODE_UNPROTECTED;
+            device->reason = "its unit is not usable";
+            udmar__log(slot->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
+                       device->reason);
+        }
+    }
+}
+
+void udmar__devices_retry(struct udmar *instance)
+{
+    for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
+        if (device->slot == NULL && __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0) {
+            free_tag(device);
+            if (set_up(device) != UDMAR_OK) {
+                device->slot = NULL;
+                device->reason = "there was no memory to look for its unit again";
+            }
+        }
+    }
 }
 
 const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
@@ -170,17 +215,26 @@ static void set_name(struct udmar_device *device, const char *name)
     device->name[length] = '\0';
 }
 
+/* A device without a group is blocked where a unit governs it: no context leads anywhere. */
+static enum udmar_mode mode_of(const struct udmar_device *device)
+{
+    if (device->group != NULL) {
+        return device->group->mode;
+    }
+    return device->slot != NULL ? UDMAR_MODE_BLOCKED : UDMAR_MODE_UNPROTECTED;
+}
+
 static void announce(struct udmar_device *device)
 {
     char label[64];
 
     udmar__device_label(device->instance, device, label);
-    if (device->group == NULL) {
+    if (device->slot == NULL) {
         udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
                    device->reason);
     } else {
         udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
-                   device->slot->unit->index, udmar_mode_string(device->group->mode),
+                   device->slot->unit->index, udmar_mode_string(mode_of(device)),
                    device->reason, device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
@@ -312,7 +366,7 @@ void udmar_device_info(struct udmar_device *device, struct udmar_device_info *ou
     *out_info = (struct udmar_device_info){
         .segment = device->segment,
         .rid = device->rid,
-        .mode = device->group != NULL ? device->group->mode : UDMAR_MODE_UNPROTECTED,
+        .mode = mode_of(device),
         .wanted = device->wanted,
         .unit = device->slot != NULL ? (int)device->slot->unit->index : -1,
         .match = device->match,

@@ -5,6 +5,25 @@
 #include "policy/instance.h"
 #include "space/address.h"
 
+/* Where the fault with this sequence number is kept. */
+static struct udmar_fault *slot(struct udmar__fault_log *log, uint64_t sequence)
+{
+    unsigned index = (unsigned)(sequence % log->size);
+
+    return &log->ring[index / UDMAR__FAULT_PIECE][index % UDMAR__FAULT_PIECE];
+}
+
+/* Faults in piece @piece of a ring. */
+static unsigned piece_size(const struct udmar__fault_log *log, unsigned piece)
+{
+    unsigned before = piece * UDMAR__FAULT_PIECE;
+
+    if (before >= log->size) {
+        return 0;
+    }
+    return log->size - before < UDMAR__FAULT_PIECE ? log->size - before : UDMAR__FAULT_PIECE;
+}
+
 enum udmar_status udmar__fault_log_create(struct udmar *instance, unsigned size)
 {
     struct udmar__fault_log *log = &instance->faults;
@@ -13,22 +32,38 @@ enum udmar_status udmar__fault_log_create(struct udmar *instance, unsigned size)
         return UDMAR_ERR_MEMORY;
     }
     log->size = size;
-    /* Host memory comes in pieces of at most 64 KiB. */
-    while (log->size * sizeof(*log->ring) > 65536) {
-        log->size /= 2;
+    for (unsigned i = 0; piece_size(log, i) != 0; i++) {
+        log->ring[i] =
+            udmar_host_alloc(instance->host, piece_size(log, i) * sizeof(struct udmar_fault));
+        if (log->ring[i] == NULL) {
+            return UDMAR_ERR_MEMORY;
+        }
     }
-    log->ring = udmar_host_alloc(instance->host, log->size * sizeof(*log->ring));
-    return log->ring != NULL ? UDMAR_OK : UDMAR_ERR_MEMORY;
+    return UDMAR_OK;
 }
 
 void udmar__fault_log_destroy(struct udmar *instance)
 {
     struct udmar__fault_log *log = &instance->faults;
 
-    if (log->ring != NULL) {
-        udmar_host_free(instance->host, log->ring, log->size * sizeof(*log->ring));
+    for (unsigned i = 0; piece_size(log, i) != 0 && log->ring[i] != NULL; i++) {
+        udmar_host_free(instance->host, log->ring[i],
+                        piece_size(log, i) * sizeof(struct udmar_fault));
     }
     udmar__lock_destroy(instance->host, &log->lock);
+}
+
+void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *device)
+{
+    struct udmar__fault_log *log = &instance->faults;
+    uintptr_t state = udmar__lock(instance->host, &log->lock);
+
+    for (unsigned i = 0; i < log->size; i++) {
+        if (slot(log, i)->device == device) {
+            slot(log, i)->device = NULL;
+        }
+    }
+    udmar__unlock(instance->host, &log->lock, state);
 }
 
 /* Puts it into the ring and says whether a line may be printed. */
@@ -40,7 +75,7 @@ static bool keep(struct udmar *instance, struct udmar_fault *fault, unsigned *ou
     bool print;
 
     fault->sequence = ++log->total;
-    log->ring[fault->sequence % log->size] = *fault;
+    *slot(log, fault->sequence) = *fault;
     if (fault->overflow) {
         log->overflows++;
     }
@@ -143,7 +178,7 @@ bool udmar_fault_next(struct udmar *instance, uint64_t sequence, struct udmar_fa
     bool found = next <= log->total;
 
     if (found) {
-        *out_fault = log->ring[next % log->size];
+        *out_fault = *slot(log, next);
     }
     udmar__unlock(instance->host, &log->lock, state);
     return found;

@@ -54,19 +54,38 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
     }
 }
 
+/* A copy of a fault may be older than the end of its device: the pointer alone proves nothing. */
+static bool is_known(const struct udmar *instance, const struct udmar_fault *fault)
+{
+    const struct udmar_device *device = instance->devices;
+
+    while (device != NULL && device != fault->device) {
+        device = device->next;
+    }
+    return device != NULL;
+}
+
 static void add_device(struct udmar__text *text, const struct udmar *instance,
                        const struct udmar_fault *fault)
 {
-    char label[64];
+    struct udmar__lock *lock = (struct udmar__lock *)(uintptr_t)&instance->lock;
+    char label[64] = "";
+    uintptr_t state = udmar__lock(instance->host, lock);
+    bool by_alias = false;
 
-    if (fault->device == NULL) {
+    if (is_known(instance, fault)) {
+        (void)udmar__device_label(instance, fault->device, label);
+        by_alias = fault->device->rid != fault->rid;
+    }
+    udmar__unlock(instance->host, lock, state);
+    if (label[0] == '\0') {
         udmar__text_add(text, "unknown device %04x:%02x:%02x.%u", fault->segment,
                         UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
                         UDMAR_RID_FUNCTION(fault->rid));
         return;
     }
-    udmar__text_add(text, "%s", udmar__device_label(instance, fault->device, label));
-    if (fault->device->rid != fault->rid) {
+    udmar__text_add(text, "%s", label);
+    if (by_alias) {
         udmar__text_add(text, ", or another behind requester id %02x:%02x.%u,",
                         UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
                         UDMAR_RID_FUNCTION(fault->rid));

@@ -98,7 +98,10 @@ static enum udmar_status set_ids(struct udmar_device *device)
         }
         status = udmar__context_set(device->slot->unit, device->ids.id[i], device->group->domain);
         if (status != UDMAR_OK) {
-            (void)clear_ids(device, i);
+            if (clear_ids(device, i) != UDMAR_OK) {
+                /* The unit may still use the domain: it stays for ever, with nobody in it. */
+                device->group->devices++;
+            }
             return status;
         }
     }

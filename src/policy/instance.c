@@ -193,7 +193,8 @@ static void tear_down(struct udmar *instance)
     for (unsigned i = 0; i < instance->unit_count; i++) {
         struct udmar_unit *unit = instance->units[i].unit;
 
-        if (!unit->translating) {
+        /* A unit that may still use the tables keeps them for ever. */
+        if (!unit->root_set) {
             udmar__root_destroy(unit);
         }
         udmar__unit_destroy(unit);

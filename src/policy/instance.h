@@ -73,13 +73,17 @@ struct udmar_device {
     unsigned suppressed;                  /* [fault log lock] since the last line */
 };
 
+/* Host memory comes in pieces of at most 64 KiB; a ring has up to 4096 faults. */
+#define UDMAR__FAULT_PIECE  256u
+#define UDMAR__FAULT_PIECES 16u
+
 struct udmar__fault_log {
     struct udmar__lock lock;
-    struct udmar_fault *ring; /* [lock] */
-    unsigned size;            /* constant */
-    uint64_t total;           /* [lock] sequence number of the newest */
-    uint64_t overflows;       /* [lock] */
-    uint64_t suppressed;      /* [lock] */
+    struct udmar_fault *ring[UDMAR__FAULT_PIECES]; /* [lock] in pieces; the last may be short */
+    unsigned size;                                 /* constant */
+    uint64_t total;                                /* [lock] sequence number of the newest */
+    uint64_t overflows;                            /* [lock] */
+    uint64_t suppressed;                           /* [lock] */
     uint64_t stranger_window; /* [lock] rate limit for ids that nobody attached */
     unsigned stranger_printed;
 };
@@ -132,6 +136,13 @@ void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                     struct udmar_device **out_device);
 void udmar__device_remove(struct udmar_device *device);
+/*
+ * The unit has failed: its devices become unprotected, in the books as in fact. Those that firmware
+ * alone made known are forgotten.
+ */
+void udmar__devices_abandon(struct udmar__unit_slot *slot);
+/* Looks for a unit once more for devices that have none and are not in use. */
+void udmar__devices_retry(struct udmar *instance);
 const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
                                 char buffer[64]);
 
@@ -152,6 +163,8 @@ enum udmar_status udmar__identity_fill(struct udmar *instance, struct udmar_doma
 /* ---- fault_log.c ---- */
 enum udmar_status udmar__fault_log_create(struct udmar *instance, unsigned size);
 void udmar__fault_log_destroy(struct udmar *instance);
+/* The device goes: kept faults must not lead to it. */
+void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *device);
 /* Reads out one unit's records. */
 unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit);
 

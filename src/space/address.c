@@ -87,7 +87,8 @@ enum udmar_status udmar_domain_free_iova(struct udmar_domain *domain, udmar_iova
     }
     state = udmar__lock(domain->host, &domain->lock);
     range = udmar__iova_at_or_above(&domain->iova, page);
-    if (range == NULL || range->first != page || range->kind != UDMAR_RANGE_ALLOCATED) {
+    if (range == NULL || range->first != page || range->kind != UDMAR_RANGE_ALLOCATED ||
+        range->of_load) {
         udmar__unlock(domain->host, &domain->lock, state);
         return UDMAR_ERR_NOT_FOUND;
     }

@@ -112,7 +112,9 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
 
-        if (udmar__entry_load(entry) & CONTEXT_PRESENT) {
+        if ((udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) != 0 ||
+            udmar__entry_load(&entry[1]) != 0) {
+            /* In use, or removed without the unit's confirmation: caches may still know it. */
             status = UDMAR_ERR_EXISTS;
         } else {
             uint64_t low;
@@ -171,7 +173,12 @@ enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
     return status;
 }
 
-static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
+/*
+ * Clears Present; the high half with the domain id stays until the caches are known to be clean, so
+ * that a removal which was not confirmed can be tried again. @confirmed: clears that, too.
+ * Returns whether the id had (or has, unconfirmed) a context of this domain.
+ */
+static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id, bool confirmed)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
     volatile uint64_t *contexts = open_contexts(unit, UDMAR_RID_BUS(rid), false);
@@ -180,9 +187,11 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
 
-        if ((udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) != 0 &&
-            (udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id) {
+        if ((udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id) {
             udmar__entry_store(&entry[0], 0);
+            if (confirmed) {
+                udmar__entry_store(&entry[1], 0);
+            }
             flush(unit, entry, 16);
             erased = true;
         }
@@ -201,7 +210,7 @@ enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
     while (binding != NULL && binding->unit != unit) {
         binding = binding->next;
     }
-    if (binding == NULL || !erase_context(unit, rid, binding->id)) {
+    if (binding == NULL || !erase_context(unit, rid, binding->id, false)) {
         return UDMAR_OK;
     }
     if (unit->root_set) {
@@ -213,8 +222,9 @@ enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
 
         status = udmar__invalidate(unit, requests, 2, true, NULL);
     }
-    binding->contexts--;
     if (status == UDMAR_OK) {
+        (void)erase_context(unit, rid, binding->id, true);
+        binding->contexts--;
         udmar__domain_unbind(domain, binding);
     }
     return status;

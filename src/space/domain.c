@@ -3,6 +3,7 @@
 #include "space/domain.h"
 #include "space/entry.h"
 #include "space/reserved.h"
+#include "space/window.h"
 
 /* Levels of the narrowest supported table that is wide enough, or of the widest; 0: none. */
 static unsigned choose_levels(const struct udmar_unit_facts *facts, unsigned minimum_width)
@@ -119,25 +120,43 @@ static void free_ranges(struct udmar_domain *domain)
 
     while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
         udmar__iova_remove(&domain->iova, range);
-        udmar_host_free(domain->host, range, sizeof(*range));
+        if (range->kind == UDMAR_RANGE_WINDOW) {
+            udmar__window_free(range);
+        } else {
+            udmar_host_free(domain->host, range, sizeof(*range));
+        }
+    }
+}
+
+/* Tables that were taken out while a unit did not answer. */
+static void free_limbo(struct udmar_domain *domain)
+{
+    while (domain->limbo != 0) {
+        struct udmar_page page = { .physical = domain->limbo };
+        volatile uint64_t *link = udmar_host_page_map(domain->host, page.physical);
+
+        domain->limbo = *link;
+        udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
+        udmar_host_page_free(domain->host, &page, 1);
     }
 }
 
 void udmar__domain_destroy(struct udmar_domain *domain)
 {
     void *host = domain->host;
+    bool forgotten = true;
 
-    /* Unbinding has flushed every unit that knew the domain: nobody walks these tables any more. */
-    if (domain->table != 0) {
+    /* A context that was taken back without an answer has left its binding: the last chance. */
+    while (domain->bindings != NULL) {
+        domain->bindings->contexts = 0;
+        forgotten = udmar__domain_unbind(domain, domain->bindings) && forgotten;
+    }
+    /* Unbinding flushes every unit that knew the domain; else they may walk its tables for ever. */
+    if (forgotten && domain->table != 0) {
         free_below(domain, domain->table, domain->levels);
     }
-    while (domain->limbo != 0) {
-        struct udmar_page page = { .physical = domain->limbo };
-        volatile uint64_t *link = udmar_host_page_map(host, page.physical);
-
-        domain->limbo = *link;
-        udmar_host_page_unmap(host, (void *)(uintptr_t)link);
-        udmar_host_page_free(host, &page, 1);
+    if (forgotten) {
+        free_limbo(domain);
     }
     free_ranges(domain);
     udmar__lock_destroy(host, &domain->lock);
@@ -164,7 +183,7 @@ static bool take_id(struct udmar_unit *unit, uint16_t *out_id)
 
     for (uint32_t word = 0; word < (unit->facts.domain_ids + 63) / 64 && !found; word++) {
         uint64_t free = ~unit->domain_id_map[word];
-        uint32_t id = word * 64 + (free == 0 ? 0 : (uint32_t)__builtin_ctzll(free));
+        uint32_t id = word * 64 + (free == 0 ? 0 : udmar__log2(free & (~free + 1)));
 
         if (free != 0 && id < unit->facts.domain_ids) {
             unit->domain_id_map[word] |= free & (~free + 1);
@@ -211,7 +230,7 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
     return UDMAR_OK;
 }
 
-void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding)
+bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding)
 {
     struct udmar__binding **link = &domain->bindings;
     struct udmar_unit *unit = binding->unit;
@@ -220,11 +239,14 @@ void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
         udmar__iotlb_request(unit, GRAN_DOMAIN, binding->id, 0, 0, false),
     };
 
+    bool confirmed;
+
     if (binding->contexts != 0) {
-        return;
+        return true;
     }
     /* The next domain with this id must not meet what the caches keep of this one. */
-    if (!unit->root_set || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK) {
+    confirmed = !unit->root_set || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
+    if (confirmed) {
         give_id_back(unit, binding->id);
     }
     while (*link != binding) {
@@ -232,6 +254,7 @@ void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     }
     *link = binding->next;
     udmar_host_free(domain->host, binding, sizeof(*binding));
+    return confirmed;
 }
 
 enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
@@ -242,11 +265,16 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
     enum udmar_status status = UDMAR_OK;
 
-    /* Only what is still free: reserved ranges may overlap each other. */
+    /* Only what is still free: reserved ranges may overlap each other, but no mapping. */
     while (page <= last && status == UDMAR_OK) {
         struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
         struct udmar__range *range;
 
+        if (taken != NULL && taken->first <= last && taken->kind >= UDMAR_RANGE_ALLOCATED) {
+            /* Somebody's buffers are there already: they cannot be taken away. */
+            status = UDMAR_ERR_EXISTS;
+            break;
+        }
         if (taken != NULL && taken->first <= page) {
             page = taken->last + 1;
             continue;

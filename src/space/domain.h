@@ -45,7 +45,8 @@ struct udmar_domain {
     struct udmar__iova iova;         /* [lock] */
     struct udmar__binding *bindings; /* changed under the instance lock, read by mapping calls */
     uint64_t table_pages;            /* [lock] */
-    udmar_paddr_t limbo; /* [lock] chain of tables that an unanswered unit may still walk */
+    udmar_paddr_t limbo;  /* [lock] chain of tables that an unanswered unit may still walk */
+    unsigned unconfirmed; /* [lock] flushes that failed since one of the whole domain succeeded */
     struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
     unsigned gone_next;                   /* [lock] */
     struct udmar_domain *next;            /* list of the instance */
@@ -82,8 +83,11 @@ bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_u
 /* The domain's binding to a unit, made (with a domain id) where there is none. */
 enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
                                      struct udmar__binding **out_binding);
-/* Gives the domain id back when no context uses it any more. */
-void udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding);
+/*
+ * Gives the domain id back when no context uses it any more. False: the unit has not confirmed that
+ * it has forgotten the domain; its id is not used again.
+ */
+bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding);
 
 enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
                                         uint64_t size, enum udmar_range_kind kind);
@@ -99,7 +103,8 @@ void udmar__gather_init(struct udmar__gather *gather);
 void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_iova_t last);
 /*
  * Invalidates what was gathered on every unit of the domain, waits, frees the tables. Without the
- * domain's lock. A failure keeps the tables in limbo.
+ * domain's lock. A failure keeps the tables in limbo, and every flush from then on asks for the
+ * whole domain until one succeeds: it vouches for the earlier ones, too.
  */
 enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather);
 /* What follows entries that became present: caching mode and write buffers. */

@@ -55,7 +55,23 @@ static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
         domain->limbo = chain;
         chain = next;
     }
+    __atomic_store_n(&domain->unconfirmed, domain->unconfirmed + 1, __ATOMIC_RELEASE);
     udmar__unlock(domain->host, &domain->lock, state);
+}
+
+/* The whole domain has been invalidated since @seen failures: what waited for that is free. */
+static void settle(struct udmar_domain *domain, unsigned seen)
+{
+    udmar_paddr_t chain = 0;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    if (domain->unconfirmed == seen) {
+        __atomic_store_n(&domain->unconfirmed, 0, __ATOMIC_RELEASE);
+        chain = domain->limbo;
+        domain->limbo = 0;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    free_tables(domain, chain);
 }
 
 static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
@@ -76,19 +92,23 @@ static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t io
 
 enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather)
 {
+    unsigned unconfirmed = __atomic_load_n(&domain->unconfirmed, __ATOMIC_ACQUIRE);
     enum udmar_status status = UDMAR_OK;
 
-    if (gather->first <= gather->last) {
+    if (unconfirmed == 0 && gather->first <= gather->last) {
         status = invalidate(domain, gather->first, gather->last - gather->first + 1,
                             !gather->tables_changed);
-    } else if (gather->tables != 0) {
-        /* Tables without entries, from a map that failed half-way: hardware may know of them. */
+    } else if (unconfirmed != 0 || gather->tables != 0) {
+        /* Tables that nothing points to any more, or addresses that an earlier call has left. */
         status = invalidate(domain, 0, domain->end + 1, false);
     }
-    if (status == UDMAR_OK) {
-        free_tables(domain, gather->tables);
-    } else {
+    if (status != UDMAR_OK) {
         keep_tables(domain, gather->tables);
+    } else {
+        free_tables(domain, gather->tables);
+        if (unconfirmed != 0) {
+            settle(domain, unconfirmed);
+        }
     }
     gather->tables = 0;
     return status;

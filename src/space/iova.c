@@ -287,7 +287,7 @@ bool udmar__iova_find(const struct udmar__iova *iova, uint64_t pages, uint64_t b
     }
     /* The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
      */
-    if ((search.offset & (search.boundary - 1)) + bytes > search.boundary && search.boundary != 0) {
+    if (search.boundary != 0 && (search.offset & (search.boundary - 1)) + bytes > search.boundary) {
         return false;
     }
     if (limits->exclude_last == 0) {

@@ -158,6 +158,8 @@ static void prune(struct walk *walk, struct udmar__gather *gather)
 
         udmar__entry_store(parent, 0);
         flush(walk->domain, parent, 1);
+        /* One address below it is enough: the hint is off, so all that leads there goes. */
+        udmar__gather_add(gather, walk->iova, walk->iova);
         /*
          * Hardware may still walk the table until it has been invalidated. The chain of tables to
          * free goes through entry 0: an aligned address has neither R nor W, so it is no mapping.

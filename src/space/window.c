@@ -39,7 +39,7 @@ static volatile uint64_t *remember(struct udmar_domain *domain, udmar_paddr_t ta
 static void flush_entries(const struct udmar__window *window, volatile uint64_t *entry,
                           uint32_t count)
 {
-    if (!window->domain->coherent) {
+    if (!window->coherent) {
         udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)entry,
                                count * sizeof(*entry));
     }
@@ -127,6 +127,7 @@ static void release(struct udmar__window *window, struct udmar__gather *gather)
             udmar__entry_store(link, gather->tables);
             udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
             gather->tables = chunk->small;
+            chunk->small = 0;
         }
     }
     domain->windows--;
@@ -171,8 +172,8 @@ static void compose_request(struct udmar__window *window)
     window->request =
         udmar__iotlb_range(window->unit, binding->id, base_of(window),
                            (uint64_t)window->pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
-    window->publish =
-        !window->domain->coherent || window->domain->caching_mode || window->domain->write_buffer;
+    window->coherent = window->domain->coherent;
+    window->announce = window->domain->caching_mode || window->domain->write_buffer;
 }
 
 static enum udmar_status build(struct udmar__window *window, uint64_t bytes,
@@ -235,6 +236,21 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t byt
     }
     *out_window = window;
     return UDMAR_OK;
+}
+
+void udmar__window_free(struct udmar__range *range)
+{
+    struct udmar__window *window = (struct udmar__window *)range;
+
+    for (uint32_t i = 0; i < window->chunk_count; i++) {
+        struct udmar_page page = { .physical = window->chunks[i].small };
+
+        /* Linked ones go with the domain's tables. */
+        if (page.physical != 0 && window->chunks[i].state != CHUNK_SMALL) {
+            udmar_host_page_free(window->domain->host, &page, 1);
+        }
+    }
+    free_memory(window);
 }
 
 void udmar__window_destroy(struct udmar__window *window)
@@ -361,7 +377,7 @@ static void flush_slots(struct udmar__window *window, uint32_t first, uint32_t c
 {
     volatile uint64_t *slots;
 
-    if (window->domain->coherent || window->chunk_count > 0) {
+    if (window->coherent || window->chunk_count > 0) {
         return;
     }
     slots = window->slots;
@@ -382,10 +398,10 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     }
     window->loaded_first = first;
     window->loaded_pages = count;
-    if (!window->publish) {
+    flush_slots(window, first, count);
+    if (!window->announce) {
         return UDMAR_OK;
     }
-    flush_slots(window, first, count);
     return udmar__domain_published(window->domain,
                                    base_of(window) + ((uint64_t)first << UDMAR_PAGE_SHIFT),
                                    (uint64_t)count << UDMAR_PAGE_SHIFT);
@@ -418,16 +434,8 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
 
 static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    volatile uint64_t *slots;
+    volatile uint64_t *slots = open_table(window, NULL, window->table);
 
-    if (window->slots != NULL) {
-        slots = &window->slots[first];
-        for (uint32_t i = 0; i < count; i++) {
-            udmar__entry_store(&slots[i], 0);
-        }
-        return;
-    }
-    slots = open_table(window, NULL, window->table);
     for (uint32_t i = 0; i < count; i++) {
         udmar__entry_store(&slots[udmar__level_index(base_of(window), 1) + first + i], 0);
     }
@@ -436,7 +444,14 @@ static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t c
 
 static void clear_entries(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    if (window->chunk_count > 0) {
+    if (window->slots != NULL) {
+        volatile uint64_t *slots = &window->slots[first];
+
+        for (uint32_t i = 0; i < count; i++) {
+            udmar__entry_store(&slots[i], 0);
+        }
+        flush_entries(window, slots, count);
+    } else if (window->chunk_count > 0) {
         clear_chunks(window, first, count);
     } else {
         clear_slots(window, first, count);
@@ -463,7 +478,9 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     window->gone_first = window->loaded_first;
     window->gone_pages = window->loaded_pages;
     window->loaded_pages = 0;
-    status = udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
+    status = window->unit->use_queue
+                 ? udmar__queue_execute(window->unit, &window->request, wait, &window->ticket)
+                 : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
     window->gone_clock = window->unit->counts.iotlb_requests;
     window->unconfirmed = status != UDMAR_OK;
     return status;

@@ -47,7 +47,8 @@ struct udmar__window {
     uint64_t gone_clock;
     uint64_t ticket;  /* of the last unload, if it may still be under way; else 0 */
     bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
-    bool publish;     /* stores need more than being stored: flush, write buffer, caching mode */
+    bool coherent;    /* of the domain */
+    bool announce;    /* stores need more than being flushed: write buffer, caching mode */
 };
 
 /*
@@ -59,8 +60,33 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t byt
 /* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
 void udmar__window_destroy(struct udmar__window *window);
 
+/* Frees a window that was given up, when its domain goes and no unit knows it any more. */
+void udmar__window_free(struct udmar__range *range);
+
 /* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
 enum udmar_status udmar__window_ready(struct udmar__window *window);
+/* udmar__window_publish() from page 0 on for a window that has slots. */
+static inline enum udmar_status udmar__window_publish_slots(struct udmar__window *window,
+                                                            uint32_t count)
+{
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)window->slots,
+                               count * sizeof(*window->slots));
+    }
+    window->loaded_first = 0;
+    window->loaded_pages = count;
+    return window->announce
+               ? udmar__domain_published(window->domain, window->range.first << UDMAR_PAGE_SHIFT,
+                                         (uint64_t)count << UDMAR_PAGE_SHIFT)
+               : UDMAR_OK;
+}
+
+/* Without a call: is there nothing to wait for? */
+static inline bool udmar__window_is_ready(const struct udmar__window *window)
+{
+    return window->ticket == 0 && !window->unconfirmed;
+}
+
 /* Writes @count entries from page @index on; the range must be inside and empty. */
 void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
                          uint32_t count, unsigned access);

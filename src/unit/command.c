@@ -69,12 +69,15 @@ enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
     uint32_t commands = on ? unit->commands | bit : unit->commands & ~bit;
-    enum udmar_status status;
+    enum udmar_status status = UDMAR_OK;
 
-    udmar__write32(unit, REG_GCMD, commands);
-    status = udmar__wait_register(unit, REG_GSTS, bit, on ? bit : 0);
-    /* Whatever hardware made of it, later commands must not undo it. */
-    unit->commands = commands;
+    /* A command that changes nothing has no end that could be waited for. */
+    if (commands != unit->commands || (udmar__read32(unit, REG_GSTS) & bit) != (on ? bit : 0)) {
+        udmar__write32(unit, REG_GCMD, commands);
+        status = udmar__wait_register(unit, REG_GSTS, bit, on ? bit : 0);
+        /* Whatever hardware made of it, later commands must not undo it. */
+        unit->commands = commands;
+    }
     if (bit == GCMD_TE && status == UDMAR_OK) {
         unit->translating = on;
     }
@@ -88,6 +91,8 @@ enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table)
     enum udmar_status status;
 
     udmar__write64(unit, REG_RTADDR, table | RTADDR_TTM_LEGACY);
+    /* From here on the unit may use it, also if it answers too late. */
+    unit->root_set = true;
     status = one_shot(unit, GCMD_SRTP, GCMD_SRTP);
     udmar__unlock(unit->host, &unit->lock, state);
     return status;

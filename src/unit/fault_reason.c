@@ -63,10 +63,15 @@ static const struct reason reasons[] = {
     { 0x71, "the page is not mapped in the first stage" },
     { 0x72, "a reserved bit is set in a first-stage entry" },
     { 0x73, "the unit failed to read the first-stage table" },
+    { 0x74, "the address of a first-stage entry is beyond the second stage's limit" },
+    { 0x75, "the second stage does not let the unit read the first-stage table" },
+    { 0x76, "the second stage does not let the unit read a first-stage entry" },
+    { 0x77, "the second stage does not let the unit update a first-stage entry" },
     { 0x78, "the unit failed to read a second-stage entry" },
     { 0x79, "the page is not mapped in the second stage, or the access is not allowed" },
     { 0x7a, "a reserved bit is set in a second-stage entry" },
     { 0x7b, "the second-stage table pointer is invalid" },
+    { 0x7c, "a second-stage entry needs an update but table walks are not coherent" },
     { 0x80, "the address is not canonical" },
     { 0x81, "a user request to a supervisor page" },
     { 0x82, "an execute request to a page that is not executable" },
@@ -75,6 +80,8 @@ static const struct reason reasons[] = {
     { 0x85, "the device may not write the page" },
     { 0x86, "the device may not read the page" },
     { 0x87, "the translation leads into the interrupt address range" },
+    { 0x90, "a first-stage entry needs an update but table walks are not coherent" },
+    { 0x91, "the unit failed to update a first-stage entry" },
 };
 
 const char *udmar_fault_reason_string(uint8_t reason)

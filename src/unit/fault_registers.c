@@ -36,54 +36,72 @@ static bool next_record(struct udmar_unit *unit, uint32_t *index, struct udmar_f
     return found;
 }
 
-/* Clears what was seen, and PFO always: errata of several processors raise it without a record. */
-static bool clear_status(struct udmar_unit *unit, uint32_t status)
-{
-    uint32_t clear = FSTS_PFO | (status & (FSTS_AFO | FSTS_APF | FSTS_PRO));
+#define FAULT_STATUS (FSTS_PFO | FSTS_PPF | FSTS_AFO | FSTS_APF | FSTS_PRO)
 
-    /* Queue errors in the same register belong to the queue's repair. */
-    udmar__write32(unit, REG_FSTS, clear);
-    return (status & FSTS_PFO) != 0;
+/* Reads out at most @limit records. Further faults were lost behind the last one, where PFO is set.
+ */
+static unsigned read_out(struct udmar_unit *unit, uint32_t status, unsigned limit,
+                         udmar__fault_sink *sink, void *context)
+{
+    uint32_t index = FSTS_FRI(status) < unit->facts.fault_count ? FSTS_FRI(status) : 0;
+    struct udmar_fault next;
+    unsigned found = 0;
+    bool more = next_record(unit, &index, &next);
+
+    while (more) {
+        struct udmar_fault fault = next;
+
+        found++;
+        more = found < limit && next_record(unit, &index, &next);
+        fault.unit = (uint16_t)unit->index;
+        fault.segment = unit->segment;
+        fault.overflow = !more && (status & FSTS_PFO) != 0;
+        sink(context, unit, &fault);
+    }
+    return found;
+}
+
+/* Faults come faster than they are read: what is there goes unread, so that an event can come. */
+static void discard(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->fault_lock);
+
+    for (uint32_t i = 0; i < unit->facts.fault_count; i++) {
+        udmar__write32(unit, unit->facts.fault_offset + i * FRCD_SIZE + 12, FRCD_F);
+    }
+    udmar__unlock(unit->host, &unit->fault_lock, state);
+    udmar__write32(unit, REG_FSTS, FSTS_PFO);
 }
 
 unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
 {
+    unsigned limit = 16u * unit->facts.fault_count;
     unsigned found = 0;
-    /* A device can fault faster than we clear: two rounds at most, the next interrupt goes on. */
-    unsigned limit = 2u * unit->facts.fault_count;
-    uint32_t status = udmar__read32(unit, REG_FSTS);
-    uint32_t index = FSTS_FRI(status);
-    struct udmar_fault fault;
-    bool overflow;
+    uint32_t status;
 
-    if (status == UINT32_MAX) {
-        return 0;
-    }
-    if (index >= unit->facts.fault_count) {
-        index = 0;
-    }
-    while (found < limit && (status & FSTS_PPF) != 0 && next_record(unit, &index, &fault)) {
-        fault.unit = (uint16_t)unit->index;
-        fault.segment = unit->segment;
-        fault.overflow = (status & FSTS_PFO) != 0;
-        found++;
-        sink(context, unit, &fault);
-    }
-    overflow = clear_status(unit, status);
     /*
-     * While PFO was set nothing was recorded, and a fault that came between the last look and the
-     * clearing raises no new event because PPF never went away: look again.
+     * An event comes only when nothing was pending before [VTD 7.3]: whatever is left set here
+     * silences the unit. While PFO is set nothing is recorded, so a round that began with it leaves
+     * all clear at its end, however fast the faults come; others must be followed by a look.
      */
-    if (overflow || found > 0) {
+    for (unsigned round = 0; round < 16; round++) {
         status = udmar__read32(unit, REG_FSTS);
-        index = FSTS_FRI(status) < unit->facts.fault_count ? FSTS_FRI(status) : 0;
-        while (found < limit && (status & FSTS_PPF) != 0 && next_record(unit, &index, &fault)) {
-            fault.unit = (uint16_t)unit->index;
-            fault.segment = unit->segment;
-            found++;
-            sink(context, unit, &fault);
+        if (status == UINT32_MAX || (status & FAULT_STATUS) == 0) {
+            return found;
+        }
+        if (found >= limit) {
+            break;
+        }
+        if (status & FSTS_PPF) {
+            found += read_out(unit, status, limit, sink, context);
+        }
+        /* Queue errors in the same register belong to the queue's repair. */
+        udmar__write32(unit, REG_FSTS, status & (FSTS_PFO | FSTS_AFO | FSTS_APF | FSTS_PRO));
+        if (status & FSTS_PFO) {
+            return found;
         }
     }
+    discard(unit);
     return found;
 }
 
@@ -91,7 +109,10 @@ void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
 
-    udmar__write32(unit, REG_FECTL, EVENT_IM);
+    /* The other bits are to be kept as they read; IP cannot be written. */
+    uint32_t kept = udmar__read32(unit, REG_FECTL) & ~(EVENT_IM | EVENT_IP);
+
+    udmar__write32(unit, REG_FECTL, kept | EVENT_IM);
     /* Read back: the mask must have arrived before the message changes. */
     (void)udmar__read32(unit, REG_FECTL);
     if (address != 0) {
@@ -100,7 +121,7 @@ void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data
         if (unit->facts.extended_ids) {
             udmar__write32(unit, REG_FEUADDR, (uint32_t)(address >> 32));
         }
-        udmar__write32(unit, REG_FECTL, 0);
+        udmar__write32(unit, REG_FECTL, kept);
     }
     udmar__unlock(unit->host, &unit->lock, state);
 }

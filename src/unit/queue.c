@@ -21,8 +21,8 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
         queue->status_page.physical = 0;
         return UDMAR_ERR_MEMORY;
     }
-    queue->descriptors = queue->memory.virtual;
-    queue->status = queue->status_page.virtual;
+    queue->descriptors = queue->memory.mapping;
+    queue->status = queue->status_page.mapping;
     *queue->status = (uint32_t)queue->issued;
     queue->repaired_slot = UINT32_MAX;
     return UDMAR_OK;
@@ -60,31 +60,43 @@ enum udmar_status udmar__queue_start(struct udmar_unit *unit)
     return status;
 }
 
+/* Lets a queue that is not ours come to its end. */
+static enum udmar_status drain_foreign(struct udmar_unit *unit)
+{
+    uint32_t errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
+
+    if (errors != 0) {
+        /* It stands at a descriptor that will not be executed: what is left is dropped. */
+        udmar__write32(unit, REG_IQT, udmar__read32(unit, REG_IQH));
+        udmar__write32(unit, REG_FSTS, errors);
+    }
+    return udmar__wait_register(unit, REG_IQH, UINT32_MAX, udmar__read32(unit, REG_IQT));
+}
+
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
 {
     struct udmar__queue *queue = &unit->queue;
-    enum udmar_status status = UDMAR_OK;
     uint64_t ticket;
 
     if (queue->running) {
         /* Hardware must have seen a wait last [VTD 6.5.2]. */
-        status = udmar__queue_submit(unit, NULL, 0, true, &ticket);
-        if (status == UDMAR_OK) {
-            status = udmar__queue_wait(unit, ticket);
+        if (udmar__queue_submit(unit, NULL, 0, true, &ticket) == UDMAR_OK) {
+            (void)udmar__queue_wait(unit, ticket);
         }
     } else {
-        uint32_t tail = udmar__read32(unit, REG_IQT);
-
-        status = udmar__wait_register(unit, REG_IQH, UINT32_MAX, tail);
+        /* What somebody else has left in it concerns nobody: it need not drain. */
+        (void)drain_foreign(unit);
     }
     /* Even if it did not drain: switching it off is the best that is left. */
     if (udmar__command(unit, GCMD_QIE, false) != UDMAR_OK) {
         queue->failed = queue->running;
         return UDMAR_ERR_TIMEOUT;
     }
+    /* QIES is clear: nothing of it is read or written any more, whatever happened before. */
     queue->running = false;
+    queue->failed = false;
     unit->use_queue = false;
-    return status;
+    return UDMAR_OK;
 }
 
 /* One slot always stays empty, and a few are kept back so that a repair finds room. */
@@ -186,6 +198,30 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
     }
 }
 
+/*
+ * One invalidation, and a wait for it in strict mode: every unload. The same as submitting and
+ * waiting, without the ways that are hardly ever taken.
+ */
+static bool submit_fast(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
+                        uint64_t *out_ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
+
+    if (room) {
+        unit->counts.iotlb_requests++;
+        udmar__queue_put(unit, request->low, request->high);
+        if (wait) {
+            udmar__queue_put_wait(unit);
+        }
+        *out_ticket = queue->issued + (wait ? 0 : 1);
+        udmar__queue_ring(unit);
+    }
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return room;
+}
+
 /* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
 static bool reached(const struct udmar__queue *queue, uint64_t ticket)
 {
@@ -205,6 +241,27 @@ bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket)
 
     udmar__unlock(unit->host, &unit->queue.lock, state);
     return done;
+}
+
+enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
+                                       const struct udmar__request *request, bool wait,
+                                       uint64_t *out_ticket)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    if (!submit_fast(unit, request, wait, out_ticket)) {
+        status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
+    }
+    if (status != UDMAR_OK || !wait) {
+        return status;
+    }
+    if (!reached(&unit->queue, *out_ticket)) {
+        status = udmar__queue_wait(unit, *out_ticket);
+    }
+    if (status == UDMAR_OK) {
+        *out_ticket = 0;
+    }
+    return status;
 }
 
 /* Makes sure that a wait descriptor with this number or a later one is on its way. */

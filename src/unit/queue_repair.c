@@ -47,7 +47,8 @@ static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.
     case DESC_WAIT:
         /* Only our own numbers may reach the status word; the data field is kept. */
         write_slot(unit, slot,
-                   DESC_WAIT | DESC_WAIT_STATUS | (low & UDMAR__MASK(63, DESC_WAIT_DATA_SHIFT)),
+                   DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
+                       (low & UDMAR__MASK(63, DESC_WAIT_DATA_SHIFT)),
                    queue->status_page.physical);
         return;
     case DESC_CONTEXT:
@@ -77,7 +78,7 @@ static void cover_aborted(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
     udmar__queue_put_wait(unit);
 }
 
-/* Only what the reserve has room for; a repair that finds none comes again with the next poll. */
+/* Only what the reserve has room for. */
 static bool room_to_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
 {
     struct udmar__queue *queue = &unit->queue;
@@ -86,8 +87,18 @@ static bool room_to_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
     return ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 3;
 }
 
+/* Without room now, the hardware must go on first: the next look comes back to it. */
+static void pay_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
+{
+    if (unit->queue.owes_cover && room_to_cover(unit)) {
+        unit->queue.owes_cover = false;
+        cover_aborted(unit);
+    }
+}
+
 static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit->queue.lock)
 {
+    struct udmar__queue *queue = &unit->queue;
     uint64_t info = udmar__read64(unit, REG_IQERCD);
     uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
 
@@ -95,21 +106,24 @@ static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit
     if (errors & FSTS_IQE) {
         replace_refused(unit);
     }
-    if (aborted != 0 && !room_to_cover(unit)) {
-        errors &= ~aborted;
-        aborted = 0;
+    if (queue->failed) {
+        /* Nothing more is to be executed; an error that stayed would keep fault events away. */
+        udmar__write32(unit, REG_IQT, udmar__read32(unit, REG_IQH));
+        udmar__write32(unit, REG_FSTS, errors);
+        return;
     }
     /* Exactly the bits that are dealt with: the others belong to somebody else. */
     udmar__write32(unit, REG_FSTS, errors);
     if (aborted != 0) {
+        queue->owes_cover = true;
         udmar__log(unit->host, UDMAR_LOG_ERROR,
                    "unit %u: %s (source id %04x); everything is invalidated once more", unit->index,
                    aborted & FSTS_ITE ? "a device did not answer an invalidation"
                                       : "a device sent an unexpected completion",
                    (unsigned)(aborted & FSTS_ITE ? UDMAR__FIELD(info, 47, 32)
                                                  : UDMAR__FIELD(info, 63, 48)));
-        cover_aborted(unit);
     }
+    pay_cover(unit);
     /* A stopped queue starts again with a write of the tail. */
     udmar__queue_ring(unit);
 }
@@ -120,7 +134,8 @@ void udmar__queue_service(struct udmar_unit *unit)
     uint32_t errors = udmar__read32(unit, REG_FSTS);
     uintptr_t state;
 
-    if (errors == UINT32_MAX || (errors & FSTS_QUEUE) == 0) {
+    if (errors == UINT32_MAX ||
+        ((errors & FSTS_QUEUE) == 0 && !__atomic_load_n(&queue->owes_cover, __ATOMIC_RELAXED))) {
         return;
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
@@ -128,6 +143,9 @@ void udmar__queue_service(struct udmar_unit *unit)
     errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
     if (errors != 0 && queue->running && !queue->failed) {
         repair(unit, errors);
+    } else if (queue->owes_cover && queue->running && !queue->failed) {
+        pay_cover(unit);
+        udmar__queue_ring(unit);
     }
     udmar__unlock(unit->host, &unit->queue.lock, state);
 }

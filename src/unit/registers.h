@@ -63,6 +63,7 @@
 #define FSTS_QUEUE  (FSTS_IQE | FSTS_ICE | FSTS_ITE)
 
 #define EVENT_IM (1u << 31) /* FECTL, IECTL: masked */
+#define EVENT_IP (1u << 30) /* an event waits for the mask to go */
 
 #define PMEN_EPM (1u << 31)
 #define PMEN_PRS (1u << 0)

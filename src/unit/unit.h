@@ -46,6 +46,7 @@ struct udmar__queue {
     uint64_t issued;                /* [lock] number of the last wait descriptor */
     uint32_t repaired_slot;         /* [lock] slot of the last repair, or UINT32_MAX */
     uint64_t repaired_issued;       /* [lock] and `issued` at that time */
+    bool owes_cover;                /* [lock] aborted waits are not covered yet: no room */
     bool running;                   /* [lock] */
     bool failed;                    /* [lock] could not be repaired */
 };
@@ -76,7 +77,7 @@ struct udmar_unit {
     struct udmar__queue queue;
     struct udmar__unit_counts counts;
     struct udmar_page root;  /* root table; physical 0: none yet */
-    bool root_set;           /* hardware has been given the root table */
+    bool root_set;           /* hardware has been given the root table and may use it */
     uint64_t *domain_id_map; /* [lock] bit set: in use */
     void *interrupt;         /* host token, null: polled */
     struct udmar__lock fault_lock;
@@ -152,11 +153,18 @@ enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
 enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2);
 void udmar__queue_destroy(struct udmar_unit *unit);
 enum udmar_status udmar__queue_start(struct udmar_unit *unit);
-/* Lets hardware work off what is in the queue, whoever put it there, then switches it off. */
+/*
+ * Lets hardware work off what is in the queue, whoever put it there, then switches it off.
+ * Returns UDMAR_OK when it is off, drained or not; UDMAR_ERR_TIMEOUT.
+ */
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit);
 enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
                                       const struct udmar__request *requests, unsigned count,
                                       bool with_wait, uint64_t *out_ticket);
+/* One IOTLB request; with @wait until it is complete. The ticket as from udmar__invalidate(). */
+enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
+                                       const struct udmar__request *request, bool wait,
+                                       uint64_t *out_ticket);
 enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket);
 bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket);
 

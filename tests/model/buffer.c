@@ -43,8 +43,8 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     if (frame != NO_FRAME) {
         m->memory.block[frame] = (uint8_t)count;
         out_page->physical = frame_physical(m, frame);
-        out_page->virtual = m->config.no_virtual && !mapped && count == 1 ? NULL
-                                                                          : frame_pointer(m, frame);
+        out_page->mapping =
+            m->config.no_virtual && !mapped && count == 1 ? NULL : frame_pointer(m, frame);
     }
     leave(m);
     return frame != NO_FRAME;
@@ -64,7 +64,7 @@ void udmar_host_page_free(void *host, const struct udmar_page *page, size_t coun
               (unsigned long long)page->physical);
     else if (m->memory.block[frame] != count)
         fatal(m, "host: page_free of %zu pages, %u were allocated", count, m->memory.block[frame]);
-    else if (page->virtual != NULL && page->virtual != frame_pointer(m, frame))
+    else if (page->mapping != NULL && page->mapping != frame_pointer(m, frame))
         fatal(m, "host: page_free with another virtual address");
     else
         frames_give_back(m, frame, count);
@@ -350,14 +350,29 @@ void udmar_host_dmamem_free(void *host, void *memory, size_t size)
     leave(m);
 }
 
-udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address)
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
 {
     struct model *m = host;
     size_t frame = frame_behind(m, address);
+    size_t wanted = *length;
+    size_t run = MODEL_PAGE - (uintptr_t)address % MODEL_PAGE;
+    uint64_t physical;
 
+    if (wanted == 0)
+        fatal(m, "host: virtual_to_physical of no bytes");
     if (frame == NO_FRAME)
         return UINT64_MAX;
-    return frame_physical(m, frame) + (uintptr_t)address % MODEL_PAGE;
+    physical = frame_physical(m, frame) + (uintptr_t)address % MODEL_PAGE;
+    /* As far as pages are neighbours in memory, as a host with a direct map would answer. */
+    while (run < wanted) {
+        size_t next = frame_behind(m, (const uint8_t *)address + run);
+
+        if (next == NO_FRAME || frame_physical(m, next) != physical + run)
+            break;
+        run += MODEL_PAGE;
+    }
+    *length = run < wanted ? run : wanted;
+    return physical;
 }
 
 static unsigned leak_pages(struct model *m)

@@ -28,16 +28,16 @@
 #define RID2    UINT16_C(0x0020)
 
 struct setup {
-    const char *profile;          /* null: "generic48" */
-    struct model_config machine;  /* zero: the model's defaults */
+    const char *profile;           /* null: "generic48" */
+    struct model_config machine;   /* zero: the model's defaults */
     struct model_unit_config unit; /* changes to the profile; base and scope are filled in */
-    const char *tunables;         /* words as on a command line; null: none */
-    bool no_direct_map;           /* page_map() addresses do not last */
-    bool no_ram;                  /* the instance is not told of any RAM */
-    bool not_attached;            /* no device is attached */
-    uint64_t window_limit;        /* 0: the default */
-    uint64_t rmrr_base;           /* an RMRR of device 0 ... */
-    uint64_t rmrr_limit;          /* ... up to here, inclusive; 0: none */
+    const char *tunables;          /* words as on a command line; null: none */
+    bool no_direct_map;            /* page_map() addresses do not last */
+    bool no_ram;                   /* the instance is not told of any RAM */
+    bool not_attached;             /* no device is attached */
+    uint64_t window_limit;         /* 0: the default */
+    uint64_t rmrr_base;            /* an RMRR of device 0 ... */
+    uint64_t rmrr_limit;           /* ... up to here, inclusive; 0: none */
 };
 
 struct machine {

@@ -193,7 +193,8 @@ static void test_neighbours_of_every_page(void **state)
 
             if (s->used[n] && range->last >= page && (above == NULL || range->first < above->first))
                 above = range;
-            if (s->used[n] && range->first <= page && (below == NULL || range->first > below->first))
+            if (s->used[n] && range->first <= page &&
+                (below == NULL || range->first > below->first))
                 below = range;
         }
         assert_ptr_equal(udmar__iova_at_or_above(&s->iova, page), above);

@@ -25,6 +25,13 @@
 #define WBF UINT32_C(0x08000000)
 #define QIE UINT32_C(0x04000000)
 
+static uint64_t physical_of(struct model *m, const void *address)
+{
+    size_t length = 1;
+
+    return udmar_host_virtual_to_physical(m, address, &length);
+}
+
 static void close_clean(struct bench *b)
 {
     assert_true(bench_clean(b));
@@ -71,8 +78,8 @@ static void test_pages(void **state)
     assert_true(udmar_host_page_alloc(m, 1, UINT64_MAX, false, &one));
     assert_true(udmar_host_page_alloc(m, 5, UINT64_MAX, true, &many));
     assert_int_equal(many.physical % (8 * 4096), 0);
-    assert_non_null(many.virtual);
-    assert_int_equal(((uint8_t *)many.virtual)[5 * 4096 - 1], 0);
+    assert_non_null(many.mapping);
+    assert_int_equal(((uint8_t *)many.mapping)[5 * 4096 - 1], 0);
     assert_false(udmar_host_page_alloc(m, 1, 0xfffff, false, &high)); /* memory begins at 1 MiB */
     assert_true(udmar_host_page_alloc(m, 1, 0x2ffffff, false, &high));
     assert_true(high.physical + 4095 <= 0x2ffffff);
@@ -97,10 +104,10 @@ static void test_pages_unmapped_and_high(void **state)
 
     (void)state;
     assert_true(udmar_host_page_alloc(m, 1, UINT64_MAX, false, &page));
-    assert_null(page.virtual);
+    assert_null(page.mapping);
     assert_true(page.physical >= UINT64_C(0x100000000));
     assert_true(udmar_host_page_alloc(m, 1, UINT64_MAX, true, &mapped));
-    assert_non_null(mapped.virtual);
+    assert_non_null(mapped.mapping);
     assert_true(udmar_host_page_alloc(m, 1, 0xffffffff, false, &low));
     assert_true(low.physical < UINT64_C(0x100000000));
     udmar_host_page_free(m, &page, 1);
@@ -179,27 +186,24 @@ static void test_buffers(void **state)
     uint8_t *buffer = model_buffer_alloc(m, 3 * 4096, MODEL_SCATTERED, 100);
     uint8_t *memory = udmar_host_dmamem_alloc(m, 20000, 65536, 0xffffffff, true, false);
     uint8_t *pieces = udmar_host_dmamem_alloc(m, 20000, 1, UINT64_MAX, false, true);
-    uint64_t first = udmar_host_virtual_to_physical(m, memory);
+    uint64_t first = physical_of(m, memory);
 
     (void)state;
     model_set_fatal(m, note_fatal, NULL);
     assert_int_equal(first % 65536, 0);
     assert_true(first < UINT64_C(0x100000000));
     for (size_t i = 0; i < 20000; i += 4096) {
-        uint64_t piece = udmar_host_virtual_to_physical(m, pieces + i);
+        uint64_t piece = physical_of(m, pieces + i);
 
-        assert_int_equal(udmar_host_virtual_to_physical(m, memory + i), first + i);
+        assert_int_equal(physical_of(m, memory + i), first + i);
         if (i > 0)
-            assert_int_not_equal(udmar_host_virtual_to_physical(m, pieces + i - 4096) + 4096,
-                                 piece);
+            assert_int_not_equal(physical_of(m, pieces + i - 4096) + 4096, piece);
     }
     buffer[3 * 4096 - 1] = 0x55;
-    assert_int_equal(udmar_host_virtual_to_physical(m, buffer) & 4095, 100);
-    assert_int_equal(
-        *(uint8_t *)model_pointer(m, udmar_host_virtual_to_physical(m, buffer + 3 * 4096 - 1)),
-        0x55);
-    assert_int_equal(udmar_host_virtual_to_physical(m, buffer - 101), UINT64_MAX);
-    assert_int_equal(udmar_host_virtual_to_physical(m, &first), UINT64_MAX);
+    assert_int_equal(physical_of(m, buffer) & 4095, 100);
+    assert_int_equal(*(uint8_t *)model_pointer(m, physical_of(m, buffer + 3 * 4096 - 1)), 0x55);
+    assert_int_equal(physical_of(m, buffer - 101), UINT64_MAX);
+    assert_int_equal(physical_of(m, &first), UINT64_MAX);
     udmar_host_dmamem_free(m, memory, 4096);
     expect_fatal("20000 were allocated");
     assert_int_equal(model_leaks(m), 3);

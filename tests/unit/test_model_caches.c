@@ -310,7 +310,7 @@ static void test_non_coherent(void **state)
     bench_iotlb_flush(b, 1, 0, 0, 0, false);
     assert_false(reaches(&s, 0x5000));
     assert_int_equal(bench_take_fault(b, 1), 12);
-    udmar_host_cache_flush(b->m, page.virtual, 4096);
+    udmar_host_cache_flush(b->m, page.mapping, 4096);
     assert_false(reaches(&s, 0x5000));
     assert_int_equal(bench_take_fault(b, 2), 5);
     udmar_host_page_free(b->m, &page, 1);

@@ -345,7 +345,7 @@ static void corpus_reads_as_iasl_reads_it(void **state)
         tables++;
     }
     closedir(directory);
-    print_message("%u tables, %u fields compared\n", tables, fields);
+    print_message("# %u tables, %u fields compared\n", tables, fields);
     assert_true(tables > 0 && fields > 20 * tables);
 }
 
@@ -378,7 +378,7 @@ static void corpus_has_the_structures_of_its_index(void **state)
         }
     }
     fclose(index);
-    print_message("%u structures as in the index\n", types);
+    print_message("# %u structures as in the index\n", types);
     assert_true(types > 0);
 }
 

@@ -5,7 +5,8 @@
 
 #include "system.h"
 
-/* Prints one JSON object a line (bench.c says which); false when something could not be measured. */
+/* Prints one JSON object a line (bench.c says which); false when something could not be measured.
+ */
 bool bench_run(struct system *system);
 
 #endif

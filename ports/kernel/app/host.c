@@ -57,7 +57,7 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     }
     phys_fill(phys, 0, count * PAGE_SIZE);
     out_page->physical = phys;
-    out_page->virtual = phys_directly_mapped(phys) ? phys_to_direct(phys) : NULL;
+    out_page->mapping = phys_directly_mapped(phys) ? phys_to_direct(phys) : NULL;
     return true;
 }
 
@@ -189,11 +189,20 @@ void udmar_host_interrupt_free(void *host, void *interrupt)
 
 /* ---- Tier 3 ---- */
 
-udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address)
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
 {
+    uintptr_t offset = (uintptr_t)address - DIRECT_MAP_BASE;
+    size_t to_end = PAGE_SIZE - ((uintptr_t)address & PAGE_MASK);
     uint64_t phys;
 
     (void)host;
+    /* The direct map is contiguous by nature; what lies outside of RAM is not asked for. */
+    if (offset < DIRECT_MAP_EARLY && *length <= DIRECT_MAP_EARLY - offset) {
+        return offset;
+    }
+    if (*length > to_end) {
+        *length = to_end;
+    }
     return virt_to_phys(address, &phys) ? phys : UINT64_MAX;
 }
 

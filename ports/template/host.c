@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A port to start from: every function of udmar/host.h, to be filled in from top to bottom.
+ *
+ * As it stands it compiles, links, and refuses to work at the first step: without small memory
+ * there is no instance, without registers no unit. What must not fail by contract stops the
+ * machine with a line in the log. Nothing here pretends that hardware was reached.
+ *
+ * The contracts stand in udmar/host.h, examples for the hard ones in docs/PORTING.md.
+ */
+#include <udmar/host.h>
+
+/* For functions that have no way to say no. Guessing there would send DMA to wrong places. */
+static _Noreturn void missing(void *host, const char *text)
+{
+    udmar_host_log(host, UDMAR_LOG_ERROR, text);
+    __builtin_trap();
+}
+
+/* ---- Tier 1: translate ----------------------------------------------------------------------- */
+
+/* Your kernel's mapping of device registers: uncached, size bytes from physical. Null: none. */
+void *udmar_host_mmio_map(void *host, udmar_paddr_t physical, size_t size)
+{
+    (void)host;
+    (void)physical;
+    (void)size;
+    return NULL;
+}
+
+/* Takes that mapping away again. */
+void udmar_host_mmio_unmap(void *host, void *registers, size_t size)
+{
+    (void)host;
+    (void)registers;
+    (void)size;
+}
+
+/* Right as it is wherever registers are reached by plain loads. */
+uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
+{
+    (void)host;
+    return *(volatile uint32_t *)((volatile uint8_t *)registers + offset);
+}
+
+/* Right as it is on x86, which keeps stores in order: only the compiler has to be held back. */
+void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint32_t value)
+{
+    (void)host;
+    __asm__ volatile("" ::: "memory");
+    *(volatile uint32_t *)((volatile uint8_t *)registers + offset) = value;
+}
+
+/*
+ * Your page allocator: count pages in one piece, aligned to the next power of two, none above
+ * highest, all zero. With a direct map virtual is the address in it. False: there are none.
+ */
+bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
+                           struct udmar_page *out_page)
+{
+    (void)host;
+    (void)count;
+    (void)highest;
+    (void)mapped;
+    (void)out_page;
+    return false;
+}
+
+/* Gives them back, all count of them. */
+void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
+{
+    (void)host;
+    (void)page;
+    (void)count;
+}
+
+/* With a direct map: its base + physical. Without: the next of six slots of this processor. */
+void *udmar_host_page_map(void *host, udmar_paddr_t physical)
+{
+    (void)physical;
+    missing(host, "the port has no udmar_host_page_map()");
+}
+
+/* With a direct map: nothing. Without: clears the slot taken last. */
+void udmar_host_page_unmap(void *host, void *address)
+{
+    (void)host;
+    (void)address;
+}
+
+/* Right as it is on x86 since the Pentium 4, whose lines have 64 bytes. */
+void udmar_host_cache_flush(void *host, const void *address, size_t size)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)63);
+    const uint8_t *end = (const uint8_t *)address + size;
+
+    (void)host;
+    for (; line < end; line += 64)
+        __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
+    __asm__ volatile("mfence" ::: "memory");
+#else
+    (void)address;
+    (void)size;
+    missing(host, "the port has no udmar_host_cache_flush()");
+#endif
+}
+
+/* Your kernel's small memory: zeroed, aligned to 16 bytes, never sleeping. Null: there is none. */
+void *udmar_host_alloc(void *host, size_t size)
+{
+    (void)host;
+    (void)size;
+    return NULL;
+}
+
+/* The size is the one that was asked for, for allocators that want to know. */
+void udmar_host_free(void *host, void *memory, size_t size)
+{
+    (void)host;
+    (void)memory;
+    (void)size;
+}
+
+/*
+ * A clock that runs with interrupts off: TSC, HPET, ACPI timer; and a PAUSE. This one knows nothing
+ * of time, but it advances, so that waiting for a dead unit ends after a million turns.
+ */
+uint64_t udmar_host_time_ns(void *host)
+{
+    static uint64_t now;
+
+    (void)host;
+    now += 1000;
+    return now;
+}
+
+/* Your console or message buffer; text has no line end. Fill this in first: it explains the rest.
+ */
+void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
+{
+    (void)host;
+    (void)level;
+    (void)text;
+}
+
+/* Your configuration space access; all ones where there is no function. */
+uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset)
+{
+    (void)segment;
+    (void)rid;
+    (void)offset;
+    missing(host, "the port has no udmar_host_pci_read32()");
+}
+
+/* Whose secondary bus is it? Your list of bridges knows. False: it is a root bus. */
+bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge)
+{
+    (void)segment;
+    (void)bus;
+    (void)out_bridge;
+    missing(host, "the port has no udmar_host_pci_bridge()");
+}
+
+/* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
+
+/* One thread and no interrupts need no locks, only a pointer that is not null. */
+void *udmar_host_lock_create(void *host)
+{
+    static char token;
+
+    (void)host;
+    return &token;
+}
+
+/* Gives a lock's memory back. */
+void udmar_host_lock_destroy(void *host, void *lock)
+{
+    (void)host;
+    (void)lock;
+}
+
+/* With threads: interrupts off on this processor, then spin. Returns the state from before. */
+uintptr_t udmar_host_lock_acquire(void *host, void *lock)
+{
+    (void)host;
+    (void)lock;
+    return 0;
+}
+
+/* With threads: unlock, then restore that state, which is not always "on". */
+void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
+{
+    (void)host;
+    (void)lock;
+    (void)state;
+}
+
+/* A vector, the handler behind it, and the MSI that raises it. Null: faults are polled for. */
+void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
+                                 uint64_t *out_address, uint32_t *out_data)
+{
+    (void)host;
+    (void)handler;
+    (void)argument;
+    (void)out_address;
+    (void)out_data;
+    return NULL;
+}
+
+/* Returns when no handler runs any more. */
+void udmar_host_interrupt_free(void *host, void *interrupt)
+{
+    (void)host;
+    (void)interrupt;
+}
+
+/* ---- Tier 3: busdma(9) ----------------------------------------------------------------------- */
+
+/* Your page tables, for any address that a driver may load. All ones: nothing is mapped there. */
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
+{
+    (void)host;
+    (void)address;
+    (void)length;
+    return UINT64_MAX;
+}
+
+/* Whole zeroed pages for one driver alone; scattered ones will do unless contiguous. Null: none. */
+void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_paddr_t highest,
+                              bool contiguous, bool uncached)
+{
+    (void)host;
+    (void)size;
+    (void)alignment;
+    (void)highest;
+    (void)contiguous;
+    (void)uncached;
+    return NULL;
+}
+
+/* Gives them back. */
+void udmar_host_dmamem_free(void *host, void *memory, size_t size)
+{
+    (void)host;
+    (void)memory;
+    (void)size;
+}

@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loading with translation: what the driver is told, what the device reaches, and for how long.
+ */
+#include <string.h>
+
+#include "support_space.h"
+
+#define LOW_4G (UINT64_C(0xffffffff))
+
+static struct loaded result; /* too large for some stacks */
+
+static int load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer, uint64_t length,
+                int flags)
+{
+    result.calls = 0;
+    result.count = -1;
+    result.error = -1;
+    return udmar_dmamap_load(tag, map, buffer, length, note_loaded, &result, flags);
+}
+
+static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                     const struct udmar_dma_physical *list, unsigned count)
+{
+    result.calls = 0;
+    result.count = -1;
+    result.error = -1;
+    return udmar_dmamap_load_physical(tag, map, list, count, note_loaded, &result, 0);
+}
+
+static uint64_t physical_of(struct machine *mc, const void *address)
+{
+    size_t length = 1;
+
+    return udmar_host_virtual_to_physical(mc->m, address, &length);
+}
+
+static void expect_outcome(int calls, int error)
+{
+    assert_int_equal(result.calls, calls);
+    if (calls > 0) {
+        assert_int_equal(result.error, error);
+        assert_int_equal(result.count, 0);
+    }
+}
+
+/* ---- What a load promises -------------------------------------------------------------------- */
+
+static void test_scattered_buffer_is_one_segment(void **state)
+{
+    static const uint64_t limits[] = { PAGE, 0 }; /* ranges, windows */
+    static const size_t offsets[] = { 0, 1, 24, 4095 };
+
+    (void)state;
+    for (unsigned l = 0; l < 2; l++) {
+        const struct setup setup = { .window_limit = limits[l] };
+        const struct limits tag_limits = { .maxsize = KIB(128) };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &tag_limits);
+        map = new_map(tag);
+        for (unsigned o = 0; o < 4; o++) {
+            uint8_t *buffer = model_buffer_alloc(mc.m, KIB(128), MODEL_SCATTERED, offsets[o]);
+            uint64_t iova = load_one(tag, map, buffer, KIB(128));
+
+            assert_int_equal(iova & (PAGE - 1), offsets[o]);
+            fill_pattern(buffer, KIB(128), o);
+            udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_PREWRITE);
+            assert_true(device_sees(&mc, RID0, iova, buffer, KIB(128)));
+            assert_true(device_stores(&mc, RID0, iova, buffer, KIB(128), o));
+            assert_false(can_read(&mc, RID0, iova - offsets[o] - 1));
+            assert_false(can_read(&mc, RID1, iova));
+            udmar_dmamap_unload(tag, map);
+            for (uint64_t at = 0; at < KIB(128); at += PAGE)
+                assert_false(can_read(&mc, RID0, iova + at));
+            model_buffer_free(mc.m, buffer);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
+static void test_two_devices_do_not_meet(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag[2];
+    struct udmar_dma_map *map[2];
+    uint8_t *buffer[2];
+    uint64_t iova[2];
+
+    (void)state;
+    machine_open(&mc, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        tag[i] = new_tag(&mc, i, NULL);
+        map[i] = new_map(tag[i]);
+        buffer[i] = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        memset(buffer[i], (int)(i + 1), PAGE);
+        iova[i] = load_one(tag[i], map[i], buffer[i], PAGE);
+    }
+    /* Spaces of their own: the same address means something else to each. */
+    assert_int_equal(iova[0], iova[1]);
+    assert_true(device_sees(&mc, RID0, iova[0], buffer[0], PAGE));
+    assert_true(device_sees(&mc, RID1, iova[1], buffer[1], PAGE));
+    assert_false(can_read(&mc, RID2, iova[0]));
+    udmar_dmamap_unload(tag[0], map[0]);
+    assert_false(can_read(&mc, RID0, iova[0]));
+    assert_true(can_read(&mc, RID1, iova[1]));
+    udmar_dmamap_unload(tag[1], map[1]);
+    for (unsigned i = 0; i < 2; i++) {
+        drop_map(tag[i], map[i]);
+        drop_tag(tag[i]);
+        model_buffer_free(mc.m, buffer[i]);
+    }
+    machine_close(&mc);
+}
+
+static void test_nowrite_is_read_only(void **state)
+{
+    static const uint64_t limits[] = { PAGE, 0 };
+
+    (void)state;
+    for (unsigned l = 0; l < 2; l++) {
+        const struct setup setup = { .window_limit = limits[l] };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, NULL);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 3 * PAGE, MODEL_SCATTERED, 8);
+        fill_pattern(buffer, 3 * PAGE, 1);
+        assert_int_equal(load(tag, map, buffer, 3 * PAGE, UDMAR_DMA_NOWRITE), 0);
+        iova = result.segment[0].ds_addr;
+        assert_true(device_sees(&mc, RID0, iova, buffer, 3 * PAGE));
+        assert_false(can_write(&mc, RID0, iova));
+        assert_false(can_write(&mc, RID0, iova + 3 * PAGE - 1));
+        udmar_dmamap_unload(tag, map);
+        iova = load_one(tag, map, buffer, 3 * PAGE);
+        assert_true(can_write(&mc, RID0, iova));
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+static void test_wrong_arguments(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag, *other;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    char stack[16];
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, NULL);
+    other = new_tag(&mc, 0, NULL);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, KIB(128), 0, 0);
+    assert_int_equal(load(NULL, map, buffer, 1, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, NULL, buffer, 1, 0), UDMAR_EINVAL);
+    assert_int_equal(load(other, map, buffer, 1, 0), UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load(tag, map, buffer, 1, NULL, NULL, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, NULL, 1, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, 0, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, KIB(64) + 1, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, UINT64_MAX, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    /* An address that the host does not know, at once and after a good beginning. */
+    assert_int_equal(load(tag, map, stack, 1, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer + KIB(128) - PAGE, 2 * PAGE, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    /* None of this has left anything behind. */
+    assert_int_equal(load(tag, map, buffer, KIB(64), 0), 0);
+    assert_int_equal(load(tag, map, buffer, KIB(64), 0), UDMAR_EBUSY);
+    expect_outcome(0, 0);
+    assert_true(can_read(&mc, RID0, result.segment[0].ds_addr));
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    drop_tag(other);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+static void test_null_and_unloaded_maps_are_ignored(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    unsigned before;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, NULL);
+    map = new_map(tag);
+    before = model_stats(mc.u)->iqt_writes;
+    udmar_dmamap_unload(tag, NULL);
+    udmar_dmamap_unload(NULL, map);
+    udmar_dmamap_unload(tag, map);
+    udmar_dmamap_sync(tag, NULL, UDMAR_DMA_SYNC_PREREAD);
+    udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREREAD);
+    udmar_dmamap_sync(NULL, map, UDMAR_DMA_SYNC_POSTREAD);
+    assert_int_equal(model_stats(mc.u)->iqt_writes, before);
+    assert_false(udmar_dma_id_mapped(tag, MIB(2), PAGE));
+    assert_false(udmar_dma_id_mapped(NULL, MIB(2), PAGE));
+    drop_map(tag, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+/* What the device sees of a load: order, sum, cuts; and the bytes are those of the buffer. */
+static void check_segments(struct machine *mc, const struct limits *limits, const uint8_t *buffer,
+                           uint64_t length)
+{
+    uint64_t done = 0;
+
+    assert_int_equal(result.calls, 1);
+    assert_int_equal(result.error, 0);
+    assert_true(result.count >= 1 && result.count <= limits->nsegments);
+    for (int i = 0; i < result.count; i++) {
+        uint64_t first = result.segment[i].ds_addr, size = result.segment[i].ds_len;
+        uint64_t last = first + size - 1;
+
+        assert_true(size > 0 && size <= limits->maxsegsz);
+        if (limits->boundary != 0)
+            assert_int_equal(first / limits->boundary, last / limits->boundary);
+        /* One range for a buffer, however scattered it is. */
+        if (i > 0)
+            assert_int_equal(first,
+                             result.segment[i - 1].ds_addr + result.segment[i - 1].ds_len);
+        assert_false(first <= limits->highaddr && last > limits->lowaddr);
+        assert_true(device_sees(mc, RID0, first, buffer + done, (size_t)size));
+        done += size;
+    }
+    assert_int_equal(done, length);
+    assert_int_equal(result.segment[0].ds_addr & (limits->alignment - 1), 0);
+    /* A cut is made only where it must be. */
+    if (limits->boundary == 0 && limits->maxsegsz >= length)
+        assert_int_equal(result.count, 1);
+}
+
+static void test_random_limits(void **state)
+{
+    uint32_t random = 77;
+
+    (void)state;
+    for (unsigned windows = 0; windows < 2; windows++) {
+        const struct setup setup = { .window_limit = windows ? 0 : PAGE };
+        struct machine mc;
+
+        machine_open(&mc, &setup);
+        for (unsigned n = 0; n < 250; n++) {
+            struct limits limits = {
+                .alignment = UINT64_C(1) << roll_below(&random, 17),
+                .boundary = roll_below(&random, 2) ? UINT64_C(1) << (9 + roll_below(&random, 10)) : 0,
+                .lowaddr = roll_below(&random, 2) ? LOW_4G >> roll_below(&random, 3) : UINT64_MAX,
+                .highaddr = UINT64_MAX,
+                .maxsize = 1 + roll_below(&random, 200000),
+                .maxsegsz = 512u << roll_below(&random, 12),
+                .nsegments = 1024,
+            };
+            size_t offset = (size_t)(roll_below(&random, 4096) & ~(limits.alignment - 1));
+            uint64_t length = 1 + roll_below(&random, (uint32_t)limits.maxsize);
+            unsigned flags = roll_below(&random, 2) ? MODEL_SCATTERED : MODEL_CONTIGUOUS;
+            uint8_t *buffer = model_buffer_alloc(mc.m, length, flags | MODEL_HIGH, offset);
+            struct udmar_dma_tag *tag = new_tag(&mc, 0, &limits);
+            struct udmar_dma_map *map = new_map(tag);
+
+            if (limits.maxsegsz > limits.boundary && limits.boundary != 0)
+                limits.maxsegsz = limits.boundary;
+            fill_pattern(buffer, length, n);
+            assert_int_equal(load(tag, map, buffer, length, 0), 0);
+            check_segments(&mc, &limits, buffer, length);
+            udmar_dmamap_unload(tag, map);
+            assert_false(can_read(&mc, RID0, result.segment[0].ds_addr));
+            drop_map(tag, map);
+            drop_tag(tag);
+            model_buffer_free(mc.m, buffer);
+        }
+        machine_close(&mc);
+    }
+}
+
+/* A 32-bit device and a buffer above 4 GiB: no copying, an address that it can reach. */
+static void test_high_buffer_for_a_32_bit_device(void **state)
+{
+    const struct limits limits = { .lowaddr = LOW_4G, .maxsize = MIB(4) };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    uint64_t iova;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, MIB(3), MODEL_HIGH | MODEL_SCATTERED, 17);
+    iova = load_one(tag, map, buffer, MIB(3));
+    assert_true(iova + MIB(3) - 1 <= LOW_4G);
+    assert_true(device_stores(&mc, RID0, iova, buffer, MIB(3), 3));
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+static void test_alignment_that_the_buffer_breaks(void **state)
+{
+    const struct limits limits = { .alignment = 64 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    assert_int_equal(load(tag, map, buffer + 32, 64, 0), UDMAR_EINVAL);
+    expect_outcome(1, UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer + 64, 64, 0), 0);
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+static void test_too_many_segments_are_undone(void **state)
+{
+    static const uint64_t window_limits[] = { PAGE, 0 };
+
+    (void)state;
+    for (unsigned l = 0; l < 2; l++) {
+        const struct setup setup = { .window_limit = window_limits[l] };
+        const struct limits limits = { .maxsegsz = PAGE, .nsegments = 4 };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, KIB(64), MODEL_SCATTERED, 0);
+        assert_int_equal(load(tag, map, buffer, 4 * PAGE, 0), 0);
+        assert_int_equal(result.count, 4);
+        iova = result.segment[0].ds_addr;
+        udmar_dmamap_unload(tag, map);
+        /* The call is fine, the callback has the bad news. */
+        assert_int_equal(load(tag, map, buffer, 5 * PAGE, 0), 0);
+        expect_outcome(1, UDMAR_EFBIG);
+        for (unsigned page = 0; page < 5; page++)
+            assert_false(can_read(&mc, RID0, iova + page * PAGE));
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* As many segments as the tag allows must fit, however small they are. */
+static void test_many_small_segments(void **state)
+{
+    const struct limits limits = { .maxsize = MIB(1), .maxsegsz = 512, .nsegments = 2048 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, MIB(1), 0, 0);
+    assert_int_equal(load(tag, map, buffer, MIB(1), 0), 0);
+    assert_int_equal(result.error, 0);
+    assert_int_equal(result.count, 2048);
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* A buffer that fits a boundary gets a place where it needs no cut, wherever it lies in memory. */
+static void test_boundary_costs_no_segment(void **state)
+{
+    static const uint64_t boundary[] = { KIB(128), MIB(4), MIB(8), MIB(16) };
+    static const uint64_t length[] = { KIB(60), MIB(4), MIB(4), MIB(8) };
+    static const size_t offset[] = { 24, 0, 24, 24 };
+
+    (void)state;
+    for (unsigned n = 0; n < 4; n++) {
+        const struct limits limits = { .boundary = boundary[n], .maxsize = length[n] };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map[3];
+        uint8_t *filler, *buffer;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        filler = model_buffer_alloc(mc.m, KIB(700), 0, 0);
+        buffer = model_buffer_alloc(mc.m, length[n], 0, offset[n]);
+        for (unsigned i = 0; i < 3; i++) {
+            map[i] = new_map(tag);
+            (void)load_one(tag, map[i], buffer, length[n]);
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            udmar_dmamap_unload(tag, map[i]);
+            drop_map(tag, map[i]);
+        }
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        model_buffer_free(mc.m, filler);
+        machine_close(&mc);
+    }
+}
+
+/* ---- Physical lists -------------------------------------------------------------------------- */
+
+static void test_pieces_join_at_page_borders(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    const struct limits limits = { .nsegments = 8 };
+    uint8_t *a, *b;
+    uint64_t pa, pb;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    a = model_buffer_alloc(mc.m, 2 * PAGE, 0, 0);
+    b = model_buffer_alloc(mc.m, 2 * PAGE, 0, 0);
+    fill_pattern(a, 2 * PAGE, 1);
+    fill_pattern(b, 2 * PAGE, 2);
+    pa = physical_of(&mc, a);
+    pb = physical_of(&mc, b);
+    {
+        /* End at a border, begin at one: together. Empty pieces do not count. */
+        const struct udmar_dma_physical joined[] = {
+            { pb, 0 }, { pa + 100, PAGE - 100 }, { pb, 0 }, { pb + PAGE, 200 }, { pa, 0 },
+        };
+
+        assert_int_equal(load_list(tag, map, joined, 5), 0);
+        assert_int_equal(result.count, 1);
+        assert_int_equal(result.segment[0].ds_len, PAGE + 100);
+        assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr, a + 100, PAGE - 100));
+        assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr + PAGE - 100, b + PAGE, 200));
+        udmar_dmamap_unload(tag, map);
+    }
+    {
+        const struct udmar_dma_physical apart[] = {
+            { pa, 100 }, { pb + 8, 40 }, { pa + PAGE, 60 }, { pb + PAGE + 1, PAGE - 1 }, { pa, 5 },
+        };
+        const uint8_t *expected[] = { a, b + 8, a + PAGE, b + PAGE + 1 };
+
+        assert_int_equal(load_list(tag, map, apart, 5), 0);
+        assert_int_equal(result.count, 4);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(result.segment[i].ds_len, apart[i].length);
+            assert_true(device_sees(&mc, RID0, result.segment[i].ds_addr, expected[i],
+                                    (size_t)apart[i].length));
+        }
+        assert_int_equal(result.segment[3].ds_len, PAGE - 1 + 5);
+        udmar_dmamap_unload(tag, map);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, a);
+    model_buffer_free(mc.m, b);
+    machine_close(&mc);
+}
+
+static void test_wrong_lists(void **state)
+{
+    static const struct udmar_dma_physical wrong[] = {
+        { UINT64_MAX - 10, 100 },
+        { UINT64_C(1) << 52, 100 },
+        { (UINT64_C(1) << 52) - 8, 16 },
+        { UINT64_C(1) << 62, 8 },
+        { MIB(1), UINT64_MAX },
+    };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    const struct limits limits = { .nsegments = 8 };
+
+    (void)state;
+    for (unsigned windows = 0; windows < 2; windows++) {
+        const struct setup setup = { .window_limit = windows ? 0 : PAGE };
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(load_list(tag, map, &wrong[i], 1), UDMAR_EINVAL);
+            expect_outcome(1, UDMAR_EINVAL);
+        }
+        assert_int_equal(load_list(tag, map, NULL, 3), UDMAR_EINVAL);
+        assert_int_equal(load_list(tag, map, wrong, 0), UDMAR_EINVAL);
+        assert_int_equal(load_list(NULL, map, wrong, 1), UDMAR_EINVAL);
+        drop_map(tag, map);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
+/* Many pieces with a page each need more pages than bytes: a range of its own does it. */
+static void test_list_that_needs_more_pages_than_the_window(void **state)
+{
+    const struct limits limits = { .maxsize = 4 * PAGE, .nsegments = 64 };
+    struct udmar_dma_physical list[40];
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, 40 * PAGE, MODEL_SCATTERED, 0);
+    fill_pattern(buffer, 40 * PAGE, 4);
+    for (unsigned i = 0; i < 40; i++)
+        list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + i * PAGE) + 16, 48 };
+    for (unsigned round = 0; round < 3; round++) {
+        uint64_t first;
+
+        assert_int_equal(load_list(tag, map, list, 40), 0);
+        assert_int_equal(result.calls, 1);
+        assert_int_equal(result.error, 0);
+        assert_int_equal(result.count, 40);
+        for (unsigned i = 0; i < 40; i++)
+            assert_true(device_sees(&mc, RID0, result.segment[i].ds_addr, buffer + i * PAGE + 16,
+                                    48));
+        first = result.segment[0].ds_addr;
+        udmar_dmamap_unload(tag, map);
+        assert_false(can_read(&mc, RID0, first));
+        /* And a small one between goes through the window again. */
+        first = load_one(tag, map, buffer, PAGE);
+        assert_true(device_sees(&mc, RID0, first, buffer, PAGE));
+        udmar_dmamap_unload(tag, map);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* ---- Ranges ---------------------------------------------------------------------------------- */
+
+static void test_load_of_a_range_without_memory(void **state)
+{
+    const struct setup setup = { .window_limit = PAGE };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    int error = UDMAR_ENOMEM;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, NULL);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, KIB(64), MODEL_SCATTERED, 0);
+    for (unsigned n = 1; error != 0; n++) {
+        size_t pages = model_pages_in_use(mc.m), bytes = model_bytes_in_use(mc.m);
+
+        model_fail_host_call(mc.m, n, false);
+        error = load(tag, map, buffer, KIB(64), 0);
+        model_fail_host_call(mc.m, 0, false);
+        if (error != 0) {
+            assert_int_equal(error, UDMAR_ENOMEM);
+            expect_outcome(1, UDMAR_ENOMEM);
+            assert_int_equal(model_pages_in_use(mc.m), pages);
+            assert_int_equal(model_bytes_in_use(mc.m), bytes);
+        }
+    }
+    assert_true(device_stores(&mc, RID0, result.segment[0].ds_addr, buffer, KIB(64), 1));
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* The root tag itself has no limits: each load finds a place. */
+static void test_load_with_the_root_tag(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    uint64_t iova;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = udmar_device_dma_tag(mc.device[0]);
+    assert_int_equal(udmar_dmamap_create(tag, 0, &map), 0);
+    buffer = model_buffer_alloc(mc.m, MIB(20), 0, 0);
+    iova = load_one(tag, map, buffer, MIB(20));
+    assert_int_equal(iova & (MIB(2) - 1), 0);
+    assert_true(can_write(&mc, RID0, iova + MIB(20) - 1));
+    udmar_dmamap_unload(tag, map);
+    assert_false(can_write(&mc, RID0, iova + MIB(20) - 1));
+    drop_map(tag, map);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scattered_buffer_is_one_segment),
+        cmocka_unit_test(test_two_devices_do_not_meet),
+        cmocka_unit_test(test_nowrite_is_read_only),
+        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_null_and_unloaded_maps_are_ignored),
+        cmocka_unit_test(test_random_limits),
+        cmocka_unit_test(test_high_buffer_for_a_32_bit_device),
+        cmocka_unit_test(test_alignment_that_the_buffer_breaks),
+        cmocka_unit_test(test_too_many_segments_are_undone),
+        cmocka_unit_test(test_many_small_segments),
+        cmocka_unit_test(test_boundary_costs_no_segment),
+        cmocka_unit_test(test_pieces_join_at_page_borders),
+        cmocka_unit_test(test_wrong_lists),
+        cmocka_unit_test(test_list_that_needs_more_pages_than_the_window),
+        cmocka_unit_test(test_load_of_a_range_without_memory),
+        cmocka_unit_test(test_load_with_the_root_tag),
+    };
+
+    return cmocka_run_group_tests_name("load", tests, NULL, NULL);
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page tables: what the driver maps and unmaps is what the hardware translates, at every moment, on
+ * every kind of unit, and nothing of it stays behind.
+ */
+#include <string.h>
+
+#include "support_space.h"
+
+/* ---- A naive dictionary of pages ------------------------------------------------------------- */
+
+#define ZONE_PAGES (UINT64_C(1) << 20) /* 4 GiB of guest addresses */
+
+struct zone {
+    struct machine mc;
+    uint64_t base;   /* first guest address */
+    uint64_t pages;  /* of the zone */
+    uint64_t *entry; /* physical address | access; 0: not mapped */
+    uint32_t random;
+};
+
+struct kind {
+    const char *name;
+    struct setup setup;
+    uint64_t base;
+    uint64_t pages;
+};
+
+/* Zones lie across the borders of upper tables where the width allows. */
+#define KIND(profile_, base_, pages_, ...)                                             \
+    {                                                                                  \
+        .name = profile_, .base = base_, .pages = pages_, .setup = { .profile = profile_, \
+                                                                     __VA_ARGS__ }     \
+    }
+static const struct kind kinds[] = {
+    KIND("generic48", GIB(100), ZONE_PAGES),
+    KIND("generic48", GIB(512) - GIB(2), ZONE_PAGES, .tunables = "hw.dmar.width=48"),
+    KIND("five-level", (UINT64_C(1) << 48) - GIB(2), ZONE_PAGES, .tunables = "hw.dmar.width=57"),
+    KIND("two-level", MIB(16), 0x30000),
+    KIND("noncoherent", GIB(8), ZONE_PAGES),
+    KIND("noncoherent", GIB(8), ZONE_PAGES, .unit = { .cap_set = UINT64_C(1) << 7 }),
+    KIND("noncoherent", GIB(8), ZONE_PAGES, .no_direct_map = true,
+         .machine = { .no_virtual = true, .alias_maps = true }),
+    KIND("rwbf", GIB(8), 0x10000),
+    KIND("oldest", GIB(8), 0x10000),
+    KIND("cm", GIB(8), ZONE_PAGES),
+    KIND("qemu39", GIB(8), ZONE_PAGES),
+    KIND("modern", GIB(8), ZONE_PAGES),
+    KIND("v6", GIB(8), ZONE_PAGES),
+    KIND("generic48", GIB(8), ZONE_PAGES, .tunables = "hw.dmar.qi=0"),
+    /* Only 2 MiB pages, and no page-selective invalidation. */
+    KIND("generic48", GIB(8), ZONE_PAGES, .unit = { .cap_clear = UINT64_C(1) << 35 }),
+    KIND("generic48", GIB(8), ZONE_PAGES, .unit = { .cap_clear = UINT64_C(1) << 39 }),
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* Memory that no allocator touches; each page begins with its own address. */
+#define DATA_BASE MIB(16)
+#define DATA_SIZE MIB(8)
+
+static void zone_open(struct zone *z, const struct kind *kind, uint32_t seed)
+{
+    machine_open(&z->mc, &kind->setup);
+    z->base = kind->base;
+    z->pages = kind->pages;
+    z->entry = test_calloc((size_t)z->pages, sizeof(*z->entry));
+    z->random = seed;
+    model_reserve(z->mc.m, DATA_BASE, DATA_SIZE);
+    for (uint64_t at = DATA_BASE; at < DATA_BASE + DATA_SIZE; at += PAGE)
+        assert_true(model_memory_write(z->mc.m, at, &at, sizeof(at)));
+}
+
+static void zone_close(struct zone *z)
+{
+    test_free(z->entry);
+    machine_close(&z->mc);
+}
+
+static bool any_mapped(const struct zone *z, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        if (z->entry[i] != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The unit's view of one page, by tables and by a real access, against the dictionary. */
+static void check_page(struct zone *z, uint64_t page)
+{
+    uint64_t iova = z->base + page * PAGE, entry = z->entry[page], seen = 0;
+    struct model_translation t = model_translate(z->mc.m, 0, RID0, iova + 8, false);
+    bool readable = (entry & UDMAR_READ) != 0;
+    enum model_result result = model_dma(z->mc.m, 0, RID0, iova, &seen, sizeof(seen), false);
+
+    assert_int_equal(t.result, readable ? MODEL_OK : MODEL_BLOCKED);
+    assert_int_equal(result != MODEL_BLOCKED, readable);
+    if (!readable)
+        return;
+    assert_int_equal(t.physical, (entry & ~(PAGE - 1)) + 8);
+    assert_int_equal(t.writable, (entry & UDMAR_WRITE) != 0);
+    if (result == MODEL_OK)
+        assert_int_equal(seen, entry & ~(PAGE - 1));
+}
+
+static void check_driver_view(struct zone *z, uint64_t page)
+{
+    uint64_t entry = z->entry[page], physical = 0, size = 0;
+    unsigned access = 9;
+    enum udmar_status status = udmar_domain_translate(
+        z->mc.domain, z->base + page * PAGE + 5, &physical, &access, &size);
+
+    assert_int_equal(status, entry != 0 ? UDMAR_OK : UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(access, entry & 3);
+    if (entry != 0)
+        assert_int_equal(physical, (entry & ~(PAGE - 1)) + 5);
+}
+
+static void check_around(struct zone *z, uint64_t first, uint64_t count)
+{
+    const uint64_t at[6] = { first, first + count - 1, first - 1, first + count,
+                             first + roll_below(&z->random, (uint32_t)count),
+                             roll_below(&z->random, (uint32_t)z->pages) };
+
+    for (unsigned i = 0; i < 6; i++) {
+        if (at[i] < z->pages) {
+            check_page(z, at[i]);
+            check_driver_view(z, at[i]);
+        }
+    }
+}
+
+/* Sizes of all classes, on borders of all classes. */
+static void roll_range(struct zone *z, uint64_t *first, uint64_t *count)
+{
+    unsigned class = roll_below(&z->random, 8);
+    unsigned align = class < 4 ? 0 : class < 7 ? 9 : 18;
+
+    *first = roll_below(&z->random, (uint32_t)z->pages) >> align << align;
+    *count = (UINT64_C(1) + roll_below(&z->random, align == 18 ? 2 : 4)) << align;
+    if (roll_below(&z->random, 3) == 0)
+        *count += roll_below(&z->random, 700);
+    if (*first + *count > z->pages)
+        *count = z->pages - *first;
+}
+
+static void random_map(struct zone *z)
+{
+    uint64_t first, count, physical;
+    unsigned access = 1 + roll_below(&z->random, 3);
+    enum udmar_status status;
+
+    roll_range(z, &first, &count);
+    physical = DATA_BASE + roll_below(&z->random, 2048 - 512) * PAGE;
+    if (count > 512 || roll_below(&z->random, 4) == 0)
+        physical = (UINT64_C(1) << 40) + (z->base & (GIB(1) - 1)) + first * PAGE;
+    else if (count == 512)
+        physical = DATA_BASE + MIB(2) * roll_below(&z->random, 4);
+    status = udmar_domain_map(z->mc.domain, z->base + first * PAGE, physical, count * PAGE, access);
+    assert_int_equal(status, any_mapped(z, first, count) ? UDMAR_ERR_EXISTS : UDMAR_OK);
+    for (uint64_t i = 0; status == UDMAR_OK && i < count; i++)
+        z->entry[first + i] = (physical + i * PAGE) | access;
+    check_around(z, first, count);
+}
+
+static void random_unmap(struct zone *z)
+{
+    uint64_t first, count;
+
+    roll_range(z, &first, &count);
+    assert_int_equal(udmar_domain_unmap(z->mc.domain, z->base + first * PAGE, count * PAGE),
+                     UDMAR_OK);
+    memset(&z->entry[first], 0, (size_t)count * sizeof(*z->entry));
+    check_around(z, first, count);
+}
+
+/* What the driver counts is there, and nothing of it is empty but a bare root. */
+static void check_tables(struct machine *mc)
+{
+    struct model_tree tree;
+    struct udmar_domain_info info;
+
+    tree = model_count_tree(mc->m, 0, RID0);
+    udmar_domain_info(mc->domain, &info);
+    assert_true(tree.valid);
+    assert_int_equal(tree.levels, info.levels);
+    assert_int_equal(tree.tables, info.table_pages);
+    assert_int_equal(tree.empty_tables,
+                     tree.leaves[1] + tree.leaves[2] + tree.leaves[3] == 0 ? 1 : 0);
+}
+
+static void random_operations(const struct kind *kind, uint32_t seed, unsigned steps, bool prefetch)
+{
+    struct zone z;
+
+    zone_open(&z, kind, seed);
+    model_behaviour(z.mc.u)->prefetch = prefetch;
+    for (unsigned step = 0; step < steps; step++) {
+        if (roll_below(&z.random, 5) < 3)
+            random_map(&z);
+        else
+            random_unmap(&z);
+        if (step % 32 == 0)
+            check_tables(&z.mc);
+    }
+    assert_int_equal(udmar_domain_unmap(z.mc.domain, z.base, z.pages * PAGE), UDMAR_OK);
+    check_tables(&z.mc);
+    zone_close(&z);
+}
+
+static void test_random_against_a_dictionary(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS; i++)
+        random_operations(&kinds[i], 100 + i, 1200, false);
+}
+
+static void test_random_with_prefetch(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS; i++)
+        random_operations(&kinds[i], 200 + i, 150, true);
+}
+
+/* ---- Leaves ---------------------------------------------------------------------------------- */
+
+/* What the fewest leaves would be, level by level. */
+static void fewest_leaves(uint64_t iova, uint64_t physical, uint64_t size, unsigned superpages,
+                          uint64_t leaves[7])
+{
+    memset(leaves, 0, 7 * sizeof(leaves[0]));
+    while (size > 0) {
+        unsigned level = 3;
+
+        for (; level > 1; level--) {
+            uint64_t bytes = UINT64_C(1) << (12 + 9 * (level - 1));
+
+            if ((superpages & (1u << (level - 2))) != 0 && size >= bytes &&
+                ((iova | physical) & (bytes - 1)) == 0)
+                break;
+        }
+        leaves[level]++;
+        iova += UINT64_C(1) << (12 + 9 * (level - 1));
+        physical += UINT64_C(1) << (12 + 9 * (level - 1));
+        size -= UINT64_C(1) << (12 + 9 * (level - 1));
+    }
+}
+
+static void check_leaves(struct machine *mc, uint64_t iova, uint64_t physical, uint64_t size)
+{
+    struct udmar_domain_info info;
+    struct model_tree tree;
+    uint64_t leaves[7];
+
+    udmar_domain_info(mc->domain, &info);
+    assert_int_equal(udmar_domain_map(mc->domain, iova, physical, size, UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    tree = model_count_tree(mc->m, 0, RID0);
+    fewest_leaves(iova, physical, size, info.superpages, leaves);
+    for (unsigned level = 1; level <= 3; level++)
+        assert_int_equal(tree.leaves[level], leaves[level]);
+    assert_int_equal(tree.empty_tables, 0);
+    assert_int_equal(udmar_domain_unmap(mc->domain, iova, size), UDMAR_OK);
+    tree = model_count_tree(mc->m, 0, RID0);
+    assert_int_equal(tree.tables, 1);
+}
+
+static void test_leaves_are_as_large_as_alignment_allows(void **state)
+{
+    static const uint64_t addresses[] = { GIB(5), GIB(5) + MIB(2), GIB(6) - PAGE, GIB(7) - MIB(2) };
+    static const uint64_t sizes[] = { PAGE, MIB(2), MIB(2) + PAGE, GIB(1), GIB(1) + MIB(4) + PAGE };
+    static const uint64_t clears[] = { 0, UINT64_C(1) << 35, UINT64_C(1) << 34, UINT64_C(3) << 34 };
+
+    (void)state;
+    for (unsigned c = 0; c < 4; c++) {
+        const struct setup setup = { .unit = { .cap_clear = clears[c] } };
+        struct machine mc;
+
+        /* The capability bits are independent: 1G without 2M is odd but legal. */
+        machine_open(&mc, &setup);
+        for (unsigned a = 0; a < 4; a++) {
+            for (unsigned s = 0; s < 5; s++) {
+                check_leaves(&mc, addresses[a], addresses[a] + GIB(64), sizes[s]);
+                check_leaves(&mc, addresses[a], addresses[a] + GIB(64) + PAGE, MIB(2) + PAGE);
+            }
+        }
+        machine_close(&mc);
+    }
+}
+
+static void test_two_levels_have_small_pages_only(void **state)
+{
+    const struct setup setup = { .profile = "two-level" };
+    struct machine mc;
+    struct model_tree tree;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    assert_int_equal(udmar_domain_map(mc.domain, MIB(2), MIB(4), MIB(4), UDMAR_READ), UDMAR_OK);
+    tree = model_count_tree(mc.m, 0, RID0);
+    assert_int_equal(tree.levels, 2);
+    assert_int_equal(tree.leaves[1], 1024);
+    assert_int_equal(tree.leaves[2], 0);
+    assert_int_equal(udmar_domain_unmap(mc.domain, MIB(2), MIB(4)), UDMAR_OK);
+    machine_close(&mc);
+}
+
+/* ---- Parts of large leaves ------------------------------------------------------------------- */
+
+/* A device that goes on using what stays mapped, at every moment that a host call gives. */
+struct user {
+    struct machine *mc;
+    uint64_t kept[3];
+    unsigned accesses;
+    unsigned refused;
+};
+
+static void use_kept(void *context, struct model *m, enum model_event event)
+{
+    struct user *user = context;
+
+    (void)event;
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t byte;
+        enum model_result result = model_dma(m, 0, RID0, user->kept[i], &byte, 1, false);
+
+        user->accesses++;
+        user->refused += result == MODEL_BLOCKED;
+    }
+}
+
+static void unmap_part(const struct kind *kind, uint64_t leaf, uint64_t from, uint64_t size,
+                       bool prefetch)
+{
+    struct machine mc;
+    struct user user = { .mc = &mc };
+    uint64_t iova = GIB(9), physical = GIB(64);
+    bool no_1g = kind->setup.unit.cap_clear == UINT64_C(1) << 35;
+
+    machine_open(&mc, &kind->setup);
+    model_behaviour(mc.u)->prefetch = prefetch;
+    assert_int_equal(udmar_domain_map(mc.domain, iova, physical, leaf, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(model_translate(mc.m, 0, RID0, iova, false).leaf_size,
+                     no_1g ? MIB(2) : leaf);
+    user.kept[0] = from == 0 ? iova + size : iova;
+    user.kept[1] = from + size == leaf ? iova + from - 1 : iova + leaf - 1;
+    user.kept[2] = from == 0 ? iova + size : iova + from - 1;
+    /* Something of what goes away is cached, and of what stays. */
+    (void)can_read(&mc, RID0, iova + from);
+    model_set_hook(mc.m, use_kept, &user);
+    assert_int_equal(udmar_domain_unmap(mc.domain, iova + from, size), UDMAR_OK);
+    model_set_hook(mc.m, NULL, NULL);
+    assert_true(user.accesses > 0);
+    assert_int_equal(user.refused, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(model_translate_cached(mc.m, 0, RID0, user.kept[i], true).physical,
+                         user.kept[i] - iova + physical);
+    assert_false(can_read(&mc, RID0, iova + from));
+    assert_int_equal(model_translate_cached(mc.m, 0, RID0, iova + from + size - 1, false).result,
+                     MODEL_BLOCKED);
+    assert_int_equal(udmar_domain_unmap(mc.domain, iova, leaf), UDMAR_OK);
+    check_tables(&mc);
+    machine_close(&mc);
+}
+
+static void unmap_parts(uint64_t leaf, bool prefetch)
+{
+    for (unsigned i = 0; i < KINDS; i++) {
+        /* Kinds with large pages: none for the oldest and for two levels. */
+        if (kinds[i].pages != ZONE_PAGES || kinds[i].base == GIB(100))
+            continue;
+        unmap_part(&kinds[i], leaf, 0, PAGE, prefetch);
+        unmap_part(&kinds[i], leaf, leaf / 2, PAGE, prefetch);
+        unmap_part(&kinds[i], leaf, leaf - PAGE, PAGE, prefetch);
+        unmap_part(&kinds[i], leaf, leaf / 4, leaf / 2, prefetch);
+        unmap_part(&kinds[i], leaf, leaf / 2 - PAGE, leaf / 2 + PAGE, prefetch);
+    }
+}
+
+static void test_part_of_a_2m_leaf(void **state)
+{
+    (void)state;
+    unmap_parts(MIB(2), false);
+    unmap_parts(MIB(2), true);
+}
+
+static void test_part_of_a_1g_leaf(void **state)
+{
+    (void)state;
+    unmap_parts(GIB(1), false);
+    unmap_parts(GIB(1), true);
+}
+
+/* Small pages, then one large leaf at the same place, and back: both kinds of cache are warm. */
+static void test_small_and_large_in_turn(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS; i++) {
+        struct zone z;
+
+        zone_open(&z, &kinds[i], 1);
+        for (unsigned round = 0; round < 6; round++) {
+            uint64_t physical = DATA_BASE + MIB(2) + (round % 2 != 0 ? PAGE : 0);
+            uint64_t iova = z.base + MIB(4), seen;
+
+            assert_int_equal(udmar_domain_map(z.mc.domain, iova, physical, MIB(2), UDMAR_READ),
+                             UDMAR_OK);
+            for (uint64_t at = 0; at < MIB(2); at += 37 * PAGE) {
+                assert_int_equal(model_dma(z.mc.m, 0, RID0, iova + at, &seen, 8, false), MODEL_OK);
+                assert_int_equal(seen, physical + at);
+            }
+            assert_int_equal(udmar_domain_unmap(z.mc.domain, iova, MIB(2)), UDMAR_OK);
+            for (uint64_t at = 0; at < MIB(2); at += 37 * PAGE)
+                assert_false(can_read(&z.mc, RID0, iova + at));
+        }
+        zone_close(&z);
+    }
+}
+
+/* The leaf-only hint may be given only when no table went away. */
+static void test_hint_only_for_leaves(void **state)
+{
+    struct machine mc;
+    const struct model_invalidation *last;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, MIB(4), MIB(4), 4 * PAGE, UDMAR_READ), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(mc.domain, MIB(4), PAGE), UDMAR_OK);
+    last = model_invalidation_log(mc.u, model_invalidation_count(mc.u) - 2);
+    assert_int_equal(last->kind, MODEL_INV_IOTLB);
+    assert_int_equal(last->granularity, MODEL_DEVICE_OR_PAGE);
+    assert_true(last->leaf_hint);
+    assert_int_equal(last->address, MIB(4));
+    assert_int_equal(last->address_mask, 0);
+    assert_int_equal(udmar_domain_unmap(mc.domain, MIB(4), 4 * PAGE), UDMAR_OK);
+    last = model_invalidation_log(mc.u, model_invalidation_count(mc.u) - 2);
+    assert_int_equal(last->kind, MODEL_INV_IOTLB);
+    assert_false(last->leaf_hint);
+    machine_close(&mc);
+}
+
+/* Nothing mapped there: nothing to invalidate. */
+static void test_unmap_of_nothing_asks_nothing(void **state)
+{
+    struct machine mc;
+    unsigned before;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    before = model_stats(mc.u)->iqt_writes;
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(5), GIB(7)), UDMAR_OK);
+    assert_int_equal(model_stats(mc.u)->iqt_writes, before);
+    machine_close(&mc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_against_a_dictionary),
+        cmocka_unit_test(test_random_with_prefetch),
+        cmocka_unit_test(test_leaves_are_as_large_as_alignment_allows),
+        cmocka_unit_test(test_two_levels_have_small_pages_only),
+        cmocka_unit_test(test_part_of_a_2m_leaf),
+        cmocka_unit_test(test_part_of_a_1g_leaf),
+        cmocka_unit_test(test_small_and_large_in_turn),
+        cmocka_unit_test(test_hint_only_for_leaves),
+        cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
+    };
+
+    return cmocka_run_group_tests_name("page table", tests, NULL, NULL);
+}
