@@ -11,8 +11,9 @@
 
 #include "cpu.h"
 
-#define ROUNDS 1001u
-#define LARGE  (2u << 20)
+#define ROUNDS    1001u
+#define LARGE     (2u << 20)
+#define SCATTERED (1u << 20)
 
 struct sample {
     uint32_t load;
@@ -110,7 +111,26 @@ static void report(const char *size, const char *mode, unsigned live)
     print_result("load+unload", size, mode, live, values, per_thousand);
 }
 
-static bool measure(struct target *target, void *buffer, size_t length)
+/* What is loaded: a buffer, or a list of physical pages as a scatter list has them. */
+struct load {
+    void *buffer;
+    size_t length;
+    struct udmar_dma_physical *list; /* where not null */
+    unsigned count;
+};
+
+static void load_once(struct target *target, const struct load *load, int *segments)
+{
+    if (load->list != NULL) {
+        (void)udmar_dmamap_load_physical(target->tag, target->map, load->list, load->count, nothing,
+                                         segments, BUS_DMA_NOWAIT);
+    } else {
+        (void)bus_dmamap_load(target->tag, target->map, load->buffer, load->length, nothing,
+                              segments, BUS_DMA_NOWAIT);
+    }
+}
+
+static bool measure(struct target *target, const struct load *load)
 {
     uint32_t cost = overhead();
     int segments = 0;
@@ -121,8 +141,7 @@ static bool measure(struct target *target, void *buffer, size_t length)
         uint64_t middle;
         uint64_t end;
 
-        (void)bus_dmamap_load(target->tag, target->map, buffer, length, nothing, &segments,
-                              BUS_DMA_NOWAIT);
+        load_once(target, load, &segments);
         middle = stamp();
         bus_dmamap_unload(target->tag, target->map);
         end = stamp();
@@ -141,14 +160,14 @@ static bool make(struct target *target, bus_dma_tag_t parent, size_t maxsize)
 }
 
 static bool one(bus_dma_tag_t parent, const char *size, const char *mode, unsigned live,
-                void *buffer, size_t length)
+                const struct load *load)
 {
     struct target target;
 
-    if (buffer == NULL || !make(&target, parent, length)) {
+    if (load->buffer == NULL || !make(&target, parent, load->length)) {
         return false;
     }
-    if (!measure(&target, buffer, length)) {
+    if (!measure(&target, load)) {
         return false;
     }
     report(size, mode, live);
@@ -178,15 +197,20 @@ static bool add_live(bus_dma_tag_t parent, void *buffer, unsigned count)
 bool bench_run(struct system *system)
 {
     static const unsigned steps[] = { 0, 1024, 16384 };
+    static struct udmar_dma_physical pages[SCATTERED / PAGE_SIZE];
     struct unit_under_test *device = &system->edu[0];
     bus_dma_tag_t parent = udmar_device_dma_tag(device->device);
     uint64_t aligned = page_alloc_range(2 * LARGE / PAGE_SIZE, LARGE, 0, DIRECT_MAP_SIZE - 1);
     uint8_t *contiguous = aligned == 0 ? NULL : phys_to_direct(aligned);
-    uint8_t *scattered = vm_alloc_scattered(1u << 20);
+    uint8_t *scattered = vm_alloc_scattered(SCATTERED);
     struct udmar_domain_info info = { .strict = true };
     const char *mode = udmar_mode_string(device->mode);
     unsigned live = 0;
 
+    for (unsigned i = 0; scattered != NULL && i < SCATTERED / PAGE_SIZE; i++) {
+        pages[i].length = PAGE_SIZE;
+        (void)virt_to_phys(scattered + i * PAGE_SIZE, &pages[i].address);
+    }
     if (device->mode == UDMAR_MODE_TRANSLATE) {
         udmar_domain_info(udmar_device_domain(device->device), &info);
         mode = info.strict ? "strict" : "deferred";
@@ -196,12 +220,13 @@ bool bench_run(struct system *system)
             return false;
         }
         live = steps[i];
-        if (!one(parent, "4096", mode, live, contiguous, 4096) ||
-            !one(parent, "65536", mode, live, contiguous, 65536) ||
-            !one(parent, "2097152", mode, live, contiguous, LARGE) ||
-            !one(parent, "\"2097152+1048576\"", mode, live, contiguous + (1u << 20) + 4096,
-                 LARGE) ||
-            !one(parent, "\"256x4096\"", mode, live, scattered, 1u << 20)) {
+        if (!one(parent, "4096", mode, live, &(struct load){ contiguous, 4096, NULL, 0 }) ||
+            !one(parent, "65536", mode, live, &(struct load){ contiguous, 65536, NULL, 0 }) ||
+            !one(parent, "2097152", mode, live, &(struct load){ contiguous, LARGE, NULL, 0 }) ||
+            !one(parent, "\"2097152+1048576\"", mode, live,
+                 &(struct load){ contiguous + (1u << 20) + 4096, LARGE, NULL, 0 }) ||
+            !one(parent, "\"256x4096\"", mode, live,
+                 &(struct load){ scattered, SCATTERED, pages, SCATTERED / PAGE_SIZE })) {
             return false;
         }
     }
