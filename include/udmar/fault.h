@@ -114,6 +114,7 @@ typedef void udmar_fault_callback(void *argument, const struct udmar_fault *faul
 
 /*
  * udmar_device_on_fault - set or clear (null) a device's callback
+ * On a host with several CPUs the old callback may still be running when this returns.
  * Returns UDMAR_OK or UDMAR_ERR_ARGUMENT (null device).
  */
 enum udmar_status udmar_device_on_fault(struct udmar_device *device, udmar_fault_callback *callback,

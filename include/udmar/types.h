@@ -49,7 +49,7 @@ enum udmar_access {
 /*
  * Lock annotations, checked by clang's -Wthread-safety and empty elsewhere. The rule they express
  * stands in docs/CONCURRENCY.md: instance lock, then domain lock, then unit lock, then queue lock;
- * the fault lock is taken last and alone.
+ * the fault locks are taken last.
  */
 #if defined(__clang__) && !defined(UDMAR_NO_THREAD_SAFETY)
 #define UDMAR_CAPABILITY(name) __attribute__((capability(name)))

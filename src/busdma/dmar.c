@@ -126,16 +126,22 @@ static int place_all(struct layout *layout, struct udmar__source source)
 
 /* Large buffers begin at their offset in a 2 MiB page, where there is room, to become large leaves.
  */
-static uint64_t first_page_in_window(const struct udmar__window *window, uint64_t alignment,
+static uint64_t first_page_in_window(const struct udmar__window *window,
+                                     const struct udmar_dma_tag *tag,
                                      const struct udmar__source *source)
 {
+    uint64_t size = (uint64_t)window->pages << UDMAR_PAGE_SHIFT;
     udmar_paddr_t physical;
     size_t length = 1;
     uint64_t pages;
     uint64_t shift;
 
-    if (window->chunk_count < 2 || alignment > UDMAR_PAGE_SIZE ||
+    if (window->chunk_count < 2 || tag->alignment > UDMAR_PAGE_SIZE ||
         source->remaining < (UINT64_C(2) << 20)) {
+        return 0;
+    }
+    if (tag->boundary != 0 && tag->boundary < size) {
+        /* Moved on it might cross a boundary that it need not cross. */
         return 0;
     }
     physical = source->buffer != NULL
@@ -149,7 +155,7 @@ static uint64_t first_page_in_window(const struct udmar__window *window, uint64_
 static int load_window(struct udmar_dma_map *map, struct udmar__source *source, unsigned access)
 {
     struct udmar__window *window = map->window;
-    uint64_t first = first_page_in_window(window, map->tag->alignment, source);
+    uint64_t first = first_page_in_window(window, map->tag, source);
     struct layout layout = {
         .map = map,
         .domain = window->domain,

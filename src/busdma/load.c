@@ -51,13 +51,20 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
     return load(map, &source, callback, callback_argument, flags);
 }
 
-/* The bytes of a list, or 0 when a piece wraps or they do not add up to a number. */
+/* No entry of a page table holds more, and no processor has it. */
+#define PHYSICAL_END (UINT64_C(1) << 52)
+
+/* The bytes of a list, or 0 when a piece lies in no memory or they do not add up to a number. */
 static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count)
 {
     uint64_t total = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        if (list[i].length > UINT64_MAX - list[i].address || list[i].length > UINT64_MAX - total) {
+        if (list[i].length == 0) {
+            continue;
+        }
+        if (list[i].length > PHYSICAL_END || list[i].address > PHYSICAL_END - list[i].length ||
+            list[i].length > UINT64_MAX - total) {
             return 0;
         }
         total += list[i].length;

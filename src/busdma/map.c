@@ -10,10 +10,12 @@
 static uint32_t segments_for(const struct udmar_dma_tag *tag)
 {
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 2;
+    uint64_t borders = tag->boundary == 0 ? 0 : tag->maxsize / tag->boundary + 1;
+    uint64_t cuts = tag->maxsize / tag->maxsegsz + 1 + borders;
     uint64_t wanted = udmar__min(tag->nsegments, MOST_SEGMENTS);
 
     /* A list of tiny pieces can need more segments than pages, but not on every map. */
-    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, pages));
+    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, udmar__max(pages, cuts)));
 }
 
 int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map)

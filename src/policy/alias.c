@@ -179,10 +179,10 @@ static void add_quirks(struct udmar *instance, uint16_t segment, udmar_rid_t rid
 
 /* PCIe-to-PCI bridges that show no PCI Express capability, wherever they sit. */
 static const uint32_t silent_bridges[] = {
-    0x10801b21, /* ASMedia */
-    0x811310e3, /* Tundra */
+    0x10801b21,             /* ASMedia */
+    0x811310e3,             /* Tundra */
     0x88921283, 0x88931283, /* ITE */
-    0x244e8086, /* Intel 82801 */
+    0x244e8086,             /* Intel 82801 */
 };
 
 static bool is_silent(struct udmar *instance, uint16_t segment, udmar_rid_t bridge)

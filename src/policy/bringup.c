@@ -285,12 +285,21 @@ enum udmar_status udmar_start(struct udmar *instance)
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
+/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
+static bool must_stay_on(const struct udmar__unit_slot *slot)
+{
+    const struct udmar_unit_facts *facts = &slot->unit->facts;
+
+    return slot->graphics_only && (slot->quirks & QUIRK_KEEP_ENABLED) != 0 &&
+           (facts->drain_read || facts->drain_write);
+}
+
 static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status = UDMAR_OK;
 
-    if (!slot->graphics_only || (slot->quirks & QUIRK_KEEP_ENABLED) == 0) {
+    if (!must_stay_on(slot)) {
         status = udmar__command(unit, GCMD_TE, false);
     }
     udmar__fault_event(unit, 0, 0);

@@ -234,8 +234,8 @@ static void announce(struct udmar_device *device)
                    device->reason);
     } else {
         udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
-                   device->slot->unit->index, udmar_mode_string(mode_of(device)),
-                   device->reason, device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
+                   device->slot->unit->index, udmar_mode_string(mode_of(device)), device->reason,
+                   device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
 
@@ -333,16 +333,11 @@ struct udmar_domain *udmar_device_domain(struct udmar_device *device)
     return device == NULL || device->group == NULL ? NULL : device->group->domain;
 }
 
-struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
+                                               udmar_rid_t rid)
 {
-    struct udmar_device *device;
-    uintptr_t state;
+    struct udmar_device *device = find_exact(instance, segment, rid);
 
-    if (instance == NULL) {
-        return NULL;
-    }
-    state = udmar__lock(instance->host, &instance->lock);
-    device = find_exact(instance, segment, rid);
     for (struct udmar_device *other = instance->devices; device == NULL && other != NULL;
          other = other->next) {
         for (unsigned i = 1; i < other->ids.count && other->segment == segment; i++) {
@@ -352,6 +347,19 @@ struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment,
             }
         }
     }
+    return device;
+}
+
+struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+{
+    struct udmar_device *device;
+    uintptr_t state;
+
+    if (instance == NULL) {
+        return NULL;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    device = udmar__device_find_locked(instance, segment, rid);
     udmar__unlock(instance->host, &instance->lock, state);
     return device;
 }

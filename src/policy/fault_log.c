@@ -5,12 +5,15 @@
 #include "policy/instance.h"
 #include "space/address.h"
 
+static struct udmar_fault *at(struct udmar__fault_log *log, unsigned index)
+{
+    return &log->ring[index / UDMAR__FAULT_PIECE][index % UDMAR__FAULT_PIECE];
+}
+
 /* Where the fault with this sequence number is kept. */
 static struct udmar_fault *slot(struct udmar__fault_log *log, uint64_t sequence)
 {
-    unsigned index = (unsigned)(sequence % log->size);
-
-    return &log->ring[index / UDMAR__FAULT_PIECE][index % UDMAR__FAULT_PIECE];
+    return at(log, (unsigned)(sequence % log->size));
 }
 
 /* Faults in piece @piece of a ring. */
@@ -59,8 +62,8 @@ void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *
     uintptr_t state = udmar__lock(instance->host, &log->lock);
 
     for (unsigned i = 0; i < log->size; i++) {
-        if (slot(log, i)->device == device) {
-            slot(log, i)->device = NULL;
+        if (at(log, i)->device == device) {
+            at(log, i)->device = NULL;
         }
     }
     udmar__unlock(instance->host, &log->lock, state);
@@ -122,23 +125,26 @@ static void take(void *context, struct udmar_unit *unit, const struct udmar_faul
     udmar_fault_callback *callback = NULL;
     void *argument = NULL;
     unsigned suppressed;
+    uintptr_t state;
+    bool print;
 
     fault.time_ns = udmar_host_time_ns(instance->host);
     fault.from_firmware = instance->taking_over;
-    fault.device = udmar_device_find(instance, unit->segment, fault.rid);
+    /* Under this lock neither the device nor its domain can go. */
+    state = udmar__lock(instance->host, &instance->lock);
+    fault.device = udmar__device_find_locked(instance, unit->segment, fault.rid);
     if (fault.device != NULL && !fault.from_firmware && fault.access != UDMAR_FAULT_INTERRUPT) {
         struct udmar__group *group = fault.device->group;
-        uintptr_t state;
 
         if (group != NULL && group->domain != NULL && group->mode == UDMAR_MODE_TRANSLATE) {
             udmar__locate(group->domain, fault.address, &fault);
         }
-        state = udmar__lock(instance->host, &instance->lock);
         callback = fault.device->fault_callback;
         argument = fault.device->fault_argument;
-        udmar__unlock(instance->host, &instance->lock, state);
     }
-    if (keep(instance, &fault, &suppressed)) {
+    print = keep(instance, &fault, &suppressed);
+    udmar__unlock(instance->host, &instance->lock, state);
+    if (print) {
         print_fault(instance, &fault, suppressed);
     }
     if (callback != NULL) {

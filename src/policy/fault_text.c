@@ -3,6 +3,10 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
+/* Second-level permission faults [VTD appendix A]. */
+#define REASON_WRITE 0x05
+#define REASON_READ  0x06
+
 static const char *verb(const struct udmar_fault *fault)
 {
     switch (fault->access) {
@@ -31,6 +35,9 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
     case UDMAR_PLACE_LIVE:
         udmar__text_add(text, "; it lies in the live mapping ");
         add_range(text, fault);
+        if (fault->reason == REASON_WRITE || fault->reason == REASON_READ) {
+            udmar__text_add(text, ", which does not allow that");
+        }
         break;
     case UDMAR_PLACE_GONE:
         udmar__text_add(text, "; it lies in the mapping ");

@@ -56,6 +56,16 @@ static void destroy(struct udmar *instance, struct udmar__group *group)
     udmar_host_free(instance->host, group, sizeof(*group));
 }
 
+/* The fault interrupt looks at groups and their domains: once it is out, it may go. */
+static void set_group(struct udmar_device *device, struct udmar__group *group)
+{
+    struct udmar *instance = device->instance;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
+
+    device->group = group;
+    udmar__unlock(instance->host, &instance->lock, state);
+}
+
 /* Somebody else of the group sends this id as well. */
 static bool shared_id(const struct udmar_device *device, udmar_rid_t id)
 {
@@ -139,13 +149,13 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
     if (status != UDMAR_OK) {
         return status;
     }
-    device->group = group;
+    set_group(device, group);
     group->devices++;
     if (group->domain != NULL) {
         status = set_ids(device);
     }
     if (status != UDMAR_OK) {
-        device->group = NULL;
+        set_group(device, NULL);
         if (--group->devices == 0) {
             destroy(device->instance, group);
         }
@@ -170,7 +180,7 @@ enum udmar_status udmar__group_leave(struct udmar_device *device)
             return status;
         }
     }
-    device->group = NULL;
+    set_group(device, NULL);
     if (--group->devices == 0) {
         destroy(device->instance, group);
     }

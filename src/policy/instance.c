@@ -7,6 +7,8 @@
 #define DEFAULT_FAULT_LOG    256u
 #define DEFAULT_WINDOW_LIMIT (UINT64_C(8) << 20)
 
+#define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
+
 static void report_defect(void *context, const struct udmar_defect *defect)
 {
     struct udmar *instance = context;
@@ -46,6 +48,11 @@ static void find_quirks(struct udmar *instance, uint32_t cpu)
     instance->quirks =
         udmar__quirks_find(udmar_host_pci_read32(host, 0, 0, 0), revision,
                            udmar_host_pci_read32(host, 0, UDMAR_RID(0, 2, 0), 0), cpu);
+    if ((instance->quirks & QUIRK_GRAPHICS_STRICT) &&
+        (udmar_host_pci_read32(host, 0, 0, 0x50) & GGC_MEMORY_FOR_VTD) == 0) {
+        /* Ironlake needs memory of its own for translated graphics, and firmware gave none. */
+        instance->quirks |= QUIRK_GRAPHICS_OFF;
+    }
     for (unsigned bit = 1; bit <= QUIRK_KEEP_ENABLED; bit <<= 1) {
         if (instance->quirks & bit) {
             udmar__log(host, UDMAR_LOG_INFO, "this machine needs a quirk: %s",

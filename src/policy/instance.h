@@ -136,6 +136,9 @@ void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                     struct udmar_device **out_device);
 void udmar__device_remove(struct udmar_device *device);
+/* udmar_device_find() for those who have the lock. */
+struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
+                                               udmar_rid_t rid) UDMAR_REQUIRES(instance->lock);
 /*
  * The unit has failed: its devices become unprotected, in the books as in fact. Those that firmware
  * alone made known are forgotten.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest addresses: handing them out, taking them back, finding what is near one. */
 #include "space/address.h"
+#include "space/entry.h"
 #include "space/window.h"
 
 void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
@@ -141,8 +142,22 @@ static void consider(struct udmar_fault *fault, uint64_t *distance, udmar_iova_t
     fault->near_age = 0;
 }
 
+static bool is_mapped(struct udmar_domain *domain, udmar_iova_t address)
+    UDMAR_REQUIRES(domain->lock)
+{
+    struct udmar_walk_step steps[5];
+    unsigned count;
+
+    if (domain->table == 0 || address > domain->end) {
+        return false;
+    }
+    count = udmar__table_steps(domain, address, steps);
+    return (steps[count - 1].entry & ENTRY_PRESENT) != 0;
+}
+
 static void consider_range(struct udmar_domain *domain, struct udmar__range *range,
                            udmar_iova_t address, struct udmar_fault *fault, uint64_t *distance)
+    UDMAR_REQUIRES(domain->lock)
 {
     udmar_iova_t base = range->first << UDMAR_PAGE_SHIFT;
     uint64_t size = (range->last - range->first + 1) << UDMAR_PAGE_SHIFT;
@@ -161,7 +176,9 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
         if (address - base < size) {
             consider(fault, distance, address, base, size, UDMAR_PLACE_RESERVED);
         }
-    } else {
+    } else if (range->kind == UDMAR_RANGE_FIRMWARE || address - base >= size ||
+               is_mapped(domain, address)) {
+        /* Addresses that somebody has kept after an unmap are no mapping. */
         consider(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
     }
 }

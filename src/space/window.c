@@ -7,6 +7,8 @@
 
 #define CHUNK_PAGES TABLE_ENTRIES
 #define CHUNK_LEVEL 2u
+/* The chunks of a window are one piece of the host's memory, which has at most 64 KiB. */
+#define MOST_CHUNKS (65536u / sizeof(struct udmar__chunk))
 
 /* ---- Reaching entries: a remembered pointer, or a mapping for the moment. ---- */
 
@@ -156,11 +158,14 @@ static enum udmar_status place(struct udmar__window *window, uint64_t bytes,
                                const struct udmar_iova_limits *limits)
 {
     struct udmar_iova_limits aligned = *limits;
+    uint64_t whole = (uint64_t)window->pages << UDMAR_PAGE_SHIFT;
     uint64_t natural = window->chunk_count > 0 ? CHUNK_PAGES * UDMAR_PAGE_SIZE
                                                : UDMAR_PAGE_SIZE << udmar__log2_up(window->pages);
 
     /* Natural alignment keeps a small window in one leaf table and its request narrow. */
     aligned.alignment = udmar__max(limits->alignment, natural);
+    /* A buffer may lie anywhere in it: best when no boundary is inside at all. */
+    bytes = whole <= limits->boundary ? whole : bytes;
     return udmar__range_alloc(window->domain, window->pages, bytes, &aligned, &window->range);
 }
 
@@ -215,7 +220,8 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t byt
     struct udmar__window *window;
     enum udmar_status status;
 
-    if (domain->bindings == NULL || domain->bindings->next != NULL) {
+    if (domain->bindings == NULL || domain->bindings->next != NULL ||
+        bytes > (MOST_CHUNKS - 1) * CHUNK_PAGES * UDMAR_PAGE_SIZE) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     window = udmar_host_alloc(domain->host, sizeof(*window));

@@ -9,7 +9,9 @@ static uint32_t window_size(const struct udmar_unit_facts *facts)
 {
     uint64_t end = UDMAR_PAGE_SIZE;
 
-    end = udmar__max(end, facts->iotlb_offset + UINT64_C(16));
+    if (facts->registers) {
+        end = udmar__max(end, facts->iotlb_offset + UINT64_C(16));
+    }
     end = udmar__max(end, facts->fault_offset + UINT64_C(16) * facts->fault_count);
     return (uint32_t)udmar__align_up(end, UDMAR_PAGE_SIZE);
 }
@@ -60,10 +62,12 @@ static const char *contradiction(const struct udmar_unit_facts *facts)
     if (facts->guest_width < 12) {
         return "CAP.MGAW is smaller than a page";
     }
-    if (facts->fault_offset < 0x40 || facts->iotlb_offset < 0x40) {
+    /* Without register-based invalidation there is nothing at ECAP.IRO. */
+    if (facts->fault_offset < 0x40 || (facts->registers && facts->iotlb_offset < 0x40)) {
         return "CAP.FRO or ECAP.IRO points into the fixed registers";
     }
-    if (facts->iotlb_offset < faults_end && facts->fault_offset < facts->iotlb_offset + 16) {
+    if (facts->registers && facts->iotlb_offset < faults_end &&
+        facts->fault_offset < facts->iotlb_offset + 16) {
         return "the fault records and the IOTLB registers overlap";
     }
     if (!facts->queued && !facts->registers) {

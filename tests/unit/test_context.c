@@ -10,9 +10,9 @@
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 
 /* Every kind of unit. */
-static const char *const profiles[] = { "generic48",  "noncoherent", "rwbf",   "oldest",
-                                        "cm",         "five-level",  "small-nd", "two-level",
-                                        "bigwindow",  "modern",      "v6",     "qemu39" };
+static const char *const profiles[] = { "generic48", "noncoherent", "rwbf",     "oldest",
+                                        "cm",        "five-level",  "small-nd", "two-level",
+                                        "bigwindow", "modern",      "v6",       "qemu39" };
 #define PROFILES (sizeof(profiles) / sizeof(profiles[0]))
 
 /* One page of RAM that the device reaches at its own place. */
@@ -127,7 +127,8 @@ static void test_mode_changes_are_seen_at_once(void **state)
     }
 }
 
-/* Hardware must have been told before the entry is used: old domain id, then the domain's tables. */
+/* Hardware must have been told before the entry is used: old domain id, then the domain's tables.
+ */
 static void test_invalidations_of_a_clear(void **state)
 {
     struct machine mc;

@@ -162,8 +162,8 @@ static void devices_that_use_other_functions(void **state)
         uint16_t rid, alias;
         unsigned count;
     } rows[] = {
-        { 0x91721b4b, 0x0020, 0x0021, 2 },  { 0x23920000 | 0x197b, 0x0020, 0x0021, 2 },
-        { 0xe8321180, 0x0023, 0x0020, 2 },  { 0x22608086, 0x0020, 0x0093, 4 },
+        { 0x91721b4b, 0x0020, 0x0021, 2 },   { 0x23920000 | 0x197b, 0x0020, 0x0021, 2 },
+        { 0xe8321180, 0x0023, 0x0020, 2 },   { 0x22608086, 0x0020, 0x0093, 4 },
         { 0x29548086, 0x0020, 0x00fc, 160 }, { 0x87b010b5, 0x0020, 0x00ff, 256 },
         { 0x10d38086, 0x0020, 0x0020, 1 },
     };
@@ -286,9 +286,9 @@ static void long_names_are_cut(void **state)
 
     (void)state;
     started(&r, "generic48");
-    assert_int_equal(udmar_device_attach(r.d, 0, NIC, "a name that is longer than thirty-one bytes",
-                                         &device),
-                     UDMAR_OK);
+    assert_int_equal(
+        udmar_device_attach(r.d, 0, NIC, "a name that is longer than thirty-one bytes", &device),
+        UDMAR_OK);
     assert_string_equal(rig_info(device).name, "a name that is longer than thir");
     rig_close(&r);
 }
@@ -486,9 +486,9 @@ static void identity_is_shared_where_units_agree(void **state)
 /* Little RAM, a narrow table, and an RMRR above: the table has to be wide enough for both. */
 static void identity_table_covers_rmrrs_above_ram(void **state)
 {
-    const struct model_unit_config unit = {
-        .base = BASE, .include_all = true, .cap_set = UINT64_C(1) << 8
-    };
+    const struct model_unit_config unit = { .base = BASE,
+                                            .include_all = true,
+                                            .cap_set = UINT64_C(1) << 8 };
     const struct model_scope scope = rig_endpoint(NIC);
     struct rig r;
 

@@ -7,8 +7,8 @@
 
 #include "support_space.h"
 
-#define MSI_FIRST UINT64_C(0xfee00000)
-#define MSI_LAST  UINT64_C(0xfeefffff)
+#define MSI_FIRST     UINT64_C(0xfee00000)
+#define MSI_LAST      UINT64_C(0xfeefffff)
 /* Short deadlines: the model's clock goes a microsecond at a time. */
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 
@@ -127,10 +127,8 @@ static void test_walk_shows_every_level(void **state)
 static void test_alloc_iova_arguments(void **state)
 {
     const struct udmar_iova_limits wrong[] = {
-        { .offset = 4096 },
-        { .alignment = 3 * PAGE },
-        { .boundary = 12345 },
-        { .exclude_first = GIB(2), .exclude_last = GIB(1) },
+        { .offset = 4096 },       { .alignment = 3 * PAGE },
+        { .boundary = 12345 },    { .exclude_first = GIB(2), .exclude_last = GIB(1) },
         { .lowest = UINT64_MAX },
     };
     struct machine mc;
@@ -361,9 +359,8 @@ static void map_without_memory(const char *profile, uint64_t iova, uint64_t size
 {
     /* Probing in the fault interrupt would cause faults for ever. */
     const struct setup setup = { .profile = profile, .machine = { .hold_interrupts = true } };
-    const struct prober prober = {
-        { iova, iova + size - 1, iova + size / 2, (iova + size - 1) & ~(GIB(1) - 1) }
-    };
+    const struct prober prober = { { iova, iova + size - 1, iova + size / 2,
+                                     (iova + size - 1) & ~(GIB(1) - 1) } };
     enum udmar_status status = UDMAR_ERR_MEMORY;
     struct machine mc;
     unsigned n = 0;

@@ -42,8 +42,7 @@ static void creation(void **state)
             rig_create(&r);
             rig_start(&r);
             /* The model counts over both instances. */
-            (void)(model_violations(r.m) == 0 ||
-                   rig_violated_only(&r, "mapped more than twice"));
+            (void)(model_violations(r.m) == 0 || rig_violated_only(&r, "mapped more than twice"));
             rig_close(&r);
         }
     }

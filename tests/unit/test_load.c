@@ -10,6 +10,9 @@
 
 static struct loaded result; /* too large for some stacks */
 
+/* With these, loads go through ranges and through windows. */
+static const uint64_t window_limits[] = { PAGE, 0 };
+
 static int load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer, uint64_t length,
                 int flags)
 {
@@ -48,12 +51,11 @@ static void expect_outcome(int calls, int error)
 
 static void test_scattered_buffer_is_one_segment(void **state)
 {
-    static const uint64_t limits[] = { PAGE, 0 }; /* ranges, windows */
     static const size_t offsets[] = { 0, 1, 24, 4095 };
 
     (void)state;
     for (unsigned l = 0; l < 2; l++) {
-        const struct setup setup = { .window_limit = limits[l] };
+        const struct setup setup = { .window_limit = window_limits[l] };
         const struct limits tag_limits = { .maxsize = KIB(128) };
         struct machine mc;
         struct udmar_dma_tag *tag;
@@ -120,11 +122,9 @@ static void test_two_devices_do_not_meet(void **state)
 
 static void test_nowrite_is_read_only(void **state)
 {
-    static const uint64_t limits[] = { PAGE, 0 };
-
     (void)state;
     for (unsigned l = 0; l < 2; l++) {
-        const struct setup setup = { .window_limit = limits[l] };
+        const struct setup setup = { .window_limit = window_limits[l] };
         struct machine mc;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
@@ -242,8 +242,7 @@ static void check_segments(struct machine *mc, const struct limits *limits, cons
             assert_int_equal(first / limits->boundary, last / limits->boundary);
         /* One range for a buffer, however scattered it is. */
         if (i > 0)
-            assert_int_equal(first,
-                             result.segment[i - 1].ds_addr + result.segment[i - 1].ds_len);
+            assert_int_equal(first, result.segment[i - 1].ds_addr + result.segment[i - 1].ds_len);
         assert_false(first <= limits->highaddr && last > limits->lowaddr);
         assert_true(device_sees(mc, RID0, first, buffer + done, (size_t)size));
         done += size;
@@ -268,11 +267,12 @@ static void test_random_limits(void **state)
         for (unsigned n = 0; n < 250; n++) {
             struct limits limits = {
                 .alignment = UINT64_C(1) << roll_below(&random, 17),
-                .boundary = roll_below(&random, 2) ? UINT64_C(1) << (9 + roll_below(&random, 10)) : 0,
+                .boundary =
+                    roll_below(&random, 2) ? UINT64_C(1) << (9 + roll_below(&random, 10)) : 0,
                 .lowaddr = roll_below(&random, 2) ? LOW_4G >> roll_below(&random, 3) : UINT64_MAX,
                 .highaddr = UINT64_MAX,
                 .maxsize = 1 + roll_below(&random, 200000),
-                .maxsegsz = 512u << roll_below(&random, 12),
+                .maxsegsz = 512u + (roll(&random) >> (10 + roll_below(&random, 20))),
                 .nsegments = 1024,
             };
             size_t offset = (size_t)(roll_below(&random, 4096) & ~(limits.alignment - 1));
@@ -322,6 +322,42 @@ static void test_high_buffer_for_a_32_bit_device(void **state)
     machine_close(&mc);
 }
 
+/* Addresses between lowaddr and highaddr are never used, though nothing else would be free. */
+static void test_addresses_out_of_reach(void **state)
+{
+    (void)state;
+    for (unsigned l = 0; l < 2; l++) {
+        const struct setup setup = { .window_limit = window_limits[l] };
+        const struct udmar_iova_limits low = { .lowest = PAGE, .highest = MIB(1) - 1 };
+        const struct limits hole = { .lowaddr = MIB(1) - 1, .highaddr = MIB(16) - 1 };
+        const struct limits end = { .lowaddr = MIB(1) - 1 };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t taken;
+
+        machine_open(&mc, &setup);
+        assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(1) - PAGE, &low, &taken), UDMAR_OK);
+        buffer = model_buffer_alloc(mc.m, KIB(64), MODEL_SCATTERED, 0);
+        tag = new_tag(&mc, 0, &hole);
+        map = new_map(tag);
+        assert_true(load_one(tag, map, buffer, KIB(64)) >= MIB(16));
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        tag = new_tag(&mc, 0, &end);
+        map = new_map(tag);
+        assert_int_equal(load(tag, map, buffer, KIB(64), 0), UDMAR_ENOMEM);
+        expect_outcome(1, UDMAR_ENOMEM);
+        drop_map(tag, map);
+        drop_tag(tag);
+        assert_int_equal(udmar_domain_free_iova(mc.domain, taken), UDMAR_OK);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 static void test_alignment_that_the_buffer_breaks(void **state)
 {
     const struct limits limits = { .alignment = 64 };
@@ -347,8 +383,6 @@ static void test_alignment_that_the_buffer_breaks(void **state)
 
 static void test_too_many_segments_are_undone(void **state)
 {
-    static const uint64_t window_limits[] = { PAGE, 0 };
-
     (void)state;
     for (unsigned l = 0; l < 2; l++) {
         const struct setup setup = { .window_limit = window_limits[l] };
@@ -404,6 +438,36 @@ static void test_many_small_segments(void **state)
 }
 
 /* A buffer that fits a boundary gets a place where it needs no cut, wherever it lies in memory. */
+static void fit_boundary(uint64_t boundary, uint64_t length, size_t offset, uint64_t taken)
+{
+    const struct limits limits = { .boundary = boundary, .maxsize = length };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map[3];
+    uint8_t *filler, *buffer;
+    uint64_t iova;
+
+    machine_open(&mc, NULL);
+    /* So that the lowest free place is another one each time. */
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, taken, NULL, &iova), UDMAR_OK);
+    tag = new_tag(&mc, 0, &limits);
+    filler = model_buffer_alloc(mc.m, KIB(700), 0, 0);
+    buffer = model_buffer_alloc(mc.m, (size_t)length, 0, offset);
+    for (unsigned i = 0; i < 3; i++) {
+        map[i] = new_map(tag);
+        (void)load_one(tag, map[i], buffer, length);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        udmar_dmamap_unload(tag, map[i]);
+        drop_map(tag, map[i]);
+    }
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    model_buffer_free(mc.m, filler);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, iova), UDMAR_OK);
+    machine_close(&mc);
+}
+
 static void test_boundary_costs_no_segment(void **state)
 {
     static const uint64_t boundary[] = { KIB(128), MIB(4), MIB(8), MIB(16) };
@@ -412,28 +476,8 @@ static void test_boundary_costs_no_segment(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 4; n++) {
-        const struct limits limits = { .boundary = boundary[n], .maxsize = length[n] };
-        struct machine mc;
-        struct udmar_dma_tag *tag;
-        struct udmar_dma_map *map[3];
-        uint8_t *filler, *buffer;
-
-        machine_open(&mc, NULL);
-        tag = new_tag(&mc, 0, &limits);
-        filler = model_buffer_alloc(mc.m, KIB(700), 0, 0);
-        buffer = model_buffer_alloc(mc.m, length[n], 0, offset[n]);
-        for (unsigned i = 0; i < 3; i++) {
-            map[i] = new_map(tag);
-            (void)load_one(tag, map[i], buffer, length[n]);
-        }
-        for (unsigned i = 0; i < 3; i++) {
-            udmar_dmamap_unload(tag, map[i]);
-            drop_map(tag, map[i]);
-        }
-        drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        model_buffer_free(mc.m, filler);
-        machine_close(&mc);
+        for (unsigned taken = 1; taken < 16; taken += 2)
+            fit_boundary(boundary[n], length[n], offset[n], MIB(taken));
     }
 }
 
@@ -497,11 +541,8 @@ static void test_pieces_join_at_page_borders(void **state)
 static void test_wrong_lists(void **state)
 {
     static const struct udmar_dma_physical wrong[] = {
-        { UINT64_MAX - 10, 100 },
-        { UINT64_C(1) << 52, 100 },
-        { (UINT64_C(1) << 52) - 8, 16 },
-        { UINT64_C(1) << 62, 8 },
-        { MIB(1), UINT64_MAX },
+        { UINT64_MAX - 10, 100 }, { UINT64_C(1) << 52, 100 }, { (UINT64_C(1) << 52) - 8, 16 },
+        { UINT64_C(1) << 62, 8 }, { MIB(1), UINT64_MAX },
     };
     struct machine mc;
     struct udmar_dma_tag *tag;
@@ -554,8 +595,8 @@ static void test_list_that_needs_more_pages_than_the_window(void **state)
         assert_int_equal(result.error, 0);
         assert_int_equal(result.count, 40);
         for (unsigned i = 0; i < 40; i++)
-            assert_true(device_sees(&mc, RID0, result.segment[i].ds_addr, buffer + i * PAGE + 16,
-                                    48));
+            assert_true(
+                device_sees(&mc, RID0, result.segment[i].ds_addr, buffer + i * PAGE + 16, 48));
         first = result.segment[0].ds_addr;
         udmar_dmamap_unload(tag, map);
         assert_false(can_read(&mc, RID0, first));
@@ -641,6 +682,7 @@ int main(void)
         cmocka_unit_test(test_null_and_unloaded_maps_are_ignored),
         cmocka_unit_test(test_random_limits),
         cmocka_unit_test(test_high_buffer_for_a_32_bit_device),
+        cmocka_unit_test(test_addresses_out_of_reach),
         cmocka_unit_test(test_alignment_that_the_buffer_breaks),
         cmocka_unit_test(test_too_many_segments_are_undone),
         cmocka_unit_test(test_many_small_segments),

@@ -3,6 +3,7 @@
  * Page tables: what the driver maps and unmaps is what the hardware translates, at every moment, on
  * every kind of unit, and nothing of it stays behind.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include "support_space.h"
@@ -27,10 +28,12 @@ struct kind {
 };
 
 /* Zones lie across the borders of upper tables where the width allows. */
-#define KIND(profile_, base_, pages_, ...)                                             \
-    {                                                                                  \
-        .name = profile_, .base = base_, .pages = pages_, .setup = { .profile = profile_, \
-                                                                     __VA_ARGS__ }     \
+#define KIND(profile_, base_, pages_, ...)                           \
+    {                                                                \
+        .name = profile_, .base = base_, .pages = pages_, .setup = { \
+            .profile = profile_,                                     \
+            __VA_ARGS__                                              \
+        }                                                            \
     }
 static const struct kind kinds[] = {
     KIND("generic48", GIB(100), ZONE_PAGES),
@@ -107,8 +110,8 @@ static void check_driver_view(struct zone *z, uint64_t page)
 {
     uint64_t entry = z->entry[page], physical = 0, size = 0;
     unsigned access = 9;
-    enum udmar_status status = udmar_domain_translate(
-        z->mc.domain, z->base + page * PAGE + 5, &physical, &access, &size);
+    enum udmar_status status =
+        udmar_domain_translate(z->mc.domain, z->base + page * PAGE + 5, &physical, &access, &size);
 
     assert_int_equal(status, entry != 0 ? UDMAR_OK : UDMAR_ERR_NOT_FOUND);
     assert_int_equal(access, entry & 3);
@@ -118,7 +121,10 @@ static void check_driver_view(struct zone *z, uint64_t page)
 
 static void check_around(struct zone *z, uint64_t first, uint64_t count)
 {
-    const uint64_t at[6] = { first, first + count - 1, first - 1, first + count,
+    const uint64_t at[6] = { first,
+                             first + count - 1,
+                             first - 1,
+                             first + count,
                              first + roll_below(&z->random, (uint32_t)count),
                              roll_below(&z->random, (uint32_t)z->pages) };
 
@@ -330,7 +336,7 @@ static void use_kept(void *context, struct model *m, enum model_event event)
 }
 
 static void unmap_part(const struct kind *kind, uint64_t leaf, uint64_t from, uint64_t size,
-                       bool prefetch)
+                       const struct model_behaviour *behaviour)
 {
     struct machine mc;
     struct user user = { .mc = &mc };
@@ -338,10 +344,9 @@ static void unmap_part(const struct kind *kind, uint64_t leaf, uint64_t from, ui
     bool no_1g = kind->setup.unit.cap_clear == UINT64_C(1) << 35;
 
     machine_open(&mc, &kind->setup);
-    model_behaviour(mc.u)->prefetch = prefetch;
+    *model_behaviour(mc.u) = *behaviour;
     assert_int_equal(udmar_domain_map(mc.domain, iova, physical, leaf, UDMAR_READ_WRITE), UDMAR_OK);
-    assert_int_equal(model_translate(mc.m, 0, RID0, iova, false).leaf_size,
-                     no_1g ? MIB(2) : leaf);
+    assert_int_equal(model_translate(mc.m, 0, RID0, iova, false).leaf_size, no_1g ? MIB(2) : leaf);
     user.kept[0] = from == 0 ? iova + size : iova;
     user.kept[1] = from + size == leaf ? iova + from - 1 : iova + leaf - 1;
     user.kept[2] = from == 0 ? iova + size : iova + from - 1;
@@ -363,32 +368,90 @@ static void unmap_part(const struct kind *kind, uint64_t leaf, uint64_t from, ui
     machine_close(&mc);
 }
 
-static void unmap_parts(uint64_t leaf, bool prefetch)
+static void unmap_parts(uint64_t leaf)
 {
-    for (unsigned i = 0; i < KINDS; i++) {
+    /* What is cached hides what is in memory, and the other way round: try both. */
+    static const struct model_behaviour behaviours[] = { { .prefetch = false },
+                                                         { .prefetch = true },
+                                                         { .no_caches = true } };
+
+    for (unsigned i = 0; i < 3 * KINDS; i++) {
+        const struct kind *kind = &kinds[i / 3];
+        const struct model_behaviour *behaviour = &behaviours[i % 3];
+
         /* Kinds with large pages: none for the oldest and for two levels. */
-        if (kinds[i].pages != ZONE_PAGES || kinds[i].base == GIB(100))
+        if (kind->pages != ZONE_PAGES || kind->base == GIB(100))
             continue;
-        unmap_part(&kinds[i], leaf, 0, PAGE, prefetch);
-        unmap_part(&kinds[i], leaf, leaf / 2, PAGE, prefetch);
-        unmap_part(&kinds[i], leaf, leaf - PAGE, PAGE, prefetch);
-        unmap_part(&kinds[i], leaf, leaf / 4, leaf / 2, prefetch);
-        unmap_part(&kinds[i], leaf, leaf / 2 - PAGE, leaf / 2 + PAGE, prefetch);
+        unmap_part(kind, leaf, 0, PAGE, behaviour);
+        unmap_part(kind, leaf, leaf / 2, PAGE, behaviour);
+        unmap_part(kind, leaf, leaf - PAGE, PAGE, behaviour);
+        unmap_part(kind, leaf, leaf / 4, leaf / 2, behaviour);
+        unmap_part(kind, leaf, leaf / 2 - PAGE, leaf / 2 + PAGE, behaviour);
     }
 }
 
 static void test_part_of_a_2m_leaf(void **state)
 {
     (void)state;
-    unmap_parts(MIB(2), false);
-    unmap_parts(MIB(2), true);
+    unmap_parts(MIB(2));
 }
 
 static void test_part_of_a_1g_leaf(void **state)
 {
     (void)state;
-    unmap_parts(GIB(1), false);
-    unmap_parts(GIB(1), true);
+    unmap_parts(GIB(1));
+}
+
+/* A unit on the bus: it looks between any two stores, not only at host calls. */
+struct neighbour {
+    struct model *m;
+    uint64_t entry;  /* where it looks */
+    unsigned mapped; /* odd while the page is mapped, and another number each time */
+    bool stop;
+    unsigned absent;
+};
+
+static void *look_all_the_time(void *argument)
+{
+    struct neighbour *n = argument;
+
+    while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
+        unsigned before = __atomic_load_n(&n->mapped, __ATOMIC_ACQUIRE);
+        uint64_t entry = model_load64(n->m, n->entry);
+
+        if (before % 2 != 0 && __atomic_load_n(&n->mapped, __ATOMIC_ACQUIRE) == before)
+            n->absent += (entry & 3) == 0;
+    }
+    return NULL;
+}
+
+static void test_split_in_one_step(void **state)
+{
+    struct machine mc;
+    struct neighbour n = { .mapped = 0 };
+    struct udmar_walk_step steps[5];
+    pthread_t thread;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    /* Something else keeps the table of the entry that is watched. */
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(9) + MIB(4), GIB(64), PAGE, 3), UDMAR_OK);
+    assert_int_equal(udmar_domain_walk(mc.domain, GIB(9), steps), 2);
+    n.m = mc.m;
+    n.entry = steps[1].table + 8 * steps[1].index;
+    assert_int_equal(pthread_create(&thread, NULL, look_all_the_time, &n), 0);
+    for (unsigned round = 0; round < 3000; round++) {
+        assert_int_equal(udmar_domain_map(mc.domain, GIB(9), GIB(64), MIB(2), 3), UDMAR_OK);
+        (void)__atomic_add_fetch(&n.mapped, 1, __ATOMIC_SEQ_CST);
+        assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9) + MIB(1), PAGE), UDMAR_OK);
+        (void)__atomic_add_fetch(&n.mapped, 1, __ATOMIC_SEQ_CST);
+        assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9), MIB(2)), UDMAR_OK);
+    }
+    __atomic_store_n(&n.stop, true, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    assert_int_equal(n.absent, 0);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9) + MIB(4), PAGE), UDMAR_OK);
+    machine_close(&mc);
 }
 
 /* Small pages, then one large leaf at the same place, and back: both kinds of cache are warm. */
@@ -463,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_two_levels_have_small_pages_only),
         cmocka_unit_test(test_part_of_a_2m_leaf),
         cmocka_unit_test(test_part_of_a_1g_leaf),
+        cmocka_unit_test(test_split_in_one_step),
         cmocka_unit_test(test_small_and_large_in_turn),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),

@@ -229,8 +229,7 @@ static void sequence_numbers_wrap(void **state)
         assert_int_equal(udmar__invalidate(unit, &request, 1, false, &first), UDMAR_OK);
         assert_int_equal(first, starts[i] + 1);
         for (unsigned n = 0; n < 40; n++) {
-            model_behaviour(r.u)->queue_mode =
-                n % 2 ? MODEL_QUEUE_TRICKLE : MODEL_QUEUE_IMMEDIATE;
+            model_behaviour(r.u)->queue_mode = n % 2 ? MODEL_QUEUE_TRICKLE : MODEL_QUEUE_IMMEDIATE;
             assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
             assert_false(udmar__invalidate_done(unit, ticket));
             assert_int_equal(udmar__invalidate_wait(unit, ticket), UDMAR_OK);

@@ -270,8 +270,7 @@ static void everything_left_on_at_once(void **state)
 static struct model_unit *second_unit(struct rig *r)
 {
     const struct model_scope scope = rig_endpoint(NIC);
-    struct model_unit *u =
-        model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2 });
+    struct model_unit *u = model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2 });
 
     model_add_unit_scope(u, &scope);
     return u;
@@ -302,7 +301,8 @@ static void unit_of_all_ones_is_left_out(void **state)
     model_behaviour(u)->all_ones = true;
     rig_create(&r);
     assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_true(model_log_contains(r.m, "unit at 0xfed92000 left out: its registers read all ones"));
+    assert_true(
+        model_log_contains(r.m, "unit at 0xfed92000 left out: its registers read all ones"));
     rig_start(&r);
     nic_is_unprotected_and_disk_works(&r);
     rig_close(&r);
@@ -508,6 +508,27 @@ static void unit_that_does_not_stop(void **state)
     rig_close(&r);
 }
 
+/* Trap 3: a queue that could not be switched off may write its status word long after us. */
+static void late_write_after_the_end_hits_nobody(void **state)
+{
+    struct udmar__request request;
+    uint64_t ticket;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    request = udmar__iotlb_request(rig_unit(&r, 0), GRAN_GLOBAL, 0, 0, 0, false);
+    assert_int_equal(udmar__queue_submit(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
+    assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_destroy(r.d), UDMAR_OK);
+    assert_int_equal(model_queue_step(r.u, 2), 2);
+    assert_int_equal(rig_violations(&r), 0);
+    rig_abandon(&r);
+}
+
 static void graphics_unit_that_must_stay_on(void **state)
 {
     const struct model_scope scope = rig_endpoint(0x0010);
@@ -516,8 +537,8 @@ static void graphics_unit_that_must_stay_on(void **state)
 
     (void)state;
     rig_machine(&r, "generic48");
-    u = model_add_unit(
-        r.m, &(struct model_unit_config){ .base = BASE_2, .cap_set = UINT64_C(3) << 54 });
+    u = model_add_unit(r.m,
+                       &(struct model_unit_config){ .base = BASE_2, .cap_set = UINT64_C(3) << 54 });
     model_add_unit_scope(u, &scope);
     model_add_function(r.m, 0, 0x0010, 0x8086, 0x9a49, 0x030000);
     rig_create(&r);
@@ -554,6 +575,7 @@ int main(void)
         cmocka_unit_test(failed_unit_is_tried_again_by_the_next_start),
         cmocka_unit_test(queue_that_never_starts_gives_way_to_registers),
         cmocka_unit_test(unit_that_does_not_stop),
+        cmocka_unit_test(late_write_after_the_end_hits_nobody),
         cmocka_unit_test(graphics_unit_that_must_stay_on),
     };
 

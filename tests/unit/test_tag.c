@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tags and maps: what is refused, what a child gets from its parent, and what cannot be destroyed
+ * while somebody needs it.
+ */
+#include <string.h>
+
+#include <udmar/bus_dma.h>
+
+#include "busdma/internal.h"
+#include "support_space.h"
+
+struct request {
+    uint64_t alignment, boundary, lowaddr, highaddr, maxsize, maxsegsz;
+    int nsegments;
+    bool filter;
+};
+
+static int some_filter(void *argument, udmar_bus_addr_t address)
+{
+    (void)argument;
+    (void)address;
+    return 0;
+}
+
+static int create(struct udmar_dma_tag *parent, const struct request *r, struct udmar_dma_tag **out)
+{
+    return udmar_dma_tag_create(parent, r->alignment, r->boundary, r->lowaddr, r->highaddr,
+                                r->filter ? some_filter : NULL, NULL, r->maxsize, r->nsegments,
+                                r->maxsegsz, 0, NULL, NULL, out);
+}
+
+static const struct request good = {
+    .alignment = 1,
+    .lowaddr = UINT64_MAX,
+    .highaddr = UINT64_MAX,
+    .maxsize = KIB(64),
+    .nsegments = 1,
+    .maxsegsz = KIB(64),
+};
+
+static void expect_refused(struct machine *mc, const struct request *request, const char *reason)
+{
+    struct udmar_dma_tag *tag = NULL;
+
+    model_clear_log(mc->m);
+    assert_int_equal(create(udmar_device_dma_tag(mc->device[0]), request, &tag), UDMAR_EINVAL);
+    assert_null(tag);
+    assert_int_equal(model_log_count(mc->m), 1);
+    assert_true(model_log_contains(mc->m, reason));
+}
+
+static void test_refused_arguments(void **state)
+{
+    struct machine mc;
+    struct request r;
+    struct udmar_dma_tag *tag;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    r = good, r.alignment = 3;
+    expect_refused(&mc, &r, "alignment");
+    r = good, r.alignment = UINT64_C(1) << 33;
+    expect_refused(&mc, &r, "alignment");
+    r = good, r.boundary = 24;
+    expect_refused(&mc, &r, "boundary");
+    r = good, r.filter = true;
+    expect_refused(&mc, &r, "filter");
+    r = good, r.maxsize = 0;
+    expect_refused(&mc, &r, "maxsize");
+    r = good, r.maxsegsz = 0;
+    expect_refused(&mc, &r, "maxsegsz");
+    r = good, r.nsegments = 0;
+    expect_refused(&mc, &r, "nsegments");
+    assert_int_equal(create(NULL, &good, &tag), UDMAR_EINVAL);
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &good, NULL), UDMAR_EINVAL);
+    r = good, r.alignment = UINT64_C(1) << 32;
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+static void test_no_memory_for_a_tag(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *root, *tag;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    model_fail_host_call(mc.m, 1, false);
+    assert_null(udmar_device_dma_tag(mc.device[0]));
+    model_fail_host_call(mc.m, 0, false);
+    root = udmar_device_dma_tag(mc.device[0]);
+    assert_non_null(root);
+    model_fail_host_call(mc.m, 1, false);
+    assert_int_equal(create(root, &good, &tag), UDMAR_ENOMEM);
+    model_fail_host_call(mc.m, 0, false);
+    assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_OK);
+    mc.device[0] = NULL;
+    machine_close(&mc);
+}
+
+static void test_child_can_only_tighten(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *parent, *child, *grandchild;
+    struct request r = good;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    r.alignment = 64;
+    r.boundary = KIB(16);
+    r.lowaddr = 0x12345678;
+    r.highaddr = 0x80000000;
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+    assert_int_equal(parent->lowaddr, 0x12345fff);
+    assert_int_equal(parent->highaddr, 0x80000fff);
+    assert_int_equal(parent->maxsegsz, KIB(16));
+    r = good;
+    r.alignment = 8;
+    r.lowaddr = 0x20000000;
+    r.highaddr = 0x30000000;
+    assert_int_equal(create(parent, &r, &child), 0);
+    assert_int_equal(child->alignment, 64);
+    assert_int_equal(child->boundary, KIB(16));
+    assert_int_equal(child->maxsegsz, KIB(16));
+    assert_int_equal(child->lowaddr, 0x12345fff);
+    assert_int_equal(child->highaddr, 0x80000fff);
+    assert_ptr_equal(child->backend, parent->backend);
+    r.alignment = 4096;
+    r.boundary = KIB(4);
+    r.lowaddr = 0xffffff;
+    r.highaddr = UINT64_MAX;
+    assert_int_equal(create(child, &r, &grandchild), 0);
+    assert_int_equal(grandchild->alignment, 4096);
+    assert_int_equal(grandchild->boundary, KIB(4));
+    assert_int_equal(grandchild->lowaddr, 0xffffff);
+    assert_int_equal(grandchild->highaddr, UINT64_MAX);
+    assert_int_equal(udmar_dma_tag_destroy(parent), UDMAR_EBUSY);
+    assert_int_equal(udmar_dma_tag_destroy(child), UDMAR_EBUSY);
+    drop_tag(grandchild);
+    drop_tag(child);
+    drop_tag(parent);
+    machine_close(&mc);
+}
+
+static void test_zero_alignment_is_one(void **state)
+{
+    struct machine mc;
+    struct request r = good;
+    struct udmar_dma_tag *tag;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    r.alignment = 0;
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(tag->alignment, 1);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+static void test_root_tag_belongs_to_its_device(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *root;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    root = udmar_device_dma_tag(mc.device[0]);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0]), root);
+    assert_ptr_not_equal(udmar_device_dma_tag(mc.device[1]), root);
+    assert_null(udmar_device_dma_tag(NULL));
+    assert_int_equal(udmar_dma_tag_destroy(root), UDMAR_EINVAL);
+    assert_int_equal(udmar_dma_tag_destroy(NULL), 0);
+    machine_close(&mc);
+}
+
+static void test_who_is_still_needed(void **state)
+{
+    struct machine mc;
+    struct udmar_dma_tag *tag, *other;
+    struct udmar_dma_map *map;
+    void *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, NULL);
+    other = new_tag(&mc, 0, NULL);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    assert_int_equal(udmar_dma_tag_destroy(tag), UDMAR_EBUSY);
+    assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_dmamap_destroy(other, map), UDMAR_EINVAL);
+    (void)load_one(tag, map, buffer, PAGE);
+    assert_int_equal(udmar_dmamap_destroy(tag, map), UDMAR_EBUSY);
+    udmar_dmamap_unload(tag, map);
+    assert_int_equal(udmar_dmamap_destroy(tag, NULL), 0);
+    assert_int_equal(udmar_dmamap_create(NULL, 0, &map), UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_create(tag, 0, NULL), UDMAR_EINVAL);
+    drop_map(tag, map);
+    drop_tag(tag);
+    drop_tag(other);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* A new mode is a new root tag, with the back end that fits. */
+static void test_mode_changes_the_back_end(void **state)
+{
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_dmar);
+    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_bounce);
+    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_dmar);
+    machine_close(&mc);
+}
+
+/* The same under FreeBSD's names. */
+static void test_freebsd_names(void **state)
+{
+    struct machine mc;
+    static struct loaded loaded;
+    bus_dma_tag_t tag;
+    bus_dmamap_t map;
+    void *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0,
+                                        BUS_SPACE_MAXADDR_32BIT, BUS_SPACE_MAXADDR, NULL, NULL,
+                                        KIB(8), BUS_SPACE_UNRESTRICTED, BUS_SPACE_MAXSIZE,
+                                        BUS_DMA_ALLOCNOW, NULL, NULL, &tag),
+                     0);
+    assert_int_equal(bus_dmamap_create(tag, 0, &map), 0);
+    buffer = model_buffer_alloc(mc.m, KIB(8), MODEL_HIGH | MODEL_SCATTERED, 0);
+    assert_int_equal(
+        bus_dmamap_load(tag, map, buffer, KIB(8), note_loaded, &loaded, BUS_DMA_NOWAIT), 0);
+    bus_dmamap_sync(tag, map, BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
+    assert_true(device_stores(&mc, RID0, loaded.segment[0].ds_addr, buffer, KIB(8), 1));
+    bus_dmamap_sync(tag, map, BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_unload(tag, map);
+    assert_false(bus_dma_id_mapped(tag, MIB(2), PAGE));
+    assert_int_equal(bus_dmamap_destroy(tag, map), 0);
+    model_buffer_free(mc.m, buffer);
+    assert_int_equal(bus_dmamem_alloc(tag, &buffer, BUS_DMA_ZERO | BUS_DMA_COHERENT, &map), 0);
+    bus_dmamem_free(tag, buffer, map);
+    assert_int_equal(bus_dma_tag_destroy(tag), 0);
+    machine_close(&mc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_arguments),
+        cmocka_unit_test(test_no_memory_for_a_tag),
+        cmocka_unit_test(test_child_can_only_tighten),
+        cmocka_unit_test(test_zero_alignment_is_one),
+        cmocka_unit_test(test_root_tag_belongs_to_its_device),
+        cmocka_unit_test(test_who_is_still_needed),
+        cmocka_unit_test(test_mode_changes_the_back_end),
+        cmocka_unit_test(test_freebsd_names),
+    };
+
+    return cmocka_run_group_tests_name("tag", tests, NULL, NULL);
+}
