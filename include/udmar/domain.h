@@ -22,7 +22,9 @@ struct udmar_domain;
  * udmar_domain_map - let the devices of a domain reach memory
  * @iova, @physical, @size: page-aligned; size above 0. The range lies below the domain's end and
  *        outside of what is reserved (page 0 where it is, the MSI window, bridge apertures) and of
- *        busdma's windows.
+ *        busdma's windows. Where others take addresses in this domain as well (busdma,
+ *        udmar_domain_alloc_iova()), reserve the range with udmar_domain_alloc_iova() first: what
+ * is only mapped may be given to them.
  * @access: UDMAR_READ, UDMAR_WRITE or both.
  *
  * The largest pages are used that alignment and the domain's units allow. When it returns, devices

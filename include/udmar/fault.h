@@ -51,7 +51,7 @@ struct udmar_fault {
     uint8_t place;               /* enum udmar_fault_place */
     uint64_t near_base;          /* the mapping found: first address */
     uint64_t near_size;          /* and bytes */
-    uint64_t near_age;           /* GONE: unmaps in this domain since then */
+    uint64_t near_age;           /* GONE: unmaps that the device's unit has seen since then */
 };
 
 /*

@@ -42,8 +42,12 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
     case UDMAR_PLACE_GONE:
         udmar__text_add(text, "; it lies in the mapping ");
         add_range(text, fault);
-        udmar__text_add(text, ", gone since %llu unmap%s", (unsigned long long)fault->near_age,
-                        fault->near_age == 1 ? "" : "s");
+        if (fault->near_age == 0) {
+            udmar__text_add(text, ", which was the last to go");
+        } else {
+            udmar__text_add(text, ", gone since %llu unmap%s", (unsigned long long)fault->near_age,
+                            fault->near_age == 1 ? "" : "s");
+        }
         break;
     case UDMAR_PLACE_RESERVED:
         udmar__text_add(text, "; it lies in the reserved range ");

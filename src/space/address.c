@@ -6,8 +6,12 @@
 
 void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
 {
-    domain->gone[domain->gone_next] =
-        (struct udmar__gone){ .base = base, .size = size, .clock = udmar__domain_clock(domain) };
+    domain->gone[domain->gone_next] = (struct udmar__gone){
+        .base = base,
+        .size = size,
+        /* Its own invalidation, which is about to be asked for, does not make it older. */
+        .clock = udmar__domain_clock(domain) + 1,
+    };
     domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
 }
 

@@ -147,32 +147,6 @@ static enum udmar_status announce(struct udmar_unit *unit, udmar_rid_t rid, uint
                                     : udmar__write_buffer_flush(unit);
 }
 
-enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
-                                     struct udmar_domain *domain)
-{
-    struct udmar__binding *binding;
-    enum udmar_status status;
-
-    if (!udmar__domain_suits(domain, unit)) {
-        return UDMAR_ERR_UNSUPPORTED;
-    }
-    status = udmar__domain_bind(domain, unit, &binding);
-    if (status != UDMAR_OK) {
-        return status;
-    }
-    status = store_context(unit, rid, domain, binding->id);
-    if (status == UDMAR_OK) {
-        binding->contexts++;
-        status = announce(unit, rid, binding->id);
-        if (status != UDMAR_OK) {
-            (void)udmar__context_clear(unit, rid, domain);
-        }
-    } else {
-        udmar__domain_unbind(domain, binding);
-    }
-    return status;
-}
-
 /*
  * Clears Present; the high half with the domain id stays until the caches are known to be clean, so
  * that a removal which was not confirmed can be tried again. @confirmed: clears that, too.
@@ -199,6 +173,67 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id,
     }
     udmar__unlock(unit->host, &unit->lock, state);
     return erased;
+}
+
+/* The domain id of a removal that was never confirmed, or 0. */
+static uint16_t unconfirmed_id(struct udmar_unit *unit, udmar_rid_t rid)
+{
+    uint64_t root;
+    uint64_t entry[2];
+
+    udmar__context_read(unit, rid, &root, entry);
+    return (entry[0] & CONTEXT_PRESENT) != 0 ? 0 : (uint16_t)(entry[1] >> CONTEXT_DID_SHIFT);
+}
+
+/* Asks once more for what a unit has not confirmed, so that the requester id can be used again. */
+static enum udmar_status settle(struct udmar_unit *unit, udmar_rid_t rid)
+{
+    uint16_t id = unconfirmed_id(unit, rid);
+    const struct udmar__request requests[2] = {
+        udmar__context_request(GRAN_SELECTIVE, id, rid),
+        udmar__iotlb_request(unit, GRAN_DOMAIN, id, 0, 0, false),
+    };
+    enum udmar_status status = UDMAR_OK;
+
+    if (id == 0) {
+        return UDMAR_OK;
+    }
+    if (unit->root_set) {
+        status = udmar__invalidate(unit, requests, 2, true, NULL);
+    }
+    if (status == UDMAR_OK) {
+        (void)erase_context(unit, rid, id, true);
+    }
+    return status;
+}
+
+enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
+                                     struct udmar_domain *domain)
+{
+    struct udmar__binding *binding;
+    enum udmar_status status;
+
+    if (!udmar__domain_suits(domain, unit)) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    status = settle(unit, rid);
+    if (status == UDMAR_OK) {
+        status = udmar__domain_bind(domain, unit, &binding);
+    }
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    status = store_context(unit, rid, domain, binding->id);
+    if (status == UDMAR_OK) {
+        binding->contexts++;
+        status = announce(unit, rid, binding->id);
+        if (status != UDMAR_OK) {
+            (void)udmar__context_clear(unit, rid, domain);
+        }
+    } else {
+        udmar__domain_unbind(domain, binding);
+    }
+    return status;
 }
 
 enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,

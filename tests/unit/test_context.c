@@ -315,6 +315,12 @@ static void test_attach_that_is_not_answered(void **state)
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     assert_false(can_read(&mc, RID0, MIB(128)));
     model_buffer_free(mc.m, buffer);
+    /* The unit answers again: the requester id is not lost for ever. */
+    assert_int_equal(udmar_device_attach(mc.instance, 0, RID0, NULL, &device), UDMAR_OK);
+    map_page(&mc, udmar_device_domain(device));
+    assert_true(can_read(&mc, RID0, MIB(64)));
+    assert_int_equal(udmar_device_detach(device), UDMAR_OK);
+    assert_false(can_read(&mc, RID0, MIB(64)));
     assert_true(machine_clean(&mc));
     /* What was given up is lost on purpose. */
     mc.forgive = true;

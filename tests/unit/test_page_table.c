@@ -3,7 +3,6 @@
  * Page tables: what the driver maps and unmaps is what the hardware translates, at every moment, on
  * every kind of unit, and nothing of it stays behind.
  */
-#include <pthread.h>
 #include <string.h>
 
 #include "support_space.h"
@@ -402,58 +401,6 @@ static void test_part_of_a_1g_leaf(void **state)
     unmap_parts(GIB(1));
 }
 
-/* A unit on the bus: it looks between any two stores, not only at host calls. */
-struct neighbour {
-    struct model *m;
-    uint64_t entry;  /* where it looks */
-    unsigned mapped; /* odd while the page is mapped, and another number each time */
-    bool stop;
-    unsigned absent;
-};
-
-static void *look_all_the_time(void *argument)
-{
-    struct neighbour *n = argument;
-
-    while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
-        unsigned before = __atomic_load_n(&n->mapped, __ATOMIC_ACQUIRE);
-        uint64_t entry = model_load64(n->m, n->entry);
-
-        if (before % 2 != 0 && __atomic_load_n(&n->mapped, __ATOMIC_ACQUIRE) == before)
-            n->absent += (entry & 3) == 0;
-    }
-    return NULL;
-}
-
-static void test_split_in_one_step(void **state)
-{
-    struct machine mc;
-    struct neighbour n = { .mapped = 0 };
-    struct udmar_walk_step steps[5];
-    pthread_t thread;
-
-    (void)state;
-    machine_open(&mc, NULL);
-    /* Something else keeps the table of the entry that is watched. */
-    assert_int_equal(udmar_domain_map(mc.domain, GIB(9) + MIB(4), GIB(64), PAGE, 3), UDMAR_OK);
-    assert_int_equal(udmar_domain_walk(mc.domain, GIB(9), steps), 2);
-    n.m = mc.m;
-    n.entry = steps[1].table + 8 * steps[1].index;
-    assert_int_equal(pthread_create(&thread, NULL, look_all_the_time, &n), 0);
-    for (unsigned round = 0; round < 3000; round++) {
-        assert_int_equal(udmar_domain_map(mc.domain, GIB(9), GIB(64), MIB(2), 3), UDMAR_OK);
-        (void)__atomic_add_fetch(&n.mapped, 1, __ATOMIC_SEQ_CST);
-        assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9) + MIB(1), PAGE), UDMAR_OK);
-        (void)__atomic_add_fetch(&n.mapped, 1, __ATOMIC_SEQ_CST);
-        assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9), MIB(2)), UDMAR_OK);
-    }
-    __atomic_store_n(&n.stop, true, __ATOMIC_RELEASE);
-    pthread_join(thread, NULL);
-    assert_int_equal(n.absent, 0);
-    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(9) + MIB(4), PAGE), UDMAR_OK);
-    machine_close(&mc);
-}
-
 /* Small pages, then one large leaf at the same place, and back: both kinds of cache are warm. */
 static void test_small_and_large_in_turn(void **state)
 {
@@ -526,7 +473,6 @@ int main(void)
         cmocka_unit_test(test_two_levels_have_small_pages_only),
         cmocka_unit_test(test_part_of_a_2m_leaf),
         cmocka_unit_test(test_part_of_a_1g_leaf),
-        cmocka_unit_test(test_split_in_one_step),
         cmocka_unit_test(test_small_and_large_in_turn),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
