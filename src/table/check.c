@@ -29,8 +29,9 @@ static void tell(struct check *check, enum udmar_defect_kind kind, const struct 
     };
 
     check->count++;
-    if (check->report != NULL)
+    if (check->report != NULL) {
         check->report(check->context, &defect);
+    }
 }
 
 /* Searching runs over sound structures; whether a unit found is a duplicate is asked last. */
@@ -46,8 +47,9 @@ static bool all_unit_before(const struct udmar_table *table, const struct udmar_
 
     while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
         if (is_other_unit(entry, &other) && other.u.drhd.include_all &&
-            !udmar__is_duplicate(table, &other))
+            !udmar__is_duplicate(table, &other)) {
             return true;
+        }
     }
     return false;
 }
@@ -58,8 +60,9 @@ static bool plain_unit_after(const struct udmar_table *table, const struct udmar
 
     while (udmar__next_sound(table, &other)) {
         if (is_other_unit(entry, &other) && !other.u.drhd.include_all &&
-            !udmar__is_duplicate(table, &other))
+            !udmar__is_duplicate(table, &other)) {
             return true;
+        }
     }
     return false;
 }
@@ -69,14 +72,17 @@ static void check_drhd(struct check *check, const struct udmar_entry *entry)
     uint64_t base = entry->u.drhd.base;
 
     if (!entry->u.drhd.include_all) {
-        if (entry->scopes_offset == entry->length)
+        if (entry->scopes_offset == entry->length) {
             tell(check, UDMAR_DEFECT_NO_SCOPE, entry, entry->offset, base);
+        }
         return;
     }
-    if (all_unit_before(check->table, entry))
+    if (all_unit_before(check->table, entry)) {
         tell(check, UDMAR_DEFECT_INCLUDE_ALL_TWICE, entry, entry->offset, base);
-    if (plain_unit_after(check->table, entry))
+    }
+    if (plain_unit_after(check->table, entry)) {
         tell(check, UDMAR_DEFECT_INCLUDE_ALL_ORDER, entry, entry->offset, base);
+    }
 }
 
 static bool overlaps_earlier(const struct udmar_table *table, const struct udmar_entry *entry)
@@ -85,8 +91,9 @@ static bool overlaps_earlier(const struct udmar_table *table, const struct udmar
 
     while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
         if (other.type == UDMAR_ENTRY_RMRR && other.u.rmrr.segment == entry->u.rmrr.segment &&
-            other.u.rmrr.base <= entry->u.rmrr.limit && entry->u.rmrr.base <= other.u.rmrr.limit)
+            other.u.rmrr.base <= entry->u.rmrr.limit && entry->u.rmrr.base <= other.u.rmrr.limit) {
             return true;
+        }
     }
     return false;
 }
@@ -96,14 +103,17 @@ static void check_rmrr(struct check *check, const struct udmar_entry *entry)
     uint64_t base = entry->u.rmrr.base;
     uint64_t limit = entry->u.rmrr.limit;
 
-    if ((base & UDMAR_PAGE_MASK) != 0)
+    if ((base & UDMAR_PAGE_MASK) != 0) {
         tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, base);
-    else if (((limit + 1) & UDMAR_PAGE_MASK) != 0)
+    } else if (((limit + 1) & UDMAR_PAGE_MASK) != 0) {
         tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, limit);
-    if (overlaps_earlier(check->table, entry))
+    }
+    if (overlaps_earlier(check->table, entry)) {
         tell(check, UDMAR_DEFECT_RMRR_OVERLAP, entry, entry->offset, base);
-    if (!udmar__fits_width(check->table, limit))
+    }
+    if (!udmar__fits_width(check->table, limit)) {
         tell(check, UDMAR_DEFECT_RMRR_WIDTH, entry, entry->offset, limit);
+    }
 }
 
 static void check_rhsa(struct check *check, const struct udmar_entry *entry)
@@ -111,8 +121,9 @@ static void check_rhsa(struct check *check, const struct udmar_entry *entry)
     struct udmar_entry other = { 0 };
 
     while (udmar__next_sound(check->table, &other)) {
-        if (other.type == UDMAR_ENTRY_DRHD && other.u.drhd.base == entry->u.rhsa.base)
+        if (other.type == UDMAR_ENTRY_DRHD && other.u.drhd.base == entry->u.rhsa.base) {
             return;
+        }
     }
     tell(check, UDMAR_DEFECT_RHSA_UNKNOWN, entry, entry->offset, entry->u.rhsa.base);
 }
@@ -122,8 +133,9 @@ static bool has_andd(const struct udmar_table *table, uint8_t number)
     struct udmar_entry other = { 0 };
 
     while (udmar__next_sound(table, &other)) {
-        if (other.type == UDMAR_ENTRY_ANDD && other.u.andd.number == number)
+        if (other.type == UDMAR_ENTRY_ANDD && other.u.andd.number == number) {
             return true;
+        }
     }
     return false;
 }
@@ -134,11 +146,13 @@ static bool same_scope(const struct udmar_scope *a, const struct udmar_scope *b)
     bool pci = a->type == UDMAR_SCOPE_ENDPOINT || a->type == UDMAR_SCOPE_BRIDGE;
 
     if (a->type != b->type || a->start_bus != b->start_bus || a->hops != b->hops ||
-        (!pci && a->enumeration_id != b->enumeration_id))
+        (!pci && a->enumeration_id != b->enumeration_id)) {
         return false;
+    }
     for (unsigned i = 0; i < 2u * a->hops; i++) {
-        if (a->path[i] != b->path[i])
+        if (a->path[i] != b->path[i]) {
             return false;
+        }
     }
     return true;
 }
@@ -149,8 +163,9 @@ static bool lists_scope(const struct udmar_table *table, const struct udmar_entr
     struct udmar_scope other = { 0 };
 
     while (udmar_entry_next_scope(table, entry, &other)) {
-        if (same_scope(scope, &other))
+        if (same_scope(scope, &other)) {
             return true;
+        }
     }
     return false;
 }
@@ -195,12 +210,15 @@ static void check_scopes(struct check *check, const struct udmar_entry *entry)
             tell(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
             continue;
         }
-        if (!check_path(check, entry, &scope))
+        if (!check_path(check, entry, &scope)) {
             continue;
-        if (entry->type == UDMAR_ENTRY_DRHD)
+        }
+        if (entry->type == UDMAR_ENTRY_DRHD) {
             check_claim(check, entry, &scope);
-        if (scope.type == UDMAR_SCOPE_NAMESPACE && !has_andd(check->table, scope.enumeration_id))
+        }
+        if (scope.type == UDMAR_SCOPE_NAMESPACE && !has_andd(check->table, scope.enumeration_id)) {
             tell(check, UDMAR_DEFECT_NAMESPACE_UNKNOWN, entry, scope.offset, scope.enumeration_id);
+        }
     }
 }
 
@@ -218,25 +236,30 @@ static bool check_use(struct check *check, struct udmar_entry *entry)
         return false;
     }
     kind = udmar__contents_defect(check->table, entry, &value);
-    if (kind != UDMAR_DEFECT_NONE)
+    if (kind != UDMAR_DEFECT_NONE) {
         tell(check, kind, entry, entry->offset, value);
-    if (udmar__bad_scope(check->table, entry, &bad))
+    }
+    if (udmar__bad_scope(check->table, entry, &bad)) {
         tell(check, UDMAR_DEFECT_SCOPE_LENGTH, entry, bad.offset, bad.length);
-    if (check->count == before && udmar__is_duplicate(check->table, entry))
+    }
+    if (check->count == before && udmar__is_duplicate(check->table, entry)) {
         tell(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
+    }
     return check->count == before;
 }
 
 static void check_entry(struct check *check, struct udmar_entry *entry)
 {
-    if (!check_use(check, entry))
+    if (!check_use(check, entry)) {
         return;
-    if (entry->type == UDMAR_ENTRY_DRHD)
+    }
+    if (entry->type == UDMAR_ENTRY_DRHD) {
         check_drhd(check, entry);
-    else if (entry->type == UDMAR_ENTRY_RMRR)
+    } else if (entry->type == UDMAR_ENTRY_RMRR) {
         check_rmrr(check, entry);
-    else if (entry->type == UDMAR_ENTRY_RHSA)
+    } else if (entry->type == UDMAR_ENTRY_RHSA) {
         check_rhsa(check, entry);
+    }
     check_scopes(check, entry);
 }
 
@@ -254,8 +277,9 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
             tell(&check, kind, &entry, offset, entry.length);
             break;
         }
-        if (entry.type < last_type)
+        if (entry.type < last_type) {
             tell(&check, UDMAR_DEFECT_TYPE_ORDER, &entry, offset, entry.type);
+        }
         last_type = entry.type;
         check_entry(&check, &entry);
         offset += entry.length;

@@ -49,8 +49,9 @@ static void decode_andd(const uint8_t *bytes, struct udmar_entry *entry)
     uint16_t room = (uint16_t)(entry->length - 8);
     uint16_t length = 0;
 
-    while (length < room && bytes[8 + length] != 0)
+    while (length < room && bytes[8 + length] != 0) {
         length++;
+    }
     entry->u.andd.number = bytes[7];
     entry->u.andd.path = (const char *)(bytes + 8);
     entry->u.andd.path_length = length;
@@ -91,10 +92,12 @@ enum udmar_defect_kind udmar__decode(const struct udmar_table *table, struct udm
     uint16_t fixed = fixed_part(entry->type);
     bool has_scopes = entry->type != UDMAR_ENTRY_RHSA && entry->type != UDMAR_ENTRY_ANDD;
 
-    if (fixed == 0)
+    if (fixed == 0) {
         return UDMAR_DEFECT_UNKNOWN_TYPE;
-    if (entry->length < fixed)
+    }
+    if (entry->length < fixed) {
         return UDMAR_DEFECT_TOO_SHORT;
+    }
     decode_body(table->bytes + entry->offset, entry);
     entry->scopes_offset = has_scopes ? fixed : entry->length;
     return UDMAR_DEFECT_NONE;
@@ -114,20 +117,24 @@ enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
     case UDMAR_ENTRY_DRHD:
         /* All ones, which absent hardware and unset variables read as, is not aligned either. */
         *out_value = entry->u.drhd.base;
-        if (entry->u.drhd.base == 0 || (entry->u.drhd.base & UDMAR_PAGE_MASK) != 0)
+        if (entry->u.drhd.base == 0 || (entry->u.drhd.base & UDMAR_PAGE_MASK) != 0) {
             return UDMAR_DEFECT_DRHD_BASE;
-        if (!udmar__fits_width(table, entry->u.drhd.base))
+        }
+        if (!udmar__fits_width(table, entry->u.drhd.base)) {
             return UDMAR_DEFECT_DRHD_WIDTH;
+        }
         break;
     case UDMAR_ENTRY_RMRR:
         *out_value = entry->u.rmrr.limit;
-        if (entry->u.rmrr.limit < entry->u.rmrr.base)
+        if (entry->u.rmrr.limit < entry->u.rmrr.base) {
             return UDMAR_DEFECT_RMRR_ORDER;
+        }
         break;
     case UDMAR_ENTRY_ANDD:
         *out_value = entry->length;
-        if (entry->u.andd.path_length == entry->length - 8)
+        if (entry->u.andd.path_length == entry->length - 8) {
             return UDMAR_DEFECT_ANDD_STRING;
+        }
         break;
     default:
         break;

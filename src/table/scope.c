@@ -20,15 +20,18 @@ enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
     const uint8_t *bytes;
 
     *scope = (struct udmar_scope){ 0 };
-    if (left == 0)
+    if (left == 0) {
         return UDMAR__SCOPE_END;
+    }
     scope->offset = offset;
-    if (left < 2)
+    if (left < 2) {
         return UDMAR__SCOPE_BAD;
+    }
     bytes = table->bytes + offset;
     scope->length = bytes[1];
-    if (scope->length < UDMAR__SCOPE_MIN || scope->length % 2 != 0 || scope->length > left)
+    if (scope->length < UDMAR__SCOPE_MIN || scope->length % 2 != 0 || scope->length > left) {
         return UDMAR__SCOPE_BAD;
+    }
     scope->type = bytes[0];
     scope->flags = bytes[2];
     scope->enumeration_id = bytes[4];
@@ -44,8 +47,9 @@ bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry 
     uint32_t offset = entry->offset + entry->scopes_offset;
     enum udmar__scope_step step;
 
-    while ((step = udmar__scope_at(table, entry, offset, out_scope)) == UDMAR__SCOPE_OK)
+    while ((step = udmar__scope_at(table, entry, offset, out_scope)) == UDMAR__SCOPE_OK) {
         offset += out_scope->length;
+    }
     return step == UDMAR__SCOPE_BAD;
 }
 
@@ -55,8 +59,9 @@ bool udmar_entry_next_scope(const struct udmar_table *table, const struct udmar_
     uint32_t offset =
         scope->offset == 0 ? entry->offset + entry->scopes_offset : scope->offset + scope->length;
 
-    if (udmar__scope_at(table, entry, offset, scope) == UDMAR__SCOPE_OK)
+    if (udmar__scope_at(table, entry, offset, scope) == UDMAR__SCOPE_OK) {
         return true;
+    }
     *scope = (struct udmar_scope){ 0 };
     return false;
 }
@@ -70,8 +75,9 @@ static bool read_buses(const struct udmar_bus_reader *reader, uint16_t segment, 
 {
     *out_buses = (struct buses){ 0 };
     if (reader == NULL ||
-        !reader->bridge(reader->context, segment, rid, &out_buses->first, &out_buses->last))
+        !reader->bridge(reader->context, segment, rid, &out_buses->first, &out_buses->last)) {
         return false;
+    }
     return out_buses->first > UDMAR_RID_BUS(rid) && out_buses->last >= out_buses->first;
 }
 
@@ -91,10 +97,12 @@ enum udmar_status udmar_scope_resolve(const struct udmar_scope *scope, uint16_t 
         uint8_t device = scope->path[2 * hop];
         uint8_t function = scope->path[2 * hop + 1];
 
-        if (hop > 0 && !read_buses(reader, segment, rid, &buses))
+        if (hop > 0 && !read_buses(reader, segment, rid, &buses)) {
             return UDMAR_ERR_PATH;
-        if (!udmar__is_path_pair(device, function))
+        }
+        if (!udmar__is_path_pair(device, function)) {
             return UDMAR_ERR_PATH;
+        }
         rid = UDMAR_RID(buses.first, device, function);
     }
     *out_rid = rid;
@@ -116,13 +124,17 @@ static enum udmar_match match_scope(const struct udmar_scope *scope,
     udmar_rid_t named;
 
     *out_distance = 0;
-    if (!can_match(scope->type) || udmar_scope_resolve(scope, segment, reader, &named) != UDMAR_OK)
+    if (!can_match(scope->type) ||
+        udmar_scope_resolve(scope, segment, reader, &named) != UDMAR_OK) {
         return UDMAR_MATCH_NONE;
-    if (named == rid)
+    }
+    if (named == rid) {
         return UDMAR_MATCH_EXACT;
+    }
     if (scope->type != UDMAR_SCOPE_BRIDGE || !read_buses(reader, segment, named, &below) ||
-        bus < below.first || bus > below.last)
+        bus < below.first || bus > below.last) {
         return UDMAR_MATCH_NONE;
+    }
     *out_distance = below.last - below.first + 1u;
     return UDMAR_MATCH_SUBTREE;
 }
@@ -131,8 +143,9 @@ static enum udmar_match match_scope(const struct udmar_scope *scope,
 static bool is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
                       unsigned best_distance)
 {
-    if (match != best)
+    if (match != best) {
         return match > best;
+    }
     return match == UDMAR_MATCH_SUBTREE && distance < best_distance;
 }
 
@@ -153,8 +166,9 @@ enum udmar_match udmar_entry_match(const struct udmar_table *table, const struct
             }
         }
     }
-    if (out_bus_distance != NULL)
+    if (out_bus_distance != NULL) {
         *out_bus_distance = best_distance;
+    }
     return best;
 }
 
@@ -169,18 +183,21 @@ enum udmar_status udmar_table_find_unit(const struct udmar_table *table,
 
     *out_entry = entry;
     while (udmar_table_next(table, &entry)) {
-        if (entry.type != UDMAR_ENTRY_DRHD || entry.u.drhd.segment != segment)
+        if (entry.type != UDMAR_ENTRY_DRHD || entry.u.drhd.segment != segment) {
             continue;
+        }
         match = udmar_entry_match(table, &entry, reader, segment, rid, &distance);
-        if (match == UDMAR_MATCH_NONE && entry.u.drhd.include_all)
+        if (match == UDMAR_MATCH_NONE && entry.u.drhd.include_all) {
             match = UDMAR_MATCH_INCLUDE_ALL;
+        }
         if (is_better(match, distance, best, best_distance)) {
             best = match;
             best_distance = distance;
             *out_entry = entry;
         }
     }
-    if (out_match != NULL)
+    if (out_match != NULL) {
         *out_match = best;
+    }
     return best == UDMAR_MATCH_NONE ? UDMAR_ERR_NO_UNIT : UDMAR_OK;
 }

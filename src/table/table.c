@@ -21,8 +21,9 @@ enum { WIDTH_MIN = 12, WIDTH_MAX = 64 };
 
 static void copy_text(char *to, const uint8_t *from, unsigned size)
 {
-    for (unsigned i = 0; i < size; i++)
+    for (unsigned i = 0; i < size; i++) {
         to[i] = (char)from[i];
+    }
     to[size] = '\0';
 }
 
@@ -35,8 +36,9 @@ static bool adds_up(const uint8_t *bytes, uint32_t length)
 {
     uint8_t sum = 0;
 
-    for (uint32_t i = 0; i < length; i++)
+    for (uint32_t i = 0; i < length; i++) {
         sum = (uint8_t)(sum + bytes[i]);
+    }
     return sum == 0;
 }
 
@@ -46,22 +48,28 @@ enum udmar_status udmar_table_open(const void *buffer, size_t size, struct udmar
     unsigned width;
     uint32_t length;
 
-    if (out_table == NULL)
+    if (out_table == NULL) {
         return UDMAR_ERR_ARGUMENT;
+    }
     *out_table = (struct udmar_table){ 0 };
-    if (buffer == NULL)
+    if (buffer == NULL) {
         return UDMAR_ERR_ARGUMENT;
-    if (size < UDMAR__HEADER_SIZE)
+    }
+    if (size < UDMAR__HEADER_SIZE) {
         return UDMAR_ERR_TRUNCATED;
-    if (!is_dmar(bytes))
+    }
+    if (!is_dmar(bytes)) {
         return UDMAR_ERR_SIGNATURE;
+    }
     length = udmar__le32(bytes + AT_LENGTH);
-    if (length < UDMAR__HEADER_SIZE || length > size)
+    if (length < UDMAR__HEADER_SIZE || length > size) {
         return UDMAR_ERR_TRUNCATED;
+    }
     /* Before the checksum, whose failure leaves a table that people may go on with. */
     width = bytes[AT_HOST_WIDTH] + 1u;
-    if (width < WIDTH_MIN)
+    if (width < WIDTH_MIN) {
         return UDMAR_ERR_WIDTH;
+    }
 
     out_table->bytes = bytes;
     out_table->buffer_size = size;
@@ -88,10 +96,12 @@ enum udmar_defect_kind udmar__head_at(const struct udmar_table *table, uint32_t 
     }
     entry->type = udmar__le16(table->bytes + offset);
     entry->length = udmar__le16(table->bytes + offset + 2);
-    if (entry->length < UDMAR__HEAD_SIZE)
+    if (entry->length < UDMAR__HEAD_SIZE) {
         return UDMAR_DEFECT_LENGTH_ZERO;
-    if (entry->length > left)
+    }
+    if (entry->length > left) {
         return UDMAR_DEFECT_PAST_END;
+    }
     return UDMAR_DEFECT_NONE;
 }
 
@@ -105,8 +115,9 @@ bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entr
         offset += entry->length;
         if (udmar__decode(table, entry) == UDMAR_DEFECT_NONE &&
             udmar__contents_defect(table, entry, &value) == UDMAR_DEFECT_NONE &&
-            !udmar__bad_scope(table, entry, &bad))
+            !udmar__bad_scope(table, entry, &bad)) {
             return true;
+        }
     }
     *entry = (struct udmar_entry){ 0 };
     return false;
@@ -116,12 +127,14 @@ bool udmar__is_duplicate(const struct udmar_table *table, const struct udmar_ent
 {
     struct udmar_entry earlier = { 0 };
 
-    if (entry->type != UDMAR_ENTRY_DRHD)
+    if (entry->type != UDMAR_ENTRY_DRHD) {
         return false;
+    }
     while (udmar__next_sound(table, &earlier) && earlier.offset < entry->offset) {
         if (earlier.type == UDMAR_ENTRY_DRHD && earlier.u.drhd.segment == entry->u.drhd.segment &&
-            earlier.u.drhd.base == entry->u.drhd.base)
+            earlier.u.drhd.base == entry->u.drhd.base) {
             return true;
+        }
     }
     return false;
 }
@@ -129,8 +142,9 @@ bool udmar__is_duplicate(const struct udmar_table *table, const struct udmar_ent
 bool udmar_table_next(const struct udmar_table *table, struct udmar_entry *entry)
 {
     while (udmar__next_sound(table, entry)) {
-        if (!udmar__is_duplicate(table, entry))
+        if (!udmar__is_duplicate(table, entry)) {
             return true;
+        }
     }
     return false;
 }
