@@ -14,7 +14,7 @@ void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_i
     gather->last = udmar__max(gather->last, last);
 }
 
-/* The last table of a chain. */
+/* A chain of tables goes through the first entry of each. */
 static volatile uint64_t *chain_link(struct udmar_domain *domain, udmar_paddr_t table)
 {
     return udmar_host_page_map(domain->host, table);
