@@ -51,14 +51,14 @@ devices=()
 edu=edu,dma_mask=0xffffffffffffffff
 devices+=(
     -device ide-hd,bus=ide.0,drive=d0
-    -device e1000e,netdev=n0,bus=pcie.0,addr=3.0
+    -device e1000e,netdev=n0,bus=pcie.0,addr=3.0,romfile=
     -device "$edu,bus=pcie.0,addr=4.0"
     -device "$edu,bus=pcie.0,addr=5.0"
     -device pcie-root-port,id=rootport0,bus=pcie.0,addr=6.0,chassis=1
     -device pcie-pci-bridge,id=bridge0,bus=rootport0
     -device ahci,id=ahci1,bus=bridge0,addr=1
     -device ide-hd,bus=ahci1.0,drive=d1
-    -device e1000,netdev=n1,bus=bridge0,addr=2
+    -device e1000,netdev=n1,bus=bridge0,addr=2,romfile=
     -device "$edu,bus=bridge0,addr=3"
 )
 timeout "${UDMAR_TIMEOUT:-180}" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m "$memory" \
