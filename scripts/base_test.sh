@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The kernel base alone, as TAP: its self-test, and that an exception and a panic end in a dump that
+# can be read. scripts/base_test.sh IMAGE
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+number=0
+
+point() { # HELD TEXT
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $number - $2"
+    else
+        echo "not ok $number - $2"
+        sed 's/^/# | /' "$log"
+    fi
+}
+
+boot() { # IMAGE COMMAND-LINE
+    "$here/machine.sh" "$1" "$2" </dev/null 2>&1 | tr -d '\r' >"$log"
+    return "${PIPESTATUS[0]}"
+}
+
+boot "$1" "" && grep -q 'base self-test: 0 failures' "$log"
+point $? "the self-test of the base passes"
+! boot "$1" "test=fault" && grep -q 'exception 14: page fault' "$log" &&
+    grep -qE '^(rip|eip) [0-9a-f]{8}' "$log" && grep -q 'back trace:' "$log"
+point $? "an exception is dumped: name, registers, back trace"
+! boot "$1" "test=stack" && grep -qi 'stack' "$log"
+point $? "a stack overflow is caught and named"
+! boot "$1" "test=panic" && grep -q 'the kernel panicked' "$log"
+point $? "a panic ends the kernel with a status of its own"
+echo "1..$number"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The console, as TAP: every command once, and what it must show. scripts/console_test.sh IMAGE
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+number=0
+
+printf '%s\n' help 'show dmar' 'show domains' 'show maps 00:04.0' 'walk 00:04.0 0x2000' \
+    'attack write-kernel 0' 'attack after-unload 1' 'show faults' \
+    'show nonsense' 'walk 00:04.0 zero' 'walk 0:9.9 0' 'attack nobody' 'attack read-kernel 99' \
+    'no-such-command' 'exit 0' |
+    "$here/machine.sh" "$1" "hw.dmar.enable=1 run=console" 2>/dev/null | tr -d '\r' >"$log"
+status=${PIPESTATUS[1]}
+
+shows() { # PATTERN TEXT
+    number=$((number + 1))
+    if grep -qE "$1" "$log"; then
+        echo "ok $number - $2"
+    else
+        echo "not ok $number - $2"
+        sed 's/^/# | /' "$log"
+    fi
+}
+
+shows 'attack +<what>' "help lists the commands"
+shows 'unit 0  registers 0xfed90000 .* translating' "show dmar: the unit"
+shows '00:04\.0  translate .*the default' "show dmar: what a device got and why"
+shows '00:04\.0  domain [0-9]+  translate  3 levels' "show domains"
+shows 'fee00000-0000feefffff  reserved' "show maps: the MSI window"
+shows 'level 1  table .*not present: the walk ends here' "walk: to the entry that stops it"
+shows 'edu at 00:04\.0 writes to the kernel.*memory is intact' "attack: a write that is stopped"
+shows 'edu at 00:05\.0 writes to its own buffer.*memory is intact' "attack: after unload"
+shows '^fault 1: QEMU edu device \(0000:00:04\.0\) tried to write' "show faults: as sentences"
+shows '2 faults, 0 no longer kept' "show faults: counted"
+shows 'usage: show' "a wrong show says what there is"
+shows 'usage: walk' "a wrong address says how it is written"
+shows 'no such device is attached' "a wrong device is named"
+shows 'what is one of write-kernel' "a wrong attack says what there is"
+number=$((number + 1))
+if [ "$status" -eq 0 ]; then
+    echo "ok $number - exit ends the machine with success"
+else
+    echo "not ok $number - exit ends the machine with success"
+fi
+echo "1..$number"
