@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * udmar table: options, and one view for each table of the input.
+ */
+#include "table_view.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct options {
+    const char *file;  /* null: this machine's table */
+    const char *lspci; /* null: none given */
+    const char *svg;
+    const char *sysfs;
+    bool check, json, no_names;
+};
+
+static void help(void)
+{
+    printf("Usage: udmar table [OPTION...] [FILE]\n"
+           "Shows what a DMAR table says: remapping units, the devices that each one governs,\n"
+           "reserved memory, root ports.\n"
+           "\n"
+           "FILE is a raw table, several of them, acpidump's text or acpixtract's output, - is\n"
+           "standard input. Without it, this machine's table, which only root may read.\n"
+           "\n"
+           "  -c, --check        only what is wrong: where, what, and what comes of it\n"
+           "  -j, --json         for programs; share/udmar/table.json is the schema\n"
+           "  -l, --lspci=FILE   name devices, and find their units, from the output of lspci\n"
+           "                     -xxxx or -t of the machine that the table is from\n"
+           "  -n, --no-devices   do not look at this machine's devices\n"
+           "  -s, --svg=FILE     write a picture; - is standard output\n"
+           "      --sysfs=DIR    a copy of /sys instead of /sys\n"
+           "      --color=WHEN   auto, always, never\n"
+           "  -h, --help         this text\n"
+           "\n"
+           "Examples:\n"
+           "  sudo udmar table                       this machine\n"
+           "  udmar table --check dmar.dat           what is wrong with a table somebody sent\n"
+           "  udmar table -l lspci.txt acpidump.txt  with the devices of its machine\n"
+           "  udmar table -s dmar.svg dmar.dat       as a picture\n"
+           "  udmar table --json dmar.dat | jq '.tables[].findings'\n"
+           "\n"
+           "Exit status: 0 all is well, 1 --check found something, 2 wrong command line,\n"
+           "3 input cannot be read or understood.\n");
+}
+
+enum { OPTION_COLOR = 256, OPTION_SYSFS };
+
+/* Returns -1 to go on, else the exit status. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        { "check", no_argument, NULL, 'c' },
+        { "json", no_argument, NULL, 'j' },
+        { "lspci", required_argument, NULL, 'l' },
+        { "no-devices", no_argument, NULL, 'n' },
+        { "svg", required_argument, NULL, 's' },
+        { "sysfs", required_argument, NULL, OPTION_SYSFS },
+        { "color", required_argument, NULL, OPTION_COLOR },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "cjl:ns:h", longs, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options->check = true;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case 'l':
+            options->lspci = optarg;
+            break;
+        case 'n':
+            options->no_names = true;
+            break;
+        case 's':
+            options->svg = optarg;
+            break;
+        case OPTION_SYSFS:
+            options->sysfs = optarg;
+            break;
+        case OPTION_COLOR:
+            if (!colour_option(optarg))
+                return usage_error("--color takes auto, always or never, not %s", optarg);
+            break;
+        case 'h':
+            help();
+            return STATUS_OK;
+        default:
+            return usage_error(NULL);
+        }
+    }
+    if (argc - optind > 1)
+        return usage_error("one FILE at a time, not %d", argc - optind);
+    options->file = optind < argc ? argv[optind] : NULL;
+    if (options->lspci != NULL && options->no_names)
+        return usage_error("--lspci and --no-devices exclude each other");
+    if (options->svg != NULL && strcmp(options->svg, "-") == 0 && options->json)
+        return usage_error("--json and a picture cannot both go to standard output");
+    return -1;
+}
+
+static bool is_usable(const struct table_found *found)
+{
+    return found->status == UDMAR_OK || found->status == UDMAR_ERR_CHECKSUM;
+}
+
+/* One picture for each table: the second and later ones get a number in front of the suffix. */
+static bool write_svg(const struct table_view *view, const char *path, size_t number)
+{
+    const char *dot = strrchr(path, '.');
+    char name[4096];
+    FILE *out;
+    bool done;
+
+    if (strcmp(path, "-") == 0) {
+        table_print_svg(view, stdout);
+        return true;
+    }
+    if (dot == NULL || strchr(dot, '/') != NULL)
+        dot = path + strlen(path);
+    if (number == 0)
+        snprintf(name, sizeof(name), "%s", path);
+    else
+        snprintf(name, sizeof(name), "%.*s-%zu%s", (int)(dot - path), path, number + 1, dot);
+    out = fopen(name, "we");
+    if (out == NULL) {
+        message("cannot write %s: %s", name, strerror(errno));
+        return false;
+    }
+    table_print_svg(view, out);
+    done = ferror(out) == 0;
+    if (fclose(out) != 0 || !done) {
+        message("cannot write %s: %s", name, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void print_title(const struct table_view *view, size_t index, size_t count)
+{
+    const struct table_found *found = view->found;
+
+    if (count < 2)
+        return;
+    printf("%s%s== table %zu of %zu, %s %zu of ", index > 0 ? "\n" : "", style(STYLE_FAINT),
+           index + 1, count, found->from_text ? "line" : "offset", found->offset);
+    print_text(stdout, view->source, strlen(view->source));
+    printf("%s\n", style(STYLE_END));
+}
+
+/* One table. Returns an exit status. */
+static int show(const struct options *options, const struct table_view *view, size_t index,
+                size_t count, struct json *json)
+{
+    int status = options->check && view->finding_count > 0 ? STATUS_FINDINGS : STATUS_OK;
+    char text[120];
+    bool picture_only = options->svg != NULL && !options->check && !options->json;
+
+    if (options->json) {
+        table_print_json(view, json);
+    } else if (options->check) {
+        print_title(view, index, count);
+        table_print_findings(view, stdout);
+    }
+    if (!is_usable(view->found)) {
+        if (options->check)
+            return status;
+        message("%s: %s %zu: %s", view->source, view->found->from_text ? "line" : "offset",
+                view->found->offset, table_status_text(view->found, text));
+        return STATUS_INPUT;
+    }
+    if (!options->json && !options->check && !picture_only) {
+        print_title(view, index, count);
+        table_print(view, stdout);
+    }
+    if (options->svg != NULL && !write_svg(view, options->svg, index))
+        return STATUS_INPUT;
+    return status;
+}
+
+static int show_all(const struct options *options, const char *source, const struct table_set *set,
+                    const struct pci_machine *machine)
+{
+    int worst = STATUS_OK;
+    struct json json;
+
+    if (options->json) {
+        json_begin(&json, stdout);
+        json_object(&json, NULL);
+        json_string(&json, "source", source);
+        json_array(&json, "tables");
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        struct table_view view;
+        int status;
+
+        table_view_make(source, &set->tables[i], machine, &view);
+        status = show(options, &view, i, set->count, &json);
+        table_view_free(&view);
+        worst = status > worst ? status : worst;
+    }
+    if (options->json) {
+        json_close(&json);
+        json_close(&json);
+    }
+    return worst;
+}
+
+/* The most common trouble deserves the most helpful words. */
+static bool load_own_table(const struct options *options, char *path, size_t size,
+                           struct table_set *out_set)
+{
+    snprintf(path, size, "%s/firmware/acpi/tables/DMAR", options->sysfs);
+    if (access(path, F_OK) != 0) {
+        message("this machine has no DMAR table (%s): its firmware has no Intel VT-d, or VT-d is "
+                "switched off in the firmware's setup",
+                path);
+        return false;
+    }
+    if (access(path, R_OK) != 0) {
+        message("%s: %s; try again with sudo", path, strerror(errno));
+        return false;
+    }
+    return tables_load(path, out_set);
+}
+
+int command_table(int argc, char **argv)
+{
+    struct options options = { .sysfs = "/sys" };
+    struct pci_machine machine = { 0 };
+    bool known = false;
+    struct table_set set;
+    char own[4096];
+    int status = read_options(argc, argv, &options);
+
+    if (status >= 0)
+        return status;
+    if (options.file != NULL ? !tables_load(options.file, &set)
+                             : !load_own_table(&options, own, sizeof(own), &set))
+        return STATUS_INPUT;
+    if (options.lspci != NULL) {
+        if (!pci_load_lspci(options.lspci, &machine)) {
+            tables_free(&set);
+            return STATUS_INPUT;
+        }
+        known = true;
+    } else if (options.file == NULL && !options.no_names) {
+        known = pci_from_sysfs(options.sysfs, &machine);
+    }
+    status = show_all(&options, options.file != NULL ? options.file : own, &set,
+                      known ? &machine : NULL);
+    tables_free(&set);
+    pci_free(&machine);
+    return status;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A table and a machine brought together.
+ */
+#include "table_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void append(struct udmar_entry **entries, size_t *count, const struct udmar_entry *entry)
+{
+    /* Room grows in powers of two; a count that is one has used it up. */
+    if ((*count & (*count - 1)) == 0)
+        *entries = reallocate(*entries, *count == 0 ? 1 : 2 * *count, sizeof(**entries));
+    (*entries)[(*count)++] = *entry;
+}
+
+static void collect(struct table_view *view)
+{
+    struct udmar_entry entry = { 0 };
+
+    while (udmar_table_next(&view->found->table, &entry)) {
+        append(&view->entries, &view->entry_count, &entry);
+        if (entry.type == UDMAR_ENTRY_DRHD)
+            append(&view->units, &view->unit_count, &entry);
+    }
+}
+
+const struct udmar_entry *table_view_next(const struct table_view *view,
+                                          const struct udmar_entry *entry)
+{
+    entry = entry == NULL ? view->entries : entry + 1;
+    return entry != NULL && entry < view->entries + view->entry_count ? entry : NULL;
+}
+
+void table_view_make(const char *source, const struct table_found *found,
+                     const struct pci_machine *machine, struct table_view *out_view)
+{
+    *out_view = (struct table_view){ .source = source, .found = found, .machine = machine };
+    if (machine != NULL)
+        out_view->reader = pci_reader(machine);
+    collect(out_view);
+    if (machine != NULL) {
+        out_view->placements = allocate(machine->count, sizeof(*out_view->placements));
+        for (size_t i = 0; i < machine->count; i++)
+            out_view->placements[i] = table_view_place(out_view, machine->functions[i].segment,
+                                                       machine->functions[i].rid);
+    }
+    table_view_check(out_view);
+}
+
+void table_view_free(struct table_view *view)
+{
+    free(view->entries);
+    free(view->units);
+    free(view->placements);
+    free(view->findings);
+    *view = (struct table_view){ 0 };
+}
+
+static const struct udmar_bus_reader *reader(const struct table_view *view)
+{
+    return view->machine != NULL ? &view->reader : NULL;
+}
+
+/* Of the bridges that a unit names, the closest one above a function. */
+static udmar_rid_t closest_bridge(const struct table_view *view, const struct udmar_entry *unit,
+                                  uint16_t segment, udmar_rid_t rid)
+{
+    struct udmar_scope scope = { 0 };
+    unsigned least = 257;
+    udmar_rid_t found = 0;
+
+    while (udmar_entry_next_scope(&view->found->table, unit, &scope)) {
+        const struct pci_function *bridge;
+        udmar_rid_t named;
+
+        if (scope.type != UDMAR_SCOPE_BRIDGE || !table_view_scope(view, unit, &scope, &named))
+            continue;
+        bridge = pci_find(view->machine, segment, named);
+        if (bridge == NULL || UDMAR_RID_BUS(rid) < bridge->secondary ||
+            UDMAR_RID_BUS(rid) > bridge->subordinate)
+            continue;
+        if (bridge->subordinate - bridge->secondary + 1u < least) {
+            least = bridge->subordinate - bridge->secondary + 1u;
+            found = named;
+        }
+    }
+    return found;
+}
+
+struct placement table_view_place(const struct table_view *view, uint16_t segment, udmar_rid_t rid)
+{
+    struct placement place = { .segment = segment, .rid = rid, .unit = NO_UNIT };
+    unsigned distance, best_distance = 0;
+
+    for (size_t i = 0; i < view->unit_count; i++) {
+        const struct udmar_entry *unit = &view->units[i];
+        enum udmar_match match =
+            udmar_entry_match(&view->found->table, unit, reader(view), segment, rid, &distance);
+
+        if (match == UDMAR_MATCH_NONE && unit->u.drhd.include_all &&
+            unit->u.drhd.segment == segment)
+            match = UDMAR_MATCH_INCLUDE_ALL;
+        if (match < place.match || match == UDMAR_MATCH_NONE ||
+            (match == place.match && (match != UDMAR_MATCH_SUBTREE || distance >= best_distance)))
+            continue;
+        place.match = match;
+        place.unit = i;
+        best_distance = distance;
+    }
+    if (place.match == UDMAR_MATCH_SUBTREE)
+        place.via = closest_bridge(view, &view->units[place.unit], segment, rid);
+    return place;
+}
+
+bool table_view_scope(const struct table_view *view, const struct udmar_entry *entry,
+                      const struct udmar_scope *scope, udmar_rid_t *out_rid)
+{
+    return udmar_scope_resolve(scope, udmar_entry_segment(entry), reader(view), out_rid) ==
+           UDMAR_OK;
+}
+
+bool table_view_andd(const struct table_view *view, uint8_t number, struct udmar_entry *out_entry)
+{
+    const struct udmar_entry *entry = NULL;
+
+    while ((entry = table_view_next(view, entry)) != NULL) {
+        if (entry->type == UDMAR_ENTRY_ANDD && entry->u.andd.number == number) {
+            *out_entry = *entry;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool table_view_rhsa(const struct table_view *view, const struct udmar_entry *unit,
+                     uint32_t *out_proximity)
+{
+    const struct udmar_entry *entry = NULL;
+
+    while ((entry = table_view_next(view, entry)) != NULL) {
+        if (entry->type == UDMAR_ENTRY_RHSA && entry->u.rhsa.base == unit->u.drhd.base) {
+            *out_proximity = entry->u.rhsa.proximity;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *scope_type_text(uint8_t type)
+{
+    static const char *const words[] = {
+        [UDMAR_SCOPE_ENDPOINT] = "endpoint",     [UDMAR_SCOPE_BRIDGE] = "bridge",
+        [UDMAR_SCOPE_IOAPIC] = "IOAPIC",         [UDMAR_SCOPE_HPET] = "HPET",
+        [UDMAR_SCOPE_NAMESPACE] = "ACPI device",
+    };
+
+    return type >= UDMAR_SCOPE_ENDPOINT && type <= UDMAR_SCOPE_NAMESPACE ? words[type]
+                                                                         : "scope type ?";
+}
+
+const char *scope_path_text(uint16_t segment, const struct udmar_scope *scope, char buffer[64])
+{
+    size_t used = 0;
+
+    if (segment != 0)
+        used = (size_t)snprintf(buffer, 64, "%04x:", segment);
+    used += (size_t)snprintf(buffer + used, 64 - used, "%02x:", scope->start_bus);
+    for (unsigned hop = 0; hop < scope->hops; hop++) {
+        if (used > 48) {
+            snprintf(buffer + used, 64 - used, "/...");
+            break;
+        }
+        used += (size_t)snprintf(buffer + used, 64 - used, "%s%02x.%x", hop > 0 ? "/" : "",
+                                 scope->path[2 * hop], scope->path[2 * hop + 1]);
+    }
+    return buffer;
+}
