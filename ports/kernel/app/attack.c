@@ -264,23 +264,23 @@ static void write_after_unload(struct system *system, struct unit_under_test *ed
     victim_free(&victim);
 }
 
-static void write_read_only(struct system *system, struct unit_under_test *edu,
-                            struct attack_outcome *outcome)
+/* A write to @offset bytes behind the start of a mapping of one page, made with @flags. */
+static void write_own(struct unit_under_test *edu, struct attack_outcome *outcome, int flags,
+                      uint64_t offset, const char *what)
 {
     struct mapping mapping;
     struct victim victim;
 
-    (void)system;
-    if (!victim_make(&victim, 1)) {
+    if (!victim_make(&victim, 1 + (size_t)(offset / PAGE_SIZE))) {
         not_possible(outcome, "no memory");
         return;
     }
-    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, BUS_DMA_NOWRITE, 0)) {
+    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, flags, 0)) {
         arm(edu);
-        ksnprintf(outcome->text, sizeof(outcome->text),
-                  "writes through a read-only mapping at 0x%llx", (unsigned long long)mapping.bus);
-        fire(edu, outcome, mapping.bus, true);
-        outcome->reached = victim_changed(&victim, 0);
+        ksnprintf(outcome->text, sizeof(outcome->text), "writes %s 0x%llx", what,
+                  (unsigned long long)(mapping.bus + offset));
+        fire(edu, outcome, mapping.bus + offset, true);
+        outcome->reached = victim_changed(&victim, offset);
     } else {
         not_possible(outcome, "no mapping");
     }
@@ -288,30 +288,19 @@ static void write_read_only(struct system *system, struct unit_under_test *edu,
     victim_free(&victim);
 }
 
+static void write_read_only(struct system *system, struct unit_under_test *edu,
+                            struct attack_outcome *outcome)
+{
+    (void)system;
+    write_own(edu, outcome, BUS_DMA_NOWRITE, 0, "through a read-only mapping at");
+}
+
 static void write_beyond(struct system *system, struct unit_under_test *edu,
                          struct attack_outcome *outcome)
 {
-    struct mapping mapping;
-    struct victim victim;
-
     (void)system;
-    if (!victim_make(&victim, 2)) {
-        not_possible(outcome, "no memory");
-        return;
-    }
     /* Only the first of two neighbouring pages is the device's. */
-    if (mapping_make(&mapping, edu->device, victim.phys, PAGE_SIZE, 0, 0)) {
-        arm(edu);
-        ksnprintf(outcome->text, sizeof(outcome->text),
-                  "writes past the end of its buffer, at 0x%llx",
-                  (unsigned long long)(mapping.bus + PAGE_SIZE));
-        fire(edu, outcome, mapping.bus + PAGE_SIZE, true);
-        outcome->reached = victim_changed(&victim, PAGE_SIZE);
-    } else {
-        not_possible(outcome, "no mapping");
-    }
-    mapping_free(&mapping);
-    victim_free(&victim);
+    write_own(edu, outcome, 0, PAGE_SIZE, "past the end of its buffer, at");
 }
 
 static void read_null(struct system *system, struct unit_under_test *edu,
