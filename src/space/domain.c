@@ -296,5 +296,5 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
 
 uint64_t udmar__domain_clock(const struct udmar_domain *domain)
 {
-    return domain->bindings == NULL ? 0 : domain->bindings->unit->counts.iotlb_requests;
+    return domain->bindings == NULL ? 0 : udmar__iotlb_count(&domain->bindings->unit->counts);
 }

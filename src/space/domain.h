@@ -46,6 +46,7 @@ struct udmar_domain {
     struct udmar__binding *bindings; /* changed under the instance lock, read by mapping calls */
     uint64_t table_pages;            /* [lock] */
     udmar_paddr_t limbo;  /* [lock] chain of tables that an unanswered unit may still walk */
+    unsigned unlinking;   /* [lock] tables unlinked whose invalidation is still to come */
     unsigned unconfirmed; /* [lock] flushes that failed since one of the whole domain succeeded */
     struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
     unsigned gone_next;                   /* [lock] */
@@ -60,6 +61,7 @@ struct udmar__gather {
     udmar_iova_t last;
     bool tables_changed;  /* a non-leaf entry went or came: the leaf-only hint would be wrong */
     udmar_paddr_t tables; /* chain of unlinked tables */
+    unsigned unlinked;    /* how many of domain.unlinking are this one's */
 };
 
 struct udmar__domain_config {

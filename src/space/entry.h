@@ -37,14 +37,21 @@ static inline unsigned udmar__level_index(uint64_t iova, unsigned level)
 
 static inline uint64_t udmar__entry_load(const volatile uint64_t *entry)
 {
+#if UINTPTR_MAX > UINT32_MAX
+    return __atomic_load_n(entry, __ATOMIC_RELAXED);
+#else
     return *entry;
+#endif
 }
 
-/* Stores an entry that hardware may read at any moment. Flushing is the caller's, once for many. */
+/*
+ * Stores an entry that hardware may read at any moment; stores before it in the program are seen
+ * before it. Flushing is the caller's, once for many.
+ */
 static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
 {
 #if UINTPTR_MAX > UINT32_MAX
-    *entry = value;
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 #else
     volatile uint32_t *half = (volatile uint32_t *)entry;
 
@@ -63,7 +70,7 @@ static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
 static inline void udmar__entry_replace(volatile uint64_t *entry, uint64_t value)
 {
 #if UINTPTR_MAX > UINT32_MAX
-    *entry = value;
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 #else
     uint64_t old = *entry;
     uint64_t seen;
@@ -77,10 +84,11 @@ static inline void udmar__entry_replace(volatile uint64_t *entry, uint64_t value
 /* Changes the bits that hardware ignores; they are all in the upper half. */
 static inline void udmar__entry_set_count(volatile uint64_t *entry, unsigned count)
 {
-    uint64_t value = (*entry & ~ENTRY_COUNT_MASK) | (uint64_t)count << ENTRY_COUNT_SHIFT;
+    uint64_t value = (udmar__entry_load(entry) & ~ENTRY_COUNT_MASK) | (uint64_t)count
+                                                                          << ENTRY_COUNT_SHIFT;
 
 #if UINTPTR_MAX > UINT32_MAX
-    *entry = value;
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 #else
     ((volatile uint32_t *)entry)[1] = (uint32_t)(value >> 32);
 #endif

@@ -90,6 +90,19 @@ static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t io
     return result;
 }
 
+/* Without this (the unit has not answered) everybody goes on to invalidate what they map. */
+static void unlinking_done(struct udmar_domain *domain, struct udmar__gather *gather)
+{
+    uintptr_t state;
+
+    if (gather->unlinked != 0) {
+        state = udmar__lock(domain->host, &domain->lock);
+        domain->unlinking -= gather->unlinked;
+        udmar__unlock(domain->host, &domain->lock, state);
+        gather->unlinked = 0;
+    }
+}
+
 enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar__gather *gather)
 {
     unsigned unconfirmed = __atomic_load_n(&domain->unconfirmed, __ATOMIC_ACQUIRE);
@@ -105,6 +118,7 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     if (status != UDMAR_OK) {
         keep_tables(domain, gather->tables);
     } else {
+        unlinking_done(domain, gather);
         free_tables(domain, gather->tables);
         if (unconfirmed != 0) {
             settle(domain, unconfirmed);

@@ -52,8 +52,12 @@ static enum udmar_status map_checked(struct udmar_domain *domain, udmar_iova_t i
         (void)udmar__gather_flush(domain, &gather);
         return status;
     }
-    status = udmar__domain_published(domain, iova, size);
+    status = udmar__gather_flush(domain, &gather);
+    if (status == UDMAR_OK) {
+        status = udmar__domain_published(domain, iova, size);
+    }
     if (status != UDMAR_OK) {
+        udmar__gather_init(&gather);
         state = udmar__lock(domain->host, &domain->lock);
         (void)udmar__pages_unmap(domain, iova, size, &gather);
         udmar__unlock(domain->host, &domain->lock, state);

@@ -85,7 +85,7 @@ enum udmar_status udmar__table_alloc(struct udmar_domain *domain, udmar_paddr_t 
 /* How many entries of the table at @level are used; the parent's entry keeps the number. */
 static unsigned count_of(const struct walk *walk, unsigned level)
 {
-    return ENTRY_COUNT(*entry_at(walk, level + 1));
+    return ENTRY_COUNT(udmar__entry_load(entry_at(walk, level + 1)));
 }
 
 static void add_count(const struct walk *walk, unsigned level, int change)
@@ -94,7 +94,8 @@ static void add_count(const struct walk *walk, unsigned level, int change)
     if (level < walk->domain->levels) {
         volatile uint64_t *parent = entry_at(walk, level + 1);
 
-        udmar__entry_set_count(parent, (unsigned)((int)ENTRY_COUNT(*parent) + change));
+        udmar__entry_set_count(parent,
+                               (unsigned)((int)ENTRY_COUNT(udmar__entry_load(parent)) + change));
     }
 }
 
@@ -167,6 +168,8 @@ static void prune(struct walk *walk, struct udmar__gather *gather)
         udmar__entry_store(empty, gather->tables);
         gather->tables = table;
         gather->tables_changed = true;
+        gather->unlinked++;
+        walk->domain->unlinking++;
         walk_up_to(walk, walk->lowest + 1);
         add_count(walk, walk->lowest, -1);
     }
@@ -232,6 +235,20 @@ static enum udmar_status map_piece(struct walk *walk, udmar_iova_t iova, udmar_p
     return count > 0 ? UDMAR_OK : UDMAR_ERR_EXISTS;
 }
 
+/*
+ * While somebody's unlinked table is still to be invalidated, the unit may know the old one in the
+ * place of a new one that leads to [iova, iova + size): before that range is used it is invalidated
+ * as well.
+ */
+static void outrun_unlinking(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
+                             struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock)
+{
+    if (domain->unlinking != 0) {
+        gather->tables_changed = true;
+        udmar__gather_add(gather, iova, iova + size - 1);
+    }
+}
+
 enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iova,
                                    udmar_paddr_t physical, uint64_t size, unsigned access,
                                    struct udmar__gather *gather)
@@ -255,6 +272,9 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
     if (status != UDMAR_OK && done > 0) {
         /* All of [iova, iova + done) is ours and whole: nothing can be in the way. */
         (void)udmar__pages_unmap(domain, iova, done, gather);
+    }
+    if (status == UDMAR_OK) {
+        outrun_unlinking(domain, iova, size, gather);
     }
     return status;
 }
@@ -384,6 +404,7 @@ enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t
         *out_table = level == domain->levels
                          ? domain->table
                          : udmar__entry_load(entry_at(&walk, level + 1)) & ENTRY_ADDRESS;
+        outrun_unlinking(domain, iova, (uint64_t)count << udmar__level_shift(level), gather);
     } else {
         prune(&walk, gather);
     }

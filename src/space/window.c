@@ -203,6 +203,9 @@ static enum udmar_status build(struct udmar__window *window, uint64_t bytes,
     udmar__gather_init(&gather);
     status = reserve(window, &gather);
     if (status == UDMAR_OK) {
+        status = udmar__gather_flush(domain, &gather);
+    }
+    if (status == UDMAR_OK) {
         return UDMAR_OK;
     }
     release(window, &gather);
@@ -402,8 +405,8 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     if (window->chunk_count > 0) {
         link_chunks(window, first, count);
     }
-    window->loaded_first = first;
-    window->loaded_pages = count;
+    udmar__window_note(&window->loaded_first, first);
+    udmar__window_note(&window->loaded_pages, count);
     flush_slots(window, first, count);
     if (!window->announce) {
         return UDMAR_OK;
@@ -471,8 +474,8 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
         return;
     }
     /* Entries of a small window were live from the first store on: take them back as an unload. */
-    window->loaded_first = first;
-    window->loaded_pages = count;
+    udmar__window_note(&window->loaded_first, first);
+    udmar__window_note(&window->loaded_pages, count);
     (void)udmar__window_clear(window, true);
 }
 
@@ -481,35 +484,44 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     enum udmar_status status;
 
     clear_entries(window, window->loaded_first, window->loaded_pages);
-    window->gone_first = window->loaded_first;
-    window->gone_pages = window->loaded_pages;
-    window->loaded_pages = 0;
+    udmar__window_note(&window->gone_first, window->loaded_first);
+    udmar__window_note(&window->gone_pages, window->loaded_pages);
+    udmar__window_note(&window->loaded_pages, 0);
     status = window->unit->use_queue
                  ? udmar__queue_execute(window->unit, &window->request, wait, &window->ticket)
                  : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
-    window->gone_clock = window->unit->counts.iotlb_requests;
+    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
+                     __ATOMIC_RELAXED);
     window->unconfirmed = status != UDMAR_OK;
     return status;
+}
+
+/* What the map's thread has noted, at some recent moment. */
+static uint32_t noted(const uint32_t *field)
+{
+    return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
                           uint64_t *out_size)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
+    uint32_t pages = noted(&window->loaded_pages);
 
-    *out_base = (range->first + window->loaded_first) << UDMAR_PAGE_SHIFT;
-    *out_size = (uint64_t)window->loaded_pages << UDMAR_PAGE_SHIFT;
-    return window->loaded_pages > 0;
+    *out_base = (range->first + noted(&window->loaded_first)) << UDMAR_PAGE_SHIFT;
+    *out_size = (uint64_t)pages << UDMAR_PAGE_SHIFT;
+    return pages > 0;
 }
 
 bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
+    uint32_t pages = noted(&window->gone_pages);
 
     *out_gone = (struct udmar__gone){
-        .base = (range->first + window->gone_first) << UDMAR_PAGE_SHIFT,
-        .size = (uint64_t)window->gone_pages << UDMAR_PAGE_SHIFT,
-        .clock = window->gone_clock,
+        .base = (range->first + noted(&window->gone_first)) << UDMAR_PAGE_SHIFT,
+        .size = (uint64_t)pages << UDMAR_PAGE_SHIFT,
+        .clock = __atomic_load_n(&window->gone_clock, __ATOMIC_RELAXED),
     };
-    return window->gone_pages > 0;
+    return pages > 0;
 }

@@ -40,11 +40,12 @@ struct udmar__window {
     struct udmar__chunk *chunks;   /* large windows */
     uint32_t chunk_count;
     uint32_t pages;
+    /* Written by the map's thread and read by whoever looks at a fault: relaxed atomics. */
     uint32_t loaded_first; /* pages from the window's start */
     uint32_t loaded_pages; /* 0: nothing is loaded */
     uint32_t gone_first;   /* what was loaded last */
     uint32_t gone_pages;
-    uint64_t gone_clock;
+    size_t gone_clock;
     uint64_t ticket;  /* of the last unload, if it may still be under way; else 0 */
     bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
     bool coherent;    /* of the domain */
@@ -65,6 +66,11 @@ void udmar__window_free(struct udmar__range *range);
 
 /* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
 enum udmar_status udmar__window_ready(struct udmar__window *window);
+static inline void udmar__window_note(uint32_t *field, uint32_t value)
+{
+    __atomic_store_n(field, value, __ATOMIC_RELAXED);
+}
+
 /* udmar__window_publish() from page 0 on for a window that has slots. */
 static inline enum udmar_status udmar__window_publish_slots(struct udmar__window *window,
                                                             uint32_t count)
@@ -73,8 +79,8 @@ static inline enum udmar_status udmar__window_publish_slots(struct udmar__window
         udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)window->slots,
                                count * sizeof(*window->slots));
     }
-    window->loaded_first = 0;
-    window->loaded_pages = count;
+    udmar__window_note(&window->loaded_first, 0);
+    udmar__window_note(&window->loaded_pages, count);
     return window->announce
                ? udmar__domain_published(window->domain, window->range.first << UDMAR_PAGE_SHIFT,
                                          (uint64_t)count << UDMAR_PAGE_SHIFT)

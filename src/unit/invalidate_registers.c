@@ -36,7 +36,7 @@ static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__requ
     if (status != UDMAR_OK) {
         return status;
     }
-    unit->counts.iotlb_requests++;
+    udmar__count_iotlb(&unit->counts);
     if (granularity == GRAN_SELECTIVE) {
         /* Address, hint and mask have the same places as in the descriptor. */
         udmar__write64(unit, block + IVA_OFFSET, request->high);

@@ -152,7 +152,7 @@ static void put_all(struct udmar_unit *unit, const struct udmar__request *reques
 {
     for (unsigned i = 0; i < count; i++) {
         if (DESC_TYPE(requests[i].low) == DESC_IOTLB) {
-            unit->counts.iotlb_requests++;
+            udmar__count_iotlb(&unit->counts);
         } else {
             unit->counts.context_requests++;
         }
@@ -210,7 +210,7 @@ static bool submit_fast(struct udmar_unit *unit, const struct udmar__request *re
     bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
 
     if (room) {
-        unit->counts.iotlb_requests++;
+        udmar__count_iotlb(&unit->counts);
         udmar__queue_put(unit, request->low, request->high);
         if (wait) {
             udmar__queue_put_wait(unit);

@@ -53,12 +53,23 @@ struct udmar__queue {
 
 struct udmar__unit_counts {
     uint64_t context_requests; /* [lock or queue.lock] */
-    uint64_t iotlb_requests;
+    size_t iotlb_requests;     /* also read without a lock: the clock of "gone since" */
     uint64_t waits;
     uint64_t queue_full;
     uint64_t queue_errors;
     uint64_t timeouts;
 };
+
+/* Raised under the lock that goes with it; whoever reads it without one gets some recent value. */
+static inline void udmar__count_iotlb(struct udmar__unit_counts *counts)
+{
+    __atomic_store_n(&counts->iotlb_requests, counts->iotlb_requests + 1, __ATOMIC_RELAXED);
+}
+
+static inline size_t udmar__iotlb_count(const struct udmar__unit_counts *counts)
+{
+    return __atomic_load_n(&counts->iotlb_requests, __ATOMIC_RELAXED);
+}
 
 struct udmar_unit {
     void *host;
