@@ -336,8 +336,7 @@ static void unload(struct udmar_dma_map *map)
     if (status != UDMAR_OK) {
         udmar__log(domain->host, UDMAR_LOG_ERROR,
                    "%s: an unload was not confirmed (%s): the device may still reach the memory",
-                   udmar__device_label(map->tag->device->instance, map->tag->device, label),
-                   udmar_status_string(status));
+                   udmar__device_label(map->tag->device, label), udmar_status_string(status));
     }
 }
 

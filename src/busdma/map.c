@@ -146,19 +146,19 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
     if (map->tag != tag || !map->of_dmamem) {
         udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
                    "%s: bus_dmamem_free of a map that bus_dmamem_alloc did not give; ignored",
-                   udmar__device_label(tag->device->instance, tag->device, label));
+                   udmar__device_label(tag->device, label));
         return;
     }
     if (map->loaded) {
         udmar__log(tag->device->instance->host, UDMAR_LOG_WARN,
                    "%s: bus_dmamem_free of memory that is still loaded; it was unloaded first",
-                   udmar__device_label(tag->device->instance, tag->device, label));
+                   udmar__device_label(tag->device, label));
         udmar_dmamap_unload(tag, map);
     }
     if (!tag->backend->settled(map)) {
         udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
                    "%s: memory is given up: the unit has not confirmed its unload",
-                   udmar__device_label(tag->device->instance, tag->device, label));
+                   udmar__device_label(tag->device, label));
         udmar__map_destroy(map);
         return;
     }

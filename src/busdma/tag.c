@@ -134,7 +134,7 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         char label[64];
 
         udmar__log(host, UDMAR_LOG_WARN, "%s: DMA tag refused: %s",
-                   udmar__device_label(parent->device->instance, parent->device, label), wrong);
+                   udmar__device_label(parent->device, label), wrong);
         return UDMAR_EINVAL;
     }
     tag = udmar_host_alloc(host, sizeof(*tag));

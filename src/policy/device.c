@@ -141,7 +141,7 @@ void udmar__devices_abandon(struct udmar__unit_slot *slot)
         if (device->slot != slot) {
             continue;
         }
-        udmar__device_label(slot->instance, device, label);
+        udmar__device_label(device, label);
         if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
             udmar__group_leave(device) != UDMAR_OK) {
             /* Its tags have handed out guest addresses, which mean something else now. */
@@ -175,12 +175,10 @@ void udmar__devices_retry(struct udmar *instance)
     }
 }
 
-const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
-                                char buffer[64])
+const char *udmar__device_label(const struct udmar_device *device, char buffer[64])
 {
     struct udmar__text text;
 
-    (void)instance;
     udmar__text_init(&text, buffer, 64);
     if (device->name[0] != '\0') {
         udmar__text_add(&text, "%s (%04x:%02x:%02x.%u)", device->name, device->segment,
@@ -228,7 +226,7 @@ static void announce(struct udmar_device *device)
 {
     char label[64];
 
-    udmar__device_label(device->instance, device, label);
+    udmar__device_label(device, label);
     if (device->slot == NULL) {
         udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
                    device->reason);

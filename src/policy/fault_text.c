@@ -85,7 +85,7 @@ static void add_device(struct udmar__text *text, const struct udmar *instance,
     bool by_alias = false;
 
     if (is_known(instance, fault)) {
-        (void)udmar__device_label(instance, fault->device, label);
+        (void)udmar__device_label(fault->device, label);
         by_alias = fault->device->rid != fault->rid;
     }
     udmar__unlock(instance->host, lock, state);

@@ -146,8 +146,7 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
 void udmar__devices_abandon(struct udmar__unit_slot *slot);
 /* Looks for a unit once more for devices that have none and are not in use. */
 void udmar__devices_retry(struct udmar *instance);
-const char *udmar__device_label(const struct udmar *instance, const struct udmar_device *device,
-                                char buffer[64]);
+const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */
 /* Widest address that the device's RMRRs need, 0: none; and how many there are. */

@@ -52,6 +52,21 @@ static udmar_iova_t base_of(const struct udmar__window *window)
     return window->range.first << UDMAR_PAGE_SHIFT;
 }
 
+/* The first slot of a small window. */
+static volatile uint64_t *open_slots(const struct udmar__window *window)
+{
+    return window->slots != NULL
+               ? window->slots
+               : open_table(window, NULL, window->table) + udmar__level_index(base_of(window), 1);
+}
+
+static void close_slots(const struct udmar__window *window, volatile uint64_t *slots)
+{
+    if (window->slots == NULL) {
+        close_table(window, NULL, slots - udmar__level_index(base_of(window), 1));
+    }
+}
+
 /* ---- Making ---- */
 
 static enum udmar_status reserve_small(struct udmar__window *window, struct udmar__gather *gather)
@@ -338,20 +353,12 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
         write_chunked(window, index, entry, count);
         return;
     }
-    if (window->slots != NULL) {
-        slots = &window->slots[index];
-        for (uint32_t i = 0; i < count; i++) {
-            udmar__entry_store(&slots[i], entry);
-            entry += UDMAR_PAGE_SIZE;
-        }
-        return;
-    }
-    slots = open_table(window, NULL, window->table);
+    slots = open_slots(window);
     for (uint32_t i = 0; i < count; i++) {
-        udmar__entry_store(&slots[udmar__level_index(base_of(window), 1) + index + i],
-                           entry + ((uint64_t)i << UDMAR_PAGE_SHIFT));
+        udmar__entry_store(&slots[index + i], entry);
+        entry += UDMAR_PAGE_SIZE;
     }
-    close_table(window, NULL, slots);
+    close_slots(window, slots);
 }
 
 /* Stores a chunk's level-2 entry. */
@@ -389,14 +396,9 @@ static void flush_slots(struct udmar__window *window, uint32_t first, uint32_t c
     if (window->coherent || window->chunk_count > 0) {
         return;
     }
-    slots = window->slots;
-    if (slots != NULL) {
-        flush_entries(window, &slots[first], count);
-        return;
-    }
-    slots = open_table(window, NULL, window->table);
-    flush_entries(window, &slots[udmar__level_index(base_of(window), 1) + first], count);
-    close_table(window, NULL, slots);
+    slots = open_slots(window);
+    flush_entries(window, &slots[first], count);
+    close_slots(window, slots);
 }
 
 enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
@@ -443,28 +445,22 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
 
 static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    volatile uint64_t *slots = open_table(window, NULL, window->table);
+    volatile uint64_t *slots = open_slots(window);
+    volatile uint64_t *from = slots + first;
 
     for (uint32_t i = 0; i < count; i++) {
-        udmar__entry_store(&slots[udmar__level_index(base_of(window), 1) + first + i], 0);
+        udmar__entry_store(&from[i], 0);
     }
-    close_table(window, NULL, slots);
+    flush_entries(window, from, count);
+    close_slots(window, slots);
 }
 
 static void clear_entries(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    if (window->slots != NULL) {
-        volatile uint64_t *slots = &window->slots[first];
-
-        for (uint32_t i = 0; i < count; i++) {
-            udmar__entry_store(&slots[i], 0);
-        }
-        flush_entries(window, slots, count);
-    } else if (window->chunk_count > 0) {
+    if (window->chunk_count > 0) {
         clear_chunks(window, first, count);
     } else {
         clear_slots(window, first, count);
-        flush_slots(window, first, count);
     }
 }
 
@@ -487,9 +483,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     udmar__window_note(&window->gone_first, window->loaded_first);
     udmar__window_note(&window->gone_pages, window->loaded_pages);
     udmar__window_note(&window->loaded_pages, 0);
-    status = window->unit->use_queue
-                 ? udmar__queue_execute(window->unit, &window->request, wait, &window->ticket)
-                 : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
+    status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
     __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
                      __ATOMIC_RELAXED);
     window->unconfirmed = status != UDMAR_OK;

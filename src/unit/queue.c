@@ -147,7 +147,9 @@ void udmar__queue_ring(struct udmar_unit *unit)
     udmar__write32(unit, REG_IQT, unit->queue.tail << 4);
 }
 
-static void put_all(struct udmar_unit *unit, const struct udmar__request *requests, unsigned count)
+/* Writes requests, and a wait behind them if wanted, and tells the hardware. There is room. */
+static inline void put_batch(struct udmar_unit *unit, const struct udmar__request *requests,
+                             unsigned count, bool with_wait, uint64_t *out_ticket)
     UDMAR_REQUIRES(unit->queue.lock)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -158,6 +160,11 @@ static void put_all(struct udmar_unit *unit, const struct udmar__request *reques
         }
         udmar__queue_put(unit, requests[i].low, requests[i].high);
     }
+    if (with_wait) {
+        udmar__queue_put_wait(unit);
+    }
+    *out_ticket = unit->queue.issued + (with_wait ? 0 : 1);
+    udmar__queue_ring(unit);
 }
 
 enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
@@ -175,12 +182,7 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
             return UDMAR_ERR_QUEUE;
         }
         if (has_room(unit, count + 1)) {
-            put_all(unit, requests, count);
-            if (with_wait) {
-                udmar__queue_put_wait(unit);
-            }
-            *out_ticket = queue->issued + (with_wait ? 0 : 1);
-            udmar__queue_ring(unit);
+            put_batch(unit, requests, count, with_wait, out_ticket);
             udmar__unlock(unit->host, &unit->queue.lock, state);
             return UDMAR_OK;
         }
@@ -210,13 +212,7 @@ static bool submit_fast(struct udmar_unit *unit, const struct udmar__request *re
     bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
 
     if (room) {
-        udmar__count_iotlb(&unit->counts);
-        udmar__queue_put(unit, request->low, request->high);
-        if (wait) {
-            udmar__queue_put_wait(unit);
-        }
-        *out_ticket = queue->issued + (wait ? 0 : 1);
-        udmar__queue_ring(unit);
+        put_batch(unit, request, 1, wait, out_ticket);
     }
     udmar__unlock(unit->host, &unit->queue.lock, state);
     return room;
