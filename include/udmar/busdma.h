@@ -46,12 +46,6 @@ struct udmar_dma_segment {
     udmar_bus_size_t ds_len;
 };
 
-/* One contiguous range of physical memory, for physical scatter lists. */
-struct udmar_dma_physical {
-    udmar_paddr_t address; /* any alignment */
-    uint64_t length;       /* bytes; 0 is skipped */
-};
-
 enum udmar_dma_flags {
     UDMAR_DMA_WAITOK = 0,
     UDMAR_DMA_NOWAIT = 0x1,           /* never defer: ENOMEM instead of EINPROGRESS */

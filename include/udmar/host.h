@@ -4,7 +4,7 @@
  *
  *   tier 0   parse and decode (table.h, unit.h's decoders)     0 functions
  *   tier 1   translate, one thread                            15 functions
- *   tier 2   threads and interrupts                            6 functions
+ *   tier 2   threads and interrupts                            7 functions
  *   tier 3   busdma(9)                                         3 functions
  *
  * Every function takes first the opaque pointer that the port gave to udmar_create(), so that many
@@ -160,6 +160,15 @@ void udmar_host_lock_destroy(void *host, void *lock);
  */
 uintptr_t udmar_host_lock_acquire(void *host, void *lock);
 void udmar_host_lock_release(void *host, void *lock, uintptr_t state);
+
+/*
+ * udmar_host_cpu - the processor that this runs on
+ *
+ * Below udmar_config.cpus; asked only where that is above 1. The thread may be moved the moment
+ * after: the answer decides which cache is used, and each has a lock. Any context but the fault
+ * interrupt.
+ */
+unsigned udmar_host_cpu(void *host);
 
 /*
  * udmar_host_interrupt_alloc - a message-signalled interrupt for a unit's fault event

@@ -43,6 +43,8 @@ struct udmar_config {
     uint32_t cpu_signature; /* CPUID.1:EAX, for errata; 0: not known */
     unsigned fault_log;     /* faults kept, 16 to 4096; 0: 256 */
     uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
+    unsigned cpus;          /* processors, 1 to 4096; 0: 1 */
+    bool ticking;           /* the host calls udmar_tick() every few milliseconds */
     struct udmar_tunables tunables;
 };
 
@@ -80,6 +82,18 @@ enum udmar_status udmar_start(struct udmar *instance);
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
+
+/*
+ * udmar_tick - time has passed
+ *
+ * In deferred mode (hw.dmar.strict=0) unmapped memory may rest, still reachable, until there is
+ * enough of it for one request. This asks the units for all that rests, and bounds that time:
+ * called every 10 ms, say, nothing rests longer than that and what the unit needs to answer. A host
+ * that calls it says so in udmar_config.ticking; for others each unmap is given to the unit at
+ * once. Any thread or timer interrupt, also while others map and unmap, but not while the instance
+ * is created or destroyed. Does not wait, unless the queue is full or there is none.
+ */
+void udmar_tick(struct udmar *instance);
 
 /*
  * udmar_destroy - give everything back

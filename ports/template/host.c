@@ -196,6 +196,13 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
     (void)state;
 }
 
+/* The number of the processor that this runs on, below udmar_config.cpus. */
+unsigned udmar_host_cpu(void *host)
+{
+    (void)host;
+    return 0;
+}
+
 /* A vector, the handler behind it, and the MSI that raises it. Null: faults are polled for. */
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)

@@ -51,10 +51,15 @@ struct udmar_dma_map {
     bool loaded;
     bool of_dmamem;
     bool read_only;
-    /* DMAR back end: a window for good, or a range for one load. */
+    /* DMAR back end: a window for good... */
     struct udmar__window *window;
+    /* ...or for one load a block, somebody's window, or a range. */
+    struct udmar__zone *zone;   /* where those are taken from */
+    struct udmar__arena *arena; /* of the block */
+    uint32_t block;             /* its first page */
+    struct udmar__window *lent;
     struct udmar__range *range;
-    uint64_t range_bytes;
+    bool lost; /* an unload was not confirmed: the device may reach its memory for ever */
     /* Bounce back end. */
     struct udmar__bounce *bounces;
     uint32_t bounce_capacity;
@@ -115,7 +120,7 @@ extern const struct udmar__backend udmar__backend_bounce;
 
 /* ---- slots.c: loads into small windows whose entries are always in reach ---- */
 
-/* Not an error number: the pieces need more pages than the window has. */
+/* Not an error number: the pieces need more pages than there are. */
 #define UDMAR__NEEDS_RANGE (-1)
 
 static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
@@ -123,6 +128,17 @@ static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
     return map->window->slots != NULL && map->tag->alignment <= UDMAR_PAGE_SIZE;
 }
 
+/* Entries of pages that follow each other, and what they mean to the device. */
+struct udmar__place {
+    volatile uint64_t *slots;
+    udmar_iova_t base;
+    uint32_t pages;
+    uint32_t used; /* pages written, also when it fails */
+};
+
+/* Writes the entries and fills map->segments; nothing is made visible or taken back. */
+int udmar__slots_place(struct udmar_dma_map *map, const struct udmar__source *source,
+                       unsigned access, struct udmar__place *place);
 int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *source,
                       unsigned access);
 

@@ -97,6 +97,8 @@ struct udmar {
     bool started;
     bool taking_over; /* faults read out now are firmware's */
     uint64_t window_limit;
+    unsigned cpus;
+    bool ticking;
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;

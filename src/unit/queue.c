@@ -24,6 +24,7 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
     queue->descriptors = queue->memory.mapping;
     queue->status = queue->status_page.mapping;
     *queue->status = (uint32_t)queue->issued;
+    queue->issued_low = (uint32_t)queue->issued;
     queue->repaired_slot = UINT32_MAX;
     return UDMAR_OK;
 }
@@ -134,6 +135,7 @@ void udmar__queue_put_wait(struct udmar_unit *unit)
     struct udmar__queue *queue = &unit->queue;
 
     queue->issued++;
+    __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
     unit->counts.waits++;
     udmar__queue_put(unit,
                      DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
@@ -200,24 +202,6 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
     }
 }
 
-/*
- * One invalidation, and a wait for it in strict mode: every unload. The same as submitting and
- * waiting, without the ways that are hardly ever taken.
- */
-static bool submit_fast(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
-                        uint64_t *out_ticket)
-{
-    struct udmar__queue *queue = &unit->queue;
-    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
-    bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
-
-    if (room) {
-        put_batch(unit, request, 1, wait, out_ticket);
-    }
-    udmar__unlock(unit->host, &unit->queue.lock, state);
-    return room;
-}
-
 /* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
 static bool reached(const struct udmar__queue *queue, uint64_t ticket)
 {
@@ -239,13 +223,52 @@ bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket)
     return done;
 }
 
+/* Is a wait with this number or a later one on its way? */
+static bool covered(const struct udmar__queue *queue, uint64_t ticket)
+{
+    uint32_t issued = __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
+
+    return (int32_t)(issued - (uint32_t)ticket) >= 0;
+}
+
+/* Has hardware come to the last wait descriptor? */
+static bool all_reached(const struct udmar__queue *queue)
+{
+    return __atomic_load_n(queue->status, __ATOMIC_ACQUIRE) ==
+           __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
+}
+
+/*
+ * Writes one request where there is room at once. A wait of its own only while no other is on its
+ * way: who comes during one shares the next, which whoever sees the first complete asks for.
+ */
+static inline bool offer(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
+                         uint64_t *out_ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
+
+    if (room) {
+        put_batch(unit, request, 1, wait && all_reached(queue), out_ticket);
+    }
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return room;
+}
+
+bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
+                        uint64_t *out_ticket)
+{
+    return unit->use_queue && offer(unit, request, false, out_ticket);
+}
+
 enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
                                        const struct udmar__request *request, bool wait,
                                        uint64_t *out_ticket)
 {
     enum udmar_status status = UDMAR_OK;
 
-    if (!submit_fast(unit, request, wait, out_ticket)) {
+    if (!offer(unit, request, wait, out_ticket)) {
         status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
     }
     if (status != UDMAR_OK || !wait) {
@@ -260,39 +283,59 @@ enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
     return status;
 }
 
-/* Makes sure that a wait descriptor with this number or a later one is on its way. */
+/*
+ * Makes sure that a wait descriptor with this number or a later one is on its way, unless another
+ * one is: then nothing is done, and the caller comes back when it is complete.
+ */
 static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
 {
     struct udmar__queue *queue = &unit->queue;
+    enum udmar_status status = UDMAR_OK;
+    bool full = false;
     uint64_t unused;
-    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
-    bool covered = ticket <= queue->issued;
+    uintptr_t state;
 
+    if (covered(queue, ticket) || !all_reached(queue)) {
+        return UDMAR_OK;
+    }
+    state = udmar__lock(unit->host, &unit->queue.lock);
+    if (ticket > queue->issued && all_reached(queue)) {
+        full = queue->failed || (int32_t)free_slots(unit) < 1;
+        if (!full) {
+            put_batch(unit, NULL, 0, true, &unused);
+        }
+    }
     udmar__unlock(unit->host, &unit->queue.lock, state);
-    return covered ? UDMAR_OK : udmar__queue_submit(unit, NULL, 0, true, &unused);
+    if (full) {
+        status = udmar__queue_submit(unit, NULL, 0, true, &unused);
+    }
+    return status;
 }
 
 enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
 {
     struct udmar__queue *queue = &unit->queue;
-    enum udmar_status status;
-    uint64_t deadline;
+    uint64_t deadline = 0;
     bool late = false;
 
     /*
      * A ticket from before 2^31 waits could look open here; the caller pays with one wait more for
      * it and never gets a false yes, since nobody waits for tickets of the future.
      */
-    if (reached(queue, ticket)) {
-        return UDMAR_OK;
-    }
-    status = cover(unit, ticket);
-    if (status != UDMAR_OK) {
-        return status;
-    }
-    deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
-    for (unsigned turn = 1; !reached(queue, ticket) && !udmar__queue_done(unit, ticket); turn++) {
+    for (unsigned turn = 1; !reached(queue, ticket); turn++) {
+        enum udmar_status status = cover(unit, ticket);
+        uint64_t now;
+
+        if (status != UDMAR_OK) {
+            return status;
+        }
+        if (reached(queue, ticket)) {
+            break;
+        }
         if (turn % 16 == 0) {
+            if (udmar__queue_done(unit, ticket)) {
+                break;
+            }
             udmar__queue_service(unit);
         }
         if (__atomic_load_n(&queue->failed, __ATOMIC_RELAXED)) {
@@ -302,7 +345,9 @@ enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
             unit->counts.timeouts++;
             return UDMAR_ERR_TIMEOUT;
         }
-        late = udmar_host_time_ns(unit->host) >= deadline;
+        now = udmar_host_time_ns(unit->host);
+        deadline = deadline == 0 ? now + unit->timeout_ns : deadline;
+        late = now >= deadline;
         if (late) {
             /* The last chance: perhaps an error has stopped the queue. */
             udmar__queue_service(unit);

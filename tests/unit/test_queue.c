@@ -225,6 +225,7 @@ static void sequence_numbers_wrap(void **state)
         unit = rig_unit(&r, 0);
         request = page_request(&r, IOVA);
         unit->queue.issued = starts[i];
+        unit->queue.issued_low = (uint32_t)starts[i];
         *unit->queue.status = (uint32_t)starts[i];
         assert_int_equal(udmar__invalidate(unit, &request, 1, false, &first), UDMAR_OK);
         assert_int_equal(first, starts[i] + 1);

@@ -171,6 +171,12 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
     irq_restore(state);
 }
 
+unsigned udmar_host_cpu(void *host)
+{
+    (void)host;
+    return 0;
+}
+
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
 {
