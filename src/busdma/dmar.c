@@ -200,8 +200,8 @@ static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domai
     const struct udmar_iova_limits limits = {
         .alignment = range_alignment(map->tag, bytes),
         .boundary = map->tag->boundary,
-        .exclude_first = map->zone->exclude_first,
-        .exclude_last = map->zone->exclude_last,
+        .exclude_first = map->pool->exclude_first,
+        .exclude_last = map->pool->exclude_last,
     };
     struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
     enum udmar_status status;
@@ -265,7 +265,7 @@ static int load_block(struct udmar_dma_map *map, struct udmar_domain *domain,
     uint32_t page;
     int error;
 
-    if (udmar__block_get(domain, map->zone, order, &page) != UDMAR_OK) {
+    if (udmar__block_get(domain, map->pool, order, &page) != UDMAR_OK) {
         return UDMAR__NEEDS_RANGE;
     }
     arena = udmar__arena_of(domain, page);
@@ -292,7 +292,7 @@ static int load_lent(struct udmar_dma_map *map, struct udmar_domain *domain,
     struct udmar__window *window;
     int error;
 
-    if (udmar__window_get(domain, map->zone, chunks, &window) != UDMAR_OK) {
+    if (udmar__window_get(domain, map->pool, chunks, &window) != UDMAR_OK) {
         return UDMAR__NEEDS_RANGE;
     }
     error = load_window(map, window, source, access);
@@ -355,17 +355,17 @@ static int map_create(struct udmar_dma_map *map)
     struct udmar_domain *domain = tag->device->group->domain;
     enum udmar_status status;
 
-    map->zone = tag->lowaddr < tag->highaddr
-                    ? udmar__zone_get(domain, tag->lowaddr + 1, tag->highaddr)
-                    : &domain->zone_all;
-    if (map->zone == NULL) {
+    map->pool = tag->lowaddr < tag->highaddr
+                    ? udmar__pool_get(domain, tag->lowaddr + 1, tag->highaddr)
+                    : &domain->pool_all;
+    if (map->pool == NULL) {
         return UDMAR_ENOMEM;
     }
     if (tag->maxsize > tag->device->instance->window_limit) {
         udmar__cache_hold(domain);
         return 0;
     }
-    status = udmar__window_create(domain, map->zone, tag->maxsize, tag->alignment, tag->boundary,
+    status = udmar__window_create(domain, map->pool, tag->maxsize, tag->alignment, tag->boundary,
                                   &map->window);
     if (status == UDMAR_ERR_IOVA || status == UDMAR_ERR_UNSUPPORTED) {
         /* No window is to be had: each load looks for a place of its own. */

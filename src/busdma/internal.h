@@ -54,7 +54,7 @@ struct udmar_dma_map {
     /* DMAR back end: a window for good... */
     struct udmar__window *window;
     /* ...or for one load a block, somebody's window, or a range. */
-    struct udmar__zone *zone;   /* where those are taken from */
+    struct udmar__pool *pool;   /* where those are taken from */
     struct udmar__arena *arena; /* of the block */
     uint32_t block;             /* its first page */
     struct udmar__window *lent;

@@ -108,7 +108,7 @@ uint64_t udmar__block_first(const struct udmar__arena *arena, uint64_t page)
     return UINT64_MAX;
 }
 
-/* ---- Lists of a zone ---- */
+/* ---- Lists of a pool ---- */
 
 static void take_out(struct udmar__arena *arena)
 {
@@ -124,7 +124,7 @@ static void take_out(struct udmar__arena *arena)
 /* Into the list that its largest free block belongs to. */
 static void sort_in(struct udmar__arena *arena)
 {
-    struct udmar__arena **list = &arena->zone->free[arena->largest[1]];
+    struct udmar__arena **list = &arena->pool->free[arena->largest[1]];
 
     if (arena->link == NULL || arena->link != list) {
         take_out(arena);
@@ -137,54 +137,54 @@ static void sort_in(struct udmar__arena *arena)
     }
 }
 
-static struct udmar__arena *find_room(struct udmar__zone *zone, unsigned order)
+static struct udmar__arena *find_room(struct udmar__pool *pool, unsigned order)
 {
     struct udmar__arena *arena = NULL;
 
     /* The smallest free block that will do: large ones stay whole. */
     for (unsigned i = order + 1; i <= UDMAR__ARENA_ORDER + 1 && arena == NULL; i++) {
-        arena = zone->free[i];
+        arena = pool->free[i];
     }
     return arena;
 }
 
-/* ---- Zones ---- */
+/* ---- Pools ---- */
 
-void udmar__zones_init(struct udmar_domain *domain)
+void udmar__pools_init(struct udmar_domain *domain)
 {
-    domain->zone_32.exclude_first = UINT64_C(1) << 32;
-    domain->zone_32.exclude_last = domain->end;
-    domain->zone_32.next = &domain->zone_all;
-    domain->zones = &domain->zone_32;
+    domain->pool_32.exclude_first = UINT64_C(1) << 32;
+    domain->pool_32.exclude_last = domain->end;
+    domain->pool_32.next = &domain->pool_all;
+    domain->pools = &domain->pool_32;
 }
 
-struct udmar__zone *udmar__zone_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
+struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
                                     udmar_iova_t exclude_last)
 {
-    struct udmar__zone *zone;
+    struct udmar__pool *pool;
     uintptr_t state;
 
     if (exclude_last == 0 || exclude_first > domain->end) {
-        return &domain->zone_all;
+        return &domain->pool_all;
     }
     exclude_last = udmar__min(exclude_last, domain->end);
     state = udmar__lock(domain->host, &domain->lock);
-    zone = domain->zones;
-    while (zone != NULL &&
-           (zone->exclude_first != exclude_first || zone->exclude_last != exclude_last)) {
-        zone = zone->next;
+    pool = domain->pools;
+    while (pool != NULL &&
+           (pool->exclude_first != exclude_first || pool->exclude_last != exclude_last)) {
+        pool = pool->next;
     }
-    if (zone == NULL) {
-        zone = udmar_host_alloc(domain->host, sizeof(*zone));
-        if (zone != NULL) {
-            zone->exclude_first = exclude_first;
-            zone->exclude_last = exclude_last;
-            zone->next = domain->zones;
-            domain->zones = zone;
+    if (pool == NULL) {
+        pool = udmar_host_alloc(domain->host, sizeof(*pool));
+        if (pool != NULL) {
+            pool->exclude_first = exclude_first;
+            pool->exclude_last = exclude_last;
+            pool->next = domain->pools;
+            domain->pools = pool;
         }
     }
     udmar__unlock(domain->host, &domain->lock, state);
-    return zone;
+    return pool;
 }
 
 /* ---- The directory ---- */
@@ -246,8 +246,8 @@ static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__aren
     const uint64_t size = UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE;
     const struct udmar_iova_limits limits = {
         .highest = udmar__min(domain->end, UDMAR__ARENA_END - 1),
-        .exclude_first = arena->zone->exclude_first,
-        .exclude_last = arena->zone->exclude_last,
+        .exclude_first = arena->pool->exclude_first,
+        .exclude_last = arena->pool->exclude_last,
         .alignment = size,
     };
     enum udmar_status status;
@@ -281,7 +281,7 @@ static void map_entries(struct udmar_domain *domain, struct udmar__arena *arena)
     }
 }
 
-/* Arenas in a chain have left their zone; their tables go, then their addresses. */
+/* Arenas in a chain have left their pool; their tables go, then their addresses. */
 static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
 {
     struct udmar__gather gather;
@@ -314,7 +314,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     }
 }
 
-static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__zone *zone)
+static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__pool *pool)
 {
     struct udmar__arena *arena = udmar_host_alloc(domain->host, sizeof(*arena));
     struct udmar__gather gather;
@@ -325,7 +325,7 @@ static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__zo
     if (arena == NULL) {
         return UDMAR_ERR_MEMORY;
     }
-    arena->zone = zone;
+    arena->pool = pool;
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
     status = reserve(domain, arena, &gather);
@@ -349,13 +349,13 @@ static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__zo
 
 /* ---- Blocks ---- */
 
-static unsigned take_some(struct udmar__zone *zone, unsigned order, unsigned count,
+static unsigned take_some(struct udmar__pool *pool, unsigned order, unsigned count,
                           uint32_t *out_pages)
 {
     unsigned taken = 0;
 
     while (taken < count) {
-        struct udmar__arena *arena = find_room(zone, order);
+        struct udmar__arena *arena = find_room(pool, order);
         unsigned page;
 
         if (arena == NULL) {
@@ -369,7 +369,7 @@ static unsigned take_some(struct udmar__zone *zone, unsigned order, unsigned cou
     return taken;
 }
 
-enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__pool *pool,
                                      unsigned order, unsigned count, uint32_t *out_pages,
                                      unsigned *out_taken)
 {
@@ -378,24 +378,24 @@ enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__
     for (;;) {
         uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-        *out_taken = take_some(zone, order, count, out_pages);
+        *out_taken = take_some(pool, order, count, out_pages);
         udmar__unlock(domain->host, &domain->lock, state);
         if (*out_taken > 0 || status != UDMAR_OK) {
             return status;
         }
         /* What a new arena has may be somebody else's at once: then another one. */
-        status = add_arena(domain, zone);
+        status = add_arena(domain, pool);
     }
 }
 
-/* All that are empty, but for a spare one of each zone if wanted. */
+/* All that are empty, but for a spare one of each pool if wanted. */
 static struct udmar__arena *take_empty(struct udmar_domain *domain, bool spare)
     UDMAR_REQUIRES(domain->lock)
 {
     struct udmar__arena *dead = NULL;
 
-    for (struct udmar__zone *zone = domain->zones; zone != NULL; zone = zone->next) {
-        struct udmar__arena **list = &zone->free[UDMAR__ARENA_ORDER + 1];
+    for (struct udmar__pool *pool = domain->pools; pool != NULL; pool = pool->next) {
+        struct udmar__arena **list = &pool->free[UDMAR__ARENA_ORDER + 1];
 
         while (*list != NULL && (!spare || (*list)->next != NULL)) {
             struct udmar__arena *arena = *list;
@@ -429,11 +429,11 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
 
 void udmar__arenas_free(struct udmar_domain *domain)
 {
-    while (domain->zones != &domain->zone_32 && domain->zones != NULL) {
-        struct udmar__zone *zone = domain->zones;
+    while (domain->pools != &domain->pool_32 && domain->pools != NULL) {
+        struct udmar__pool *pool = domain->pools;
 
-        domain->zones = zone->next;
-        udmar_host_free(domain->host, zone, sizeof(*zone));
+        domain->pools = pool->next;
+        udmar_host_free(domain->host, pool, sizeof(*pool));
     }
     if (domain->arenas == NULL) {
         return;

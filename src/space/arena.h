@@ -12,9 +12,9 @@
  * order of the largest free block below node n plus 1, or 0. So taking and giving back is a walk of
  * nine steps, however fragmented the arena is, and blocks are aligned to their size.
  * Invariants: largest[n] == max(largest[2n], largest[2n + 1]), or the order of n plus 1 when both
- * halves are free as a whole; an arena hangs in its zone's list `free[largest[1]]`.
+ * halves are free as a whole; an arena hangs in its pool's list `free[largest[1]]`.
  *
- * A zone is all arenas that keep out of one range of addresses, the one that a tag forbids.
+ * A pool is all arenas that keep out of one range of addresses, the one that a tag forbids.
  */
 #ifndef UDMAR_SPACE_ARENA_H
 #define UDMAR_SPACE_ARENA_H
@@ -32,7 +32,7 @@
 
 struct udmar__arena {
     struct udmar__range range; /* first: the tree's node is the arena */
-    struct udmar__zone *zone;
+    struct udmar__pool *pool;
     struct udmar__arena *next;  /* [domain lock] of its list, or of a list of dead ones */
     struct udmar__arena **link; /* [domain lock] what points here; null: in no list */
     volatile uint64_t *entries; /* of the leaf table; null unless the host maps tables for ever */
@@ -77,27 +77,27 @@ static inline void udmar__block_note(struct udmar__arena *arena, uint64_t page, 
                      __ATOMIC_RELAXED);
 }
 
-/* The zones that every domain has: no limit, and devices of 32 bits. */
-void udmar__zones_init(struct udmar_domain *domain);
-/* The zone that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
+/* The pools that every domain has: no limit, and devices of 32 bits. */
+void udmar__pools_init(struct udmar_domain *domain);
+/* The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
  * domain. */
-struct udmar__zone *udmar__zone_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
+struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
                                     udmar_iova_t exclude_last);
 /*
  * Takes up to @count blocks of 2^order pages, order at most 8. Without the domain's lock.
  * @out_pages: their first pages. @out_taken: at least 1 with UDMAR_OK.
  * UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, or that the unit did not answer.
  */
-enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__pool *pool,
                                      unsigned order, unsigned count, uint32_t *out_pages,
                                      unsigned *out_taken);
 /*
  * Gives blocks back whose entries are clear and invalidated. Arenas that are empty go, with @spare
- * all but one of each zone. Without the domain's lock; waits for the unit when tables go.
+ * all but one of each pool. Without the domain's lock; waits for the unit when tables go.
  */
 void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsigned count,
                         bool spare);
-/* Zones and directory, when the domain goes; the arenas themselves go with the address tree. */
+/* Pools and directory, when the domain goes; the arenas themselves go with the address tree. */
 void udmar__arenas_free(struct udmar_domain *domain);
 /* The first page of the block that holds the page, or UINT64_MAX. */
 uint64_t udmar__block_first(const struct udmar__arena *arena, uint64_t page);

@@ -58,26 +58,26 @@ static inline void leave(struct udmar_domain *domain, struct udmar__cache *cache
     udmar__unlock(domain->host, &cache->lock, state);
 }
 
-static unsigned zone_index(const struct udmar_domain *domain, const struct udmar__zone *zone)
+static unsigned pool_index(const struct udmar_domain *domain, const struct udmar__pool *pool)
 {
-    return zone == &domain->zone_32;
+    return pool == &domain->pool_32;
 }
 
-static bool is_cached(const struct udmar_domain *domain, const struct udmar__zone *zone)
+static bool is_cached(const struct udmar_domain *domain, const struct udmar__pool *pool)
 {
-    return zone == &domain->zone_32 || zone == &domain->zone_all;
+    return pool == &domain->pool_32 || pool == &domain->pool_all;
 }
 
 static struct udmar__magazine *magazine_of(struct udmar_domain *domain, struct udmar__cache *cache,
                                            const struct udmar__arena *arena, uint32_t page)
 {
-    return &cache->blocks[zone_index(domain, arena->zone)]
+    return &cache->blocks[pool_index(domain, arena->pool)]
                          [UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))];
 }
 
 /* ---- Blocks ---- */
 
-static enum udmar_status refill(struct udmar_domain *domain, struct udmar__zone *zone,
+static enum udmar_status refill(struct udmar_domain *domain, struct udmar__pool *pool,
                                 unsigned order, uint32_t *out_page)
 {
     uint32_t pages[16];
@@ -85,7 +85,7 @@ static enum udmar_status refill(struct udmar_domain *domain, struct udmar__zone 
     unsigned kept = 1;
     /* Large blocks cost half a leaf table each: few at a time. */
     enum udmar_status status =
-        udmar__blocks_take(domain, zone, order, order > 4 ? 4 : 16, pages, &taken);
+        udmar__blocks_take(domain, pool, order, order > 4 ? 4 : 16, pages, &taken);
     struct udmar__cache *cache;
     uintptr_t state;
 
@@ -93,9 +93,9 @@ static enum udmar_status refill(struct udmar_domain *domain, struct udmar__zone 
         return status;
     }
     *out_page = pages[0];
-    cache = is_cached(domain, zone) ? enter(domain, &state) : NULL;
+    cache = is_cached(domain, pool) ? enter(domain, &state) : NULL;
     if (cache != NULL) {
-        struct udmar__magazine *magazine = &cache->blocks[zone_index(domain, zone)][order];
+        struct udmar__magazine *magazine = &cache->blocks[pool_index(domain, pool)][order];
 
         while (kept < taken && magazine->count < UDMAR__MAGAZINE) {
             magazine->page[magazine->count++] = pages[kept++];
@@ -108,14 +108,14 @@ static enum udmar_status refill(struct udmar_domain *domain, struct udmar__zone 
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__pool *pool,
                                    unsigned order, uint32_t *out_page)
 {
     uintptr_t state;
-    struct udmar__cache *cache = is_cached(domain, zone) ? enter(domain, &state) : NULL;
+    struct udmar__cache *cache = is_cached(domain, pool) ? enter(domain, &state) : NULL;
 
     if (cache != NULL) {
-        struct udmar__magazine *magazine = &cache->blocks[zone_index(domain, zone)][order];
+        struct udmar__magazine *magazine = &cache->blocks[pool_index(domain, pool)][order];
 
         if (magazine->count > 0) {
             *out_page = magazine->page[--magazine->count];
@@ -124,7 +124,7 @@ enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__zo
         }
         leave(domain, cache, state);
     }
-    return refill(domain, zone, order, out_page);
+    return refill(domain, pool, order, out_page);
 }
 
 /* Half of a full magazine, into @out_pages. */
@@ -154,7 +154,7 @@ void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena, u
     uintptr_t state;
     struct udmar__cache *cache = enter(domain, &state);
 
-    if (cache == NULL || !is_cached(domain, arena->zone)) {
+    if (cache == NULL || !is_cached(domain, arena->pool)) {
         if (cache != NULL) {
             note_past(domain, cache, page, pages);
             leave(domain, cache, state);
@@ -305,7 +305,7 @@ static unsigned rack_order(unsigned chunks)
     return udmar__log2_up(chunks);
 }
 
-enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__pool *pool,
                                     unsigned chunks, struct udmar__window **out_window)
 {
     unsigned order = rack_order(chunks);
@@ -314,11 +314,11 @@ enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__z
 
     *out_window = NULL;
     chunks = 1u << order;
-    if (is_cached(domain, zone) && order < UDMAR__WINDOW_ORDERS) {
+    if (is_cached(domain, pool) && order < UDMAR__WINDOW_ORDERS) {
         cache = enter(domain, &state);
     }
     if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[zone_index(domain, zone)][order];
+        struct udmar__rack *rack = &cache->windows[pool_index(domain, pool)][order];
 
         if (rack->count > 0) {
             *out_window = rack->window[--rack->count];
@@ -326,7 +326,7 @@ enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__z
         leave(domain, cache, state);
     }
     if (*out_window == NULL) {
-        enum udmar_status status = udmar__window_create_aligned(domain, zone, chunks, out_window);
+        enum udmar_status status = udmar__window_create_aligned(domain, pool, chunks, out_window);
 
         if (status != UDMAR_OK) {
             return status;
@@ -343,12 +343,12 @@ void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window
     bool kept = false;
     uintptr_t state;
 
-    if (is_cached(domain, window->zone) && order < UDMAR__WINDOW_ORDERS &&
+    if (is_cached(domain, window->pool) && order < UDMAR__WINDOW_ORDERS &&
         window->chunk_count == 1u << order) {
         cache = enter(domain, &state);
     }
     if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[zone_index(domain, window->zone)][order];
+        struct udmar__rack *rack = &cache->windows[pool_index(domain, window->pool)][order];
 
         if (rack->count < sizeof(rack->window) / sizeof(rack->window[0])) {
             rack->window[rack->count++] = window;
@@ -430,14 +430,14 @@ void udmar__caches_trim(struct udmar_domain *domain)
             continue;
         }
         trim_resting(domain, cache);
-        for (unsigned zone = 0; zone < 2; zone++) {
+        for (unsigned pool = 0; pool < 2; pool++) {
             for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
-                struct udmar__magazine *magazine = &cache->blocks[zone][order];
+                struct udmar__magazine *magazine = &cache->blocks[pool][order];
 
                 trim_blocks(domain, cache, &magazine->count, magazine->page);
             }
             for (unsigned order = 0; order < UDMAR__WINDOW_ORDERS; order++) {
-                trim_windows(domain, cache, &cache->windows[zone][order]);
+                trim_windows(domain, cache, &cache->windows[pool][order]);
             }
         }
     }

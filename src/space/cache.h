@@ -51,7 +51,7 @@ struct udmar__past {
 
 struct udmar__cache {
     struct udmar__lock lock;
-    struct udmar__magazine blocks[2][UDMAR__BLOCK_ORDERS]; /* [lock] of zone_all, of zone_32 */
+    struct udmar__magazine blocks[2][UDMAR__BLOCK_ORDERS]; /* [lock] of pool_all, of pool_32 */
     struct udmar__rack windows[2][UDMAR__WINDOW_ORDERS];   /* [lock] */
     struct udmar__batch resting;                           /* [lock] */
     struct udmar__batch waiting;                           /* [lock] for waiting_ticket */
@@ -60,8 +60,8 @@ struct udmar__cache {
     unsigned gone_next;                                    /* [lock] */
 };
 
-/* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. @zone: zone_all or zone_32. */
-enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__zone *zone,
+/* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. @pool: pool_all or pool_32. */
+enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__pool *pool,
                                    unsigned order, uint32_t *out_page);
 /*
  * Gives a block back whose entries are clear and whose invalidation is complete. @pages: how many
@@ -74,7 +74,7 @@ void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, 
                        unsigned pages);
 
 /* A window of @chunks 2 MiB chunks for one mapping; made where none is at hand. */
-enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__pool *pool,
                                     unsigned chunks, struct udmar__window **out_window);
 void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window);
 

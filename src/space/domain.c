@@ -84,7 +84,7 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
     take_facts(domain, &unit->facts, config->minimum_width);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     udmar__iova_init(&domain->blocks, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
-    udmar__zones_init(domain);
+    udmar__pools_init(domain);
     domain->caches = udmar_host_alloc(host, domain->cpus * sizeof(*domain->caches));
     if (domain->caches == NULL || !udmar__lock_create(host, &domain->lock)) {
         status = UDMAR_ERR_MEMORY;

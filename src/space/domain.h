@@ -32,10 +32,10 @@ struct udmar__arena;
 struct udmar__cache;
 
 /* All arenas that keep out of one range of addresses; arena.h says what they are. */
-struct udmar__zone {
+struct udmar__pool {
     udmar_iova_t exclude_first;    /* constant */
     udmar_iova_t exclude_last;     /* constant; 0: no limit */
-    struct udmar__zone *next;      /* [domain lock] */
+    struct udmar__pool *next;      /* [domain lock] */
     struct udmar__arena *free[11]; /* [domain lock] by the order of the largest free block plus 1 */
 };
 
@@ -66,9 +66,9 @@ struct udmar_domain {
     unsigned users;                       /* groups that have it; guarded by the instance lock */
     uint64_t windows;                     /* [lock] */
     /* Blocks (arena.h) and what stands in front of them (cache.h). */
-    struct udmar__zone zone_all;
-    struct udmar__zone zone_32;
-    struct udmar__zone *zones;     /* [lock] */
+    struct udmar__pool pool_all;
+    struct udmar__pool pool_32;
+    struct udmar__pool *pools;     /* [lock] */
     struct udmar__arena ***arenas; /* by address; appended with the lock, read without */
     struct udmar__iova blocks;     /* [lock] windows that stand in blocks */
     struct udmar__cache **caches;  /* one a CPU, made when first used; null: none */

@@ -88,14 +88,14 @@ static inline uint64_t pages_of(const struct udmar_dma_physical *piece)
            UDMAR_PAGE_SHIFT;
 }
 
-static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__zone *zone,
+static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
     volatile uint64_t *slot;
     struct udmar__arena *arena;
     uint32_t page;
-    enum udmar_status status = udmar__block_get(domain, zone, udmar__log2_up(pages), &page);
+    enum udmar_status status = udmar__block_get(domain, pool, udmar__log2_up(pages), &page);
 
     if (status != UDMAR_OK) {
         return status;
@@ -133,7 +133,7 @@ static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
     return true;
 }
 
-static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__zone *zone,
+static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__pool *pool,
                                     const struct udmar_dma_physical *pieces, unsigned count,
                                     uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
@@ -144,7 +144,7 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__z
     udmar_paddr_t physical;
     uint32_t index = first;
     struct udmar__window *window;
-    enum udmar_status status = udmar__window_get(domain, zone, chunks, &window);
+    enum udmar_status status = udmar__window_get(domain, pool, chunks, &window);
     uint64_t here;
 
     if (status == UDMAR_OK) {
@@ -170,13 +170,13 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__z
     return UDMAR_OK;
 }
 
-static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__zone *zone,
+static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
     const struct udmar_iova_limits limits = {
-        .exclude_first = zone->exclude_first,
-        .exclude_last = zone->exclude_last,
+        .exclude_first = pool->exclude_first,
+        .exclude_last = pool->exclude_last,
         .alignment = pages >= UDMAR__ARENA_PAGES ? UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE : 0,
     };
     uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
@@ -210,20 +210,20 @@ static enum udmar_status map_range(struct udmar_domain *domain, const struct udm
 
 /* ---- The interface ---- */
 
-static struct udmar__zone *zone_for(struct udmar_domain *domain, udmar_iova_t highest)
+static struct udmar__pool *pool_for(struct udmar_domain *domain, udmar_iova_t highest)
 {
     if (highest >= domain->end) {
-        return &domain->zone_all;
+        return &domain->pool_all;
     }
-    return highest == UINT32_MAX ? &domain->zone_32
-                                 : udmar__zone_get(domain, highest + 1, domain->end);
+    return highest == UINT32_MAX ? &domain->pool_32
+                                 : udmar__pool_get(domain, highest + 1, domain->end);
 }
 
 enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
 {
-    struct udmar__zone *zone;
+    struct udmar__pool *pool;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
     uint64_t pages;
 
@@ -236,18 +236,18 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
     if (pages == 0) {
         return UDMAR_ERR_ARGUMENT;
     }
-    zone = zone_for(domain, highest);
-    if (zone == NULL) {
+    pool = pool_for(domain, highest);
+    if (pool == NULL) {
         return UDMAR_ERR_MEMORY;
     }
     if (domain->direct && pages <= UDMAR__BLOCK_MOST) {
-        status = map_block(domain, zone, pieces, count, pages, access, out_iova);
+        status = map_block(domain, pool, pieces, count, pages, access, out_iova);
     } else if (domain->direct && pages <= UDMAR__WINDOW_MOST) {
-        status = map_window(domain, zone, pieces, count, pages, access, out_iova);
+        status = map_window(domain, pool, pieces, count, pages, access, out_iova);
     }
     /* No block or window of that kind is to be had: anywhere. */
     if (status == UDMAR_ERR_UNSUPPORTED || status == UDMAR_ERR_IOVA) {
-        status = map_range(domain, zone, pieces, count, pages, access, out_iova);
+        status = map_range(domain, pool, pieces, count, pages, access, out_iova);
     }
     return status;
 }

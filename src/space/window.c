@@ -162,13 +162,13 @@ static struct udmar__request request_for(const struct udmar__window *window, udm
                               pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
 }
 
-static struct udmar__window *new_window(struct udmar_domain *domain, struct udmar__zone *zone)
+static struct udmar__window *new_window(struct udmar_domain *domain, struct udmar__pool *pool)
 {
     struct udmar__window *window = udmar_host_alloc(domain->host, sizeof(*window));
 
     if (window != NULL) {
         window->domain = domain;
-        window->zone = zone;
+        window->pool = pool;
         window->unit = domain->bindings->unit;
         window->range.kind = UDMAR_RANGE_WINDOW;
         window->coherent = domain->coherent;
@@ -182,8 +182,8 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
 {
     struct udmar_domain *domain = window->domain;
     const struct udmar_iova_limits limits = {
-        .exclude_first = window->zone->exclude_first,
-        .exclude_last = window->zone->exclude_last,
+        .exclude_first = window->pool->exclude_first,
+        .exclude_last = window->pool->exclude_last,
         .alignment = udmar__max(alignment, CHUNK_PAGES * UDMAR_PAGE_SIZE),
         .boundary = boundary,
     };
@@ -220,11 +220,11 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
     return status;
 }
 
-static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__zone *zone,
+static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__pool *pool,
                                       unsigned chunks, uint64_t bytes, uint64_t alignment,
                                       uint64_t boundary, struct udmar__window **out_window)
 {
-    struct udmar__window *window = new_window(domain, zone);
+    struct udmar__window *window = new_window(domain, pool);
     enum udmar_status status;
 
     if (window == NULL) {
@@ -242,12 +242,12 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
 }
 
 enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
-                                               struct udmar__zone *zone, unsigned chunks,
+                                               struct udmar__pool *pool, unsigned chunks,
                                                struct udmar__window **out_window)
 {
     uint64_t bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE;
 
-    return create_large(domain, zone, chunks, bytes, bytes, 0, out_window);
+    return create_large(domain, pool, chunks, bytes, bytes, 0, out_window);
 }
 
 /* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
@@ -272,7 +272,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     uintptr_t state;
 
     window->order = (uint8_t)(order + udmar__log2(places));
-    status = udmar__blocks_take(domain, window->zone, window->order, 1, &page, &taken);
+    status = udmar__blocks_take(domain, window->pool, window->order, 1, &page, &taken);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -293,7 +293,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
                                        uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window)
 {
@@ -308,10 +308,10 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (order >= UDMAR__BLOCK_ORDERS) {
-        return create_large(domain, zone, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
+        return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
                             bytes, alignment, boundary, out_window);
     }
-    window = new_window(domain, zone);
+    window = new_window(domain, pool);
     if (window == NULL) {
         return UDMAR_ERR_MEMORY;
     }

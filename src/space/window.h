@@ -39,7 +39,7 @@ struct udmar__chunk {
 struct udmar__window {
     struct udmar__range range; /* first: the tree's node is the window */
     struct udmar_domain *domain;
-    struct udmar__zone *zone;
+    struct udmar__pool *pool;
     struct udmar_unit *unit;
     struct udmar__request request; /* invalidates the whole window */
     volatile uint64_t *slots;   /* entries from page 0 of the next load on, or null: use chunks */
@@ -70,12 +70,12 @@ struct udmar__window {
  * or what a buffer that fits it shall not cross if it begins at the window's start. Fails with
  * UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, UDMAR_ERR_UNSUPPORTED.
  */
-enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__zone *zone,
+enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
                                        uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window);
 /* A large one of @chunks chunks, a power of two, aligned to its size. */
 enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
-                                               struct udmar__zone *zone, unsigned chunks,
+                                               struct udmar__pool *pool, unsigned chunks,
                                                struct udmar__window **out_window);
 /* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
 void udmar__window_destroy(struct udmar__window *window);
