@@ -131,6 +131,17 @@ enum udmar_status udmar_device_detach(struct udmar_device *device);
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
 
+/*
+ * udmar_device_set_subpage - bounce partial pages of the device's buffers
+ *
+ * Like hw.busdma.pciD:B:D:F.subpage. With translation what a buffer has of its first and last page
+ * then lies in pages of its own while it is loaded, and is copied by bus_dmamap_sync(): the device
+ * never reaches other bytes of the driver's pages. Memory of bus_dmamem_alloc() has its pages for
+ * itself and is not copied. Without translation it changes nothing.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY (tags or maps exist).
+ */
+enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on);
+
 /* The domain of a device; null when it is blocked or unprotected. */
 struct udmar_domain *udmar_device_domain(struct udmar_device *device);
 

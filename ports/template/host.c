@@ -246,6 +246,14 @@ void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_p
     return NULL;
 }
 
+/* A kernel with NUMA looks in that domain first. */
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    (void)domain;
+    return udmar_host_page_alloc(host, count, highest, false, out_page);
+}
+
 /* Gives them back. */
 void udmar_host_dmamem_free(void *host, void *memory, size_t size)
 {

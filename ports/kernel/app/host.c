@@ -212,6 +212,13 @@ udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, si
     return virt_to_phys(address, &phys) ? phys : UINT64_MAX;
 }
 
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    (void)domain; /* one memory for all processors */
+    return udmar_host_page_alloc(host, count, highest, false, out_page);
+}
+
 static uint64_t whole_pages(size_t size)
 {
     return (size + PAGE_MASK) >> PAGE_SHIFT;
