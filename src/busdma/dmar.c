@@ -220,7 +220,7 @@ static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domai
     return UDMAR_OK;
 }
 
-static void report_loss(const struct udmar_dma_map *map, enum udmar_status status)
+void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status status)
 {
     char label[64];
 
@@ -235,7 +235,7 @@ static void drop_range(struct udmar_dma_map *map, struct udmar_domain *domain)
 
     map->range = NULL;
     if (status != UDMAR_OK) {
-        report_loss(map, status);
+        udmar__report_loss(map, status);
     }
 }
 
@@ -431,7 +431,7 @@ static void unload(struct udmar_dma_map *map)
         dynamic ? end_dynamic(map, domain) : udmar__window_clear(map->window, domain->strict);
 
     if (status != UDMAR_OK) {
-        report_loss(map, status);
+        udmar__report_loss(map, status);
     }
 }
 

@@ -79,8 +79,15 @@ struct udmar__deferred {
     uint64_t since;
 };
 
+/* May a load go the short way of quick.h? */
+enum udmar__quick { QUICK_NEVER, QUICK_IDLE, QUICK_LOADED };
+
 struct udmar_dma_map {
     struct udmar_dma_tag *tag;
+    /* For quick.h, beside what it shares with all. */
+    void *host;
+    uint64_t most; /* tag->maxsize */
+    uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
     struct udmar_dma_segment *segments;
     uint32_t capacity;
@@ -167,6 +174,10 @@ struct udmar__backend {
 
 extern const struct udmar__backend udmar__backend_dmar;
 extern const struct udmar__backend udmar__backend_bounce;
+
+/* ---- dmar.c ---- */
+/* An unload that the unit has not confirmed. */
+void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status status);
 
 /* ---- slots.c: loads into small windows whose entries are always in reach ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
 #include "busdma/internal.h"
+#include "busdma/quick.h"
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 static int failed(struct udmar_dma_map *map, int error)
@@ -64,12 +65,14 @@ static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callba
     map->deferred.callback_argument = callback_argument;
 }
 
-int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                      udmar_bus_size_t length, udmar_dma_callback_t *callback,
-                      void *callback_argument, int flags)
+/* All loads of buffers but the quick ones. */
+static __attribute__((noinline)) int
+load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+            udmar_bus_size_t length, udmar_dma_callback_t *callback, void *callback_argument,
+            int flags, const void *caller)
 {
     struct udmar__source source;
-    int error = admit(tag, map, callback != NULL, UDMAR__CALLER);
+    int error = admit(tag, map, callback != NULL, caller);
 
     if (error != 0) {
         return error;
@@ -78,7 +81,7 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
         length > UINTPTR_MAX - (uintptr_t)buffer) {
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
-    udmar__debug_load(map, UDMAR__CALLER);
+    udmar__debug_load(map, caller);
     source = (struct udmar__source){
         .host = tag->device->instance->host,
         .buffer = buffer,
@@ -91,6 +94,18 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
         error = udmar__load_source(map, &source);
     }
     return udmar__load_finish(map, error, callback, callback_argument);
+}
+
+int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+                      udmar_bus_size_t length, udmar_dma_callback_t *callback,
+                      void *callback_argument, int flags)
+{
+    if (tag != NULL && map != NULL && callback != NULL && map->tag == tag &&
+        map->quick == QUICK_IDLE &&
+        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
+        return 0;
+    }
+    return load_buffer(tag, map, buffer, length, callback, callback_argument, flags, UDMAR__CALLER);
 }
 
 /*
@@ -244,20 +259,34 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
     }
 }
 
-void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+/* All unloads but the quick ones. */
+static __attribute__((noinline)) void unload(struct udmar_dma_map *map, const void *caller)
 {
-    if (tag == NULL || map == NULL) {
-        return;
-    }
     if (!map->loaded) {
-        unload_nothing(map, UDMAR__CALLER);
+        unload_nothing(map, caller);
         return;
     }
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
-    udmar__debug_unload(map, UDMAR__CALLER);
+    udmar__debug_unload(map, caller);
     if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
     }
+}
+
+void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+{
+    if (tag == NULL || map == NULL) {
+        return;
+    }
+    if (map->quick == QUICK_LOADED) {
+        enum udmar_status status = udmar__quick_unload(map);
+
+        if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+            udmar__report_loss(map, status);
+        }
+        return;
+    }
+    unload(map, UDMAR__CALLER);
 }

@@ -2,6 +2,7 @@
 /* Maps, and memory that comes with one. */
 #include "base/text.h"
 #include "busdma/internal.h"
+#include "busdma/quick.h"
 
 /* Host memory comes in pieces of at most 64 KiB, so this is the most a load can have. */
 #define MOST_SEGMENTS   4096u
@@ -92,6 +93,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         free_map(map);
         return error;
     }
+    udmar__quick_prepare(map);
     udmar__tag_hold(tag);
     *out_map = map;
     return 0;

@@ -331,7 +331,7 @@ enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
         .facts = unit->facts,
         .context_requests = unit->counts.context_requests,
         .iotlb_requests = udmar__iotlb_count(&unit->counts),
-        .waits = unit->counts.waits,
+        .waits = unit->queue.issued,
         .queue_errors = unit->counts.queue_errors,
         .timeouts = unit->counts.timeouts,
     };

@@ -96,19 +96,6 @@ static inline bool udmar__may_rest(const struct udmar_domain *domain)
     return !domain->strict && domain->ticking && domain->unit->use_queue;
 }
 
-/*
- * Something was cleared whose invalidation will be asked for by somebody else, at the latest by the
- * next tick.
- */
-static inline void udmar__mark_stale(struct udmar_domain *domain)
-{
-    /* The cleared entries must be seen before the mark is looked at: a tick may be under way. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&domain->stale, __ATOMIC_RELAXED) == 0) {
-        __atomic_store_n(&domain->stale, 1, __ATOMIC_RELAXED);
-    }
-}
-
 /* The tick: asks for what rests in a domain. */
 void udmar__domain_tick(struct udmar_domain *domain);
 

@@ -140,6 +140,19 @@ static inline struct udmar__request udmar__block_request(const struct udmar_doma
                                     .high = iova | order | DESC_IOTLB_IH };
 }
 
+/*
+ * Something was cleared whose invalidation will be asked for by somebody else, at the latest by the
+ * next tick.
+ */
+static inline void udmar__mark_stale(struct udmar_domain *domain)
+{
+    /* The cleared entries must be seen before the mark is looked at: a tick may be under way. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&domain->stale, __ATOMIC_RELAXED) == 0) {
+        __atomic_store_n(&domain->stale, 1, __ATOMIC_RELAXED);
+    }
+}
+
 /* ---- flush.c ---- */
 
 void udmar__gather_init(struct udmar__gather *gather);

@@ -263,7 +263,7 @@ static enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
     range = udmar__iova_at_or_below(&domain->iova, page);
     if (range != NULL && range->kind == UDMAR_RANGE_WINDOW && range->of_load) {
         window = (struct udmar__window *)range;
-        if (window->loaded_pages == 0 || page != range->first + window->loaded_first) {
+        if (udmar__window_pages(window) == 0 || page != range->first + window->first) {
             range = NULL;
         }
     } else if (range == NULL || range->kind != UDMAR_RANGE_ALLOCATED || !range->of_load ||

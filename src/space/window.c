@@ -167,8 +167,10 @@ static struct udmar__window *new_window(struct udmar_domain *domain, struct udma
     struct udmar__window *window = udmar_host_alloc(domain->host, sizeof(*window));
 
     if (window != NULL) {
+        window->host = domain->host;
         window->domain = domain;
         window->pool = pool;
+        window->strict = domain->strict;
         window->unit = domain->bindings->unit;
         window->range.kind = UDMAR_RANGE_WINDOW;
         window->coherent = domain->coherent;
@@ -486,8 +488,8 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     if (window->chunk_count > 0) {
         link_chunks(window, first, count);
     }
-    udmar__window_note(&window->loaded_first, window->at + first);
-    udmar__window_note(&window->loaded_pages, count);
+    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->span, count);
     flush_slots(window, first, count);
     if (!window->announce) {
         return UDMAR_OK;
@@ -536,8 +538,7 @@ static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t c
     close_slots(window, slots);
 }
 
-/* Half of the places have been used: one request for them, and what the other half waits for. */
-static enum udmar_status half_used(struct udmar__window *window)
+enum udmar_status udmar__window_half_used(struct udmar__window *window)
 {
     uint32_t half = 1u << (window->order - 1);
     unsigned used = window->at == half ? 0 : 1;
@@ -553,39 +554,18 @@ static enum udmar_status half_used(struct udmar__window *window)
     return udmar__invalidate_iotlb(window->unit, &request, false, &window->half_ticket[used]);
 }
 
-/* The place rests until its half has been used, or until the next tick. */
-static enum udmar_status next_place(struct udmar__window *window)
-{
-    window->at += window->step;
-    window->slots += window->step;
-    window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
-    udmar__mark_stale(window->domain);
-    return (window->at & ((1u << (window->order - 1)) - 1)) == 0 ? half_used(window) : UDMAR_OK;
-}
-
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
 {
-    uint32_t first = window->loaded_first;
-    uint32_t pages = window->loaded_pages;
-    enum udmar_status status;
+    uint32_t first = window->first;
+    uint32_t pages = window->span;
 
     if (window->chunk_count == 0) {
         clear_slots(window, first - window->at, pages);
     } else {
         clear_chunks(window, first, pages);
     }
-    udmar__window_note(&window->gone_first, first);
-    udmar__window_note(&window->gone_pages, pages);
-    udmar__window_note(&window->loaded_pages, 0);
-    if (wait || window->step == 0 || !window->unit->use_queue) {
-        status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
-    } else {
-        status = next_place(window);
-    }
-    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
-                     __ATOMIC_RELAXED);
-    window->unconfirmed = status != UDMAR_OK;
-    return status;
+    udmar__window_note(&window->span, pages | WINDOW_GONE);
+    return udmar__window_invalidate(window, wait);
 }
 
 void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count)
@@ -598,8 +578,8 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
         window->chunks[0].state = CHUNK_SMALL;
     }
     /* Entries of a small window were live from the first store on: take them back as an unload. */
-    udmar__window_note(&window->loaded_first, window->at + first);
-    udmar__window_note(&window->loaded_pages, count);
+    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->span, count);
     (void)udmar__window_clear(window, true);
 }
 
@@ -613,9 +593,10 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
                           uint64_t *out_size)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t pages = noted(&window->loaded_pages);
+    uint32_t span = noted(&window->span);
+    uint32_t pages = span & WINDOW_GONE ? 0 : span;
 
-    *out_base = (range->first + noted(&window->loaded_first)) << UDMAR_PAGE_SHIFT;
+    *out_base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT;
     *out_size = (uint64_t)pages << UDMAR_PAGE_SHIFT;
     return pages > 0;
 }
@@ -623,12 +604,12 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
 bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t pages = noted(&window->gone_pages);
+    uint32_t span = noted(&window->span);
 
     *out_gone = (struct udmar__gone){
-        .base = (range->first + noted(&window->gone_first)) << UDMAR_PAGE_SHIFT,
-        .size = (uint64_t)pages << UDMAR_PAGE_SHIFT,
+        .base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT,
+        .size = (uint64_t)(span & ~WINDOW_GONE) << UDMAR_PAGE_SHIFT,
         .clock = __atomic_load_n(&window->gone_clock, __ATOMIC_RELAXED),
     };
-    return pages > 0;
+    return (span & WINDOW_GONE) != 0;
 }

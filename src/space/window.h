@@ -22,8 +22,11 @@
 #define UDMAR_SPACE_WINDOW_H
 
 #include "space/domain.h"
+#include "space/entry.h"
 
 struct udmar__arena;
+
+#define WINDOW_GONE UINT32_C(0x80000000)
 
 enum udmar__chunk_state { CHUNK_EMPTY, CHUNK_SMALL, CHUNK_LARGE };
 
@@ -38,6 +41,7 @@ struct udmar__chunk {
 
 struct udmar__window {
     struct udmar__range range; /* first: the tree's node is the window */
+    void *host;
     struct udmar_domain *domain;
     struct udmar__pool *pool;
     struct udmar_unit *unit;
@@ -54,15 +58,14 @@ struct udmar__window {
     uint32_t chunk_count;       /* 0: small */
     struct udmar__chunk *chunks;
     /* Written by the map's thread and read by whoever looks at a fault: relaxed atomics. */
-    uint32_t loaded_first; /* pages from range.first */
-    uint32_t loaded_pages; /* 0: nothing is loaded */
-    uint32_t gone_first;   /* what was loaded last */
-    uint32_t gone_pages;
+    uint32_t first; /* of what is loaded, or was: pages from range.first */
+    uint32_t span;  /* how many pages; | WINDOW_GONE: it was */
     size_t gone_clock;
     uint64_t ticket;  /* to wait for before the next load; 0: nothing */
     bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
-    bool coherent;    /* of the domain */
-    bool announce;    /* stores need more than being flushed: write buffer, caching mode */
+    bool strict;      /* of the domain, as the next one */
+    bool coherent;
+    bool announce; /* stores need more than being flushed: write buffer, caching mode */
 };
 
 /*
@@ -98,6 +101,12 @@ static inline bool udmar__window_is_ready(const struct udmar__window *window)
     return window->ticket == 0 && !window->unconfirmed;
 }
 
+/* How many pages are loaded. */
+static inline uint32_t udmar__window_pages(const struct udmar__window *window)
+{
+    return window->span & WINDOW_GONE ? 0 : window->span;
+}
+
 /* Writes @count entries from page @index on; the range must be inside and empty. */
 void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
                          uint32_t count, unsigned access);
@@ -106,6 +115,17 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
                                         uint32_t count);
 /* For a window of one chunk that was written through its slots, from page 0 on. */
 enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint32_t count);
+/* The first @count slots of a small window have been written: flushed and noted. */
+static inline void udmar__window_loads_slots(struct udmar__window *window, uint32_t count)
+{
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
+                               count * sizeof(*window->slots));
+    }
+    udmar__window_note(&window->first, window->at);
+    udmar__window_note(&window->span, count);
+}
+
 /* The same for any window that has slots. */
 static inline enum udmar_status udmar__window_publish_slots(struct udmar__window *window,
                                                             uint32_t count)
@@ -113,20 +133,56 @@ static inline enum udmar_status udmar__window_publish_slots(struct udmar__window
     if (window->chunk_count != 0) {
         return udmar__window_publish_chunk(window, count);
     }
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)window->slots,
-                               count * sizeof(*window->slots));
-    }
-    udmar__window_note(&window->loaded_first, window->at);
-    udmar__window_note(&window->loaded_pages, count);
+    udmar__window_loads_slots(window, count);
     return window->announce ? udmar__domain_published(window->domain, window->base,
                                                       (uint64_t)count << UDMAR_PAGE_SHIFT)
                             : UDMAR_OK;
 }
+
 /* Takes back writes that were not published. */
 void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count);
 /* Ends what is loaded. A failure means that devices may still reach it; the window remembers. */
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
+
+/* Half of the places have been used: one request for them, and what the other half waits for. */
+enum udmar_status udmar__window_half_used(struct udmar__window *window);
+
+/* Gives what was cleared to the unit; without @wait it may rest where there are several places. */
+static inline enum udmar_status udmar__window_invalidate(struct udmar__window *window, bool wait)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    if (wait || window->step == 0 || !window->unit->use_queue) {
+        status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
+    } else {
+        /* The place rests until its half has been used, or until the next tick. */
+        window->at += window->step;
+        window->slots += window->step;
+        window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
+        udmar__mark_stale(window->domain);
+        if ((window->at & ((1u << (window->order - 1)) - 1)) == 0) {
+            status = udmar__window_half_used(window);
+        }
+    }
+    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
+                     __ATOMIC_RELAXED);
+    window->unconfirmed = status != UDMAR_OK;
+    return status;
+}
+
+/* udmar__window_clear() for a small window that has slots and was loaded from page 0 on. */
+static inline enum udmar_status udmar__window_clear_slots(struct udmar__window *window, bool wait)
+{
+    uint32_t pages = window->span;
+
+    udmar__entries_clear(window->slots, pages);
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
+                               pages * sizeof(*window->slots));
+    }
+    udmar__window_note(&window->span, pages | WINDOW_GONE);
+    return udmar__window_invalidate(window, wait);
+}
 
 /* For listings and faults; the node must be of kind UDMAR_RANGE_WINDOW. */
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,

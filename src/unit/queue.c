@@ -4,6 +4,9 @@
 #include "unit/queue.h"
 #include "unit/unit.h"
 
+/* A wait that writes its number; the number's low 32 bits go above. */
+#define WAIT_LOW (DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE)
+
 enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2)
 {
     struct udmar__queue *queue = &unit->queue;
@@ -136,10 +139,7 @@ void udmar__queue_put_wait(struct udmar_unit *unit)
 
     queue->issued++;
     __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
-    unit->counts.waits++;
-    udmar__queue_put(unit,
-                     DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
-                         (queue->issued & UINT32_MAX) << DESC_WAIT_DATA_SHIFT,
+    udmar__queue_put(unit, WAIT_LOW | queue->issued << DESC_WAIT_DATA_SHIFT,
                      queue->status_page.physical);
 }
 
@@ -241,19 +241,39 @@ static bool all_reached(const struct udmar__queue *queue)
 /*
  * Writes one request where there is room at once. A wait of its own only while no other is on its
  * way: who comes during one shares the next, which whoever sees the first complete asks for.
+ * Every unload comes through here, so this is put_batch() for one request, in one piece.
  */
 static inline bool offer(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
                          uint64_t *out_ticket)
 {
     struct udmar__queue *queue = &unit->queue;
     uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
-    bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
+    uint32_t mask = queue->slots - 1;
+    uint32_t tail = queue->tail;
+    volatile uint64_t *slot = &queue->descriptors[2 * tail];
+    uint64_t ticket = queue->issued + 1;
 
-    if (room) {
-        put_batch(unit, request, 1, wait && all_reached(queue), out_ticket);
+    if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
+        udmar__unlock(unit->host, &unit->queue.lock, state);
+        return false;
     }
+    udmar__count_iotlb(&unit->counts);
+    slot[0] = request->low;
+    slot[1] = request->high;
+    tail = (tail + 1) & mask;
+    if (wait && all_reached(queue)) {
+        slot = &queue->descriptors[2 * tail];
+        slot[0] = WAIT_LOW | ticket << DESC_WAIT_DATA_SHIFT;
+        slot[1] = queue->status_page.physical;
+        tail = (tail + 1) & mask;
+        queue->issued = ticket;
+        __atomic_store_n(&queue->issued_low, (uint32_t)ticket, __ATOMIC_RELAXED);
+    }
+    queue->tail = tail;
+    *out_ticket = ticket;
+    udmar_host_mmio_write32(unit->host, unit->registers, REG_IQT, tail << 4);
     udmar__unlock(unit->host, &unit->queue.lock, state);
-    return room;
+    return true;
 }
 
 bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
@@ -262,25 +282,39 @@ bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *re
     return unit->use_queue && offer(unit, request, false, out_ticket);
 }
 
+/* The ways that are hardly ever taken: a full queue, and hardware that is not done yet. */
+static enum udmar_status execute_slowly(struct udmar_unit *unit,
+                                        const struct udmar__request *request, bool offered,
+                                        bool wait, uint64_t *out_ticket)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    if (!offered) {
+        status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
+    }
+    if (status == UDMAR_OK && wait) {
+        status = udmar__queue_wait(unit, *out_ticket);
+        if (status == UDMAR_OK) {
+            *out_ticket = 0;
+        }
+    }
+    return status;
+}
+
 enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
                                        const struct udmar__request *request, bool wait,
                                        uint64_t *out_ticket)
 {
-    enum udmar_status status = UDMAR_OK;
+    bool offered = offer(unit, request, wait, out_ticket);
 
-    if (!offer(unit, request, wait, out_ticket)) {
-        status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
+    if (offered && !wait) {
+        return UDMAR_OK;
     }
-    if (status != UDMAR_OK || !wait) {
-        return status;
+    if (UDMAR__UNLIKELY(!offered || !reached(&unit->queue, *out_ticket))) {
+        return execute_slowly(unit, request, offered, wait, out_ticket);
     }
-    if (!reached(&unit->queue, *out_ticket)) {
-        status = udmar__queue_wait(unit, *out_ticket);
-    }
-    if (status == UDMAR_OK) {
-        *out_ticket = 0;
-    }
-    return status;
+    *out_ticket = 0;
+    return UDMAR_OK;
 }
 
 /*

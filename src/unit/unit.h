@@ -57,7 +57,6 @@ struct udmar__queue {
 struct udmar__unit_counts {
     uint64_t context_requests; /* [lock or queue.lock] */
     size_t iotlb_requests;     /* also read without a lock: the clock of "gone since" */
-    uint64_t waits;
     uint64_t queue_full;
     uint64_t queue_errors;
     uint64_t timeouts;
