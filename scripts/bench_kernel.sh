@@ -19,11 +19,11 @@ bench_kernel_build() {
 bench_words() {
     case "$1" in
     strict) ;;
-    deferred) echo "hw.dmar.strict=0" ;;
+    deferred) echo "hw.dmar.strict=0 tick" ;;
     passthrough) echo "hw.busdma.default=passthrough" ;;
     bounce) echo "hw.busdma.default=bounce" ;;
     strict-dynamic) echo "bench.dynamic" ;;
-    deferred-dynamic) echo "hw.dmar.strict=0 bench.dynamic" ;;
+    deferred-dynamic) echo "hw.dmar.strict=0 tick bench.dynamic" ;;
     *) echo "bench: there is no mode $1; there are: $bench_modes" >&2; return 2 ;;
     esac
 }

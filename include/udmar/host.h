@@ -20,6 +20,17 @@
 #include <udmar/status.h>
 #include <udmar/types.h>
 
+/*
+ * A port may have any of these functions inlined into the library that it compiles: a header of its
+ * own defines them as static inline, and the compiler is told its name with
+ * -DUDMAR_HOST_INLINE='"port_inline.h"'. That is worth doing for the seven that every load and
+ * unload calls: mmio_write32, cache_flush, lock_acquire, lock_release, cpu, page_map and
+ * virtual_to_physical. The contracts are the same.
+ */
+#ifdef UDMAR_HOST_INLINE
+#include UDMAR_HOST_INLINE
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

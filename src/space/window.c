@@ -345,7 +345,7 @@ void udmar__window_free(struct udmar__range *range)
 enum udmar_status udmar__window_settle(struct udmar__window *window)
 {
     if (window->step != 0) {
-        window->unconfirmed = true;
+        window->ticket = WINDOW_UNCONFIRMED;
     }
     return udmar__window_ready(window);
 }
@@ -385,19 +385,17 @@ void udmar__window_destroy(struct udmar__window *window)
 enum udmar_status udmar__window_ready(struct udmar__window *window)
 {
     enum udmar_status status;
+    uint64_t unused;
 
     if (udmar__window_is_ready(window)) {
         return UDMAR_OK;
     }
-    if (window->unconfirmed) {
-        status = udmar__invalidate(window->unit, &window->request, 1, true, &window->ticket);
+    if (window->ticket == WINDOW_UNCONFIRMED) {
+        status = udmar__invalidate(window->unit, &window->request, 1, true, &unused);
     } else {
         status = udmar__invalidate_wait(window->unit, window->ticket);
     }
-    if (status == UDMAR_OK) {
-        window->ticket = 0;
-        window->unconfirmed = false;
-    }
+    window->ticket = status == UDMAR_OK ? 0 : WINDOW_UNCONFIRMED;
     return status;
 }
 

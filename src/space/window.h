@@ -23,10 +23,13 @@
 
 #include "space/domain.h"
 #include "space/entry.h"
+#include "unit/queue.h"
 
 struct udmar__arena;
 
-#define WINDOW_GONE UINT32_C(0x80000000)
+#define WINDOW_GONE        UINT32_C(0x80000000)
+/* The last unload's request failed: one for the whole window must succeed before the next load. */
+#define WINDOW_UNCONFIRMED UINT64_MAX
 
 enum udmar__chunk_state { CHUNK_EMPTY, CHUNK_SMALL, CHUNK_LARGE };
 
@@ -61,9 +64,8 @@ struct udmar__window {
     uint32_t first; /* of what is loaded, or was: pages from range.first */
     uint32_t span;  /* how many pages; | WINDOW_GONE: it was */
     size_t gone_clock;
-    uint64_t ticket;  /* to wait for before the next load; 0: nothing */
-    bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
-    bool strict;      /* of the domain, as the next one */
+    uint64_t ticket; /* to wait for before the next load; 0: nothing; or WINDOW_UNCONFIRMED */
+    bool strict;     /* of the domain, as the next one */
     bool coherent;
     bool announce; /* stores need more than being flushed: write buffer, caching mode */
 };
@@ -98,7 +100,7 @@ static inline void udmar__window_note(uint32_t *field, uint32_t value)
 /* Without a call: is there nothing to wait for? */
 static inline bool udmar__window_is_ready(const struct udmar__window *window)
 {
-    return window->ticket == 0 && !window->unconfirmed;
+    return window->ticket == 0;
 }
 
 /* How many pages are loaded. */
@@ -153,7 +155,10 @@ static inline enum udmar_status udmar__window_invalidate(struct udmar__window *w
     enum udmar_status status = UDMAR_OK;
 
     if (wait || window->step == 0 || !window->unit->use_queue) {
-        status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
+        status =
+            window->unit->use_queue
+                ? udmar__queue_execute_inline(window->unit, &window->request, wait, &window->ticket)
+                : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
     } else {
         /* The place rests until its half has been used, or until the next tick. */
         window->at += window->step;
@@ -166,7 +171,9 @@ static inline enum udmar_status udmar__window_invalidate(struct udmar__window *w
     }
     __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
                      __ATOMIC_RELAXED);
-    window->unconfirmed = status != UDMAR_OK;
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        window->ticket = WINDOW_UNCONFIRMED;
+    }
     return status;
 }
 

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the queue and its repair share. */
+/*
+ * What the queue and its repair share, and the one invalidation of every unload, which callers that
+ * count instructions have in line.
+ */
 #ifndef UDMAR_UNIT_QUEUE_H
 #define UDMAR_UNIT_QUEUE_H
 
+#include "unit/descriptor.h"
 #include "unit/unit.h"
 
 /* Slots kept free for a repair: two invalidations and a wait, and one to spare. */
@@ -12,5 +16,84 @@ void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
     UDMAR_REQUIRES(unit->queue.lock);
 void udmar__queue_put_wait(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
 void udmar__queue_ring(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
+
+/* A wait that writes its number; the number's low 32 bits go above. */
+#define QUEUE_WAIT (DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE)
+
+/* Has hardware come to the last wait descriptor? */
+static inline bool udmar__queue_idle(const struct udmar__queue *queue)
+{
+    return __atomic_load_n(queue->status, __ATOMIC_ACQUIRE) ==
+           __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
+}
+
+/* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
+static inline bool udmar__queue_reached(const struct udmar__queue *queue, uint64_t ticket)
+{
+    uint32_t written = __atomic_load_n(queue->status, __ATOMIC_ACQUIRE);
+
+    return (int32_t)(written - (uint32_t)ticket) >= 0;
+}
+
+/*
+ * Writes one request where there is room at once. A wait of its own only while no other is on its
+ * way: who comes during one shares the next, which whoever sees the first complete asks for.
+ * Every unload comes through here, so this is put_batch() for one request, in one piece.
+ */
+static inline bool udmar__queue_put_one(struct udmar_unit *unit,
+                                        const struct udmar__request *request, bool wait,
+                                        uint64_t *out_ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    uint32_t mask = queue->slots - 1;
+    uint32_t tail = queue->tail;
+    volatile uint64_t *slot = &queue->descriptors[2 * tail];
+    uint64_t ticket = queue->issued + 1;
+
+    if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
+        udmar__unlock(unit->host, &unit->queue.lock, state);
+        *out_ticket = 0;
+        return false;
+    }
+    udmar__count_iotlb(&unit->counts);
+    slot[0] = request->low;
+    slot[1] = request->high;
+    tail = (tail + 1) & mask;
+    if (wait && udmar__queue_idle(queue)) {
+        slot = &queue->descriptors[2 * tail];
+        slot[0] = QUEUE_WAIT | ticket << DESC_WAIT_DATA_SHIFT;
+        slot[1] = queue->status_page.physical;
+        tail = (tail + 1) & mask;
+        queue->issued = ticket;
+        __atomic_store_n(&queue->issued_low, (uint32_t)ticket, __ATOMIC_RELAXED);
+    }
+    queue->tail = tail;
+    *out_ticket = ticket;
+    udmar_host_mmio_write32(unit->host, unit->registers, REG_IQT, tail << 4);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return true;
+}
+
+/* The ways that are hardly ever taken: a full queue, and hardware that is not done yet. */
+enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
+                                              const struct udmar__request *request, bool offered,
+                                              bool wait, uint64_t *out_ticket);
+
+/* udmar__queue_execute() */
+static inline enum udmar_status udmar__queue_execute_inline(struct udmar_unit *unit,
+                                                            const struct udmar__request *request,
+                                                            bool wait, uint64_t *out_ticket)
+{
+    uint64_t ticket;
+    bool offered = udmar__queue_put_one(unit, request, wait, &ticket);
+
+    if (UDMAR__UNLIKELY(!offered || (wait && !udmar__queue_reached(&unit->queue, ticket)))) {
+        *out_ticket = ticket;
+        return udmar__queue_execute_slowly(unit, request, offered, wait, out_ticket);
+    }
+    *out_ticket = wait ? 0 : ticket;
+    return UDMAR_OK;
+}
 
 #endif

@@ -68,7 +68,8 @@ static bool measure(const struct bench_target *target, const struct bench_load *
     return good;
 }
 
-/* From the beginning of phase `from` to its end, and the same of phase `also` where that differs. */
+/* From the beginning of phase `from` to its end, and the same of phase `also` where that differs.
+ */
 static void report_phases(const struct bench_row *row, const struct bench_scale *scale,
                           const char *what, unsigned from, unsigned also)
 {

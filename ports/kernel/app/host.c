@@ -22,20 +22,6 @@ void udmar_host_mmio_unmap(void *host, void *registers, size_t size)
     mmio_unmap(registers);
 }
 
-uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
-{
-    (void)host;
-    return *(volatile uint32_t *)((volatile uint8_t *)registers + offset);
-}
-
-void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint32_t value)
-{
-    (void)host;
-    /* x86 keeps stores in order; the compiler need not. */
-    __asm__ volatile("" ::: "memory");
-    *(volatile uint32_t *)((volatile uint8_t *)registers + offset) = value;
-}
-
 bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
                            struct udmar_page *out_page)
 {
@@ -81,18 +67,6 @@ void udmar_host_page_unmap(void *host, void *address)
 {
     (void)host;
     phys_unmap_page(address);
-}
-
-void udmar_host_cache_flush(void *host, const void *address, size_t size)
-{
-    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)63);
-    const uint8_t *end = (const uint8_t *)address + size;
-
-    (void)host;
-    for (; line < end; line += 64) {
-        __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
-    }
-    __asm__ volatile("mfence" ::: "memory");
 }
 
 void *udmar_host_alloc(void *host, size_t size)
@@ -157,26 +131,6 @@ void udmar_host_lock_destroy(void *host, void *lock)
     (void)lock;
 }
 
-uintptr_t udmar_host_lock_acquire(void *host, void *lock)
-{
-    (void)host;
-    (void)lock;
-    return irq_save();
-}
-
-void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
-{
-    (void)host;
-    (void)lock;
-    irq_restore(state);
-}
-
-unsigned udmar_host_cpu(void *host)
-{
-    (void)host;
-    return 0;
-}
-
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
 {
@@ -195,17 +149,11 @@ void udmar_host_interrupt_free(void *host, void *interrupt)
 
 /* ---- Tier 3 ---- */
 
-udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
+udmar_paddr_t host_walk_virtual(const void *address, size_t *length)
 {
-    uintptr_t offset = (uintptr_t)address - DIRECT_MAP_BASE;
     size_t to_end = PAGE_SIZE - ((uintptr_t)address & PAGE_MASK);
     uint64_t phys;
 
-    (void)host;
-    /* The direct map is contiguous by nature; what lies outside of RAM is not asked for. */
-    if (offset < DIRECT_MAP_EARLY && *length <= DIRECT_MAP_EARLY - offset) {
-        return offset;
-    }
     if (*length > to_end) {
         *length = to_end;
     }

@@ -2,6 +2,7 @@
 /* Bringing the machine up in the order that a kernel would: table, units, devices, drivers. */
 #include "system.h"
 
+#include "cmdline.h"
 #include "cpu.h"
 
 #define MAX_RAM 64
@@ -39,6 +40,7 @@ static enum udmar_status make_instance(struct udmar **out_instance)
     config = (struct udmar_config){ .ram = ram, .cpu_signature = cpu_signature() };
     /* amd64 maps all memory for ever, i386 a part of it. */
     config.direct_map = sizeof(void *) == 8;
+    config.ticking = cmdline_get("tick", NULL, 0);
     for (unsigned i = 0; i < MAX_RAM && ram_range(i, &base, &end); i++) {
         ram[config.ram_count++] = (struct udmar_ram_range){ .base = base, .size = end - base };
     }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host functions that every load and unload calls, for inlining (UDMAR_HOST_INLINE); the others
+ * are in host.c. One processor and one instance: the host pointer is not used, and a lock is the
+ * interrupt flag.
+ */
+#ifndef KERNEL_HOST_INLINE_H
+#define KERNEL_HOST_INLINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <udmar/types.h>
+
+#include "arch.h"
+
+/* Addresses outside of the direct map, page by page. */
+udmar_paddr_t host_walk_virtual(const void *address, size_t *length);
+
+static inline uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
+{
+    (void)host;
+    return *(volatile uint32_t *)((volatile uint8_t *)registers + offset);
+}
+
+static inline void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset,
+                                           uint32_t value)
+{
+    (void)host;
+    /* x86 keeps stores in order; the compiler need not. */
+    __asm__ volatile("" ::: "memory");
+    *(volatile uint32_t *)((volatile uint8_t *)registers + offset) = value;
+}
+
+static inline void udmar_host_cache_flush(void *host, const void *address, size_t size)
+{
+    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)63);
+    const uint8_t *end = (const uint8_t *)address + size;
+
+    (void)host;
+    do {
+        __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
+        line += 64;
+    } while (line < end);
+    __asm__ volatile("mfence" ::: "memory");
+}
+
+static inline uintptr_t udmar_host_lock_acquire(void *host, void *lock)
+{
+    uintptr_t flags;
+
+    (void)host;
+    (void)lock;
+    __asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+    return flags & (UINT32_C(1) << 9); /* IF */
+}
+
+static inline void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
+{
+    (void)host;
+    (void)lock;
+    if (state != 0) {
+        __asm__ volatile("sti" : : : "memory");
+    }
+}
+
+static inline unsigned udmar_host_cpu(void *host)
+{
+    (void)host;
+    return 0;
+}
+
+static inline udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address,
+                                                           size_t *length)
+{
+    uintptr_t offset = (uintptr_t)address - DIRECT_MAP_BASE;
+
+    (void)host;
+    /* The direct map is contiguous by nature; what lies outside of RAM is not asked for. */
+    if (offset < DIRECT_MAP_EARLY && *length <= DIRECT_MAP_EARLY - offset) {
+        return offset;
+    }
+    return host_walk_virtual(address, length);
+}
+
+#endif
