@@ -86,7 +86,8 @@ struct udmar_dma_map {
     struct udmar_dma_tag *tag;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most; /* tag->maxsize */
+    uint64_t most;               /* tag->maxsize */
+    struct udmar__window *small; /* the window, if it is a block */
     uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
     struct udmar_dma_segment *segments;
@@ -128,6 +129,7 @@ struct udmar__source {
     void *host;
     const uint8_t *buffer; /* null: the list */
     const struct udmar_dma_physical *list;
+    uint32_t count;     /* pieces of the list */
     uint64_t remaining; /* bytes; of the buffer, or of the whole list */
 };
 

@@ -133,13 +133,15 @@ static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count
     return total;
 }
 
-int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                               const struct udmar_dma_physical *list, unsigned count,
-                               udmar_dma_callback_t *callback, void *callback_argument, int flags)
+/* All loads of lists but the quick ones. */
+static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                     const struct udmar_dma_physical *list, unsigned count,
+                     udmar_dma_callback_t *callback, void *callback_argument, int flags,
+                     const void *caller)
 {
     struct udmar__source source;
     udmar_paddr_t bits = 0;
-    int error = admit(tag, map, callback != NULL, UDMAR__CALLER);
+    int error = admit(tag, map, callback != NULL, caller);
 
     if (error != 0) {
         return error;
@@ -152,7 +154,7 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
     if (source.remaining == 0 || source.remaining > tag->maxsize) {
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
-    udmar__debug_load(map, UDMAR__CALLER);
+    udmar__debug_load(map, caller);
     note_request(map, callback, callback_argument, flags);
     if (map->rare || (bits & map->offset_mask) != 0) {
         error = udmar__load_rare(map, &source, may_wait(map, flags));
@@ -160,6 +162,18 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
         error = udmar__load_source(map, &source);
     }
     return udmar__load_finish(map, error, callback, callback_argument);
+}
+
+int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                               const struct udmar_dma_physical *list, unsigned count,
+                               udmar_dma_callback_t *callback, void *callback_argument, int flags)
+{
+    if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
+        map->quick == QUICK_IDLE &&
+        udmar__quick_list(map, list, count, callback, callback_argument, flags)) {
+        return 0;
+    }
+    return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
 }
 
 /* Notes the pieces in the map; EINVAL where they are nothing or too much. */

@@ -83,6 +83,15 @@ void udmar__pools_init(struct udmar_domain *domain);
  * domain. */
 struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
                                     udmar_iova_t exclude_last);
+/* The same for a block whose order nobody needs to know again. */
+static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t page,
+                                           unsigned pages)
+{
+    uint16_t *block = &arena->block[page % UDMAR__ARENA_PAGES];
+
+    __atomic_store_n(block, (uint16_t)((*block & ~0xfffu) | pages), __ATOMIC_RELAXED);
+}
+
 /*
  * Takes up to @count blocks of 2^order pages, order at most 8. Without the domain's lock.
  * @out_pages: their first pages. @out_taken: at least 1 with UDMAR_OK.

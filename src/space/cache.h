@@ -22,7 +22,7 @@
 #define UDMAR__WINDOW_ORDERS 3u /* 1, 2 and 4 chunks of 2 MiB */
 #define UDMAR__BLOCK_MOST    (UINT64_C(1) << (UDMAR__BLOCK_ORDERS - 1))
 #define UDMAR__WINDOW_MOST   (UINT64_C(512) << (UDMAR__WINDOW_ORDERS - 1))
-#define UDMAR__MAGAZINE      62u
+#define UDMAR__MAGAZINE      63u /* with its count a power of two */
 #define UDMAR__RESTING       32u
 #define UDMAR__CACHE_GONE    32u
 

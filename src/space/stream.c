@@ -18,11 +18,9 @@ static inline void flush_slots(const struct udmar_domain *domain, volatile uint6
 enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar__arena *arena,
                                        uint32_t page, unsigned pages)
 {
-    unsigned order = UDMAR__BLOCK_ORDER(udmar__block_at(arena, page));
     enum udmar_status status;
 
-    flush_slots(domain, udmar__block_slots(arena, page), pages);
-    udmar__block_note(arena, page, order, pages);
+    udmar__block_loads(domain, arena, page, pages);
     if (!domain->caching_mode && !domain->write_buffer) {
         return UDMAR_OK;
     }
@@ -53,7 +51,9 @@ enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__
         return UDMAR_OK;
     }
     request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
-    status = udmar__invalidate_iotlb(domain->unit, &request, true, &ticket);
+    status = domain->unit->use_queue
+                 ? udmar__queue_execute_inline(domain->unit, &request, true, &ticket)
+                 : udmar__invalidate(domain->unit, &request, 1, true, &ticket);
     if (status == UDMAR_OK) {
         udmar__block_put(domain, arena, page, pages);
     }

@@ -16,6 +16,18 @@ static inline volatile uint64_t *udmar__block_slots(const struct udmar__arena *a
     return arena->entries + page % UDMAR__ARENA_PAGES;
 }
 
+/* The first @pages entries of a block have been written: flushed and noted. */
+static inline void udmar__block_loads(const struct udmar_domain *domain, struct udmar__arena *arena,
+                                      uint32_t page, unsigned pages)
+{
+    if (!domain->coherent) {
+        udmar_host_cache_flush(domain->host,
+                               (const void *)(uintptr_t)udmar__block_slots(arena, page),
+                               pages * sizeof(uint64_t));
+    }
+    udmar__block_note_pages(arena, page, pages);
+}
+
 /*
  * The first @pages entries of a block have been written: makes them visible. On failure they are
  * taken back, and the block as well.

@@ -458,6 +458,63 @@ static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t ent
     close_table(window, NULL, table);
 }
 
+/* A chunk's level-2 entry where tables are always in reach. */
+static inline void link_direct(const struct udmar__window *window, struct udmar__chunk *chunk,
+                               uint64_t entry)
+{
+    udmar__entry_store(chunk->slot, entry);
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)chunk->slot,
+                               sizeof(*chunk->slot));
+    }
+}
+
+bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
+                            unsigned access, udmar_iova_t *out_base)
+{
+    uint32_t first = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % CHUNK_PAGES;
+    bool large = (window->domain->superpages & 1u) != 0;
+    uint64_t entry = physical | access;
+    uint32_t index;
+
+    if (UDMAR__UNLIKELY(!udmar__window_is_ready(window)) &&
+        udmar__window_ready(window) != UDMAR_OK) {
+        return false;
+    }
+    /* At its offset in a 2 MiB page, so that whole chunks become large leaves, where there is room.
+     */
+    if (first + pages > window->pages) {
+        if (pages > window->pages) {
+            return false;
+        }
+        large = large && first == 0;
+        first = 0;
+    }
+    index = first;
+    for (uint32_t left = pages; left > 0;) {
+        struct udmar__chunk *chunk = &window->chunks[index / CHUNK_PAGES];
+        uint32_t begin = index % CHUNK_PAGES;
+        uint32_t here = left < CHUNK_PAGES - begin ? left : CHUNK_PAGES - begin;
+
+        if (here == CHUNK_PAGES && large) {
+            chunk->state = CHUNK_LARGE;
+            link_direct(window, chunk, entry | ENTRY_LARGE);
+        } else {
+            udmar__entries_fill(&chunk->entries[begin], entry, here);
+            flush_entries(window, &chunk->entries[begin], here);
+            chunk->state = CHUNK_SMALL;
+            link_direct(window, chunk, chunk->small | ENTRY_PRESENT);
+        }
+        entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
+        index += here;
+        left -= here;
+    }
+    udmar__window_note(&window->first, first);
+    udmar__window_note(&window->span, pages);
+    *out_base = window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT);
+    return true;
+}
+
 static void link_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     for (uint32_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++) {
@@ -513,7 +570,11 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         uint32_t begin = first % CHUNK_PAGES;
         uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
 
-        set_chunk(window, first / CHUNK_PAGES, 0);
+        if (chunk->slot != NULL) {
+            link_direct(window, chunk, 0);
+        } else {
+            set_chunk(window, first / CHUNK_PAGES, 0);
+        }
         if (chunk->state == CHUNK_SMALL) {
             volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
 
@@ -549,7 +610,8 @@ enum udmar_status udmar__window_half_used(struct udmar__window *window)
         window->base = first_of(window);
     }
     window->ticket = window->half_ticket[1 - used];
-    return udmar__invalidate_iotlb(window->unit, &request, false, &window->half_ticket[used]);
+    /* With a wait behind it that nobody waits for: it is long done when the turn comes. */
+    return udmar__queue_submit(window->unit, &request, 1, true, &window->half_ticket[used]);
 }
 
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)

@@ -112,6 +112,12 @@ static inline uint32_t udmar__window_pages(const struct udmar__window *window)
 /* Writes @count entries from page @index on; the range must be inside and empty. */
 void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
                          uint32_t count, unsigned access);
+/*
+ * A load of physically contiguous pages into a large window whose tables are always in reach, from
+ * the first write to the last note. @out_base: of its first page. False: nothing has been done.
+ */
+bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
+                            unsigned access, udmar_iova_t *out_base);
 /* Makes what was written in [first, first + count) visible: the window is loaded. */
 enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
                                         uint32_t count);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Quick loads beyond small windows and single runs; quick.h says what quick means. */
+#include "busdma/quick.h"
+
+#include "space/stream.h"
+
+void udmar__quick_prepare(struct udmar_dma_map *map)
+{
+#ifndef UDMAR_DEBUG_MAPS
+    const struct udmar_dma_tag *tag = map->tag;
+    struct udmar__window *window = map->window;
+    struct udmar_domain *domain;
+
+    if (tag->backend != &udmar__backend_dmar || !tag->plain || map->watched ||
+        tag->alignment > UDMAR_PAGE_SIZE) {
+        return;
+    }
+    domain = tag->device->group->domain;
+    if (!domain->direct || domain->caching_mode || domain->write_buffer) {
+        return;
+    }
+    map->host = domain->host;
+    map->most = tag->maxsize;
+    map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
+    map->quick = QUICK_IDLE;
+#else
+    /* A debug build sees every call. */
+    (void)map;
+#endif
+}
+
+static bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                        unsigned access, udmar_iova_t *out_base)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar__arena *arena;
+    uint32_t page;
+
+    if (udmar__block_get(domain, map->pool, udmar__log2_up(pages), &page) != UDMAR_OK) {
+        return false;
+    }
+    arena = udmar__arena_of(domain, page);
+    udmar__entries_fill(udmar__block_slots(arena, page), physical | access, pages);
+    udmar__block_loads(domain, arena, page, pages);
+    map->arena = arena;
+    map->block = page;
+    *out_base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    return true;
+}
+
+static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                       unsigned access, udmar_iova_t *out_base)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    uint32_t shift = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
+    uint64_t chunks = (shift + pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES;
+    struct udmar__window *window;
+
+    if (udmar__window_get(domain, map->pool, (unsigned)chunks, &window) != UDMAR_OK) {
+        return false;
+    }
+    if (!udmar__window_load_run(window, physical, pages, access, out_base)) {
+        udmar__window_put(domain, window);
+        return false;
+    }
+    map->lent = window;
+    return true;
+}
+
+bool udmar__quick_place(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                        unsigned access, udmar_iova_t *out_base)
+{
+    if (map->window != NULL) {
+        return udmar__window_load_run(map->window, physical, pages, access, out_base);
+    }
+    return pages <= UDMAR__BLOCK_MOST    ? place_block(map, physical, pages, access, out_base)
+           : pages <= UDMAR__WINDOW_MOST ? place_lent(map, physical, pages, access, out_base)
+                                         : false;
+}
+
+enum udmar_status udmar__quick_end(struct udmar_dma_map *map)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    enum udmar_status status;
+
+    if (map->window != NULL) {
+        return udmar__window_clear(map->window, map->window->strict);
+    }
+    if (map->arena != NULL) {
+        status = udmar__block_unmap(domain, map->arena, map->block);
+        map->arena = NULL;
+    } else {
+        status = udmar__window_clear(map->lent, domain->strict);
+        udmar__window_put(domain, map->lent);
+        map->lent = NULL;
+    }
+    map->lost = map->lost || status != UDMAR_OK;
+    return status;
+}
+
+/* ---- Lists ---- */
+
+/* What makes a piece something else than one whole page of memory. */
+#define NO_PAGE (UDMAR_PAGE_MASK | ~ENTRY_ADDRESS)
+
+/* Writes entries for whole pages; returns how many there were before something else. */
+static unsigned place_pages(volatile uint64_t *slot, const struct udmar_dma_physical *piece,
+                            unsigned count, unsigned access)
+{
+    const struct udmar_dma_physical *end = piece + count;
+
+    for (; piece != end; piece++) {
+        if (((piece->address & NO_PAGE) | (piece->length ^ UDMAR_PAGE_SIZE)) != 0) {
+            break;
+        }
+        udmar__entry_store(slot++, piece->address | access);
+    }
+    return count - (unsigned)(end - piece);
+}
+
+bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
+                       unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
+                       int flags)
+{
+    struct udmar__window *window = map->window;
+    unsigned access = flags & UDMAR_DMA_NOWRITE ? UDMAR_READ : UDMAR_READ_WRITE;
+    uint64_t length = (uint64_t)count << UDMAR_PAGE_SHIFT;
+    unsigned placed;
+
+    if (window == NULL || window->slots == NULL || count == 0 || count > window->pages ||
+        length > map->most || udmar__window_ready(window) != UDMAR_OK) {
+        return false;
+    }
+    /* A last piece that is no whole page is common, and cheaper found out beforehand. */
+    if (((list[count - 1].address & NO_PAGE) | (list[count - 1].length ^ UDMAR_PAGE_SIZE)) != 0) {
+        return false;
+    }
+    placed = place_pages(window->slots, list, count, access);
+    if (UDMAR__UNLIKELY(placed != count)) {
+        udmar__window_discard(window, 0, placed);
+        return false;
+    }
+    if (udmar__window_publish_slots(window, count) != UDMAR_OK) {
+        udmar__window_discard(window, 0, count);
+        return false;
+    }
+    udmar__quick_note(map, window->base, length);
+    callback(callback_argument, map->segments, 1, 0);
+    return true;
+}
