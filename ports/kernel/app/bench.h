@@ -19,8 +19,8 @@ struct bench {
     const char *mode; /* as the JSON lines call it */
     bool bounce;
     bool dynamic;
-    uint8_t *contiguous; /* 4 MiB, aligned to 2 MiB */
-    uint8_t *scattered;  /* 1 MiB, no page beside its neighbour */
+    uint8_t *contiguous;                    /* 4 MiB, aligned to 2 MiB */
+    uint8_t *scattered;                     /* 1 MiB, no page beside its neighbour */
     const struct udmar_dma_physical *pages; /* of `scattered` */
 };
 

@@ -26,7 +26,7 @@ bool bench_transfer_buffer(const struct bench_target *target, const struct bench
 
     stamps->at[0] = bench_stamp();
     error = udmar_dmamap_load(target->tag, target->map, load->buffer, load->length, bench_callback,
-                            &segments, UDMAR_DMA_NOWAIT);
+                              &segments, UDMAR_DMA_NOWAIT);
     finish(target, stamps);
     return error == 0 && segments > 0;
 }

@@ -49,8 +49,8 @@ bool bench_transfer(const struct bench_target *target, const struct bench_load *
 void bench_callback(void *arg, struct udmar_dma_segment *segments, int count, int error);
 
 /*
- * RDTSC with a segment prefix that means nothing: other code reads the counter too, and bench_profile.c
- * has to know these readings from those.
+ * RDTSC with a segment prefix that means nothing: other code reads the counter too, and
+ * bench_profile.c has to know these readings from those.
  */
 #define BENCH_STAMP_CODE "\x3e\x0f\x31"
 
