@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#define ARENA (UINT64_C(64) << 30)
+#define ARENA (UINT64_C(4) << 30)
 #define GIB   (UINT64_C(1) << 30)
 
 void bench_die(const char *format, ...)
@@ -58,9 +58,10 @@ static void *reserve(size_t size)
 
 void *bench_buffer(size_t size)
 {
-    uintptr_t memory = (uintptr_t)reserve(size + GIB);
+    uintptr_t alignment = size < GIB ? UDMAR_PAGE_SIZE : GIB;
+    uintptr_t memory = (uintptr_t)reserve(size + alignment);
 
-    return (void *)((memory + GIB - 1) & ~(uintptr_t)(GIB - 1));
+    return (void *)((memory + alignment - 1) & ~(alignment - 1));
 }
 
 static void *take(size_t size, size_t alignment)
@@ -321,8 +322,8 @@ static void put32(uint8_t *at, uint64_t value)
     memcpy(at, &(uint32_t){ (uint32_t)value }, 4);
 }
 
-/* Units with one device each, and the last one for all others. */
-static void make_table(void)
+/* Units with one device each, and the last one for all others. Returns the size. */
+static size_t make_table(void)
 {
     uint8_t *at = table + HEADER;
     uint8_t sum = 0;
@@ -349,6 +350,7 @@ static void make_table(void)
         sum = (uint8_t)(sum + *byte);
     }
     table[9] = (uint8_t)-sum;
+    return (size_t)(at - table);
 }
 
 struct udmar *bench_start(const struct bench_config *options)
@@ -360,11 +362,10 @@ struct udmar *bench_start(const struct bench_config *options)
     if (arena == NULL) {
         arena = reserve(ARENA);
     }
-    make_table();
     bench_units_reset(options->wait_ns);
     polite = options->yield;
     config = (struct udmar_config){ .table = table, .direct_map = true };
-    config.table_size = sizeof(table);
+    config.table_size = make_table();
     config.window_limit = options->window_limit;
     udmar_tunables_init(&config.tunables);
     config.tunables.enable = true;

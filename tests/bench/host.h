@@ -36,7 +36,8 @@ void bench_stop(struct udmar *instance);
 /* Bytes that the library holds from udmar_host_alloc(). */
 uint64_t bench_objects(void);
 
-/* A buffer of zero pages that costs nothing until it is touched, aligned to 1 GiB. */
+/* A buffer of zero pages that costs nothing until it is touched; 1 GiB and more is aligned to it.
+ */
 void *bench_buffer(size_t size);
 
 /* unit.c: registers. */

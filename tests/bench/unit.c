@@ -28,9 +28,9 @@ enum {
 
 /* 65,536 domains, 39 and 48 bits, MGAW 48, FRO 0x220, 2 MiB and 1 GiB pages, page-selective with
  * MAMV 18, one fault record, draining, root table set flushes. */
-#define CAP_VALUE                                                                            \
-    (UINT64_C(6) | UINT64_C(6) << 8 | UINT64_C(47) << 16 | UINT64_C(0x22) << 24 |            \
-     UINT64_C(3) << 34 | UINT64_C(1) << 39 | UINT64_C(18) << 48 | UINT64_C(3) << 54 |        \
+#define CAP_VALUE                                                                     \
+    (UINT64_C(6) | UINT64_C(6) << 8 | UINT64_C(47) << 16 | UINT64_C(0x22) << 24 |     \
+     UINT64_C(3) << 34 | UINT64_C(1) << 39 | UINT64_C(18) << 48 | UINT64_C(3) << 54 | \
      UINT64_C(1) << 63)
 /* Coherent, queued, pass-through, snoop control, IRO 0xf0. */
 #define ECAP_VALUE (UINT64_C(0xc3) | UINT64_C(0xf) << 8)
@@ -148,9 +148,12 @@ uint32_t bench_unit_read(unsigned index, uint32_t offset)
     struct unit *unit = &units[index];
 
     switch (offset) {
-    case IQH: return unit->head;
-    case IQT: return unit->tail;
-    default: return offset < REGISTERS ? unit->registers[offset / 4] : 0;
+    case IQH:
+        return unit->head;
+    case IQT:
+        return unit->tail;
+    default:
+        return offset < REGISTERS ? unit->registers[offset / 4] : 0;
     }
 }
 
@@ -159,15 +162,22 @@ void bench_unit_write(unsigned index, uint32_t offset, uint32_t value)
     struct unit *unit = &units[index];
 
     switch (offset) {
-    case IQT: ring(unit, value); break;
-    case GCMD: command(unit, value); break;
+    case IQT:
+        ring(unit, value);
+        break;
+    case GCMD:
+        command(unit, value);
+        break;
     /* ICC and IVT: done at once, and the granularity that was asked for. */
-    case CCMD_HIGH: unit->registers[offset / 4] = (value & 0x1fffffffu) | (value & 0x60000000u); break;
+    case CCMD_HIGH:
+        unit->registers[offset / 4] = (value & 0x67ffffffu) | ((value >> 29 & 3) << 27);
+        break;
     case IOTLB_HIGH:
         unit->registers[offset / 4] = (value & 0x7fffffffu) | ((value >> 28 & 3) << 25);
         break;
     /* No faults happen here; what is written to clear has nothing to clear. */
-    case 0x34: break;
+    case 0x34:
+        break;
     default:
         if (offset >= 0x20 && offset < REGISTERS) {
             unit->registers[offset / 4] = value;
