@@ -29,9 +29,18 @@ bench_host_callgrind() {
         "$(python3 -c "print(round($count / $host_turns, 1))")"
 }
 
-# All of it, as JSON lines.
+# bench_host_run [MEASUREMENT...]: all of them or those, as JSON lines.
 bench_host_run() {
-    $host_build/tests/bench/bench-host || return 1
-    $host_build/tests/bench/bench-host-one-wait waits || return 1
-    bench_host_callgrind
+    local what
+    [ $# -gt 0 ] || set -- table iova threads waits memory callgrind
+    for what in "$@"; do
+        case "$what" in
+        callgrind) bench_host_callgrind || return 1 ;;
+        waits)
+            $host_build/tests/bench/bench-host waits || return 1
+            $host_build/tests/bench/bench-host-one-wait waits || return 1
+            ;;
+        *) $host_build/tests/bench/bench-host "$what" || return 1 ;;
+        esac
+    done
 }

@@ -47,7 +47,9 @@ void bench_units_reset(uint64_t wait_ns);
 /* Completes what is due; called whenever somebody looks at the clock. */
 void bench_units_tick(uint64_t now);
 
+/* Nanoseconds, from the time stamp counter; and the counter's steps in one of them. */
 uint64_t bench_now(void);
+double bench_cycles_per_ns(void);
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -4,21 +4,6 @@
 
 #include "measure.h"
 
-static double cycles_per_ns(void)
-{
-    static double rate;
-
-    if (rate == 0) {
-        uint64_t start = bench_now();
-        uint64_t cycles = bench_cycles_now();
-
-        while (bench_now() - start < 50000000) {
-        }
-        rate = (double)(bench_cycles_now() - cycles) / (double)(bench_now() - start);
-    }
-    return rate;
-}
-
 static uint64_t overhead(void)
 {
     static uint64_t least;
@@ -57,7 +42,7 @@ static int compare(const void *a, const void *b)
 
 static double nanoseconds(uint64_t cycles, uint64_t cost)
 {
-    return cycles > cost ? (double)(cycles - cost) / cycles_per_ns() : 0;
+    return cycles > cost ? (double)(cycles - cost) / bench_cycles_per_ns() : 0;
 }
 
 struct bench_summary bench_series_end(struct bench_series *series)

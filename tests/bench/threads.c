@@ -12,8 +12,8 @@
 #include "measure.h"
 
 #define MAX_THREADS (BENCH_UNITS - 1)
-#define RUN_NS      60000000u
-#define RUNS        5u
+#define RUN_NS      4000000u
+#define RUNS        50u
 #define WAIT_NS     2000u
 
 enum spread { SAME_DEVICE, DEVICE_EACH, UNIT_EACH };
