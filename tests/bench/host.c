@@ -249,11 +249,13 @@ static bool polite;
 
 uint64_t udmar_host_time_ns(void *host)
 {
+    static _Thread_local unsigned looks;
     uint64_t now = bench_now();
 
     (void)host;
     bench_units_tick(now);
-    if (polite) {
+    /* Not at once: who looks at the clock twice has not begun to wait. */
+    if (polite && ++looks % 16 == 0) {
         (void)sched_yield();
     } else {
         __builtin_ia32_pause();
