@@ -22,8 +22,7 @@ def tables(lines):
         "kernel": lambda: bench_table.kernel_table(writer, rows),
         "churn": lambda: bench_table.churn_table(writer, rows),
         "sync": lambda: bench_table.sync_table(writer, rows),
-        "host": lambda: bench_table.host_tables(writer, [r for r in lines if "mode" in r
-                                                         and ("live" not in r or r["unit"] != "instructions")]),
+        "host": lambda: bench_table.host_tables(writer, lines),
     }
 
 

@@ -117,8 +117,12 @@ static bool run_case(const struct bench *bench, const struct bench_case *one, un
             report(bench, &row);
         }
     }
-    return udmar_dmamap_destroy(target.tag, target.map) == 0 &&
+    good = udmar_dmamap_destroy(target.tag, target.map) == 0 &&
            udmar_dma_tag_destroy(target.tag) == 0 && good;
+    if (!good) {
+        kprintf("%s, %u live: could not be measured\n", one->name, live);
+    }
+    return good;
 }
 
 /* ---- The others ---- */

@@ -90,7 +90,9 @@ static bool measure(struct churn *churn)
         good = exchange(churn, i, scale.overhead);
     }
     irq_restore(state);
-    if (good) {
+    if (!good) {
+        kprintf("churn: a load failed with %u live mappings\n", churn->live);
+    } else {
         bench_print(&row, "load", churn->load, OPERATIONS, &scale);
         bench_print(&row, "unload", churn->unload, OPERATIONS, &scale);
         bench_print(&row, "load+unload", churn->both, OPERATIONS, &scale);
