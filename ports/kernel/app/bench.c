@@ -117,8 +117,12 @@ static bool run_case(const struct bench *bench, const struct bench_case *one, un
             report(bench, &row);
         }
     }
-    return udmar_dmamap_destroy(target.tag, target.map) == 0 &&
+    good = udmar_dmamap_destroy(target.tag, target.map) == 0 &&
            udmar_dma_tag_destroy(target.tag) == 0 && good;
+    if (!good) {
+        kprintf("%s, %u live: could not be measured\n", one->name, live);
+    }
+    return good;
 }
 
 /* ---- The others ---- */
@@ -149,11 +153,25 @@ static bool add_live(const struct bench *bench, unsigned count)
     return true;
 }
 
+/* Is this one of those that the command line asks for? */
 static bool wanted(const char *key, const char *value)
 {
     char word[32];
 
     return !cmdline_get(key, word, sizeof(word)) || strcmp(word, value) == 0;
+}
+
+static bool only(const char *key, const char *value)
+{
+    return cmdline_get(key, NULL, 0) && wanted(key, value);
+}
+
+static bool wanted_number(const char *key, unsigned value)
+{
+    char word[12];
+
+    ksnprintf(word, sizeof(word), "%u", value);
+    return wanted(key, word);
 }
 
 static bool run_step(const struct bench *bench, unsigned live)
@@ -165,6 +183,36 @@ static bool run_step(const struct bench *bench, unsigned live)
     for (unsigned i = 0; i < CASES && good; i++) {
         if (wanted("bench.size", cases[i].name)) {
             good = run_case(bench, &cases[i], live);
+        }
+    }
+    return good;
+}
+
+static bool run_steps(const struct bench *bench)
+{
+    static const unsigned steps[] = { 0, 1024, 16384, 262144 };
+    unsigned live = 0;
+    bool good = true;
+
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]) && good; i++) {
+        if (wanted_number("bench.live", steps[i])) {
+            good = add_live(bench, steps[i] - live) && run_step(bench, steps[i]);
+            live = steps[i];
+        }
+    }
+    return good;
+}
+
+static bool run_churn(const struct bench *bench)
+{
+    static const unsigned steps[] = { 1024, 4096 };
+    /* 4,096 transfers of half a MiB would take 2 GiB to bounce to, and there are no more than 2 GiB
+     * below 4 GiB with the kernel in them. */
+    bool good = true;
+
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]) && good; i++) {
+        if (wanted_number("bench.live", steps[i]) && !(bench->bounce && steps[i] == 4096)) {
+            good = bench_churn(bench, steps[i]);
         }
     }
     return good;
@@ -212,25 +260,21 @@ static bool get_buffers(struct bench *bench)
 
 bool bench_run(struct system *system)
 {
-    static const unsigned steps[] = { 0, 1024, 16384, 262144 };
     struct unit_under_test *device = &system->edu[0];
     struct bench bench = {
         .parent = udmar_device_dma_tag(device->device),
         .bounce = device->mode == UDMAR_MODE_BOUNCE,
         .dynamic = cmdline_get("bench.dynamic", NULL, 0),
     };
-    unsigned live = 0;
     bool good = get_buffers(&bench);
 
     bench.mode = mode_of(device, bench.dynamic);
-    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]) && good; i++) {
-        char word[12];
-
-        ksnprintf(word, sizeof(word), "%u", steps[i]);
-        if (wanted("bench.live", word)) {
-            good = add_live(&bench, steps[i] - live) && run_step(&bench, steps[i]);
-            live = steps[i];
-        }
+    /* Churn first: it gives back all that it took. */
+    if (good && wanted("bench.size", "random")) {
+        good = run_churn(&bench);
+    }
+    if (good && !only("bench.size", "random")) {
+        good = run_steps(&bench);
     }
     return good;
 }
