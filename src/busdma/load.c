@@ -74,6 +74,10 @@ load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
     struct udmar__source source;
     int error = admit(tag, map, callback != NULL, caller);
 
+    if (error == 0 && map->quick == QUICK_IDLE &&
+        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
+        return 0;
+    }
     if (error != 0) {
         return error;
     }
@@ -100,9 +104,9 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (tag != NULL && map != NULL && callback != NULL && map->tag == tag &&
-        map->quick == QUICK_IDLE &&
-        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
+    if (!UDMAR__UNLIKELY(tag == NULL) && !UDMAR__UNLIKELY(map == NULL) &&
+        !UDMAR__UNLIKELY(callback == NULL) && map->tag == tag && map->quick == QUICK_IDLE &&
+        udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
     return load_buffer(tag, map, buffer, length, callback, callback_argument, flags, UDMAR__CALLER);

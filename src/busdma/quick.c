@@ -67,8 +67,9 @@ static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32
     return true;
 }
 
-bool udmar__quick_place(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
-                        unsigned access, udmar_iova_t *out_base)
+/* @out_base: where the first page stands. False: the long way. */
+static inline bool place(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                         unsigned access, udmar_iova_t *out_base)
 {
     if (map->window != NULL) {
         return udmar__window_load_run(map->window, physical, pages, access, out_base);
@@ -76,6 +77,27 @@ bool udmar__quick_place(struct udmar_dma_map *map, udmar_paddr_t physical, uint3
     return pages <= UDMAR__BLOCK_MOST    ? place_block(map, physical, pages, access, out_base)
            : pages <= UDMAR__WINDOW_MOST ? place_lent(map, physical, pages, access, out_base)
                                          : false;
+}
+
+bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
+                       udmar_dma_callback_t *callback, void *callback_argument, int flags)
+{
+    udmar_paddr_t physical;
+    udmar_iova_t base;
+    uint32_t pages;
+
+    if (map->small != NULL) {
+        /* It waits for an earlier unload, or this is no load for it. */
+        return udmar__window_ready(map->small) == UDMAR_OK &&
+               udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags);
+    }
+    if (!udmar__quick_run(map, buffer, length, &physical, &pages) ||
+        !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
+        return false;
+    }
+    udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
+    callback(callback_argument, map->segments, 1, 0);
+    return true;
 }
 
 enum udmar_status udmar__quick_end(struct udmar_dma_map *map)
@@ -103,16 +125,29 @@ enum udmar_status udmar__quick_end(struct udmar_dma_map *map)
 /* What makes a piece something else than one whole page of memory. */
 #define NO_PAGE (UDMAR_PAGE_MASK | ~ENTRY_ADDRESS)
 
+/* 0: one whole page of memory. */
+static inline uint64_t oddness(const struct udmar_dma_physical *piece)
+{
+    return (piece->address & NO_PAGE) | (piece->length ^ UDMAR_PAGE_SIZE);
+}
+
 /* Writes entries for whole pages; returns how many there were before something else. */
 static unsigned place_pages(volatile uint64_t *slot, const struct udmar_dma_physical *piece,
                             unsigned count, unsigned access)
 {
     const struct udmar_dma_physical *end = piece + count;
 
-    for (; piece != end; piece++) {
-        if (((piece->address & NO_PAGE) | (piece->length ^ UDMAR_PAGE_SIZE)) != 0) {
+    for (; end - piece >= 4; piece += 4, slot += 4) {
+        if ((oddness(&piece[0]) | oddness(&piece[1]) | oddness(&piece[2]) | oddness(&piece[3])) !=
+            0) {
             break;
         }
+        udmar__entry_store(&slot[0], piece[0].address | access);
+        udmar__entry_store(&slot[1], piece[1].address | access);
+        udmar__entry_store(&slot[2], piece[2].address | access);
+        udmar__entry_store(&slot[3], piece[3].address | access);
+    }
+    for (; piece != end && oddness(piece) == 0; piece++) {
         udmar__entry_store(slot++, piece->address | access);
     }
     return count - (unsigned)(end - piece);
@@ -123,7 +158,7 @@ bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physica
                        int flags)
 {
     struct udmar__window *window = map->window;
-    unsigned access = flags & UDMAR_DMA_NOWRITE ? UDMAR_READ : UDMAR_READ_WRITE;
+    unsigned access = udmar__quick_access(flags);
     uint64_t length = (uint64_t)count << UDMAR_PAGE_SHIFT;
     unsigned placed;
 
@@ -132,7 +167,7 @@ bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physica
         return false;
     }
     /* A last piece that is no whole page is common, and cheaper found out beforehand. */
-    if (((list[count - 1].address & NO_PAGE) | (list[count - 1].length ^ UDMAR_PAGE_SIZE)) != 0) {
+    if (oddness(&list[count - 1]) != 0) {
         return false;
     }
     placed = place_pages(window->slots, list, count, access);

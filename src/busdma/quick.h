@@ -17,14 +17,7 @@
 /* After the back end has made its part of the map. */
 void udmar__quick_prepare(struct udmar_dma_map *map);
 
-/*
- * Maps [physical, physical + pages) for a map without a small window; nothing is left when it
- * fails.
- * @out_base: where its first page stands. False: the long way.
- */
-bool udmar__quick_place(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
-                        unsigned access, udmar_iova_t *out_base);
-/* Ends what that, or udmar__quick_list(), has mapped. */
+/* Ends what a map without a small window has loaded. */
 enum udmar_status udmar__quick_end(struct udmar_dma_map *map);
 /* A list of whole pages, into slots. True: it has been done, and the callback has run. */
 bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
@@ -40,19 +33,20 @@ static inline void udmar__quick_note(struct udmar_dma_map *map, udmar_bus_addr_t
     map->quick = QUICK_LOADED;
 }
 
-/* True: it has been done, and the callback has run. False: nothing has been done. */
-static inline bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
-                                     udmar_dma_callback_t *callback, void *callback_argument,
-                                     int flags)
+/* UDMAR_READ or UDMAR_READ_WRITE, as the flags of a load say. */
+static inline unsigned udmar__quick_access(int flags)
 {
-    struct udmar__window *window = map->small;
-    unsigned access = flags & UDMAR_DMA_NOWRITE ? UDMAR_READ : UDMAR_READ_WRITE;
+    return UDMAR_READ_WRITE - ((unsigned)(flags & UDMAR_DMA_NOWRITE) >> 7);
+}
+
+/* The pages that a contiguous buffer touches; false where it is none, or breaks a limit. */
+static inline bool udmar__quick_run(const struct udmar_dma_map *map, const void *buffer,
+                                    uint64_t length, udmar_paddr_t *out_physical,
+                                    uint32_t *out_pages)
+{
     uintptr_t start = (uintptr_t)buffer;
     size_t run = (size_t)length;
     udmar_paddr_t physical;
-    udmar_iova_t base;
-    uint64_t offset;
-    uint32_t pages;
 
     if (UDMAR__UNLIKELY(length - 1 >= map->most || buffer == NULL || start + run < start ||
                         (start & map->offset_mask) != 0)) {
@@ -62,23 +56,39 @@ static inline bool udmar__quick_load(struct udmar_dma_map *map, const void *buff
     if (UDMAR__UNLIKELY(run != length || physical >= UDMAR__PHYSICAL_END)) {
         return false;
     }
-    offset = physical & UDMAR_PAGE_MASK;
-    pages = (uint32_t)((offset + length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT);
-    if (window != NULL) {
-        if (UDMAR__UNLIKELY(!udmar__window_is_ready(window)) &&
-            udmar__window_ready(window) != UDMAR_OK) {
-            return false;
-        }
-        udmar__entries_fill(window->slots, (physical - offset) | access, pages);
-        udmar__window_loads_slots(window, pages);
-        base = window->base;
-    } else if (!udmar__quick_place(map, physical - offset, pages, access, &base)) {
+    *out_physical = physical;
+    *out_pages =
+        (uint32_t)(((physical & UDMAR_PAGE_MASK) + length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT);
+    return true;
+}
+
+/*
+ * Into a small window that is ready. Nothing but the callback is called, so the compiler has
+ * nothing to save. True: it has been done, and the callback has run. False: nothing has been done.
+ */
+static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void *buffer,
+                                           uint64_t length, udmar_dma_callback_t *callback,
+                                           void *callback_argument, int flags)
+{
+    struct udmar__window *window = map->small;
+    udmar_paddr_t physical;
+    uint32_t pages;
+
+    if (UDMAR__UNLIKELY(window == NULL || !udmar__window_is_ready(window)) ||
+        !udmar__quick_run(map, buffer, length, &physical, &pages)) {
         return false;
     }
-    udmar__quick_note(map, base + offset, length);
+    udmar__entries_fill(window->slots, (physical & ~UDMAR_PAGE_MASK) | udmar__quick_access(flags),
+                        pages);
+    udmar__window_loads_slots(window, pages);
+    udmar__quick_note(map, window->base + (physical & UDMAR_PAGE_MASK), length);
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }
+
+/* The same for all that can be quick. */
+bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
+                       udmar_dma_callback_t *callback, void *callback_argument, int flags);
 
 static inline enum udmar_status udmar__quick_unload(struct udmar_dma_map *map)
 {

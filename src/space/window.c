@@ -171,6 +171,7 @@ static struct udmar__window *new_window(struct udmar_domain *domain, struct udma
         window->domain = domain;
         window->pool = pool;
         window->strict = domain->strict;
+        window->large_leaves = (domain->superpages & 1u) != 0;
         window->unit = domain->bindings->unit;
         window->range.kind = UDMAR_RANGE_WINDOW;
         window->coherent = domain->coherent;
@@ -285,6 +286,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
         window->slots = window->arena->entries + udmar__level_index(window->base, 1);
     }
     window->step = places > 1 ? 1u << order : 0;
+    window->half_mask = (1u << window->order) / 2 - 1;
     window->request = request_for(window, window->base, UINT64_C(1) << window->order);
     window->range.first = page;
     window->range.last = page + (places > 1 ? (places << order) : window->pages) - 1;
@@ -469,28 +471,11 @@ static inline void link_direct(const struct udmar__window *window, struct udmar_
     }
 }
 
-bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
-                            unsigned access, udmar_iova_t *out_base)
+static __attribute__((noinline)) void load_mixed(struct udmar__window *window, uint32_t first,
+                                                 uint64_t entry, uint32_t pages, bool large)
 {
-    uint32_t first = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % CHUNK_PAGES;
-    bool large = (window->domain->superpages & 1u) != 0;
-    uint64_t entry = physical | access;
-    uint32_t index;
+    uint32_t index = first;
 
-    if (UDMAR__UNLIKELY(!udmar__window_is_ready(window)) &&
-        udmar__window_ready(window) != UDMAR_OK) {
-        return false;
-    }
-    /* At its offset in a 2 MiB page, so that whole chunks become large leaves, where there is room.
-     */
-    if (first + pages > window->pages) {
-        if (pages > window->pages) {
-            return false;
-        }
-        large = large && first == 0;
-        first = 0;
-    }
-    index = first;
     for (uint32_t left = pages; left > 0;) {
         struct udmar__chunk *chunk = &window->chunks[index / CHUNK_PAGES];
         uint32_t begin = index % CHUNK_PAGES;
@@ -511,7 +496,34 @@ bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical
     }
     udmar__window_note(&window->first, first);
     udmar__window_note(&window->span, pages);
+}
+
+bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
+                            unsigned access, udmar_iova_t *out_base)
+{
+    uint32_t first = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % CHUNK_PAGES;
+    bool large = window->large_leaves;
+
+    if (UDMAR__UNLIKELY(pages > window->pages) ||
+        (!udmar__window_is_ready(window) && udmar__window_ready(window) != UDMAR_OK)) {
+        return false;
+    }
+    /* At its offset in a 2 MiB page, so that whole chunks become large leaves, where there is room.
+     */
+    if (first + pages > window->pages) {
+        large = false;
+        first = 0;
+    }
     *out_base = window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT);
+    if (first == 0 && pages == CHUNK_PAGES && large) {
+        /* The case that large buffers are aligned for, without the loop. */
+        window->chunks->state = CHUNK_LARGE;
+        udmar__window_note(&window->first, 0);
+        udmar__window_note(&window->span, CHUNK_PAGES);
+        link_direct(window, window->chunks, physical | access | ENTRY_LARGE);
+        return true;
+    }
+    load_mixed(window, first, physical | access, pages, large);
     return true;
 }
 
@@ -563,7 +575,8 @@ enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint
 
 /* ---- Unloading ---- */
 
-static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
+static __attribute__((noinline)) void clear_chunks(struct udmar__window *window, uint32_t first,
+                                                   uint32_t count)
 {
     while (count > 0) {
         struct udmar__chunk *chunk = &window->chunks[first / CHUNK_PAGES];
@@ -588,7 +601,8 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
+static __attribute__((noinline)) void clear_slots(struct udmar__window *window, uint32_t first,
+                                                  uint32_t count)
 {
     volatile uint64_t *slots = open_slots(window);
 
@@ -621,6 +635,10 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
 
     if (window->chunk_count == 0) {
         clear_slots(window, first - window->at, pages);
+    } else if (window->chunks->state == CHUNK_LARGE && first == 0 && pages == CHUNK_PAGES &&
+               window->chunks->slot != NULL) {
+        window->chunks->state = CHUNK_EMPTY;
+        link_direct(window, window->chunks, 0);
     } else {
         clear_chunks(window, first, pages);
     }

@@ -54,6 +54,7 @@ struct udmar__window {
     uint32_t pages;             /* of one load */
     uint32_t step;              /* pages from one place to the next; 0: there is one place */
     uint32_t at;                /* pages from range.first to the place of the next load */
+    uint32_t half_mask;         /* pages of half of the places, minus 1 */
     uint64_t half_ticket[2];    /* of the last request for each half of the places */
     udmar_paddr_t table;        /* small windows: the leaf table */
     struct udmar__arena *arena; /* small windows */
@@ -67,6 +68,7 @@ struct udmar__window {
     uint64_t ticket; /* to wait for before the next load; 0: nothing; or WINDOW_UNCONFIRMED */
     bool strict;     /* of the domain, as the next one */
     bool coherent;
+    bool large_leaves;
     bool announce; /* stores need more than being flushed: write buffer, caching mode */
 };
 
@@ -160,6 +162,9 @@ static inline enum udmar_status udmar__window_invalidate(struct udmar__window *w
 {
     enum udmar_status status = UDMAR_OK;
 
+    /* Its own request, which is about to be asked for, does not make it older. */
+    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts) + 1,
+                     __ATOMIC_RELAXED);
     if (wait || window->step == 0 || !window->unit->use_queue) {
         status =
             window->unit->use_queue
@@ -171,12 +176,10 @@ static inline enum udmar_status udmar__window_invalidate(struct udmar__window *w
         window->slots += window->step;
         window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
         udmar__mark_stale(window->domain);
-        if ((window->at & ((1u << (window->order - 1)) - 1)) == 0) {
+        if ((window->at & window->half_mask) == 0) {
             status = udmar__window_half_used(window);
         }
     }
-    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
-                     __ATOMIC_RELAXED);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         window->ticket = WINDOW_UNCONFIRMED;
     }
