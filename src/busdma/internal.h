@@ -370,7 +370,9 @@ static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_t
 
 /* ---- debug.c: who did it ---- */
 #ifdef UDMAR_DEBUG_MAPS
-#define UDMAR__CALLER __builtin_return_address(0)
+#define UDMAR__CALLER   __builtin_return_address(0)
+/* What is called from a public function is a part of it: its caller is the driver. */
+#define UDMAR__LONG_WAY inline __attribute__((always_inline))
 void udmar__debug_created(struct udmar_dma_map *map, const void *caller);
 void udmar__debug_gone(struct udmar_dma_map *map);
 static inline void udmar__debug_load(struct udmar_dma_map *map, const void *caller)
@@ -385,7 +387,9 @@ static inline void udmar__debug_unload(struct udmar_dma_map *map, const void *ca
 void udmar__debug_mistake(const struct udmar_dma_map *map, const void *caller, const char *what);
 void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller);
 #else
-#define UDMAR__CALLER NULL
+#define UDMAR__CALLER   NULL
+/* Out of the way of what is short. */
+#define UDMAR__LONG_WAY __attribute__((noinline))
 static inline void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
 {
     (void)map;

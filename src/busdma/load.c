@@ -66,18 +66,15 @@ static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callba
 }
 
 /* All loads of buffers but the quick ones. */
-static __attribute__((noinline)) int
-load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-            udmar_bus_size_t length, udmar_dma_callback_t *callback, void *callback_argument,
-            int flags, const void *caller)
+static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                       void *buffer, udmar_bus_size_t length,
+                                       udmar_dma_callback_t *callback, void *callback_argument,
+                                       int flags)
 {
+    const void *caller = UDMAR__CALLER;
     struct udmar__source source;
     int error = admit(tag, map, callback != NULL, caller);
 
-    if (error == 0 && map->quick == QUICK_IDLE &&
-        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
-        return 0;
-    }
     if (error != 0) {
         return error;
     }
@@ -100,16 +97,29 @@ load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
     return udmar__load_finish(map, error, callback, callback_argument);
 }
 
+static UDMAR__LONG_WAY int load_quick(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                      void *buffer, udmar_bus_size_t length,
+                                      udmar_dma_callback_t *callback, void *callback_argument,
+                                      int flags)
+{
+    return udmar__quick_load(map, buffer, length, callback, callback_argument, flags)
+               ? 0
+               : load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
+}
+
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (!UDMAR__UNLIKELY(tag == NULL) && !UDMAR__UNLIKELY(map == NULL) &&
-        !UDMAR__UNLIKELY(callback == NULL) && map->tag == tag && map->quick == QUICK_IDLE &&
-        udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
+    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
+        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) ||
+        map->quick != QUICK_IDLE) {
+        return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
+    }
+    if (udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
-    return load_buffer(tag, map, buffer, length, callback, callback_argument, flags, UDMAR__CALLER);
+    return load_quick(tag, map, buffer, length, callback, callback_argument, flags);
 }
 
 /*
@@ -278,8 +288,10 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 }
 
 /* All unloads but the quick ones. */
-static __attribute__((noinline)) void unload(struct udmar_dma_map *map, const void *caller)
+static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
 {
+    const void *caller = UDMAR__CALLER;
+
     if (!map->loaded) {
         unload_nothing(map, caller);
         return;
@@ -298,13 +310,11 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (tag == NULL || map == NULL) {
         return;
     }
-    if (map->quick == QUICK_LOADED) {
-        enum udmar_status status = udmar__quick_unload(map);
-
-        if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
-            udmar__report_loss(map, status);
-        }
-        return;
+    if (map->quick == QUICK_LOADED && map->small != NULL) {
+        udmar__quick_unload_small(map);
+    } else if (map->quick == QUICK_LOADED) {
+        udmar__quick_end(map);
+    } else {
+        unload(map);
     }
-    unload(map, UDMAR__CALLER);
 }

@@ -29,8 +29,8 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
 #endif
 }
 
-static bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
-                        unsigned access, udmar_iova_t *out_base)
+static inline bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                               unsigned access, udmar_iova_t *out_base)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
     struct udmar__arena *arena;
@@ -72,7 +72,9 @@ static inline bool place(struct udmar_dma_map *map, udmar_paddr_t physical, uint
                          unsigned access, udmar_iova_t *out_base)
 {
     if (map->window != NULL) {
-        return udmar__window_load_run(map->window, physical, pages, access, out_base);
+        *out_base = map->window->base;
+        return udmar__window_load_large(map->window, physical, pages, access) ||
+               udmar__window_load_run(map->window, physical, pages, access, out_base);
     }
     return pages <= UDMAR__BLOCK_MOST    ? place_block(map, physical, pages, access, out_base)
            : pages <= UDMAR__WINDOW_MOST ? place_lent(map, physical, pages, access, out_base)
@@ -100,24 +102,31 @@ bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t l
     return true;
 }
 
-enum udmar_status udmar__quick_end(struct udmar_dma_map *map)
+void udmar__quick_end(struct udmar_dma_map *map)
 {
-    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar__window *window = map->window;
     enum udmar_status status;
 
-    if (map->window != NULL) {
-        return udmar__window_clear(map->window, map->window->strict);
-    }
-    if (map->arena != NULL) {
-        status = udmar__block_unmap(domain, map->arena, map->block);
-        map->arena = NULL;
+    map->loaded = false;
+    map->quick = QUICK_IDLE;
+    if (window != NULL) {
+        status = udmar__window_clear_large(window, window->strict);
     } else {
-        status = udmar__window_clear(map->lent, domain->strict);
-        udmar__window_put(domain, map->lent);
-        map->lent = NULL;
+        struct udmar_domain *domain = map->tag->device->group->domain;
+
+        if (map->arena != NULL) {
+            status = udmar__block_unmap(domain, map->arena, map->block);
+            map->arena = NULL;
+        } else {
+            status = udmar__window_clear(map->lent, domain->strict);
+            udmar__window_put(domain, map->lent);
+            map->lent = NULL;
+        }
+        map->lost = map->lost || status != UDMAR_OK;
     }
-    map->lost = map->lost || status != UDMAR_OK;
-    return status;
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        udmar__report_loss(map, status);
+    }
 }
 
 /* ---- Lists ---- */

@@ -18,7 +18,7 @@
 void udmar__quick_prepare(struct udmar_dma_map *map);
 
 /* Ends what a map without a small window has loaded. */
-enum udmar_status udmar__quick_end(struct udmar_dma_map *map);
+void udmar__quick_end(struct udmar_dma_map *map);
 /* A list of whole pages, into slots. True: it has been done, and the callback has run. */
 bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                        unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
@@ -90,14 +90,18 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
 bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
                        udmar_dma_callback_t *callback, void *callback_argument, int flags);
 
-static inline enum udmar_status udmar__quick_unload(struct udmar_dma_map *map)
+/* The unload of a small window. */
+static inline void udmar__quick_unload_small(struct udmar_dma_map *map)
 {
     struct udmar__window *window = map->small;
+    enum udmar_status status;
 
     map->loaded = false;
     map->quick = QUICK_IDLE;
-    return window != NULL ? udmar__window_clear_slots(window, window->strict)
-                          : udmar__quick_end(map);
+    status = udmar__window_clear_slots(window, window->strict);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        udmar__report_loss(map, status);
+    }
 }
 
 #endif

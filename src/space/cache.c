@@ -6,7 +6,7 @@
 
 /* ---- A CPU's cache ---- */
 
-static struct udmar__cache *make_cache(struct udmar_domain *domain, unsigned cpu)
+struct udmar__cache *udmar__cache_make(struct udmar_domain *domain, unsigned cpu)
 {
     struct udmar__cache *cache = udmar_host_alloc(domain->host, sizeof(*cache));
     struct udmar__cache *first = NULL;
@@ -33,52 +33,10 @@ static struct udmar__cache *make_cache(struct udmar_domain *domain, unsigned cpu
     return cache;
 }
 
-/* The cache of this CPU, locked; null: no memory for one. */
-static inline struct udmar__cache *enter(struct udmar_domain *domain,
-                                         uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
-{
-    unsigned cpu = domain->cpus > 1 ? udmar_host_cpu(domain->host) : 0;
-    struct udmar__cache *cache;
-
-    cpu = cpu < domain->cpus ? cpu : 0;
-    cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
-    if (cache == NULL) {
-        cache = make_cache(domain, cpu);
-        if (cache == NULL) {
-            return NULL;
-        }
-    }
-    *out_state = udmar__lock(domain->host, &cache->lock);
-    return cache;
-}
-
-static inline void leave(struct udmar_domain *domain, struct udmar__cache *cache,
-                         uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
-{
-    udmar__unlock(domain->host, &cache->lock, state);
-}
-
-static unsigned pool_index(const struct udmar_domain *domain, const struct udmar__pool *pool)
-{
-    return pool == &domain->pool_32;
-}
-
-static bool is_cached(const struct udmar_domain *domain, const struct udmar__pool *pool)
-{
-    return pool == &domain->pool_32 || pool == &domain->pool_all;
-}
-
-static struct udmar__magazine *magazine_of(struct udmar_domain *domain, struct udmar__cache *cache,
-                                           const struct udmar__arena *arena, uint32_t page)
-{
-    return &cache->blocks[pool_index(domain, arena->pool)]
-                         [UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))];
-}
-
 /* ---- Blocks ---- */
 
-static enum udmar_status refill(struct udmar_domain *domain, struct udmar__pool *pool,
-                                unsigned order, uint32_t *out_page)
+enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar__pool *pool,
+                                      unsigned order, uint32_t *out_page)
 {
     uint32_t pages[16];
     unsigned taken;
@@ -93,38 +51,19 @@ static enum udmar_status refill(struct udmar_domain *domain, struct udmar__pool 
         return status;
     }
     *out_page = pages[0];
-    cache = is_cached(domain, pool) ? enter(domain, &state) : NULL;
+    cache = udmar__is_cached(domain, pool) ? udmar__cache_enter(domain, &state) : NULL;
     if (cache != NULL) {
-        struct udmar__magazine *magazine = &cache->blocks[pool_index(domain, pool)][order];
+        struct udmar__magazine *magazine = &cache->blocks[udmar__pool_index(domain, pool)][order];
 
         while (kept < taken && magazine->count < UDMAR__MAGAZINE) {
             magazine->page[magazine->count++] = pages[kept++];
         }
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
     }
     if (kept < taken) {
         udmar__blocks_give(domain, &pages[kept], taken - kept, true);
     }
     return UDMAR_OK;
-}
-
-enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__pool *pool,
-                                   unsigned order, uint32_t *out_page)
-{
-    uintptr_t state;
-    struct udmar__cache *cache = is_cached(domain, pool) ? enter(domain, &state) : NULL;
-
-    if (cache != NULL) {
-        struct udmar__magazine *magazine = &cache->blocks[pool_index(domain, pool)][order];
-
-        if (magazine->count > 0) {
-            *out_page = magazine->page[--magazine->count];
-            leave(domain, cache, state);
-            return UDMAR_OK;
-        }
-        leave(domain, cache, state);
-    }
-    return refill(domain, pool, order, out_page);
 }
 
 /* Half of a full magazine, into @out_pages. */
@@ -136,43 +75,30 @@ static unsigned spill(struct udmar__magazine *magazine, uint32_t *out_pages)
     return UDMAR__MAGAZINE / 2;
 }
 
-static inline void note_past(struct udmar_domain *domain, struct udmar__cache *cache, uint32_t page,
+void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                              unsigned pages)
-{
-    struct udmar__past *past = &cache->gone[cache->gone_next++ % UDMAR__CACHE_GONE];
-
-    __atomic_store_n(&past->page, page, __ATOMIC_RELAXED);
-    __atomic_store_n(&past->pages, pages, __ATOMIC_RELAXED);
-    __atomic_store_n(&past->clock, udmar__iotlb_count(&domain->unit->counts), __ATOMIC_RELAXED);
-}
-
-void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
-                      unsigned pages)
 {
     uint32_t spilled[UDMAR__MAGAZINE / 2];
     unsigned count = 0;
     uintptr_t state;
-    struct udmar__cache *cache = enter(domain, &state);
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
 
-    if (cache == NULL || !is_cached(domain, arena->pool)) {
-        if (cache != NULL) {
-            note_past(domain, cache, page, pages);
-            leave(domain, cache, state);
+    if (cache != NULL) {
+        udmar__note_past(domain, cache, page, pages);
+        if (udmar__is_cached(domain, arena->pool)) {
+            struct udmar__magazine *magazine = udmar__magazine_of(domain, cache, arena, page);
+
+            if (magazine->count == UDMAR__MAGAZINE) {
+                count = spill(magazine, spilled);
+            }
+            magazine->page[magazine->count++] = page;
+            page = UINT32_MAX;
         }
+        udmar__cache_leave(domain, cache, state);
+    }
+    if (page != UINT32_MAX) {
         udmar__blocks_give(domain, &page, 1, true);
-        return;
-    }
-    note_past(domain, cache, page, pages);
-    {
-        struct udmar__magazine *magazine = magazine_of(domain, cache, arena, page);
-
-        if (magazine->count == UDMAR__MAGAZINE) {
-            count = spill(magazine, spilled);
-        }
-        magazine->page[magazine->count++] = page;
-    }
-    leave(domain, cache, state);
-    if (count > 0) {
+    } else if (count > 0) {
         udmar__blocks_give(domain, spilled, count, true);
     }
 }
@@ -185,12 +111,12 @@ static void recycle(struct udmar_domain *domain, const struct udmar__batch *batc
     uint32_t left[UDMAR__RESTING];
     unsigned count = 0;
     uintptr_t state;
-    struct udmar__cache *cache = enter(domain, &state);
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
 
     for (unsigned i = 0; i < batch->count; i++) {
         struct udmar__arena *arena = udmar__arena_of(domain, batch->page[i]);
         struct udmar__magazine *magazine =
-            cache == NULL ? NULL : magazine_of(domain, cache, arena, batch->page[i]);
+            cache == NULL ? NULL : udmar__magazine_of(domain, cache, arena, batch->page[i]);
 
         if (magazine != NULL && magazine->count < UDMAR__MAGAZINE) {
             magazine->page[magazine->count++] = batch->page[i];
@@ -199,7 +125,7 @@ static void recycle(struct udmar_domain *domain, const struct udmar__batch *batc
         }
     }
     if (cache != NULL) {
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
     }
     if (count > 0) {
         udmar__blocks_give(domain, left, count, true);
@@ -235,7 +161,7 @@ static void turn_over(struct udmar_domain *domain, struct udmar__cache *cache,
         cache->waiting = cache->resting;
         cache->waiting_ticket = ticket;
         cache->resting.count = 0;
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
         status = udmar__invalidate_wait(domain->unit, ready_ticket);
     } else {
         /* No room in the queue, or no queue: everything at once, with a wait and without the lock.
@@ -244,7 +170,7 @@ static void turn_over(struct udmar_domain *domain, struct udmar__cache *cache,
 
         cache->waiting.count = 0;
         cache->resting.count = 0;
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
         status = udmar__invalidate(domain->unit, &request, 1, true, &ticket);
         if (status == UDMAR_OK) {
             recycle(domain, &second);
@@ -263,7 +189,7 @@ void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, 
                        unsigned pages)
 {
     uintptr_t state;
-    struct udmar__cache *cache = enter(domain, &state);
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
 
     udmar__mark_stale(domain);
     if (cache == NULL) {
@@ -277,12 +203,12 @@ void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, 
         return;
     }
     (void)arena;
-    note_past(domain, cache, page, pages);
+    udmar__note_past(domain, cache, page, pages);
     cache->resting.page[cache->resting.count++] = page;
     if (cache->resting.count == UDMAR__RESTING) {
         turn_over(domain, cache, state);
     } else {
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
     }
 }
 
@@ -314,16 +240,16 @@ enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__p
 
     *out_window = NULL;
     chunks = 1u << order;
-    if (is_cached(domain, pool) && order < UDMAR__WINDOW_ORDERS) {
-        cache = enter(domain, &state);
+    if (udmar__is_cached(domain, pool) && order < UDMAR__WINDOW_ORDERS) {
+        cache = udmar__cache_enter(domain, &state);
     }
     if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[pool_index(domain, pool)][order];
+        struct udmar__rack *rack = &cache->windows[udmar__pool_index(domain, pool)][order];
 
         if (rack->count > 0) {
             *out_window = rack->window[--rack->count];
         }
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
     }
     if (*out_window == NULL) {
         enum udmar_status status = udmar__window_create_aligned(domain, pool, chunks, out_window);
@@ -343,18 +269,18 @@ void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window
     bool kept = false;
     uintptr_t state;
 
-    if (is_cached(domain, window->pool) && order < UDMAR__WINDOW_ORDERS &&
+    if (udmar__is_cached(domain, window->pool) && order < UDMAR__WINDOW_ORDERS &&
         window->chunk_count == 1u << order) {
-        cache = enter(domain, &state);
+        cache = udmar__cache_enter(domain, &state);
     }
     if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[pool_index(domain, window->pool)][order];
+        struct udmar__rack *rack = &cache->windows[udmar__pool_index(domain, window->pool)][order];
 
         if (rack->count < sizeof(rack->window) / sizeof(rack->window[0])) {
             rack->window[rack->count++] = window;
             kept = true;
         }
-        leave(domain, cache, state);
+        udmar__cache_leave(domain, cache, state);
     }
     if (!kept) {
         udmar__window_destroy(window);

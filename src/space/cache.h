@@ -60,15 +60,126 @@ struct udmar__cache {
     unsigned gone_next;                                    /* [lock] */
 };
 
-/* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. @pool: pool_all or pool_32. */
-enum udmar_status udmar__block_get(struct udmar_domain *domain, struct udmar__pool *pool,
-                                   unsigned order, uint32_t *out_page);
+/* Makes the cache of a CPU. */
+struct udmar__cache *udmar__cache_make(struct udmar_domain *domain, unsigned cpu);
+
+/* The cache of this CPU, locked; null: no memory for one. */
+static inline struct udmar__cache *udmar__cache_enter(struct udmar_domain *domain,
+                                                      uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
+{
+    unsigned cpu = domain->cpus > 1 ? udmar_host_cpu(domain->host) : 0;
+    struct udmar__cache *cache;
+
+    cpu = cpu < domain->cpus ? cpu : 0;
+    cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        cache = udmar__cache_make(domain, cpu);
+        if (cache == NULL) {
+            return NULL;
+        }
+    }
+    *out_state = udmar__lock(domain->host, &cache->lock);
+    return cache;
+}
+
+static inline void udmar__cache_leave(struct udmar_domain *domain, struct udmar__cache *cache,
+                                      uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
+{
+    udmar__unlock(domain->host, &cache->lock, state);
+}
+
+static inline unsigned udmar__pool_index(const struct udmar_domain *domain,
+                                         const struct udmar__pool *pool)
+{
+    return pool == &domain->pool_32;
+}
+
+static inline bool udmar__is_cached(const struct udmar_domain *domain,
+                                    const struct udmar__pool *pool)
+{
+    return pool == &domain->pool_32 || pool == &domain->pool_all;
+}
+
+static inline struct udmar__magazine *udmar__magazine_of(struct udmar_domain *domain,
+                                                         struct udmar__cache *cache,
+                                                         const struct udmar__arena *arena,
+                                                         uint32_t page)
+{
+    return &cache->blocks[udmar__pool_index(domain, arena->pool)]
+                         [UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))];
+}
+
+static inline void udmar__note_past(struct udmar_domain *domain, struct udmar__cache *cache,
+                                    uint32_t page, unsigned pages)
+{
+    struct udmar__past *past = &cache->gone[cache->gone_next++ % UDMAR__CACHE_GONE];
+
+    __atomic_store_n(&past->page, page, __ATOMIC_RELAXED);
+    __atomic_store_n(&past->pages, pages, __ATOMIC_RELAXED);
+    __atomic_store_n(&past->clock, udmar__iotlb_count(&domain->unit->counts), __ATOMIC_RELAXED);
+}
+
+/* Takes blocks from the arenas: one to use, the others for the magazine. */
+enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar__pool *pool,
+                                      unsigned order, uint32_t *out_page);
+/* udmar__block_put() where the magazine is full, or none. */
+void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
+                             unsigned pages);
+
+/* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. */
+static inline enum udmar_status udmar__block_get(struct udmar_domain *domain,
+                                                 struct udmar__pool *pool, unsigned order,
+                                                 uint32_t *out_page)
+{
+    uintptr_t state;
+    struct udmar__cache *cache;
+    bool found = false;
+
+    if (udmar__is_cached(domain, pool)) {
+        cache = udmar__cache_enter(domain, &state);
+        if (cache != NULL) {
+            struct udmar__magazine *magazine =
+                &cache->blocks[udmar__pool_index(domain, pool)][order];
+
+            found = magazine->count > 0;
+            if (found) {
+                *out_page = magazine->page[--magazine->count];
+            }
+            udmar__cache_leave(domain, cache, state);
+        }
+    }
+    return found ? UDMAR_OK : udmar__block_refill(domain, pool, order, out_page);
+}
+
 /*
  * Gives a block back whose entries are clear and whose invalidation is complete. @pages: how many
  * were mapped, for whoever looks at a fault.
  */
-void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
-                      unsigned pages);
+static inline void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena,
+                                    uint32_t page, unsigned pages)
+{
+    uintptr_t state;
+    struct udmar__cache *cache;
+    bool kept = false;
+
+    if (udmar__is_cached(domain, arena->pool)) {
+        cache = udmar__cache_enter(domain, &state);
+        if (cache != NULL) {
+            struct udmar__magazine *magazine = udmar__magazine_of(domain, cache, arena, page);
+
+            kept = magazine->count < UDMAR__MAGAZINE;
+            if (kept) {
+                udmar__note_past(domain, cache, page, pages);
+                magazine->page[magazine->count++] = page;
+            }
+            udmar__cache_leave(domain, cache, state);
+        }
+    }
+    if (!kept) {
+        udmar__block_put_slowly(domain, arena, page, pages);
+    }
+}
+
 /* The same in deferred mode, before its invalidation has been asked for. */
 void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                        unsigned pages);

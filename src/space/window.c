@@ -460,19 +460,8 @@ static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t ent
     close_table(window, NULL, table);
 }
 
-/* A chunk's level-2 entry where tables are always in reach. */
-static inline void link_direct(const struct udmar__window *window, struct udmar__chunk *chunk,
-                               uint64_t entry)
-{
-    udmar__entry_store(chunk->slot, entry);
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)chunk->slot,
-                               sizeof(*chunk->slot));
-    }
-}
-
-static __attribute__((noinline)) void load_mixed(struct udmar__window *window, uint32_t first,
-                                                 uint64_t entry, uint32_t pages, bool large)
+static void load_mixed(struct udmar__window *window, uint32_t first, uint64_t entry, uint32_t pages,
+                       bool large)
 {
     uint32_t index = first;
 
@@ -483,12 +472,12 @@ static __attribute__((noinline)) void load_mixed(struct udmar__window *window, u
 
         if (here == CHUNK_PAGES && large) {
             chunk->state = CHUNK_LARGE;
-            link_direct(window, chunk, entry | ENTRY_LARGE);
+            udmar__chunk_link(window, chunk, entry | ENTRY_LARGE);
         } else {
             udmar__entries_fill(&chunk->entries[begin], entry, here);
             flush_entries(window, &chunk->entries[begin], here);
             chunk->state = CHUNK_SMALL;
-            link_direct(window, chunk, chunk->small | ENTRY_PRESENT);
+            udmar__chunk_link(window, chunk, chunk->small | ENTRY_PRESENT);
         }
         entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
         index += here;
@@ -515,14 +504,6 @@ bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical
         first = 0;
     }
     *out_base = window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT);
-    if (first == 0 && pages == CHUNK_PAGES && large) {
-        /* The case that large buffers are aligned for, without the loop. */
-        window->chunks->state = CHUNK_LARGE;
-        udmar__window_note(&window->first, 0);
-        udmar__window_note(&window->span, CHUNK_PAGES);
-        link_direct(window, window->chunks, physical | access | ENTRY_LARGE);
-        return true;
-    }
     load_mixed(window, first, physical | access, pages, large);
     return true;
 }
@@ -575,8 +556,7 @@ enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint
 
 /* ---- Unloading ---- */
 
-static __attribute__((noinline)) void clear_chunks(struct udmar__window *window, uint32_t first,
-                                                   uint32_t count)
+static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     while (count > 0) {
         struct udmar__chunk *chunk = &window->chunks[first / CHUNK_PAGES];
@@ -584,7 +564,7 @@ static __attribute__((noinline)) void clear_chunks(struct udmar__window *window,
         uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
 
         if (chunk->slot != NULL) {
-            link_direct(window, chunk, 0);
+            udmar__chunk_link(window, chunk, 0);
         } else {
             set_chunk(window, first / CHUNK_PAGES, 0);
         }
@@ -601,8 +581,7 @@ static __attribute__((noinline)) void clear_chunks(struct udmar__window *window,
     }
 }
 
-static __attribute__((noinline)) void clear_slots(struct udmar__window *window, uint32_t first,
-                                                  uint32_t count)
+static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     volatile uint64_t *slots = open_slots(window);
 
@@ -635,10 +614,6 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
 
     if (window->chunk_count == 0) {
         clear_slots(window, first - window->at, pages);
-    } else if (window->chunks->state == CHUNK_LARGE && first == 0 && pages == CHUNK_PAGES &&
-               window->chunks->slot != NULL) {
-        window->chunks->state = CHUNK_EMPTY;
-        link_direct(window, window->chunks, 0);
     } else {
         clear_chunks(window, first, pages);
     }

@@ -200,6 +200,51 @@ static inline enum udmar_status udmar__window_clear_slots(struct udmar__window *
     return udmar__window_invalidate(window, wait);
 }
 
+/* A chunk's level-2 entry where tables are always in reach. */
+static inline void udmar__chunk_link(const struct udmar__window *window, struct udmar__chunk *chunk,
+                                     uint64_t entry)
+{
+    udmar__entry_store(chunk->slot, entry);
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)chunk->slot,
+                               sizeof(*chunk->slot));
+    }
+}
+
+/*
+ * udmar__window_load_run() of one large leaf: what large buffers are aligned for. False: it is not
+ * that.
+ */
+static inline bool udmar__window_load_large(struct udmar__window *window, udmar_paddr_t physical,
+                                            uint32_t pages, unsigned access)
+{
+    struct udmar__chunk *chunk = window->chunks;
+
+    if (pages != TABLE_ENTRIES || ((physical >> UDMAR_PAGE_SHIFT) & (TABLE_ENTRIES - 1)) != 0 ||
+        !window->large_leaves || !udmar__window_is_ready(window)) {
+        return false;
+    }
+    chunk->state = CHUNK_LARGE;
+    udmar__window_note(&window->first, 0);
+    udmar__window_note(&window->span, TABLE_ENTRIES);
+    udmar__chunk_link(window, chunk, physical | access | ENTRY_LARGE);
+    return true;
+}
+
+/* udmar__window_clear() of a large window of a direct host, without the loop where it is that. */
+static inline enum udmar_status udmar__window_clear_large(struct udmar__window *window, bool wait)
+{
+    struct udmar__chunk *chunk = window->chunks;
+
+    if (chunk->state != CHUNK_LARGE || window->first != 0 || window->span != TABLE_ENTRIES) {
+        return udmar__window_clear(window, wait);
+    }
+    chunk->state = CHUNK_EMPTY;
+    udmar__chunk_link(window, chunk, 0);
+    udmar__window_note(&window->span, TABLE_ENTRIES | WINDOW_GONE);
+    return udmar__window_invalidate(window, wait);
+}
+
 /* For listings and faults; the node must be of kind UDMAR_RANGE_WINDOW. */
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
                           uint64_t *out_size);

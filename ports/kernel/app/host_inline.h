@@ -14,8 +14,12 @@
 
 #include "arch.h"
 
-/* Addresses outside of the direct map, page by page. */
-udmar_paddr_t host_walk_virtual(const void *address, size_t *length);
+/*
+ * Addresses outside of the direct map, page by page. It leaves all registers alone, so that those
+ * inside of it have nothing to save around a call that is not made.
+ */
+__attribute__((no_caller_saved_registers)) udmar_paddr_t host_walk_virtual(const void *address,
+                                                                           size_t *length);
 
 static inline uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
 {
