@@ -216,32 +216,45 @@ static void test_who_may_not_wait(void **state)
 /* More than all pages together: waiting would be for ever. */
 static void test_a_load_that_could_never_run(void **state)
 {
-    const struct limits big = { .lowaddr = LOW_4G, .maxsize = 9 * PAGE, .nsegments = 16 };
-    struct udmar_dma_tag *tag;
-    struct udmar_dma_map *map;
-    uint8_t *buffer;
+    struct udmar_dma_physical list[2 * EACH + 1];
     struct scene s;
-    struct load load = { .number = 9 };
+    uint8_t *pages;
 
     (void)state;
     open_scene(&s, lock);
-    no_more_pages(&s, false);
-    assert_int_equal(udmar_dma_tag_create(s.tag, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, big.maxsize,
-                                          16, UINT64_MAX, 0, lock, story, &tag),
-                     0);
-    no_more_pages(&s, true);
-    /* Not even a map: the zone could not serve one load of it. */
-    assert_int_equal(udmar_dmamap_create(tag, 0, &map), UDMAR_ENOMEM);
-    no_more_pages(&s, false);
-    assert_int_equal(udmar_dmamap_create(tag, 0, &map), 0);
-    assert_true(zone_of(&s).total_pages >= 10);
-    no_more_pages(&s, true);
-    buffer = model_buffer_alloc(s.mc.m, 9 * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
-    assert_int_equal(udmar_dmamap_load(tag, map, buffer, 9 * PAGE, note, &load, 0), 0);
-    udmar_dmamap_unload(tag, map);
-    drop_map(tag, map);
-    drop_tag(tag);
-    model_buffer_free(s.mc.m, buffer);
+    pages = model_buffer_alloc(s.mc.m, (2 * EACH + 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
+    for (unsigned i = 0; i < 2 * EACH + 1; i++) {
+        size_t length = 1;
+
+        list[i].address = udmar_host_virtual_to_physical(s.mc.m, pages + i * PAGE, &length);
+        list[i].length = 16;
+    }
+    assert_int_equal(start(&s, 0, EACH, 0), 0);
+    assert_int_equal(
+        udmar_dmamap_load_physical(s.tag, s.load[1].map, list, 2 * EACH + 1, note, &s.load[1], 0),
+        UDMAR_ENOMEM);
+    assert_int_equal(s.load[1].error, UDMAR_ENOMEM);
+    assert_int_equal(
+        udmar_dmamap_load_physical(s.tag, s.load[1].map, list, 2 * EACH, note, &s.load[1], 0),
+        UDMAR_EINPROGRESS);
+    end(&s, 0);
+    assert_int_equal(s.load[1].error, 0);
+    end(&s, 1);
+    /* A map whose largest load the zone could not serve is not made. */
+    {
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+
+        assert_int_equal(udmar_dma_tag_create(s.tag, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, 9 * PAGE,
+                                              16, UINT64_MAX, 0, lock, story, &tag),
+                         0);
+        assert_int_equal(udmar_dmamap_create(tag, 0, &map), UDMAR_ENOMEM);
+        no_more_pages(&s, false);
+        assert_int_equal(udmar_dmamap_create(tag, 0, &map), 0);
+        drop_map(tag, map);
+        drop_tag(tag);
+    }
+    model_buffer_free(s.mc.m, pages);
     close_scene(&s);
 }
 
