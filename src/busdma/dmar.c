@@ -235,6 +235,7 @@ static void drop_range(struct udmar_dma_map *map, struct udmar_domain *domain)
         return;
     }
     /* The addresses stay taken for ever: nobody may get what a device may still reach. */
+    map->unsettled = true;
     udmar__log(domain->host, UDMAR_LOG_ERROR, "guest addresses 0x%llx+0x%llx are given up: %s",
                (unsigned long long)base, (unsigned long long)map->range_bytes,
                udmar_status_string(status));
@@ -343,7 +344,8 @@ static void unload(struct udmar_dma_map *map)
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
-    return map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK;
+    return !map->unsettled &&
+           (map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK);
 }
 
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)

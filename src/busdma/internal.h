@@ -94,6 +94,7 @@ struct udmar_dma_map {
     struct udmar__window *window;
     struct udmar__range *range;
     uint64_t range_bytes;
+    bool unsettled; /* a range of its could not be taken back, for good */
     /* Standing in. */
     bool subpage; /* partial pages must not be seen by the device */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
