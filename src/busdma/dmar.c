@@ -344,8 +344,7 @@ static void unload(struct udmar_dma_map *map)
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
-    return !map->unsettled &&
-           (map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK);
+    return !map->unsettled && (map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK);
 }
 
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)

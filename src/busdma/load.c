@@ -56,10 +56,15 @@ static bool may_wait(const struct udmar_dma_map *map, int flags)
     return (flags & UDMAR_DMA_NOWAIT) == 0 && map->tag->lock != NULL && !map->of_dmamem;
 }
 
-static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
-                         void *callback_argument, int flags)
+static inline void note_flags(struct udmar_dma_map *map, int flags)
 {
     map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
+}
+
+/* Before the load may come to wait: whoever runs it then looks here. */
+static void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
+                          void *callback_argument)
+{
     map->deferred.callback = callback;
     map->deferred.callback_argument = callback_argument;
 }
@@ -84,8 +89,9 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
         .buffer = buffer,
         .remaining = length,
     };
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
     if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
+        note_callback(map, callback, callback_argument);
         error = udmar__load_rare(map, &source, may_wait(map, flags));
     } else {
         error = udmar__load_source(map, &source);
@@ -138,8 +144,9 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
     if (map->rare || (bits & map->offset_mask) != 0) {
+        note_callback(map, callback, callback_argument);
         error = udmar__load_rare(map, &source, may_wait(map, flags));
     } else {
         error = udmar__load_source(map, &source);
@@ -174,7 +181,8 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
+    note_callback(map, callback, callback_argument);
     error = gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map, may_wait(map, flags));
@@ -195,7 +203,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
         return error;
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_request(map, NULL, NULL, flags);
+    note_flags(map, flags);
     error = gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map, false);
