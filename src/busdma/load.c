@@ -17,13 +17,9 @@ static int failed(struct udmar_dma_map *map, int error)
     }
 }
 
-int udmar__load_finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
+int udmar__load_failed(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
                        void *callback_argument)
 {
-    if (error == 0) {
-        callback(callback_argument, map->segments, (int)map->count, 0);
-        return 0;
-    }
     if (error == UDMAR_EINPROGRESS) {
         return error;
     }
