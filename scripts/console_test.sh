@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 number=0
 
 printf '%s\n' help 'show dmar' 'show domains' 'show maps 00:04.0' 'walk 00:04.0 0x2000' \
-    'attack write-kernel 0' 'attack after-unload 1' 'show faults' \
+    'attack write-kernel 0' 'attack after-unload 1' 'show faults' 'show busdma' \
     'show nonsense' 'walk 00:04.0 zero' 'walk 0:9.9 0' 'attack nobody' 'attack read-kernel 99' \
     'no-such-command' 'exit 0' |
     "$here/machine.sh" "$1" "hw.dmar.enable=1 run=console" 2>/dev/null | tr -d '\r' >"$log"
@@ -35,6 +35,7 @@ shows 'edu at 00:04\.0 writes to the kernel.*memory is intact' "attack: a write 
 shows 'edu at 00:05\.0 writes to its own buffer.*memory is intact' "attack: after unload"
 shows '^fault 1: QEMU edu device \(0000:00:04\.0\) tried to write' "show faults: as sentences"
 shows '2 faults, 0 no longer kept' "show faults: counted"
+shows 'busdma  refused tags 0, .* called off 0' "show busdma: nobody did anything wrong"
 shows 'usage: show' "a wrong show says what there is"
 shows 'usage: walk' "a wrong address says how it is written"
 shows 'no such device is attached' "a wrong device is named"

@@ -9,6 +9,8 @@
 #     --caching-mode    the unit caches not-present entries
 #     --no-pt           the unit cannot pass requests through
 #     --no-unit         no remapping unit at all
+#     --narrow          one more edu, at 00:07.0, whose DMA reaches 28 address bits (say narrow to the
+#                       kernel, too: a driver cannot find that out)
 #     --keep DIR        where the disk images are left; default: a folder that goes away
 #
 # The console is on standard output and input. QEMU's own remarks go to standard error.
@@ -19,6 +21,7 @@ memory=512M
 unit=intel-iommu
 aw=39
 extra=
+narrow=
 keep=
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -27,6 +30,7 @@ while [ $# -gt 0 ]; do
     --caching-mode) extra+=,caching-mode=on; shift ;;
     --no-pt) extra+=,pt=off; shift ;;
     --no-unit) unit=; shift ;;
+    --narrow) narrow=yes; shift ;;
     --keep) keep=$2; shift 2 ;;
     --) shift; break ;;
     -*) echo "machine.sh: there is no option $1" >&2; exit 2 ;;
@@ -61,6 +65,7 @@ devices+=(
     -device e1000,netdev=n1,bus=bridge0,addr=2,romfile=
     -device "$edu,bus=bridge0,addr=3"
 )
+[ -n "$narrow" ] && devices+=(-device edu,bus=pcie.0,addr=7.0)
 timeout "${UDMAR_TIMEOUT:-180}" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m "$memory" \
     -nodefaults -display none -no-reboot -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 \

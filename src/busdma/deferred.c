@@ -18,11 +18,6 @@ void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map
     *queue = map;
 }
 
-bool udmar__deferred_pending(const struct udmar_dma_map *map)
-{
-    return __atomic_load_n(&map->deferred.state, __ATOMIC_ACQUIRE) != DEFERRAL_NONE;
-}
-
 /* The driver has the lock of its tag, or nobody else knows the map. */
 static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
 {

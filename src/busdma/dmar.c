@@ -419,7 +419,7 @@ static enum udmar_status end_dynamic(struct udmar_dma_map *map, struct udmar_dom
         status = udmar__range_end(domain, map->range);
         map->range = NULL;
     }
-    map->lost = map->lost || status != UDMAR_OK;
+    map->unsettled = map->unsettled || status != UDMAR_OK;
     return status;
 }
 
@@ -438,7 +438,8 @@ static void unload(struct udmar_dma_map *map)
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
-    return !map->lost && (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK);
+    return !map->unsettled &&
+           (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK);
 }
 
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)

@@ -106,7 +106,7 @@ struct udmar_dma_map {
     uint32_t block;             /* its first page */
     struct udmar__window *lent;
     struct udmar__range *range;
-    bool lost; /* an unload was not confirmed: the device may reach its memory for ever */
+    bool unsettled; /* an unload was not confirmed: the device may reach its memory for ever */
     /* Standing in. */
     bool subpage; /* partial pages must not be seen by the device */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
@@ -224,9 +224,19 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->loaded = error == 0;
     return error;
 }
-/* Tells the callback; returns what the load returns. */
-int udmar__load_finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
+/* Counts and tells the callback, except for EINPROGRESS; returns what the load returns. */
+int udmar__load_failed(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
                        void *callback_argument);
+/* The end of a load, good or not. */
+static inline int udmar__load_finish(struct udmar_dma_map *map, int error,
+                                     udmar_dma_callback_t *callback, void *callback_argument)
+{
+    if (error != 0) {
+        return udmar__load_failed(map, error, callback, callback_argument);
+    }
+    callback(callback_argument, map->segments, (int)map->count, 0);
+    return 0;
+}
 
 /* ---- list.c ---- */
 /* No entry of a page table holds more, and no processor has it. */
@@ -329,7 +339,10 @@ void udmar__deferred_kick(struct udmar__zone *zone);
 /* Ends a map's wait. False: it did not wait. */
 bool udmar__deferred_cancel(struct udmar_dma_map *map);
 /* A load of this map is still to come. */
-bool udmar__deferred_pending(const struct udmar_dma_map *map);
+static inline bool udmar__deferred_pending(const struct udmar_dma_map *map)
+{
+    return __atomic_load_n(&map->deferred.state, __ATOMIC_ACQUIRE) != DEFERRAL_NONE;
+}
 void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map);
 static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__deferral state)
 {

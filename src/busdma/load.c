@@ -18,13 +18,9 @@ static int failed(struct udmar_dma_map *map, int error)
     }
 }
 
-int udmar__load_finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
+int udmar__load_failed(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
                        void *callback_argument)
 {
-    if (error == 0) {
-        callback(callback_argument, map->segments, (int)map->count, 0);
-        return 0;
-    }
     if (error == UDMAR_EINPROGRESS) {
         return error;
     }
@@ -57,10 +53,15 @@ static bool may_wait(const struct udmar_dma_map *map, int flags)
     return (flags & UDMAR_DMA_NOWAIT) == 0 && map->tag->lock != NULL && !map->of_dmamem;
 }
 
-static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
-                         void *callback_argument, int flags)
+static inline void note_flags(struct udmar_dma_map *map, int flags)
 {
     map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
+}
+
+/* Before the load may come to wait: whoever runs it then looks here. */
+static void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
+                          void *callback_argument)
+{
     map->deferred.callback = callback;
     map->deferred.callback_argument = callback_argument;
 }
@@ -88,8 +89,9 @@ static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_d
         .buffer = buffer,
         .remaining = length,
     };
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
     if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
+        note_callback(map, callback, callback_argument);
         error = udmar__load_rare(map, &source, may_wait(map, flags));
     } else {
         error = udmar__load_source(map, &source);
@@ -119,7 +121,8 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
     if (udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
-    return load_quick(tag, map, buffer, length, callback, callback_argument, flags);
+    /* The map knows its tag: one argument less to keep. */
+    return load_quick(map->tag, map, buffer, length, callback, callback_argument, flags);
 }
 
 /*
@@ -169,8 +172,9 @@ static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
     udmar__debug_load(map, caller);
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
     if (map->rare || (bits & map->offset_mask) != 0) {
+        note_callback(map, callback, callback_argument);
         error = udmar__load_rare(map, &source, may_wait(map, flags));
     } else {
         error = udmar__load_source(map, &source);
@@ -217,7 +221,8 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_request(map, callback, callback_argument, flags);
+    note_flags(map, flags);
+    note_callback(map, callback, callback_argument);
     error = gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map, may_wait(map, flags));
@@ -238,7 +243,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
         return error;
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_request(map, NULL, NULL, flags);
+    note_flags(map, flags);
     error = gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map, false);

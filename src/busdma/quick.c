@@ -122,7 +122,7 @@ void udmar__quick_end(struct udmar_dma_map *map)
             udmar__window_put(domain, map->lent);
             map->lent = NULL;
         }
-        map->lost = map->lost || status != UDMAR_OK;
+        map->unsettled = map->unsettled || status != UDMAR_OK;
     }
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);

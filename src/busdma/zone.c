@@ -261,12 +261,13 @@ bool udmar__zone_serve(struct udmar__zone *zone)
     return served;
 }
 
-static void forget(struct udmar_dma_map *map, bool active) UDMAR_REQUIRES(map->zone->lock)
+static void forget(struct udmar__zone *zone, struct udmar_dma_map *map, bool active)
+    UDMAR_REQUIRES(zone->lock)
 {
     if (active) {
-        map->zone->active -= map->bounce_count;
+        zone->active -= map->bounce_count;
     } else {
-        map->zone->reserved -= map->bounce_count;
+        zone->reserved -= map->bounce_count;
     }
     map->bounces = NULL;
     map->bounce_count = 0;
@@ -287,7 +288,7 @@ bool udmar__zone_give(struct udmar_dma_map *map, bool active)
     last->next = zone->free;
     zone->free = map->bounces;
     zone->free_pages += map->bounce_count;
-    forget(map, active);
+    forget(zone, map, active);
     served = udmar__zone_serve(zone);
     udmar__unlock(host, &zone->lock, state);
     return served;
@@ -310,7 +311,7 @@ bool udmar__zone_abandon(struct udmar_dma_map *map)
     }
     state = udmar__lock(host, &zone->lock);
     zone->total -= map->bounce_count;
-    forget(map, true);
+    forget(zone, map, true);
     served = udmar__zone_serve(zone);
     udmar__unlock(host, &zone->lock, state);
     return served;

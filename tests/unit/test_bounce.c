@@ -60,6 +60,17 @@ static void device_copies(struct scene *s, uint8_t *data, bool write)
     }
 }
 
+/* The only zone there is. */
+static struct udmar_bounce_zone_info zone_of(struct scene *s)
+{
+    struct udmar_bounce_zone_info zone;
+
+    assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+    assert_false(udmar_bounce_zone_info(s->mc.instance, 1, &zone));
+    assert_int_equal(zone.total_pages, zone.free_pages + zone.reserved_pages + zone.active_pages);
+    return zone;
+}
+
 static void expect_reach(uint64_t lowaddr, uint64_t length)
 {
     uint64_t sum = 0;
@@ -110,12 +121,11 @@ static void round_trip(struct scene *s, size_t size, size_t offset, unsigned see
 {
     uint8_t *buffer = model_buffer_alloc(s->mc.m, size, MODEL_HIGH | MODEL_SCATTERED, offset);
     uint8_t *seen = test_malloc(size), *sent = test_malloc(size);
-    size_t pages = model_pages_in_use(s->mc.m);
 
     fill_pattern(buffer, size, seed);
     assert_int_equal(load(s, buffer, size), 0);
     expect_reach(LOW_4G, size);
-    assert_int_equal(model_pages_in_use(s->mc.m), pages + (offset + size + PAGE - 1) / PAGE);
+    assert_int_equal(zone_of(s).active_pages, (offset + size + PAGE - 1) / PAGE);
     assert_int_equal(result.segment[0].ds_addr & (PAGE - 1), offset);
     /* Memory to device. */
     udmar_dmamap_sync(s->tag, s->map, UDMAR_DMA_SYNC_PREWRITE);
@@ -130,7 +140,8 @@ static void round_trip(struct scene *s, size_t size, size_t offset, unsigned see
     udmar_dmamap_sync(s->tag, s->map, UDMAR_DMA_SYNC_POSTREAD);
     assert_memory_equal(sent, buffer, size);
     udmar_dmamap_unload(s->tag, s->map);
-    assert_int_equal(model_pages_in_use(s->mc.m), pages);
+    assert_int_equal(zone_of(s).active_pages, 0);
+    assert_int_equal(zone_of(s).reserved_pages, 0);
     test_free(seen);
     test_free(sent);
     model_buffer_free(s->mc.m, buffer);
@@ -157,7 +168,6 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
     struct udmar_dma_physical list[3];
     struct scene s;
     uint8_t *low, *high;
-    size_t pages;
 
     (void)state;
     open_scene(&s, modes[0], &limits);
@@ -166,18 +176,17 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
     list[0] = (struct udmar_dma_physical){ physical_of(&s, low), PAGE };
     list[1] = (struct udmar_dma_physical){ physical_of(&s, high) + 8, 100 };
     list[2] = (struct udmar_dma_physical){ physical_of(&s, low) + PAGE, 50 };
-    pages = model_pages_in_use(s.mc.m);
     result.calls = 0;
     assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 3, note_loaded, &result, 0), 0);
     expect_reach(LOW_4G, PAGE + 150);
-    assert_int_equal(model_pages_in_use(s.mc.m), pages + 1);
+    assert_int_equal(zone_of(&s).active_pages, 1);
     assert_int_equal(result.count, 3);
     assert_int_equal(result.segment[0].ds_addr, list[0].address);
     assert_int_equal(result.segment[2].ds_addr, list[2].address);
     assert_false(udmar_dma_id_mapped(s.tag, list[1].address, 100));
     assert_true(udmar_dma_id_mapped(s.tag, list[2].address, 50));
     udmar_dmamap_unload(s.tag, s.map);
-    assert_int_equal(model_pages_in_use(s.mc.m), pages);
+    assert_int_equal(zone_of(&s).active_pages, 0);
     model_buffer_free(s.mc.m, low);
     model_buffer_free(s.mc.m, high);
     close_scene(&s);
@@ -187,21 +196,32 @@ static void test_no_pages_to_stand_in(void **state)
 {
     const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 32 };
     struct scene s;
+    struct udmar_dma_map *other;
     uint8_t *buffer;
-    size_t pages;
+    uint64_t provided;
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    buffer = model_buffer_alloc(s.mc.m, 8 * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
-    pages = model_pages_in_use(s.mc.m);
-    for (unsigned n = 1; n <= 8; n++) {
-        model_fail_host_calls_of(s.mc.m, MODEL_CALL_PAGE_ALLOC, n, false);
-        assert_int_equal(load(&s, buffer, 8 * PAGE), UDMAR_ENOMEM);
-        model_fail_host_call(s.mc.m, 0, false);
-        assert_int_equal(result.calls, 1);
-        assert_int_equal(result.error, UDMAR_ENOMEM);
-        assert_int_equal(model_pages_in_use(s.mc.m), pages);
-    }
+    buffer = model_buffer_alloc(s.mc.m, 18 * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
+    /* The map has brought pages for one load of the tag's size; the other map gets none. */
+    provided = zone_of(&s).total_pages;
+    assert_int_equal(provided, 17);
+    model_fail_host_calls_of(s.mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    other = new_map(s.tag);
+    assert_int_equal(
+        udmar_dmamap_load(s.tag, other, buffer + 8 * PAGE, 10 * PAGE, note_loaded, &result, 0), 0);
+    assert_int_equal(load(&s, buffer, 8 * PAGE), UDMAR_ENOMEM);
+    assert_int_equal(result.calls, 1);
+    assert_int_equal(result.error, UDMAR_ENOMEM);
+    assert_int_equal(zone_of(&s).free_pages, 7);
+    assert_int_equal(zone_of(&s).active_pages, 10);
+    /* On demand: one page is missing, and one is got. */
+    model_fail_host_call(s.mc.m, 0, false);
+    assert_int_equal(load(&s, buffer, 8 * PAGE), 0);
+    assert_int_equal(zone_of(&s).total_pages, 18);
+    udmar_dmamap_unload(s.tag, s.map);
+    udmar_dmamap_unload(s.tag, other);
+    drop_map(s.tag, other);
     assert_int_equal(load(&s, buffer, 8 * PAGE), 0);
     assert_int_equal(load(&s, buffer, 8 * PAGE), UDMAR_EBUSY);
     udmar_dmamap_unload(s.tag, s.map);

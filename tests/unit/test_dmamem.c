@@ -126,33 +126,38 @@ static void test_without_memory(void **state)
     }
 }
 
-/* Memory whose unload nobody has confirmed is not given to others. */
+/* Memory whose unload nobody has confirmed is not given to others, window or not. */
 static void test_unanswered_unload_keeps_the_memory(void **state)
 {
-    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
-    struct machine mc;
-    struct udmar_dma_tag *tag;
-    struct udmar_dma_map *map;
-    void *memory;
-    uint64_t iova;
-
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, NULL);
-    assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
-    iova = load_one(tag, map, memory, PAGE);
-    assert_true(can_write(&mc, RID0, iova));
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    udmar_dmamap_unload(tag, map);
-    udmar_dmamem_free(tag, memory, map);
-    assert_true(can_write(&mc, RID0, iova));
-    assert_int_equal(model_stats(mc.u)->dma_to_freed, 0);
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    drop_tag(tag);
-    assert_true(machine_clean(&mc));
-    /* The memory is lost on purpose. */
-    mc.forgive = true;
-    machine_close(&mc);
+    for (unsigned w = 0; w < 2; w++) {
+        const struct setup setup = { .tunables = "hw.dmar.timeout=100000",
+                                     .window_limit = w ? PAGE : 0 };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        void *memory;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, NULL);
+        assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
+        iova = load_one(tag, map, memory, PAGE);
+        assert_true(can_write(&mc, RID0, iova));
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        udmar_dmamap_unload(tag, map);
+        model_clear_log(mc.m);
+        udmar_dmamem_free(tag, memory, map);
+        assert_true(model_log_contains(mc.m, "memory is given up"));
+        assert_true(can_write(&mc, RID0, iova));
+        assert_int_equal(model_stats(mc.u)->dma_to_freed, 0);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        drop_tag(tag);
+        assert_true(machine_clean(&mc));
+        /* The memory is lost on purpose. */
+        mc.forgive = true;
+        machine_close(&mc);
+    }
 }
 
 int main(void)

@@ -19,6 +19,7 @@ static void tell(struct system *system)
     story_devices(system);
     story_disks(system);
     story_network(system);
+    story_narrow(system);
     story_attacks(system);
     story_summary(system);
 }

@@ -70,6 +70,32 @@ void show_devices(struct system *system)
     }
 }
 
+static void show_zones(struct system *system)
+{
+    struct udmar_bounce_zone_info zone;
+    struct udmar_dma_counts counts;
+
+    for (unsigned i = 0; udmar_bounce_zone_info(system->dmar, i, &zone); i++) {
+        kprintf("zone %u  up to 0x%llx  alignment 0x%llx  pages: %llu, free %llu, reserved %llu, "
+                "active %llu; copies %llu; loads that waited %llu, waiting %llu\n",
+                i, (unsigned long long)zone.lowaddr, (unsigned long long)zone.alignment,
+                (unsigned long long)zone.total_pages, (unsigned long long)zone.free_pages,
+                (unsigned long long)zone.reserved_pages, (unsigned long long)zone.active_pages,
+                (unsigned long long)zone.total_bounced, (unsigned long long)zone.total_deferred,
+                (unsigned long long)zone.waiting);
+    }
+    udmar_dma_counts(system->dmar, &counts);
+    kprintf("busdma  refused tags %llu, wrong arguments %llu, wrong maps %llu; loaded twice %llu, "
+            "unloaded twice %llu, synced unloaded %llu, ended loaded %llu, ended in use %llu; too "
+            "many segments %llu, no resources %llu, called off %llu\n",
+            (unsigned long long)counts.tags_refused, (unsigned long long)counts.wrong_arguments,
+            (unsigned long long)counts.wrong_maps, (unsigned long long)counts.loaded_twice,
+            (unsigned long long)counts.unloaded_twice, (unsigned long long)counts.synced_unloaded,
+            (unsigned long long)counts.ended_loaded, (unsigned long long)counts.ended_in_use,
+            (unsigned long long)counts.too_many_segments, (unsigned long long)counts.no_resources,
+            (unsigned long long)counts.cancelled);
+}
+
 static void show_domains(struct system *system)
 {
     for (struct udmar_device *device = udmar_device_next(system->dmar, NULL); device != NULL;
@@ -149,6 +175,10 @@ static int run_show(int argc, char **argv)
         show_domains(&the_system);
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "busdma") == 0) {
+        show_zones(&the_system);
+        return 0;
+    }
     if (argc == 2 && strcmp(argv[1], "faults") == 0) {
         show_faults(&the_system);
         return 0;
@@ -156,7 +186,7 @@ static int run_show(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "maps") == 0) {
         return show_maps(&the_system, argv[2]);
     }
-    kprintf("usage: show dmar | show domains | show maps <device> | show faults\n");
+    kprintf("usage: show dmar | show domains | show maps <device> | show busdma | show faults\n");
     return 1;
 }
 
@@ -201,7 +231,8 @@ static int run_walk(int argc, char **argv)
 
 void show_register(void)
 {
-    static const struct console_command show = { "show", "dmar | domains | maps <device> | faults",
+    static const struct console_command show = { "show",
+                                                 "dmar | domains | maps <device> | busdma | faults",
                                                  "what the driver knows", run_show };
     static const struct console_command walk = { "walk", "<device> <address>",
                                                  "the table entries that lead to an address",

@@ -9,6 +9,8 @@ void story_firmware(void);
 void story_devices(struct system *system);
 void story_disks(struct system *system);
 void story_network(struct system *system);
+/* The device that reaches 28 address bits, where there is one. */
+void story_narrow(struct system *system);
 void story_attacks(struct system *system);
 void story_summary(struct system *system);
 

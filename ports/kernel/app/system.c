@@ -110,6 +110,29 @@ static struct unit_under_test *add(struct system *system, struct unit_under_test
     return unit;
 }
 
+/* Where the machine has the device with 28 address bits; nothing about it says so but its place. */
+#define NARROW_NAME "0000:00:07.0"
+#define NARROW_END  ((UINT64_C(1) << 28) - 1)
+
+static bool is_narrow(const struct pci_device *pci)
+{
+    return cmdline_get("narrow", NULL, 0) && strcmp(pci->name, NARROW_NAME) == 0;
+}
+
+/* A bus that is narrower than its device would put a tag like this between the two. */
+static void probe_narrow(struct system *system, struct pci_device *pci)
+{
+    struct unit_under_test *unit;
+    unsigned none = 0;
+
+    unit = add(system, &system->narrow, &none, pci, "28-bit edu");
+    if (bus_dma_tag_create(udmar_device_dma_tag(unit->device), 1, 0, NARROW_END, BUS_SPACE_MAXADDR,
+                           NULL, NULL, BUS_SPACE_MAXSIZE, BUS_SPACE_UNRESTRICTED, BUS_SPACE_MAXSIZE,
+                           0, NULL, NULL, &system->narrow_tag) == 0) {
+        unit->driver = edu_attach(pci, system->narrow_tag);
+    }
+}
+
 /* The driver's view: a device and its tag. A blocked device would only time out. */
 static void probe(struct system *system, struct pci_device *pci)
 {
@@ -125,6 +148,8 @@ static void probe(struct system *system, struct pci_device *pci)
         if (unit != NULL && unit->mode != UDMAR_MODE_BLOCKED) {
             unit->driver = em_attach(pci, udmar_device_dma_tag(unit->device));
         }
+    } else if (is_narrow(pci)) {
+        probe_narrow(system, pci);
     } else if (pci->vendor == EDU_VENDOR && pci->device == EDU_DEVICE) {
         unit = add(system, system->edu, &system->edus, pci, "edu");
         if (unit != NULL) {
@@ -169,6 +194,8 @@ static bool detach_drivers(struct system *system)
     for (unsigned i = 0; i < system->edus; i++) {
         clean &= system->edu[i].driver == NULL || edu_detach(system->edu[i].driver);
     }
+    clean &= system->narrow.driver == NULL || edu_detach(system->narrow.driver);
+    clean &= bus_dma_tag_destroy(system->narrow_tag) == 0;
     return clean;
 }
 

@@ -28,6 +28,8 @@ struct system {
     struct unit_under_test net[SYSTEM_MAX];
     struct unit_under_test edu[SYSTEM_MAX];
     unsigned disks, nets, edus;
+    struct unit_under_test narrow; /* an edu that reaches 28 address bits; no driver: not there */
+    bus_dma_tag_t narrow_tag;      /* says so to its driver */
 };
 
 extern struct system the_system;

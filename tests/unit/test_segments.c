@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Segments against a naive reference: for random tags, buffers and lists everything that busdma(9)
+ * promises is checked one by one, through accesses of the device, for both back ends.
+ *
+ * The reference knows nothing of windows and zones: it takes the bytes that were loaded, in order,
+ * and asks whether the segments are a legal way to tell a device about them.
+ */
+#include <string.h>
+
+#include "support_space.h"
+
+#define MOST_PIECES 24u
+#define ROUNDS      400u
+
+static struct loaded result;
+
+struct part {
+    uint8_t *at;
+    size_t length;
+};
+
+/* What is loaded, byte by byte as the processor sees it. */
+struct subject {
+    uint8_t *buffer; /* one area; pieces are parts of it */
+    size_t size;
+    unsigned pieces; /* 0: the buffer, from `offset` on */
+    struct part piece[MOST_PIECES];
+    uint64_t length; /* in all */
+};
+
+struct scene {
+    struct machine mc;
+    uint32_t random;
+    bool translates;
+    bool subpage;
+};
+
+static uint64_t physical_of(struct scene *s, const void *address)
+{
+    size_t length = 1;
+
+    return udmar_host_virtual_to_physical(s->mc.m, address, &length);
+}
+
+static void random_limits(struct scene *s, struct limits *out)
+{
+    uint32_t *r = &s->random;
+
+    *out = (struct limits){
+        .alignment = UINT64_C(1) << roll_below(r, s->translates ? 15 : 14),
+        .boundary = roll_below(r, 2) ? UINT64_C(1) << (11 + roll_below(r, 9)) : 0,
+        .lowaddr = roll_below(r, 2) ? UINT64_C(0xffffffff) >> roll_below(r, 3) : UINT64_MAX,
+        .highaddr = UINT64_MAX,
+        .maxsize = 1 + roll_below(r, 100000),
+        .maxsegsz = roll_below(r, 2) ? 2048u + roll_below(r, 70000) : UINT64_MAX,
+        .nsegments = roll_below(r, 3) ? 512 : 1 + (int)roll_below(r, 12),
+    };
+    if (roll_below(r, 2))
+        out->alignment = 1;
+}
+
+/* A buffer, or pieces of one in random order, none of them twice. */
+static void random_subject(struct scene *s, const struct limits *limits, struct subject *out)
+{
+    uint32_t *r = &s->random;
+    unsigned flags = (roll_below(r, 2) ? MODEL_SCATTERED : MODEL_CONTIGUOUS) |
+                     (roll_below(r, 2) ? MODEL_HIGH : MODEL_LOW);
+    size_t offset = roll_below(r, 3) ? 0 : roll_below(r, 4096);
+    size_t step;
+
+    out->length = 1 + roll_below(r, (uint32_t)limits->maxsize);
+    out->size = (size_t)out->length;
+    out->pieces = roll_below(r, 2) ? 0 : 1 + roll_below(r, MOST_PIECES);
+    out->buffer = model_buffer_alloc(s->mc.m, out->size, flags, offset);
+    fill_pattern(out->buffer, out->size, roll(r));
+    step = out->pieces == 0 ? 0 : out->size / out->pieces;
+    if (step == 0) {
+        out->pieces = 0;
+        return;
+    }
+    out->length = 0;
+    for (unsigned i = 0; i < out->pieces; i++) {
+        size_t skip = roll_below(r, 3) ? 0 : roll_below(r, (uint32_t)step);
+
+        out->piece[i].at = out->buffer + i * step + skip;
+        out->piece[i].length = step - skip;
+        out->length += step - skip;
+    }
+    for (unsigned swaps = roll_below(r, 3) * out->pieces; swaps > 0; swaps--) {
+        unsigned a = roll_below(r, out->pieces), b = roll_below(r, out->pieces);
+        struct part saved = out->piece[a];
+
+        out->piece[a] = out->piece[b];
+        out->piece[b] = saved;
+    }
+}
+
+/* The n-th byte of what was loaded. */
+static uint8_t *byte_of(const struct subject *subject, uint64_t n)
+{
+    if (subject->pieces == 0)
+        return subject->buffer + n;
+    for (unsigned i = 0; i < subject->pieces; i++) {
+        if (n < subject->piece[i].length)
+            return subject->piece[i].at + n;
+        n -= subject->piece[i].length;
+    }
+    fail();
+    return NULL;
+}
+
+struct feed {
+    const struct subject *subject;
+    unsigned next;
+    struct scene *scene;
+    size_t done; /* of a piece that goes page by page */
+};
+
+/* Every other piece as physical memory, page by page. */
+static bool feed(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct feed *f = context;
+    const struct subject *s = f->subject;
+
+    if (f->next == s->pieces)
+        return false;
+    *out_piece = (struct udmar_dma_piece){
+        .buffer = s->piece[f->next].at,
+        .length = s->piece[f->next].length,
+    };
+    if ((f->next & 1) != 0 && out_piece->length > 0) {
+        uint8_t *at = s->piece[f->next].at + f->done;
+        size_t length = s->piece[f->next].length - f->done;
+        uint64_t physical = udmar_host_virtual_to_physical(f->scene->mc.m, at, &length);
+
+        *out_piece = (struct udmar_dma_piece){
+            .physical = physical,
+            .length = length,
+            .is_physical = true,
+        };
+        f->done += length;
+        if (f->done < s->piece[f->next].length)
+            return true;
+    }
+    f->done = 0;
+    f->next++;
+    return true;
+}
+
+static int load(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                const struct subject *subject)
+{
+    struct feed context = { .subject = subject, .scene = s };
+
+    result.calls = 0;
+    result.count = -1;
+    result.error = -1;
+    if (subject->pieces == 0)
+        return udmar_dmamap_load(tag, map, subject->buffer, subject->length, note_loaded, &result,
+                                 UDMAR_DMA_NOWAIT);
+    return udmar_dmamap_load_each(tag, map, feed, &context, note_loaded, &result, UDMAR_DMA_NOWAIT);
+}
+
+/* ---- The reference --------------------------------------------------------------------------- */
+
+/* The limits, each by itself. */
+static void check_limits(const struct limits *limits, const struct subject *subject)
+{
+    uint64_t maxsegsz = limits->maxsegsz;
+    uint64_t sum = 0;
+
+    if (limits->boundary != 0 && limits->boundary < maxsegsz)
+        maxsegsz = limits->boundary;
+    assert_true(result.count >= 1 && result.count <= limits->nsegments);
+    for (int i = 0; i < result.count; i++) {
+        uint64_t first = result.segment[i].ds_addr, size = result.segment[i].ds_len;
+        uint64_t last = first + size - 1;
+        bool cut = i > 0 && first == result.segment[i - 1].ds_addr + result.segment[i - 1].ds_len;
+
+        assert_true(size > 0 && size <= maxsegsz);
+        if (limits->boundary != 0)
+            assert_int_equal(first / limits->boundary, last / limits->boundary);
+        assert_true(last <= limits->lowaddr || first > limits->highaddr);
+        /* Where a segment is the rest of one that was cut, the cut says where it begins. */
+        if (!cut)
+            assert_int_equal(first & (limits->alignment - 1) & (PAGE - 1), 0);
+        sum += size;
+    }
+    assert_int_equal(result.segment[0].ds_addr & (limits->alignment - 1), 0);
+    assert_int_equal(sum, subject->length);
+}
+
+static bool moves(struct scene *s, uint64_t at, uint8_t *data, size_t size, bool write)
+{
+    enum model_result done = model_dma(s->mc.m, 0, RID0, at, data, size, write);
+
+    return done == MODEL_OK || done == MODEL_BYPASSED;
+}
+
+/* The device reads what the processor has, and the processor gets what the device writes. */
+static void check_bytes(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                        const struct subject *subject)
+{
+    static uint8_t data[131072];
+    uint64_t n = 0;
+
+    udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_PREWRITE);
+    for (int i = 0; i < result.count; i++) {
+        uint64_t size = result.segment[i].ds_len;
+
+        assert_true(moves(s, result.segment[i].ds_addr, data, (size_t)size, false));
+        for (uint64_t k = 0; k < size; k++, n++)
+            assert_int_equal(data[k], *byte_of(subject, n));
+    }
+    for (int i = 0; i < result.count; i++) {
+        fill_pattern(data, (size_t)result.segment[i].ds_len, (unsigned)i + 5);
+        assert_true(
+            moves(s, result.segment[i].ds_addr, data, (size_t)result.segment[i].ds_len, true));
+    }
+    udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD | UDMAR_DMA_SYNC_POSTWRITE);
+    n = 0;
+    for (int i = 0; i < result.count; i++) {
+        fill_pattern(data, (size_t)result.segment[i].ds_len, (unsigned)i + 5);
+        for (uint64_t k = 0; k < result.segment[i].ds_len; k++, n++)
+            assert_int_equal(data[k], *byte_of(subject, n));
+    }
+}
+
+/*
+ * The fewest segments there can be: with translation a buffer is one range, cut where it must be.
+ * Claimed where its offset is one that the device can do.
+ */
+static void check_fewest(const struct limits *limits, const struct subject *subject)
+{
+    uint64_t maxsegsz = limits->maxsegsz;
+    uint64_t first = result.segment[0].ds_addr;
+    int fewest = 0;
+
+    if (limits->boundary != 0 && limits->boundary < maxsegsz)
+        maxsegsz = limits->boundary;
+    for (uint64_t done = 0; done < subject->length; fewest++) {
+        uint64_t size = subject->length - done;
+
+        if (size > maxsegsz)
+            size = maxsegsz;
+        if (limits->boundary != 0 && size > limits->boundary - (first + done) % limits->boundary)
+            size = limits->boundary - (first + done) % limits->boundary;
+        done += size;
+    }
+    assert_int_equal(result.count, fewest);
+}
+
+/* No byte but the subject's own is in reach of the device. */
+static void check_hidden(struct scene *s, const struct subject *subject)
+{
+    uint8_t page[4096];
+
+    for (int i = 0; i < result.count; i++) {
+        uint64_t at = result.segment[i].ds_addr & ~(PAGE - 1);
+        uint64_t first = result.segment[i].ds_addr - at;
+
+        assert_int_equal(model_dma(s->mc.m, 0, RID0, at, page, PAGE, false), MODEL_OK);
+        for (uint64_t k = 0; k < PAGE; k++) {
+            /* Other segments may share the page when a boundary has cut it. */
+            bool own = k >= first && k < first + result.segment[i].ds_len;
+
+            for (int other = 0; other < result.count && !own; other++)
+                own = at + k >= result.segment[other].ds_addr &&
+                      at + k < result.segment[other].ds_addr + result.segment[other].ds_len;
+            if (!own)
+                assert_int_equal(page[k], 0);
+        }
+    }
+    (void)subject;
+}
+
+/* Is it right that the segments did not suffice? Not where one for each page part would do. */
+static void check_too_big(struct scene *s, const struct limits *limits,
+                          const struct subject *subject)
+{
+    uint64_t parts = 0, pieces = subject->pieces == 0 ? 1 : subject->pieces;
+    uint64_t maxsegsz = limits->maxsegsz;
+
+    if (limits->boundary != 0 && limits->boundary < maxsegsz)
+        maxsegsz = limits->boundary;
+    (void)s;
+    parts = subject->length / PAGE + 2 * pieces;
+    parts += subject->length / maxsegsz + 1;
+    if (limits->boundary != 0)
+        parts += subject->length / limits->boundary + pieces + 1;
+    assert_true((uint64_t)limits->nsegments < parts);
+}
+
+static void one_round(struct scene *s)
+{
+    static struct subject subject;
+    struct limits limits;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    struct udmar_bounce_zone_info zone;
+    uint64_t offset;
+    int error;
+
+    random_limits(s, &limits);
+    random_subject(s, &limits, &subject);
+    tag = new_tag(&s->mc, 0, &limits);
+    map = new_map(tag);
+    error = load(s, tag, map, &subject);
+    assert_int_equal(result.calls, 1);
+    assert_int_equal(error, result.error == UDMAR_EFBIG ? 0 : result.error);
+    if (result.error == UDMAR_EFBIG) {
+        check_too_big(s, &limits, &subject);
+    } else {
+        assert_int_equal(result.error, 0);
+        check_limits(&limits, &subject);
+        if (s->subpage)
+            check_hidden(s, &subject);
+        check_bytes(s, tag, map, &subject);
+        offset = physical_of(s, byte_of(&subject, 0)) & (PAGE - 1) & (limits.alignment - 1);
+        if (s->translates && subject.pieces == 0 && offset == 0)
+            check_fewest(&limits, &subject);
+        udmar_dmamap_unload(tag, map);
+        if (s->translates)
+            assert_false(can_read(&s->mc, RID0, result.segment[0].ds_addr));
+    }
+    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++)
+        assert_int_equal(zone.free_pages, zone.total_pages);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(s->mc.m, subject.buffer);
+}
+
+static void run(const struct setup *setup, bool translates, bool subpage, uint32_t seed)
+{
+    struct scene s = { .random = seed, .translates = translates, .subpage = subpage };
+    const struct limits keeper = { .alignment = 64 };
+    struct udmar_dma_tag *tag;
+
+    machine_open(&s.mc, setup);
+    /* Keeps a zone, so that its pages come back used. */
+    tag = new_tag(&s.mc, 1, &keeper);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        one_round(&s);
+    drop_tag(tag);
+    assert_false(udmar_bounce_zone_info(s.mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    machine_close(&s.mc);
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    run(&(struct setup){ 0 }, true, false, 1);
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .window_limit = PAGE }, true, false, 2);
+}
+
+static void test_without_direct_map(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .no_direct_map = true, .machine = { .alias_maps = true } }, true, false,
+        3);
+}
+
+static void test_subpage(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .tunables = "hw.busdma.subpage=1" }, true, true, 4);
+}
+
+static void test_bounce(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .tunables = "hw.busdma.default=bounce" }, false, false, 5);
+}
+
+static void test_bounce_without_direct_map(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .tunables = "hw.busdma.default=identity",
+                         .no_direct_map = true,
+                         .machine = { .alias_maps = true, .no_virtual = true } },
+        false, false, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_without_direct_map),
+        cmocka_unit_test(test_subpage),
+        cmocka_unit_test(test_bounce),
+        cmocka_unit_test(test_bounce_without_direct_map),
+    };
+
+    return cmocka_run_group_tests_name("segments", tests, NULL, NULL);
+}
