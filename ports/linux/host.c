@@ -106,20 +106,21 @@ uint64_t udmar_host_time_ns(void *host)
     return ktime_get_ns();
 }
 
+/* The library puts its own name in front of each line. */
 void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
 {
     switch (level) {
     case UDMAR_LOG_ERROR:
-        pr_err("udmar: %s\n", text);
+        pr_err("%s\n", text);
         break;
     case UDMAR_LOG_WARN:
-        pr_warn("udmar: %s\n", text);
+        pr_warn("%s\n", text);
         break;
     case UDMAR_LOG_INFO:
-        pr_info("udmar: %s\n", text);
+        pr_info("%s\n", text);
         break;
     case UDMAR_LOG_DEBUG:
-        pr_debug("udmar: %s\n", text);
+        pr_debug("%s\n", text);
         break;
     }
 }
