@@ -170,8 +170,8 @@ static int read_table(void)
 /* All drivers have stopped their devices. Whoever comes next expects physical addresses. */
 static void shut_down(void)
 {
-    if (port.running)
-        (void)udmar_stop(port.instance);
+    if (port.running && udmar_stop(port.instance) == UDMAR_OK)
+        pr_info("udmar: translation is off for the shutdown\n");
     port.running = false;
 }
 
@@ -268,6 +268,7 @@ static int prepare(void)
         config->ram = port.ram;
         config->ram_count = port.ram_count;
         config->direct_map = true;
+        config->fault_log = 2048;
         config->cpu_signature = cpuid_eax(1);
         status = udmar_create(NULL, config, &port.instance);
         if (status != UDMAR_OK) {
