@@ -4,6 +4,7 @@
 #
 #   scripts/linux/boot.sh SERIES [options] ARCHIVE... [-- QEMU-ARGUMENTS...]
 #     --cpus N          default 1; with more, one emulator thread runs them all (see below)
+#     --threads multi   one emulator thread for each processor
 #     --memory SIZE     default 2G
 #     --iommu OPTIONS   for the remapping unit, such as aw-bits=48; "none" leaves it out
 #     --append WORDS    more of the kernel's command line
@@ -15,7 +16,7 @@
 # and input. QEMU-ARGUMENTS add devices; the remapping unit stands before them, as it must.
 #
 # Linux 6.12 with several emulator threads dies early in its boot now and then, in the patching of
-# its own code, so several processors share one thread.
+# its own code, so several processors share one thread unless somebody asks for more.
 #
 # Exit status: QEMU's, 124 when the time is up.
 set -u -o pipefail
@@ -24,11 +25,12 @@ top=$(cd "$here/../.." && pwd)
 
 series=${1:?usage: boot.sh SERIES [options] ARCHIVE... [-- QEMU-ARGUMENTS...]}
 shift
-cpus=1 memory=2G iommu= append= limit=300 off="intel_iommu=off intremap=off" icount=()
+cpus=1 threads=single memory=2G iommu= append= limit=300 off="intel_iommu=off intremap=off" icount=()
 archives=()
 while [ $# -gt 0 ]; do
     case $1 in
     --cpus) cpus=$2; shift ;;
+    --threads) threads=$2; shift ;;
     --memory) memory=$2; shift ;;
     --iommu) iommu=$2; shift ;;
     --append) append=$2; shift ;;
@@ -49,7 +51,7 @@ unit=(-device "intel-iommu,intremap=on${iommu:+,$iommu}")
 initramfs=$(mktemp)
 trap 'rm -f "$initramfs"' EXIT
 cat "${archives[@]}" >"$initramfs" || exit 1
-timeout --foreground "$limit" qemu-system-x86_64 -M q35 -accel tcg,thread=single -cpu max -smp "$cpus" \
+timeout --foreground "$limit" qemu-system-x86_64 -M q35 -accel "tcg,thread=$threads" -cpu max -smp "$cpus" \
     -m "$memory" -nodefaults -display none -no-reboot -serial stdio -monitor none "${icount[@]}" \
     -kernel "$kernel" -initrd "$initramfs" \
     -append "console=ttyS0 quiet panic=-1 no_timer_check $off${append:+ $append}" "${unit[@]}" "$@"

@@ -26,7 +26,7 @@ read_half() { # DEVICE MIB MD5
 # The second half belongs to us. Prints the sum that the host will look for.
 write_half() { # DEVICE MIB
     local half=$(($2 / 2)) sum
-    sum=$(head -c "${half}M" /tmp/random | md5sum | cut -d ' ' -f 1)
+    sum=$(dd if=/tmp/random bs=1M count=$half 2>/dev/null | md5sum | cut -d ' ' -f 1)
     dd if=/tmp/random of="$1" bs=1M seek=$half count=$half oflag=direct conv=notrunc,fsync 2>/dev/null || return 1
     [ "$(sum_of "$1" $half $half)" = "$sum" ] || return 1
     echo "$sum"
@@ -52,14 +52,14 @@ fill() { # FOLDER ROUND
 make_fs() { # NAME DEVICE
     local dir=/mnt/$1 round
     mkdir -p "$dir"
-    check "$1: a file system is made" mke2fs -q -F -t ext4 "$2" || return
+    check "$1: a file system is made" /sbin/mke2fs -q -F -t ext4 "$2" || return
     check "$1: it is mounted" mount -t ext4 "$2" "$dir" || return
     for round in 1 2 3 4 5; do
         fill "$dir" $round || claim 1 "$1: files are written"
     done
     (cd "$dir" && find . -type f -exec md5sum {} +) >"/tmp/sums-$1"
     umount "$dir"
-    check "$1: fsck finds nothing" e2fsck -f -n "$2"
+    check "$1: fsck finds nothing" /sbin/e2fsck -f -n "$2"
     echo 3 >/proc/sys/vm/drop_caches
     mount -t ext4 "$2" "$dir"
     (cd "$dir" && md5sum -c "/tmp/sums-$1" >/dev/null 2>&1)
@@ -92,11 +92,11 @@ find_cards() { # /tmp/cards: NAME INTERFACE NETWORK-NUMBER
 }
 
 receive() { # NETWORK-NUMBER
-    [ "$(nc "10.0.1$1.2" "$GET" </dev/null | md5sum | cut -d ' ' -f 1)" = "$NET_MD5" ]
+    [ "$(timeout 100 nc "10.0.1$1.2" "$GET" </dev/null | md5sum | cut -d ' ' -f 1)" = "$NET_MD5" ]
 }
 
 send() { # NETWORK-NUMBER
-    [ "$(nc "10.0.1$1.2" "$PUT" </test/net)" = "$NET_BYTES $NET_MD5" ]
+    [ "$(timeout 100 nc "10.0.1$1.2" "$PUT" </test/net)" = "$NET_BYTES $NET_MD5" ]
 }
 
 use_card() { # NAME NETWORK-NUMBER
@@ -136,7 +136,7 @@ fs_round() { # NAME DEVICE
     rm -rf "$dir/d9"
     fill "$dir" 9 || return 1
     umount "$dir"
-    e2fsck -f -n "$2"
+    /sbin/e2fsck -f -n "$2"
 }
 
 card_round() { # NETWORK-NUMBER
@@ -249,7 +249,7 @@ replace_nvme() {
 # ---- the run -------------------------------------------------------------------------------------
 
 start
-head -c 20M /dev/urandom >/tmp/random
+dd if=/dev/urandom of=/tmp/random bs=1M count=20 2>/dev/null
 check "udmar.ko is loaded" insmod /ours/udmar.ko tunables="$TUNABLES"
 for module in $DRIVERS; do
     insert "$module" || claim 1 "$module is loaded"
