@@ -109,6 +109,13 @@ static int attach(struct pci_dev *pci)
     return 0;
 }
 
+/* A driver that is bound to a device with our operations keeps the module. */
+static void hold(struct port_device *device)
+{
+    if (device->has_ops && !device->holds)
+        device->holds = try_module_get(THIS_MODULE);
+}
+
 static void install(struct port_device *device)
 {
     struct udmar_device_info info;
@@ -126,6 +133,8 @@ static void install(struct port_device *device)
     }
     set_dma_ops(&device->pci->dev, &device->ops);
     device->has_ops = true;
+    if (device->was_bound)
+        hold(device);
 }
 
 static void uninstall(struct port_device *device)
@@ -201,12 +210,6 @@ void port_devices_remove(void)
 }
 
 /* ---- those that come and go ------------------------------------------------------------------ */
-
-static void hold(struct port_device *device)
-{
-    if (device->has_ops && !device->holds)
-        device->holds = try_module_get(THIS_MODULE);
-}
 
 static void let_go(struct port_device *device)
 {
