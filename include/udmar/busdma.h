@@ -4,7 +4,8 @@
  * which gives the same functions the names that FreeBSD's drivers know.
  *
  * The contract of these functions is busdma(9)'s, so they answer with error numbers and not with
- * enum udmar_status: 0 or one of the UDMAR_E... below.
+ * enum udmar_status: 0 or one of the UDMAR_E... below. What a caller does wrong is answered,
+ * counted (udmar_dma_counts()) and loses nothing.
  *
  * Threads: calls that name the same map must not run at the same time (the driver holds the lock of
  * its tag); calls on different maps, also of one tag, may. Nothing here may be called from the
@@ -36,6 +37,7 @@ extern "C" {
 typedef uint64_t udmar_bus_addr_t;
 typedef uint64_t udmar_bus_size_t;
 
+struct udmar;
 struct udmar_dma_tag;
 struct udmar_dma_map;
 struct udmar_device;
@@ -46,21 +48,26 @@ struct udmar_dma_segment {
     udmar_bus_size_t ds_len;
 };
 
-/* One contiguous range of physical memory, for physical scatter lists. */
-struct udmar_dma_physical {
-    udmar_paddr_t address; /* any alignment */
-    uint64_t length;       /* bytes; 0 is skipped */
+/* One piece of what is loaded: bytes in the kernel's address space, or physical memory. */
+struct udmar_dma_piece {
+    const void *buffer;     /* unless is_physical */
+    udmar_paddr_t physical; /* if is_physical */
+    uint64_t length;        /* bytes; 0 is skipped */
+    bool is_physical;
 };
+
+/* Gives the next piece; false at the end. */
+typedef bool udmar_dma_next_t(void *context, struct udmar_dma_piece *out_piece);
 
 enum udmar_dma_flags {
     UDMAR_DMA_WAITOK = 0,
     UDMAR_DMA_NOWAIT = 0x1,           /* never defer: ENOMEM instead of EINPROGRESS */
-    UDMAR_DMA_ALLOCNOW = 0x2,         /* hint: reserve at tag creation */
+    UDMAR_DMA_ALLOCNOW = 0x2,         /* tag: bounce pages for one maxsize are got at once */
     UDMAR_DMA_COHERENT = 0x4,         /* hint: memory that needs little sync; no effect on x86 */
     UDMAR_DMA_ZERO = 0x8,             /* dmamem_alloc: zeroed (it always is) */
     UDMAR_DMA_NOWRITE = 0x100,        /* load: the device may only read */
     UDMAR_DMA_NOCACHE = 0x200,        /* dmamem_alloc: uncacheable */
-    UDMAR_DMA_KEEP_PG_OFFSET = 0x400, /* tag: keep the offset in the page (always done here) */
+    UDMAR_DMA_KEEP_PG_OFFSET = 0x400, /* tag: a bounced page keeps the offset in the page */
 };
 
 /* What a sync is for; from memory's point of view: READ means that the device writes memory. */
@@ -102,12 +109,15 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  * @nsegments: the most segments of a mapping, at least 1.
  * @maxsegsz: bytes of the largest segment; 0 is an error.
  * @flags: UDMAR_DMA_ALLOCNOW, COHERENT, KEEP_PG_OFFSET or 0.
- * @lock, @lock_argument: taken around a deferred callback; may be null.
+ * @lock, @lock_argument: called with UDMAR_DMA_LOCK before and UDMAR_DMA_UNLOCK after a deferred
+ *          load and its callback. Null: loads of this tag are never deferred, they fail with
+ *          UDMAR_ENOMEM instead.
  *
  * A child can only tighten: it gets the smaller lowaddr, the larger highaddr (where the parent
  * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself,
- * and the parent's back end. The parent cannot be destroyed before it. Returns 0; UDMAR_EINVAL (the
- * reason is logged as one line); UDMAR_ENOMEM. From [busdma(9)].
+ * the parent's domain and back end. Sizes and lock are its own. The parent cannot be destroyed
+ * before it. Returns 0; UDMAR_EINVAL (the reason is logged as one line); UDMAR_ENOMEM (also: no
+ * bounce pages for UDMAR_DMA_ALLOCNOW). From [busdma(9)].
  */
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
                          udmar_bus_addr_t boundary, udmar_bus_addr_t lowaddr,
@@ -119,16 +129,25 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
 /*
  * udmar_dma_tag_destroy
  * Returns 0 (also for null); UDMAR_EBUSY while maps or child tags exist; UDMAR_EINVAL for a
- * device's root tag.
+ * device's root tag. Bounce pages that no other tag shares are given back.
  */
 int udmar_dma_tag_destroy(struct udmar_dma_tag *tag);
+
+/*
+ * udmar_dma_tag_set_domain - which NUMA domain its bounce pages come from
+ * @domain: 0 to 1023, or -1: any. New children inherit it.
+ * Returns 0; UDMAR_EINVAL; UDMAR_EBUSY (maps or child tags exist); UDMAR_ENOMEM (nothing changed).
+ */
+int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
 
 /*
  * udmar_dmamap_create - what one transfer at a time needs
  *
  * With translation this reserves a window of guest addresses for the tag's maxsize and makes its
  * page tables, so that loading needs neither a lock nor memory. Where maxsize is larger than the
- * instance's window limit, or no window is to be had, each load takes a range of its own.
+ * instance's window limit, or no window is to be had, each load takes a range of its own. Where
+ * loads may have to be bounced the zone of the tag's needs gets pages for one more maxsize, up to
+ * its limit.
  * @flags: UDMAR_DMA_NOWAIT or 0. The map belongs to the caller.
  * Returns 0; UDMAR_EINVAL (null); UDMAR_ENOMEM.
  */
@@ -136,8 +155,8 @@ int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_m
 
 /*
  * udmar_dmamap_destroy
- * Returns 0 (also for null); UDMAR_EBUSY while loaded; UDMAR_EINVAL when the map is not the tag's
- * or came from dmamem_alloc.
+ * Returns 0 (also for null); UDMAR_EBUSY while loaded or while a deferred load waits (unload
+ * cancels it); UDMAR_EINVAL when the map is not the tag's or came from dmamem_alloc.
  */
 int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
 
@@ -163,14 +182,20 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
  * udmar_dmamap_load - map a buffer for the device
  * @buffer, @length: bytes in the kernel's address space, 1 to maxsize; they stay in place until
  *                   unload.
- * @callback: gets the segments (valid during the call only) or an error; it runs before the
- *            function returns. Never null.
- * @flags: UDMAR_DMA_NOWAIT, UDMAR_DMA_NOWRITE.
+ * @callback: gets the segments (valid during the call only) or an error. Never null.
+ * @flags: UDMAR_DMA_NOWAIT, UDMAR_DMA_NOWRITE (the device only reads).
  *
- * Returns 0 when the callback has run with the result (also with UDMAR_EFBIG: too many segments,
- * everything undone); UDMAR_ENOMEM (no resources; the callback has run with it); UDMAR_EINVAL
- * (null, length 0 or above maxsize, address that is not mapped, offset that breaks the tag's
- * alignment; the callback has run with it); UDMAR_EBUSY (already loaded; the callback has not run).
+ * Returns
+ *   0                  the callback has run with the result, also with UDMAR_EFBIG: more segments
+ *                      than the tag allows, everything undone;
+ *   UDMAR_EINPROGRESS  bounce pages are in use by others, and neither UDMAR_DMA_NOWAIT nor a tag
+ *                      without lock forbids to wait: the callback will run, under the tag's lock,
+ *                      first come first served among the loads that wait for the same zone;
+ *   UDMAR_ENOMEM       no resources; the callback has run with it;
+ *   UDMAR_EINVAL       buffer null or wrapping, length 0 or above maxsize, address that is not
+ *                      mapped, offset that KEEP_PG_OFFSET forbids to mend; the callback has run
+ *                      with it. Tag, map or callback null, map of another tag: it has not run;
+ *   UDMAR_EBUSY        loaded already, or a deferred load waits; the callback has not run.
  */
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
@@ -185,9 +210,36 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
                                udmar_dma_callback_t *callback, void *callback_argument, int flags);
 
 /*
+ * udmar_dmamap_load_each - the same for whatever a function can tell piece by piece
+ * @next, @context: called until it returns false, during the call only.
+ *
+ * What mbufs, uio, bio and memory descriptors are loaded through (foreign.h). The pieces are noted
+ * in the map, in memory that it keeps: at most 4096 after physical neighbours have been joined,
+ * more are UDMAR_EFBIG.
+ */
+int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                           udmar_dma_next_t *next, void *context, udmar_dma_callback_t *callback,
+                           void *callback_argument, int flags);
+
+/*
+ * udmar_dmamap_load_each_sg - without a callback: the segments are the answer
+ * @out_segments: room for the tag's nsegments; may be null, see udmar_dmamap_segments().
+ * @out_count: how many there are; 0 after an error.
+ * Never deferred. Returns 0; UDMAR_EFBIG; UDMAR_ENOMEM; UDMAR_EINVAL; UDMAR_EBUSY.
+ */
+int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              udmar_dma_next_t *next, void *context,
+                              struct udmar_dma_segment *out_segments, int *out_count, int flags);
+
+/* The segments of a loaded map, the map's own and valid until unload; null and 0 when not loaded.
+ */
+struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *out_count);
+
+/*
  * udmar_dmamap_sync - make memory and device agree at a hand-over
  * @op: udmar_dma_sync values, PRE with PRE or POST with POST. On a coherent bus this orders stores,
- * and copies where the bounce back end has put pages in between. Null or unloaded maps are ignored.
+ * and copies where pages stand in for the buffer's: PREWRITE to them, POSTREAD back (not for a load
+ * with UDMAR_DMA_NOWRITE). Null or unloaded maps are ignored.
  */
 void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int op);
 
@@ -198,6 +250,10 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
  * deferred mode it cannot as soon as the unit has worked off the request that has been queued.
  * Should a unit not answer within hw.dmar.timeout, this is logged and the window stays out of use
  * until the unit has answered. No sync is done. Null or unloaded maps are ignored.
+ * A deferred load that still waits is cancelled: its callback will not run. (When it was about to
+ * run in another thread the map stays busy for that moment.)
+ * Deferred loads for which there are bounce pages now run before this returns, unless
+ * udmar_dma_on_deferred() has said who runs them.
  */
 void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
 
@@ -206,6 +262,124 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
  * Returns true for bounce back ends where no bouncing is needed, false with translation.
  */
 bool udmar_dma_id_mapped(struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
+
+/* ---- Templates: a tag from named values ------------------------------------------------------ */
+
+enum udmar_dma_key {
+    UDMAR_DMA_KEY_INVALID = 0,
+    UDMAR_DMA_KEY_PARENT = 1, /* ptr */
+    UDMAR_DMA_KEY_ALIGNMENT = 2,
+    UDMAR_DMA_KEY_BOUNDARY = 3,
+    UDMAR_DMA_KEY_LOWADDR = 4,  /* pa */
+    UDMAR_DMA_KEY_HIGHADDR = 5, /* pa */
+    UDMAR_DMA_KEY_MAXSIZE = 6,
+    UDMAR_DMA_KEY_NSEGMENTS = 7,
+    UDMAR_DMA_KEY_MAXSEGSIZE = 8,
+    UDMAR_DMA_KEY_FLAGS = 9,
+    UDMAR_DMA_KEY_LOCKFUNC = 10,    /* ptr */
+    UDMAR_DMA_KEY_LOCKFUNCARG = 11, /* ptr */
+    UDMAR_DMA_KEY_NAME = 12,        /* ptr */
+};
+
+struct udmar_dma_param {
+    enum udmar_dma_key key;
+    union {
+        void *ptr;
+        udmar_paddr_t pa;
+        uint64_t num;
+    };
+};
+
+struct udmar_dma_template {
+    struct udmar_dma_tag *parent;
+    udmar_bus_size_t alignment;
+    udmar_bus_addr_t boundary;
+    udmar_bus_addr_t lowaddr;
+    udmar_bus_addr_t highaddr;
+    udmar_bus_size_t maxsize;
+    int nsegments;
+    udmar_bus_size_t maxsegsize;
+    int flags;
+    udmar_dma_lock_t *lockfunc;
+    void *lockfuncarg;
+    const char *name; /* for log lines; kept by the caller while the tag lives */
+};
+
+/* Defaults: alignment 1, no boundary, all addresses, any size and number of segments, no lock. */
+void udmar_dma_template_init(struct udmar_dma_template *out_template, struct udmar_dma_tag *parent);
+
+/* What a tag was made of, its limits as inherited. Null: nothing happens. */
+void udmar_dma_template_clone(struct udmar_dma_template *out_template, struct udmar_dma_tag *tag);
+
+/*
+ * udmar_dma_template_fill - set fields by key
+ * An unknown key makes the template one that udmar_dma_template_tag() refuses.
+ */
+void udmar_dma_template_fill(struct udmar_dma_template *out_template,
+                             const struct udmar_dma_param *params, unsigned count);
+
+/* udmar_dma_tag_create() with a template's values. Returns as that does. */
+int udmar_dma_template_tag(const struct udmar_dma_template *template_,
+                           struct udmar_dma_tag **out_tag);
+
+/* ---- Deferred loads -------------------------------------------------------------------------- */
+
+/*
+ * udmar_dma_on_deferred - who runs deferred loads
+ * @wake: called, from inside an unload or a map's end and possibly with the driver's locks held,
+ *        when loads have become ready; it must do no more than wake the thread that calls
+ *        udmar_dma_run_deferred(). Null (the default): the unloading thread runs them itself.
+ *
+ * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
+ * whose drivers do so gives a thread of its own. Call it before drivers attach.
+ */
+void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument), void *argument);
+
+/* Runs loads that are ready, in order, each under its tag's lock. A thread without locks. */
+void udmar_dma_run_deferred(struct udmar *instance);
+
+/* ---- What an administrator can look at ------------------------------------------------------- */
+
+/* A pool of bounce pages, shared by all tags with the same needs. FreeBSD's hw.busdma.zoneN. */
+struct udmar_bounce_zone_info {
+    udmar_paddr_t lowaddr; /* the last address that its pages may have */
+    uint64_t alignment;
+    int domain;           /* -1: any */
+    uint64_t total_pages; /* free + reserved + active */
+    uint64_t free_pages;
+    uint64_t reserved_pages;    /* in the hands of a load that has not come to its end */
+    uint64_t active_pages;      /* of maps that are loaded */
+    uint64_t total_bounced;     /* syncs that copied */
+    uint64_t total_deferred;    /* loads that had to wait */
+    uint64_t total_deferred_ns; /* how long they waited, those that have run */
+    uint64_t waiting;           /* loads that wait now */
+};
+
+/* @index: from 0. False past the last. Zones come and go with tags. Any thread. */
+bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
+                            struct udmar_bounce_zone_info *out_info);
+
+/* What callers of one instance did wrong, and what could not be done. */
+struct udmar_dma_counts {
+    uint64_t tags_refused;      /* tag_create, set_domain, template: EINVAL */
+    uint64_t wrong_arguments;   /* null, zero, too long, wrapping, not mapped: EINVAL */
+    uint64_t wrong_maps;        /* a map of another tag, or of the wrong kind: EINVAL */
+    uint64_t loaded_twice;      /* EBUSY */
+    uint64_t unloaded_twice;    /* unload of a map that is not loaded: ignored */
+    uint64_t synced_unloaded;   /* sync of a map that is not loaded: ignored */
+    uint64_t ended_loaded;      /* dmamap_destroy (EBUSY) or dmamem_free of a loaded map */
+    uint64_t ended_in_use;      /* tag_destroy with maps or children (EBUSY), or of a root tag */
+    uint64_t too_many_segments; /* EFBIG */
+    uint64_t no_resources;      /* loads with ENOMEM */
+    uint64_t cancelled;         /* deferred loads that an unload ended */
+};
+
+/*
+ * udmar_dma_counts - read them
+ * Statistics since udmar_create(); a call that names neither a tag nor a map is not counted, there
+ * is nobody to count it for. Any thread.
+ */
+void udmar_dma_counts(struct udmar *instance, struct udmar_dma_counts *out_counts);
 
 #ifdef __cplusplus
 }

@@ -4,8 +4,8 @@
  *
  *   tier 0   parse and decode (table.h, unit.h's decoders)     0 functions
  *   tier 1   translate, one thread                            15 functions
- *   tier 2   threads and interrupts                            6 functions
- *   tier 3   busdma(9)                                         3 functions
+ *   tier 2   threads and interrupts                            7 functions
+ *   tier 3   busdma(9)                                         4 functions
  *
  * Every function takes first the opaque pointer that the port gave to udmar_create(), so that many
  * instances fit into one program. A missing function is a linker error. ports/template has the
@@ -162,6 +162,15 @@ uintptr_t udmar_host_lock_acquire(void *host, void *lock);
 void udmar_host_lock_release(void *host, void *lock, uintptr_t state);
 
 /*
+ * udmar_host_cpu - the processor that this runs on
+ *
+ * Below udmar_config.cpus; asked only where that is above 1. The thread may be moved the moment
+ * after: the answer decides which cache is used, and each has a lock. Any context but the fault
+ * interrupt.
+ */
+unsigned udmar_host_cpu(void *host);
+
+/*
  * udmar_host_interrupt_alloc - a message-signalled interrupt for a unit's fault event
  * @handler: to be called with @argument for each interrupt; it takes locks, writes registers and
  *           log lines, and does not sleep.
@@ -205,6 +214,18 @@ udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, si
 void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_paddr_t highest,
                               bool contiguous, bool uncached);
 void udmar_host_dmamem_free(void *host, void *memory, size_t size);
+
+/*
+ * udmar_host_page_alloc_near - udmar_host_page_alloc() with a wish for a NUMA domain
+ * @domain: what bus_dma_tag_set_domain() said, or -1: any. A preference: where that domain has no
+ *          memory below @highest, memory of another is better than none.
+ *
+ * For pages that stand in for a driver's; they need not stay mapped. A host without NUMA calls
+ * udmar_host_page_alloc(host, count, highest, false, out_page). The pages go back through
+ * udmar_host_page_free(). Any context but the fault interrupt.
+ */
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,9 @@
  *   hw.busdma.default=MODE      what devices get that are not named; default translate
  *   hw.busdma.pciD:B:D:F=MODE   what one device gets; decimal numbers, dots instead of colons too
  *   hw.busdma.pciD:B:D:F.bounce=1   the same as =bounce
+ *   hw.busdma.subpage=0|1       with translation: what a buffer has of its first and last page is
+ *                               bounced, so that no device sees what else is there; default 0
+ *   hw.busdma.pciD:B:D:F.subpage=0|1   the same for one device
  *
  * MODE is bounce, translate, identity, passthrough or blocked; dmar and iommu mean translate.
  * An unknown name or a value outside of these is an error that is reported, never ignored.
@@ -45,7 +48,9 @@ const char *udmar_mode_string(enum udmar_mode mode);
 struct udmar_tunable_device {
     uint16_t segment;
     udmar_rid_t rid;
-    enum udmar_mode mode;
+    enum udmar_mode mode; /* 0: not said */
+    bool subpage;
+    bool subpage_said;
 };
 
 struct udmar_tunables {
@@ -54,6 +59,7 @@ struct udmar_tunables {
     bool pmr_disable;
     bool rmrr_enable;
     bool strict;
+    bool subpage;
     uint8_t queue_size;
     uint8_t width;
     uint64_t timeout_ns;

@@ -46,6 +46,12 @@ enum udmar_access {
     UDMAR_READ_WRITE = 3,
 };
 
+/* One contiguous range of physical memory, for scatter lists. */
+struct udmar_dma_physical {
+    udmar_paddr_t address; /* any alignment */
+    uint64_t length;       /* bytes; busdma.h skips 0 */
+};
+
 /*
  * Lock annotations, checked by clang's -Wthread-safety and empty elsewhere. The rule they express
  * stands in docs/CONCURRENCY.md: instance lock, then domain lock, then unit lock, then queue lock;

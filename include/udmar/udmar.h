@@ -43,6 +43,8 @@ struct udmar_config {
     uint32_t cpu_signature; /* CPUID.1:EAX, for errata; 0: not known */
     unsigned fault_log;     /* faults kept, 16 to 4096; 0: 256 */
     uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
+    unsigned cpus;          /* processors, 1 to 4096; 0: 1 */
+    bool ticking;           /* the host calls udmar_tick() every few milliseconds */
     struct udmar_tunables tunables;
 };
 
@@ -82,6 +84,18 @@ enum udmar_status udmar_start(struct udmar *instance);
 enum udmar_status udmar_stop(struct udmar *instance);
 
 /*
+ * udmar_tick - time has passed
+ *
+ * In deferred mode (hw.dmar.strict=0) unmapped memory may rest, still reachable, until there is
+ * enough of it for one request. This asks the units for all that rests, and bounds that time:
+ * called every 10 ms, say, nothing rests longer than that and what the unit needs to answer. A host
+ * that calls it says so in udmar_config.ticking; for others each unmap is given to the unit at
+ * once. Any thread or timer interrupt, also while others map and unmap, but not while the instance
+ * is created or destroyed. Does not wait, unless the queue is full or there is none.
+ */
+void udmar_tick(struct udmar *instance);
+
+/*
  * udmar_destroy - give everything back
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached).
  */
@@ -116,6 +130,17 @@ enum udmar_status udmar_device_detach(struct udmar_device *device);
  * udmar_device_attach() returns; after an error the device is blocked.
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
+
+/*
+ * udmar_device_set_subpage - bounce partial pages of the device's buffers
+ *
+ * Like hw.busdma.pciD:B:D:F.subpage. With translation what a buffer has of its first and last page
+ * then lies in pages of its own while it is loaded, and is copied by bus_dmamap_sync(): the device
+ * never reaches other bytes of the driver's pages. Memory of bus_dmamem_alloc() has its pages for
+ * itself and is not copied. Without translation it changes nothing.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY (tags or maps exist).
+ */
+enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on);
 
 /* The domain of a device; null when it is blocked or unprotected. */
 struct udmar_domain *udmar_device_domain(struct udmar_device *device);

@@ -196,6 +196,13 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
     (void)state;
 }
 
+/* The number of the processor that this runs on, below udmar_config.cpus. */
+unsigned udmar_host_cpu(void *host)
+{
+    (void)host;
+    return 0;
+}
+
 /* A vector, the handler behind it, and the MSI that raises it. Null: faults are polled for. */
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
@@ -237,6 +244,14 @@ void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_p
     (void)contiguous;
     (void)uncached;
     return NULL;
+}
+
+/* A kernel with NUMA looks in that domain first. */
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    (void)domain;
+    return udmar_host_page_alloc(host, count, highest, false, out_page);
 }
 
 /* Gives them back. */

@@ -5,6 +5,9 @@
 
 #include <udmar/types.h>
 
+/* The compiler lays the code out for the other case. */
+#define UDMAR__UNLIKELY(condition) (__builtin_expect(!!(condition), 0))
+
 /* The field hi:lo of a 64-bit word, as a mask. hi is at most 63. */
 #define UDMAR__MASK(hi, lo) ((UINT64_MAX >> (63 - (hi))) & (UINT64_MAX << (lo)))
 

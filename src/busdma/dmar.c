@@ -3,6 +3,9 @@
 #include "base/text.h"
 #include "busdma/internal.h"
 #include "space/address.h"
+#include "space/stream.h"
+
+#define LARGE_PAGE (UINT64_C(2) << 20)
 
 /*
  * Where pieces go. Guest addresses are handed out byte by byte from `next` on; two pieces share a
@@ -11,6 +14,7 @@
  */
 struct layout {
     struct udmar_dma_map *map;
+    struct udmar__window *window; /* null: a range */
     struct udmar_domain *domain;
     udmar_iova_t base;   /* of the window or range; 0 while only counting */
     uint64_t next;       /* bytes from base: where the next piece may continue */
@@ -41,8 +45,8 @@ static enum udmar_status write_run(struct layout *layout)
     if (layout->run_pages == 0 || layout->counting) {
         return UDMAR_OK;
     }
-    if (layout->map->range == NULL) {
-        udmar__window_write(layout->map->window, (uint32_t)layout->first_page, layout->run,
+    if (layout->window != NULL) {
+        udmar__window_write(layout->window, (uint32_t)layout->first_page, layout->run,
                             (uint32_t)layout->run_pages, layout->access);
     } else {
         status = udmar__domain_map_fixed(
@@ -137,7 +141,7 @@ static uint64_t first_page_in_window(const struct udmar__window *window,
     uint64_t shift;
 
     if (window->chunk_count < 2 || tag->alignment > UDMAR_PAGE_SIZE ||
-        source->remaining < (UINT64_C(2) << 20)) {
+        source->remaining < LARGE_PAGE) {
         return 0;
     }
     if (tag->boundary != 0 && tag->boundary < size) {
@@ -152,14 +156,15 @@ static uint64_t first_page_in_window(const struct udmar__window *window,
     return shift + pages <= window->pages ? shift : 0;
 }
 
-static int load_window(struct udmar_dma_map *map, struct udmar__source *source, unsigned access)
+static int load_window(struct udmar_dma_map *map, struct udmar__window *window,
+                       struct udmar__source *source, unsigned access)
 {
-    struct udmar__window *window = map->window;
     uint64_t first = first_page_in_window(window, map->tag, source);
     struct layout layout = {
         .map = map,
+        .window = window,
         .domain = window->domain,
-        .base = window->range.first << UDMAR_PAGE_SHIFT,
+        .base = window->base,
         .next = first << UDMAR_PAGE_SHIFT,
         .room = window->pages,
         .access = access,
@@ -181,91 +186,163 @@ static int load_window(struct udmar_dma_map *map, struct udmar__source *source, 
     return error != 0 ? error : UDMAR_ENOMEM;
 }
 
-/* ---- Ranges of one load ---- */
+/* ---- A place for one load ---- */
 
-static void limits_of(const struct udmar_dma_tag *tag, struct udmar_iova_limits *out_limits)
+static uint64_t range_alignment(const struct udmar_dma_tag *tag, uint64_t bytes)
 {
-    *out_limits = (struct udmar_iova_limits){
-        .alignment = tag->alignment,
-        .boundary = tag->boundary,
-    };
-    if (tag->lowaddr < tag->highaddr) {
-        out_limits->exclude_first = tag->lowaddr + 1;
-        out_limits->exclude_last = tag->highaddr;
-    }
+    /* A large buffer on a large boundary is few entries. */
+    return bytes >= LARGE_PAGE ? udmar__max(tag->alignment, LARGE_PAGE) : tag->alignment;
 }
 
 static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domain *domain,
                                    uint64_t bytes)
 {
-    void *host = domain->host;
-    struct udmar_iova_limits limits;
-    struct udmar__range *range = udmar_host_alloc(host, sizeof(*range));
+    const struct udmar_iova_limits limits = {
+        .alignment = range_alignment(map->tag, bytes),
+        .boundary = map->tag->boundary,
+        .exclude_first = map->pool->exclude_first,
+        .exclude_last = map->pool->exclude_last,
+    };
+    struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
     enum udmar_status status;
 
     if (range == NULL) {
         return UDMAR_ERR_MEMORY;
     }
-    limits_of(map->tag, &limits);
-    /* A large buffer on a large boundary is few entries. */
-    if (bytes >= (UINT64_C(2) << 20)) {
-        limits.alignment = udmar__max(limits.alignment, UINT64_C(2) << 20);
-    }
     range->kind = UDMAR_RANGE_ALLOCATED;
     range->of_load = true;
     status = udmar__range_alloc(domain, bytes >> UDMAR_PAGE_SHIFT, bytes, &limits, range);
     if (status != UDMAR_OK) {
-        udmar_host_free(host, range, sizeof(*range));
+        udmar_host_free(domain->host, range, sizeof(*range));
         return status;
     }
     map->range = range;
-    map->range_bytes = bytes;
     return UDMAR_OK;
+}
+
+void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status status)
+{
+    char label[64];
+
+    udmar__log(map->tag->device->instance->host, UDMAR_LOG_ERROR,
+               "%s: an unload was not confirmed (%s): the device may still reach the memory",
+               udmar__device_label(map->tag->device, label), udmar_status_string(status));
 }
 
 static void drop_range(struct udmar_dma_map *map, struct udmar_domain *domain)
 {
-    struct udmar__range *range = map->range;
-    udmar_iova_t base = range->first << UDMAR_PAGE_SHIFT;
-    enum udmar_status status = udmar_domain_unmap(domain, base, map->range_bytes);
+    enum udmar_status status = udmar__range_end(domain, map->range);
 
     map->range = NULL;
-    if (status == UDMAR_OK) {
-        udmar__range_free(domain, range);
-        return;
+    if (status != UDMAR_OK) {
+        udmar__report_loss(map, status);
     }
-    /* The addresses stay taken for ever: nobody may get what a device may still reach. */
-    udmar__log(domain->host, UDMAR_LOG_ERROR, "guest addresses 0x%llx+0x%llx are given up: %s",
-               (unsigned long long)base, (unsigned long long)map->range_bytes,
-               udmar_status_string(status));
 }
 
-static int load_range(struct udmar_dma_map *map, struct udmar__source *source, unsigned access)
+static int load_range(struct udmar_dma_map *map, struct udmar_domain *domain,
+                      struct udmar__source *source, uint64_t bytes, unsigned access)
+{
+    struct layout layout = { .map = map, .domain = domain, .access = access };
+    int error;
+
+    if (get_range(map, domain, bytes) != UDMAR_OK) {
+        return UDMAR_ENOMEM;
+    }
+    layout.base = map->range->first << UDMAR_PAGE_SHIFT;
+    layout.room = bytes >> UDMAR_PAGE_SHIFT;
+    error = place_all(&layout, *source);
+    if (error != 0) {
+        drop_range(map, domain);
+    }
+    return error;
+}
+
+static int load_block(struct udmar_dma_map *map, struct udmar_domain *domain,
+                      struct udmar__source *source, unsigned order, unsigned access)
+{
+    struct udmar__place place = { .pages = 1u << order };
+    struct udmar__arena *arena;
+    uint32_t page;
+    int error;
+
+    if (udmar__block_get(domain, map->pool, order, &page) != UDMAR_OK) {
+        return UDMAR__NEEDS_RANGE;
+    }
+    arena = udmar__arena_of(domain, page);
+    place.slots = udmar__block_slots(arena, page);
+    place.base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    error = udmar__slots_place(map, source, access, &place);
+    if (udmar__block_publish(domain, arena, page, place.used) != UDMAR_OK) {
+        return UDMAR_ENOMEM;
+    }
+    if (error != 0) {
+        /* Entries were live from the first store on: taken back as an unload. */
+        (void)udmar__block_unmap(domain, arena, page);
+        return error;
+    }
+    map->arena = arena;
+    map->block = page;
+    return 0;
+}
+
+static int load_lent(struct udmar_dma_map *map, struct udmar_domain *domain,
+                     struct udmar__source *source, uint64_t pages, unsigned access)
+{
+    unsigned chunks = (unsigned)((pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES);
+    struct udmar__window *window;
+    int error;
+
+    if (udmar__window_get(domain, map->pool, chunks, &window) != UDMAR_OK) {
+        return UDMAR__NEEDS_RANGE;
+    }
+    error = load_window(map, window, source, access);
+    if (error != 0) {
+        udmar__window_put(domain, window);
+        return error;
+    }
+    map->lent = window;
+    return 0;
+}
+
+/* Pages that a load needs, and the error in what is to be loaded. */
+static int measure(struct udmar_dma_map *map, const struct udmar__source *source,
+                   uint64_t *out_pages)
+{
+    struct layout layout = { .map = map, .counting = true };
+    int error;
+
+    if (source->buffer != NULL) {
+        /* Where it lies in memory does not matter: bytes that follow each other. */
+        *out_pages =
+            (((uintptr_t)source->buffer & UDMAR_PAGE_MASK) + source->remaining + UDMAR_PAGE_MASK) >>
+            UDMAR_PAGE_SHIFT;
+        return 0;
+    }
+    error = place_all(&layout, *source);
+    *out_pages = (layout.next + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
+    return error;
+}
+
+static int load_dynamic(struct udmar_dma_map *map, struct udmar__source *source, unsigned access)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
-    struct layout layout = { .map = map, .domain = domain, .counting = true };
-    int error = place_all(&layout, *source);
-    enum udmar_status status;
-    uint64_t bytes;
+    uint64_t alignment = map->tag->alignment;
+    uint64_t pages;
+    int error = measure(map, source, &pages);
 
     if (error != 0) {
         return error;
     }
-    bytes = udmar__align_up(layout.next, UDMAR_PAGE_SIZE);
-    status = get_range(map, domain, bytes);
-    if (status != UDMAR_OK) {
-        return UDMAR_ENOMEM;
+    error = UDMAR__NEEDS_RANGE;
+    map->count = 0;
+    if (domain->direct && pages <= UDMAR__BLOCK_MOST && alignment <= UDMAR_PAGE_SIZE) {
+        error = load_block(map, domain, source, udmar__log2_up(pages), access);
+    } else if (domain->direct && pages <= UDMAR__WINDOW_MOST && alignment <= LARGE_PAGE) {
+        error = load_lent(map, domain, source, pages, access);
     }
-    layout = (struct layout){
-        .map = map,
-        .domain = domain,
-        .base = map->range->first << UDMAR_PAGE_SHIFT,
-        .room = bytes >> UDMAR_PAGE_SHIFT,
-        .access = access,
-    };
-    error = place_all(&layout, *source);
-    if (error != 0) {
-        drop_range(map, domain);
+    if (error == UDMAR__NEEDS_RANGE) {
+        map->count = 0;
+        error = load_range(map, domain, source, pages << UDMAR_PAGE_SHIFT, access);
     }
     return error;
 }
@@ -276,42 +353,47 @@ static int map_create(struct udmar_dma_map *map)
 {
     const struct udmar_dma_tag *tag = map->tag;
     struct udmar_domain *domain = tag->device->group->domain;
-    struct udmar_iova_limits limits;
     enum udmar_status status;
 
+    map->pool = tag->lowaddr < tag->highaddr
+                    ? udmar__pool_get(domain, tag->lowaddr + 1, tag->highaddr)
+                    : &domain->pool_all;
+    if (map->pool == NULL) {
+        return UDMAR_ENOMEM;
+    }
     if (tag->maxsize > tag->device->instance->window_limit) {
+        udmar__cache_hold(domain);
         return 0;
     }
-    limits_of(tag, &limits);
-    status = udmar__window_create(domain, tag->maxsize, &limits, &map->window);
-    /* Where no window is to be had each load looks for a place of its own. */
-    return status == UDMAR_OK || status == UDMAR_ERR_IOVA || status == UDMAR_ERR_UNSUPPORTED
-               ? 0
-               : UDMAR_ENOMEM;
+    status = udmar__window_create(domain, map->pool, tag->maxsize, tag->alignment, tag->boundary,
+                                  &map->window);
+    if (status == UDMAR_ERR_IOVA || status == UDMAR_ERR_UNSUPPORTED) {
+        /* No window is to be had: each load looks for a place of its own. */
+        udmar__cache_hold(domain);
+        status = UDMAR_OK;
+    }
+    return status == UDMAR_OK ? 0 : UDMAR_ENOMEM;
 }
 
 static void map_destroy(struct udmar_dma_map *map)
 {
     if (map->window != NULL) {
         udmar__window_destroy(map->window);
+    } else {
+        udmar__cache_drop(map->tag->device->group->domain);
     }
 }
 
 static int load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
 {
     unsigned access = read_only ? UDMAR_READ : UDMAR_READ_WRITE;
-
     int error = UDMAR__NEEDS_RANGE;
 
     if (map->window != NULL) {
         error = udmar__slots_suit(map) ? udmar__slots_load(map, source, access)
-                                       : load_window(map, source, access);
+                                       : load_window(map, map->window, source, access);
     }
-    if (error == UDMAR__NEEDS_RANGE) {
-        map->count = 0;
-        error = load_range(map, source, access);
-    }
-    return error;
+    return error == UDMAR__NEEDS_RANGE ? load_dynamic(map, source, access) : error;
 }
 
 static void sync(struct udmar_dma_map *map, int op)
@@ -322,28 +404,41 @@ static void sync(struct udmar_dma_map *map, int op)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static enum udmar_status end_dynamic(struct udmar_dma_map *map, struct udmar_domain *domain)
+{
+    enum udmar_status status;
+
+    if (map->arena != NULL) {
+        status = udmar__block_unmap(domain, map->arena, map->block);
+        map->arena = NULL;
+    } else if (map->lent != NULL) {
+        status = udmar__window_clear(map->lent, domain->strict);
+        udmar__window_put(domain, map->lent);
+        map->lent = NULL;
+    } else {
+        status = udmar__range_end(domain, map->range);
+        map->range = NULL;
+    }
+    map->lost = map->lost || status != UDMAR_OK;
+    return status;
+}
+
 static void unload(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
-    enum udmar_status status;
-    char label[64];
+    bool dynamic = map->arena != NULL || map->lent != NULL || map->range != NULL;
+    enum udmar_status status =
+        dynamic ? end_dynamic(map, domain) : udmar__window_clear(map->window, domain->strict);
 
-    if (map->range != NULL) {
-        drop_range(map, domain);
-        return;
-    }
-    status = udmar__window_clear(map->window, domain->strict);
     if (status != UDMAR_OK) {
-        udmar__log(domain->host, UDMAR_LOG_ERROR,
-                   "%s: an unload was not confirmed (%s): the device may still reach the memory",
-                   udmar__device_label(map->tag->device, label), udmar_status_string(status));
+        udmar__report_loss(map, status);
     }
 }
 
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
-    return map->window == NULL || udmar__window_ready(map->window) == UDMAR_OK;
+    return !map->lost && (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK);
 }
 
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)

@@ -5,6 +5,11 @@
  * A load goes: load.c checks and starts a source (what is to be mapped, piece by piece) -> the back
  * end makes addresses of the pieces -> segments.c cuts them as the tag demands -> the driver's
  * callback.
+ *
+ * Where bytes may have to lie elsewhere than the driver has them (out of the device's reach, not
+ * aligned, in a page shared with others) rare.c comes first: it notes the pieces in a list
+ * (list.c), gets pages of a zone for the bytes in question (zone.c; deferred.c when it has to
+ * wait), and hands the back end a list in which these pages stand (stand_in.c).
  */
 #ifndef UDMAR_BUSDMA_INTERNAL_H
 #define UDMAR_BUSDMA_INTERNAL_H
@@ -31,34 +36,91 @@ struct udmar_dma_tag {
     int flags;
     udmar_dma_lock_t *lock;
     void *lock_argument;
+    const char *name;
     unsigned children; /* atomic: tags and maps that hold this one */
+    /* Standing in for the driver's pages. */
+    uint64_t misaligned;      /* address bits that must be 0 where a segment begins */
+    bool may_miss;            /* there may be memory that the device cannot reach */
+    int domain;               /* NUMA; -1: any */
+    struct udmar__zone *zone; /* null: no need seen; always null for a root tag */
 };
 
-/* A page that stands in for one that the device cannot reach. */
+/* A page of a zone, and the bytes for which it stands while it is in a map's hands. */
 struct udmar__bounce {
-    udmar_paddr_t client; /* first byte of the driver's data */
+    struct udmar__bounce *next;
     struct udmar_page page;
-    uint32_t offset; /* in both pages */
+    udmar_paddr_t client; /* first byte of the driver's data */
+    uint32_t offset;      /* of its copy in the page */
     uint32_t length;
 };
 
+/* Pieces of physical memory, neighbours joined. */
+struct udmar__list {
+    struct udmar_dma_physical *entries;
+    uint32_t count;
+    uint32_t capacity;
+    uint64_t bytes;
+};
+
+enum udmar__deferral {
+    DEFERRAL_NONE,
+    DEFERRAL_WAITING,   /* in the zone's queue */
+    DEFERRAL_READY,     /* has its pages, somebody will run it */
+    DEFERRAL_CANCELLED, /* was ready, and the driver has unloaded it */
+};
+
+/* A load that waits for pages. */
+struct udmar__deferred {
+    struct udmar_dma_map *next;
+    enum udmar__deferral state; /* [zone lock] to write; atomic, the driver's thread looks */
+    udmar_dma_callback_t *callback;
+    void *callback_argument;
+    uint32_t needed;
+    uint64_t since;
+};
+
+/* May a load go the short way of quick.h? */
+enum udmar__quick { QUICK_NEVER, QUICK_IDLE, QUICK_LOADED };
+
 struct udmar_dma_map {
     struct udmar_dma_tag *tag;
+    /* For quick.h, beside what it shares with all. */
+    void *host;
+    uint64_t most; /* tag->maxsize */
+    uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
     struct udmar_dma_segment *segments;
     uint32_t capacity;
     uint32_t count;
+    uintptr_t offset_mask; /* bits of a buffer's address that the tag's alignment forbids */
+    bool rare;             /* every load has to be looked at by rare.c */
     bool loaded;
     bool of_dmamem;
     bool read_only;
-    /* DMAR back end: a window for good, or a range for one load. */
+    /* DMAR back end: a window for good... */
     struct udmar__window *window;
+    /* ...or for one load a block, somebody's window, or a range. */
+    struct udmar__pool *pool;   /* where those are taken from */
+    struct udmar__arena *arena; /* of the block */
+    uint32_t block;             /* its first page */
+    struct udmar__window *lent;
     struct udmar__range *range;
-    uint64_t range_bytes;
-    /* Bounce back end. */
-    struct udmar__bounce *bounces;
-    uint32_t bounce_capacity;
+    bool lost; /* an unload was not confirmed: the device may reach its memory for ever */
+    /* Standing in. */
+    bool subpage; /* partial pages must not be seen by the device */
+    bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
+    struct udmar__zone *zone;
+    struct udmar__bounce *bounces; /* in the order of their bytes */
     uint32_t bounce_count;
+    struct udmar__list given;  /* what the driver has */
+    struct udmar__list placed; /* what the device gets */
+    struct udmar__deferred deferred;
+#ifdef UDMAR_DEBUG_MAPS
+    struct udmar_dma_map *next_of_device; /* [instance lock] */
+    const void *created;                  /* return addresses in the driver */
+    const void *last_load;
+    const void *last_unload;
+#endif
 };
 
 /* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
@@ -107,15 +169,19 @@ struct udmar__backend {
     /* Of a map that is not loaded: can no device reach what it had loaded any more? */
     bool (*settled)(struct udmar_dma_map *map);
     bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
-    bool scatters; /* dmamem may lie anywhere, the device sees it in one piece */
+    bool scatters; /* pieces may lie anywhere, the device sees them side by side */
 };
 
 extern const struct udmar__backend udmar__backend_dmar;
 extern const struct udmar__backend udmar__backend_bounce;
 
+/* ---- dmar.c ---- */
+/* An unload that the unit has not confirmed. */
+void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status status);
+
 /* ---- slots.c: loads into small windows whose entries are always in reach ---- */
 
-/* Not an error number: the pieces need more pages than the window has. */
+/* Not an error number: the pieces need more pages than there are. */
 #define UDMAR__NEEDS_RANGE (-1)
 
 static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
@@ -123,6 +189,17 @@ static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
     return map->window->slots != NULL && map->tag->alignment <= UDMAR_PAGE_SIZE;
 }
 
+/* Entries of pages that follow each other, and what they mean to the device. */
+struct udmar__place {
+    volatile uint64_t *slots;
+    udmar_iova_t base;
+    uint32_t pages;
+    uint32_t used; /* pages written, also when it fails */
+};
+
+/* Writes the entries and fills map->segments; nothing is made visible or taken back. */
+int udmar__slots_place(struct udmar_dma_map *map, const struct udmar__source *source,
+                       unsigned access, struct udmar__place *place);
 int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *source,
                       unsigned access);
 
@@ -134,12 +211,210 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
 bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
                         bool join);
 
+/* ---- load.c ---- */
+/* The back end's load and the state after it. Returns an error number. */
+static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__source *source)
+{
+    int error;
+
+    map->count = 0;
+    error = map->tag->backend->load(map, source, map->read_only);
+    map->loaded = error == 0;
+    return error;
+}
+/* Tells the callback; returns what the load returns. */
+int udmar__load_finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
+                       void *callback_argument);
+
+/* ---- list.c ---- */
+/* No entry of a page table holds more, and no processor has it. */
+#define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
+#define UDMAR__LIST_MOST    4096u
+
+static inline void udmar__list_clear(struct udmar__list *list)
+{
+    list->count = 0;
+    list->bytes = 0;
+}
+void udmar__list_free(void *host, struct udmar__list *list);
+/* Appends; joins with the last when @join and it is a neighbour. Returns an error number. */
+int udmar__list_add(void *host, struct udmar__list *list, udmar_paddr_t address, uint64_t length,
+                    bool join);
+int udmar__list_source(struct udmar__list *list, struct udmar__source source);
+/* What @next tells; more than @most bytes are EINVAL. */
+int udmar__list_each(void *host, struct udmar__list *list, udmar_dma_next_t *next, void *context,
+                     uint64_t most);
+
+/* ---- stand_in.c ---- */
+bool udmar__out_of_reach(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
+/* May a map of the tag have to put bytes elsewhere? */
+bool udmar__tag_needs_zone(const struct udmar_dma_tag *tag);
+/* Whether some of it has to stand elsewhere; a piece that is not mapped needs nothing. */
+bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__source source);
+/* How many pages the list map->given needs. Returns an error number. */
+int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages);
+/* map->placed from map->given, with the pages in map->bounces. Returns an error number. */
+int udmar__stand_ins_place(struct udmar_dma_map *map);
+void udmar__stand_ins_copy(struct udmar_dma_map *map, int op);
+
+/* ---- rare.c ---- */
+/* A load for which udmar__load_source() may not be enough. Returns an error number. */
+int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source, bool may_wait);
+/* The same for what is in map->given already. */
+int udmar__load_given(struct udmar_dma_map *map, bool may_wait);
+/* The second half, with pages in map->bounces. */
+int udmar__load_with_pages(struct udmar_dma_map *map);
+/* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */
+bool udmar__rare_clear(struct udmar_dma_map *map);
+/* After an unload: the pages go back if no device can reach them any more. */
+void udmar__rare_unloaded(struct udmar_dma_map *map);
+/* The map ends. */
+void udmar__rare_end(struct udmar_dma_map *map);
+
+/* ---- zone.c ---- */
+#define UDMAR__ZONE_MOST 8192u /* pages: 32 MiB */
+
+struct udmar__zone {
+    struct udmar__zone *next; /* [instance lock] */
+    struct udmar *instance;
+    unsigned users; /* [instance lock] */
+    /* What its pages are like; constant. */
+    udmar_paddr_t lowaddr;
+    uint64_t alignment; /* at least a page */
+    int domain;
+    struct udmar__lock lock;
+    struct udmar__bounce *free;    /* [lock] */
+    size_t total;                  /* [lock] free + reserved + active */
+    size_t free_pages;             /* [lock] */
+    size_t reserved;               /* [lock] */
+    size_t active;                 /* [lock] */
+    uint64_t bounced;              /* [lock] */
+    uint64_t deferred;             /* [lock] */
+    uint64_t deferred_ns;          /* [lock] */
+    struct udmar_dma_map *waiting; /* [lock] first come first served; linked by deferred.next */
+    struct udmar_dma_map *ready;   /* [lock] likewise */
+    bool running;                  /* [lock] somebody works off `ready` */
+};
+
+/* The zone for such pages, made where there is none; null: no memory. Its user count goes up. */
+struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
+                                    uint64_t alignment, int domain);
+/* The last user frees it. */
+void udmar__zone_put(struct udmar__zone *zone);
+/* Adds @pages as far as limit and memory allow. */
+void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages);
+/* Grows for one more map with loads of @pages. False: not even one such load could run. */
+bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages);
+/*
+ * Gives the map pages; or, if it may wait, a place in the queue (EINPROGRESS). ENOMEM otherwise,
+ * and where waiting could not help.
+ */
+int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+                     bool may_wait);
+/* The load has succeeded: its pages are in use. */
+void udmar__zone_activate(struct udmar_dma_map *map);
+/* Takes the map's pages back. True: deferred loads have become ready, see udmar__deferred_kick().
+ */
+bool udmar__zone_give(struct udmar_dma_map *map, bool active);
+/* The same for pages that a device may still reach: they are lost. */
+bool udmar__zone_abandon(struct udmar_dma_map *map);
+/* Lets waiting loads have what is free now. True: some have become ready. */
+bool udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
+
+/* ---- deferred.c ---- */
+/* Runs what is ready, or wakes who does. Without locks. */
+void udmar__deferred_kick(struct udmar__zone *zone);
+/* Ends a map's wait. False: it did not wait. */
+bool udmar__deferred_cancel(struct udmar_dma_map *map);
+/* A load of this map is still to come. */
+bool udmar__deferred_pending(const struct udmar_dma_map *map);
+void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map);
+static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__deferral state)
+{
+    __atomic_store_n(&map->deferred.state, state, __ATOMIC_RELEASE);
+}
+
 /* ---- map.c ---- */
-int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map);
+int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map);
 void udmar__map_destroy(struct udmar_dma_map *map);
 
 /* ---- tag.c ---- */
 void udmar__tag_hold(struct udmar_dma_tag *tag);
 void udmar__tag_drop(struct udmar_dma_tag *tag);
+
+/* ---- counts.c ---- */
+/* In the order of struct udmar_dma_counts. */
+enum udmar__count {
+    COUNT_TAG_REFUSED,
+    COUNT_WRONG_ARGUMENT,
+    COUNT_WRONG_MAP,
+    COUNT_LOADED_TWICE,
+    COUNT_UNLOADED_TWICE,
+    COUNT_SYNCED_UNLOADED,
+    COUNT_ENDED_LOADED,
+    COUNT_ENDED_IN_USE,
+    COUNT_TOO_MANY_SEGMENTS,
+    COUNT_NO_RESOURCES,
+    COUNT_CANCELLED,
+};
+/* Counts, and returns the error it was given. */
+int udmar__mistake(const struct udmar_dma_tag *tag, enum udmar__count count, int error);
+/* A call with a tag, a map, or neither: whose instance is it? Null: nobody's. */
+static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_tag *tag,
+                                                        const struct udmar_dma_map *map)
+{
+    return tag != NULL ? tag : map != NULL ? map->tag : NULL;
+}
+
+/* ---- debug.c: who did it ---- */
+#ifdef UDMAR_DEBUG_MAPS
+#define UDMAR__CALLER __builtin_return_address(0)
+void udmar__debug_created(struct udmar_dma_map *map, const void *caller);
+void udmar__debug_gone(struct udmar_dma_map *map);
+static inline void udmar__debug_load(struct udmar_dma_map *map, const void *caller)
+{
+    map->last_load = caller;
+}
+static inline void udmar__debug_unload(struct udmar_dma_map *map, const void *caller)
+{
+    map->last_unload = caller;
+}
+/* Log lines that name the device and the places in its driver. */
+void udmar__debug_mistake(const struct udmar_dma_map *map, const void *caller, const char *what);
+void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller);
+#else
+#define UDMAR__CALLER NULL
+static inline void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
+{
+    (void)map;
+    (void)caller;
+}
+static inline void udmar__debug_gone(struct udmar_dma_map *map)
+{
+    (void)map;
+}
+static inline void udmar__debug_load(struct udmar_dma_map *map, const void *caller)
+{
+    (void)map;
+    (void)caller;
+}
+static inline void udmar__debug_unload(struct udmar_dma_map *map, const void *caller)
+{
+    (void)map;
+    (void)caller;
+}
+static inline void udmar__debug_mistake(const struct udmar_dma_map *map, const void *caller,
+                                        const char *what)
+{
+    (void)map;
+    (void)caller;
+    (void)what;
+}
+static inline void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller)
+{
+    (void)tag;
+    (void)caller;
+}
+#endif
 
 #endif

@@ -1,73 +1,134 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
 #include "busdma/internal.h"
+#include "busdma/quick.h"
 
-static int finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
-                  void *callback_argument)
+/* Counts what went wrong; the mistake of a caller has been told to it, too. */
+static int failed(struct udmar_dma_map *map, int error)
 {
-    if (error != 0) {
-        callback(callback_argument, map->segments, 0, error);
-        /* busdma(9): too many segments is the callback's news alone. */
-        return error == UDMAR_EFBIG ? 0 : error;
+    switch (error) {
+    case UDMAR_EINVAL:
+        return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
+    case UDMAR_EFBIG:
+        return udmar__mistake(map->tag, COUNT_TOO_MANY_SEGMENTS, error);
+    case UDMAR_ENOMEM:
+        return udmar__mistake(map->tag, COUNT_NO_RESOURCES, error);
+    default:
+        return error;
     }
-    callback(callback_argument, map->segments, (int)map->count, 0);
+}
+
+int udmar__load_finish(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
+                       void *callback_argument)
+{
+    if (error == 0) {
+        callback(callback_argument, map->segments, (int)map->count, 0);
+        return 0;
+    }
+    if (error == UDMAR_EINPROGRESS) {
+        return error;
+    }
+    (void)failed(map, error);
+    callback(callback_argument, map->segments, 0, error);
+    /* busdma(9): too many segments is the callback's news alone. */
+    return error == UDMAR_EFBIG ? 0 : error;
+}
+
+/* What every load refuses before it looks at what is to be loaded. 0: go on. */
+static inline int admit(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
+                        bool callable, const void *caller)
+{
+    if (tag == NULL || map == NULL || !callable) {
+        return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
+    }
+    if (map->tag != tag) {
+        return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
+    }
+    if (map->loaded || udmar__deferred_pending(map)) {
+        udmar__debug_mistake(map, caller, "bus_dmamap_load of a loaded map");
+        return udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY);
+    }
     return 0;
 }
 
-static int load(struct udmar_dma_map *map, struct udmar__source *source,
-                udmar_dma_callback_t *callback, void *callback_argument, int flags)
+/* A load of memory that comes with its map must have come to an end before both are freed. */
+static bool may_wait(const struct udmar_dma_map *map, int flags)
 {
-    int error = UDMAR_EINVAL;
+    return (flags & UDMAR_DMA_NOWAIT) == 0 && map->tag->lock != NULL && !map->of_dmamem;
+}
 
-    if (source->remaining != 0 && source->remaining <= map->tag->maxsize) {
-        map->count = 0;
-        map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
-        error = map->tag->backend->load(map, source, map->read_only);
-        map->loaded = error == 0;
+static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
+                         void *callback_argument, int flags)
+{
+    map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
+    map->deferred.callback = callback;
+    map->deferred.callback_argument = callback_argument;
+}
+
+/* All loads of buffers but the quick ones. */
+static __attribute__((noinline)) int
+load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+            udmar_bus_size_t length, udmar_dma_callback_t *callback, void *callback_argument,
+            int flags, const void *caller)
+{
+    struct udmar__source source;
+    int error = admit(tag, map, callback != NULL, caller);
+
+    if (error != 0) {
+        return error;
     }
-    return finish(map, error, callback, callback_argument);
+    if (buffer == NULL || length == 0 || length > tag->maxsize ||
+        length > UINTPTR_MAX - (uintptr_t)buffer) {
+        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+    }
+    udmar__debug_load(map, caller);
+    source = (struct udmar__source){
+        .host = tag->device->instance->host,
+        .buffer = buffer,
+        .remaining = length,
+    };
+    note_request(map, callback, callback_argument, flags);
+    if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
+        error = udmar__load_rare(map, &source, may_wait(map, flags));
+    } else {
+        error = udmar__load_source(map, &source);
+    }
+    return udmar__load_finish(map, error, callback, callback_argument);
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    struct udmar__source source;
-
-    if (tag == NULL || map == NULL || callback == NULL || map->tag != tag) {
-        return UDMAR_EINVAL;
+    if (tag != NULL && map != NULL && callback != NULL && map->tag == tag &&
+        map->quick == QUICK_IDLE &&
+        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
+        return 0;
     }
-    if (map->loaded) {
-        return UDMAR_EBUSY;
-    }
-    if (buffer == NULL || length > UINTPTR_MAX - (uintptr_t)buffer) {
-        return finish(map, UDMAR_EINVAL, callback, callback_argument);
-    }
-    source = (struct udmar__source){
-        .host = tag->device->instance->host,
-        .buffer = buffer,
-        .remaining = length,
-    };
-    return load(map, &source, callback, callback_argument, flags);
+    return load_buffer(tag, map, buffer, length, callback, callback_argument, flags, UDMAR__CALLER);
 }
 
-/* No entry of a page table holds more, and no processor has it. */
-#define PHYSICAL_END (UINT64_C(1) << 52)
-
-/* The bytes of a list, or 0 when a piece lies in no memory or they do not add up to a number. */
-static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count)
+/*
+ * The bytes of a list, or 0 when a piece lies in no memory or they do not add up to a number; and
+ * the bits in which addresses of pieces differ from page borders.
+ */
+static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count,
+                           udmar_paddr_t *out_bits)
 {
     uint64_t total = 0;
 
+    *out_bits = 0;
     for (unsigned i = 0; i < count; i++) {
         if (list[i].length == 0) {
             continue;
         }
-        if (list[i].length > PHYSICAL_END || list[i].address > PHYSICAL_END - list[i].length ||
+        if (list[i].length > UDMAR__PHYSICAL_END ||
+            list[i].address > UDMAR__PHYSICAL_END - list[i].length ||
             list[i].length > UINT64_MAX - total) {
             return 0;
         }
         total += list[i].length;
+        *out_bits |= list[i].address;
     }
     return total;
 }
@@ -77,35 +138,155 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
     struct udmar__source source;
+    udmar_paddr_t bits = 0;
+    int error = admit(tag, map, callback != NULL, UDMAR__CALLER);
 
-    if (tag == NULL || map == NULL || callback == NULL || map->tag != tag) {
-        return UDMAR_EINVAL;
-    }
-    if (map->loaded) {
-        return UDMAR_EBUSY;
+    if (error != 0) {
+        return error;
     }
     source = (struct udmar__source){
         .host = tag->device->instance->host,
         .list = list,
-        .remaining = list == NULL ? 0 : list_bytes(list, count),
+        .remaining = list == NULL ? 0 : list_bytes(list, count, &bits),
     };
-    return load(map, &source, callback, callback_argument, flags);
+    if (source.remaining == 0 || source.remaining > tag->maxsize) {
+        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+    }
+    udmar__debug_load(map, UDMAR__CALLER);
+    note_request(map, callback, callback_argument, flags);
+    if (map->rare || (bits & map->offset_mask) != 0) {
+        error = udmar__load_rare(map, &source, may_wait(map, flags));
+    } else {
+        error = udmar__load_source(map, &source);
+    }
+    return udmar__load_finish(map, error, callback, callback_argument);
+}
+
+/* Notes the pieces in the map; EINVAL where they are nothing or too much. */
+static int gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
+{
+    int error;
+
+    if (!udmar__rare_clear(map)) {
+        return UDMAR_ENOMEM;
+    }
+    udmar__list_clear(&map->given);
+    error = udmar__list_each(map->tag->device->instance->host, &map->given, next, context,
+                             map->tag->maxsize);
+    return error == 0 && map->given.bytes == 0 ? UDMAR_EINVAL : error;
+}
+
+int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                           udmar_dma_next_t *next, void *context, udmar_dma_callback_t *callback,
+                           void *callback_argument, int flags)
+{
+    int error = admit(tag, map, callback != NULL, UDMAR__CALLER);
+
+    if (error != 0) {
+        return error;
+    }
+    if (next == NULL) {
+        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+    }
+    udmar__debug_load(map, UDMAR__CALLER);
+    note_request(map, callback, callback_argument, flags);
+    error = gather(map, next, context);
+    if (error == 0) {
+        error = udmar__load_given(map, may_wait(map, flags));
+    }
+    return udmar__load_finish(map, error, callback, callback_argument);
+}
+
+int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              udmar_dma_next_t *next, void *context,
+                              struct udmar_dma_segment *out_segments, int *out_count, int flags)
+{
+    int error = admit(tag, map, next != NULL && out_count != NULL, UDMAR__CALLER);
+
+    if (out_count != NULL) {
+        *out_count = 0;
+    }
+    if (error != 0) {
+        return error;
+    }
+    udmar__debug_load(map, UDMAR__CALLER);
+    note_request(map, NULL, NULL, flags);
+    error = gather(map, next, context);
+    if (error == 0) {
+        error = udmar__load_given(map, false);
+    }
+    if (error != 0) {
+        return failed(map, error);
+    }
+    *out_count = (int)map->count;
+    if (out_segments != NULL) {
+        __builtin_memcpy(out_segments, map->segments, map->count * sizeof(*out_segments));
+    }
+    return 0;
+}
+
+struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *out_count)
+{
+    bool loaded = map != NULL && map->loaded;
+
+    if (out_count != NULL) {
+        *out_count = loaded ? (int)map->count : 0;
+    }
+    return loaded ? map->segments : NULL;
 }
 
 void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int op)
 {
-    if (tag == NULL || map == NULL || !map->loaded) {
+    if (tag == NULL || map == NULL) {
         return;
+    }
+    if (!map->loaded) {
+        (void)udmar__mistake(tag, COUNT_SYNCED_UNLOADED, 0);
+        return;
+    }
+    if (map->bounces != NULL) {
+        udmar__stand_ins_copy(map, op);
     }
     map->tag->backend->sync(map, op);
 }
 
-void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+/* Nothing is loaded: a load that waits is called off, everything else is a mistake. */
+static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 {
-    if (tag == NULL || map == NULL || !map->loaded) {
+    if (!udmar__deferred_cancel(map)) {
+        udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
+        (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
+    }
+}
+
+/* All unloads but the quick ones. */
+static __attribute__((noinline)) void unload(struct udmar_dma_map *map, const void *caller)
+{
+    if (!map->loaded) {
+        unload_nothing(map, caller);
         return;
     }
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
+    udmar__debug_unload(map, caller);
+    if (map->bounces != NULL) {
+        udmar__rare_unloaded(map);
+    }
+}
+
+void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+{
+    if (tag == NULL || map == NULL) {
+        return;
+    }
+    if (map->quick == QUICK_LOADED) {
+        enum udmar_status status = udmar__quick_unload(map);
+
+        if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+            udmar__report_loss(map, status);
+        }
+        return;
+    }
+    unload(map, UDMAR__CALLER);
 }

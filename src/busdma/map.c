@@ -2,6 +2,7 @@
 /* Maps, and memory that comes with one. */
 #include "base/text.h"
 #include "busdma/internal.h"
+#include "busdma/quick.h"
 
 /* Host memory comes in pieces of at most 64 KiB, so this is the most a load can have. */
 #define MOST_SEGMENTS   4096u
@@ -18,7 +19,53 @@ static uint32_t segments_for(const struct udmar_dma_tag *tag)
     return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, udmar__max(pages, cuts)));
 }
 
-int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map)
+/* A load of unlimited size is not provided for beforehand: 2 MiB of pages are. */
+#define MOST_PROVIDED 512u
+
+/* Whether and from where pages may have to stand in for what this map loads. */
+static int prepare_stand_ins(struct udmar_dma_map *map)
+{
+    struct udmar_dma_tag *tag = map->tag;
+    uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
+
+    map->subpage = tag->device->subpage && tag->backend->scatters && !map->of_dmamem;
+    map->watched = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
+    map->rare = map->watched;
+    map->offset_mask = (uintptr_t)(tag->misaligned & UDMAR_PAGE_MASK);
+    map->zone = tag->zone;
+    if (tag->parent == NULL && map->subpage) {
+        /* A root tag has none: it ends without our knowledge, so its maps hold the zone. */
+        map->zone =
+            udmar__zone_get(tag->device->instance, UINT64_MAX, UDMAR_PAGE_SIZE, tag->domain);
+        if (map->zone == NULL) {
+            return UDMAR_ENOMEM;
+        }
+    }
+    if (map->of_dmamem || !map->watched) {
+        return 0;
+    }
+    /* Whole buffers where a device misses memory, else a first and a last page. */
+    pages = tag->may_miss ? udmar__min(pages, MOST_PROVIDED) : udmar__min(pages, 2);
+    return udmar__zone_provide(map->zone, pages) ? 0 : UDMAR_ENOMEM;
+}
+
+static void end_stand_ins(struct udmar_dma_map *map)
+{
+    udmar__rare_end(map);
+    if (map->zone != map->tag->zone) {
+        udmar__zone_put(map->zone);
+    }
+}
+
+static void free_map(struct udmar_dma_map *map)
+{
+    void *host = map->tag->device->instance->host;
+
+    udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    udmar_host_free(host, map, sizeof(*map));
+}
+
+int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map)
 {
     void *host = tag->device->instance->host;
     struct udmar_dma_map *map = udmar_host_alloc(host, sizeof(*map));
@@ -28,18 +75,25 @@ int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map)
         return UDMAR_ENOMEM;
     }
     map->tag = tag;
+    map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
     map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
     if (map->segments == NULL) {
         udmar_host_free(host, map, sizeof(*map));
         return UDMAR_ENOMEM;
     }
-    error = tag->backend->map_create(map);
+    error = prepare_stand_ins(map);
+    if (error == 0) {
+        error = tag->backend->map_create(map);
+    }
     if (error != 0) {
-        udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
-        udmar_host_free(host, map, sizeof(*map));
+        if (map->zone != NULL) {
+            end_stand_ins(map);
+        }
+        free_map(map);
         return error;
     }
+    udmar__quick_prepare(map);
     udmar__tag_hold(tag);
     *out_map = map;
     return 0;
@@ -48,21 +102,27 @@ int udmar__map_create(struct udmar_dma_tag *tag, struct udmar_dma_map **out_map)
 void udmar__map_destroy(struct udmar_dma_map *map)
 {
     struct udmar_dma_tag *tag = map->tag;
-    void *host = tag->device->instance->host;
 
+    udmar__debug_gone(map);
+    end_stand_ins(map);
     tag->backend->map_destroy(map);
-    udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
-    udmar_host_free(host, map, sizeof(*map));
+    free_map(map);
     udmar__tag_drop(tag);
 }
 
 int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map)
 {
+    int error;
+
     (void)flags;
     if (tag == NULL || out_map == NULL) {
-        return UDMAR_EINVAL;
+        return udmar__mistake(tag, COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
     }
-    return udmar__map_create(tag, out_map);
+    error = udmar__map_create(tag, false, out_map);
+    if (error == 0) {
+        udmar__debug_created(*out_map, UDMAR__CALLER);
+    }
+    return error;
 }
 
 int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
@@ -71,10 +131,11 @@ int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
         return 0;
     }
     if (map->tag != tag || map->of_dmamem) {
-        return UDMAR_EINVAL;
+        return udmar__mistake(map->tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (map->loaded) {
-        return UDMAR_EBUSY;
+    if (map->loaded || udmar__deferred_pending(map)) {
+        udmar__debug_mistake(map, UDMAR__CALLER, "bus_dmamap_destroy of a loaded map");
+        return udmar__mistake(tag, COUNT_ENDED_LOADED, UDMAR_EBUSY);
     }
     udmar__map_destroy(map);
     return 0;
@@ -120,18 +181,18 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
     int error;
 
     if (tag == NULL || out_address == NULL || out_map == NULL) {
-        return UDMAR_EINVAL;
+        return udmar__mistake(tag, COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
     }
     memory = get_memory(tag, flags);
     if (memory == NULL) {
         return UDMAR_ENOMEM;
     }
-    error = udmar__map_create(tag, out_map);
+    error = udmar__map_create(tag, true, out_map);
     if (error != 0) {
         udmar_host_dmamem_free(tag->device->instance->host, memory, (size_t)tag->maxsize);
         return error;
     }
-    (*out_map)->of_dmamem = true;
+    udmar__debug_created(*out_map, UDMAR__CALLER);
     *out_address = memory;
     return 0;
 }
@@ -141,15 +202,19 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
     char label[64];
 
     if (tag == NULL || map == NULL || address == NULL) {
+        (void)udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, 0);
         return;
     }
     if (map->tag != tag || !map->of_dmamem) {
+        (void)udmar__mistake(tag, COUNT_WRONG_MAP, 0);
         udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
                    "%s: bus_dmamem_free of a map that bus_dmamem_alloc did not give; ignored",
                    udmar__device_label(tag->device, label));
         return;
     }
     if (map->loaded) {
+        (void)udmar__mistake(tag, COUNT_ENDED_LOADED, 0);
+        udmar__debug_mistake(map, UDMAR__CALLER, "bus_dmamem_free of loaded memory");
         udmar__log(tag->device->instance->host, UDMAR_LOG_WARN,
                    "%s: bus_dmamem_free of memory that is still loaded; it was unloaded first",
                    udmar__device_label(tag->device, label));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The common case of a load: a small window on a host that keeps its tables mapped. Entries are
- * written where they are, in one loop; what comes out is the same as from place_piece() in dmar.c.
+ * The common case of a load: entries that are always in reach, in a small window or in a block.
+ * They are written where they are, in one loop; what comes out is the same as from place_piece() in
+ * dmar.c.
  */
 #include "busdma/internal.h"
 #include "space/entry.h"
 
-static bool add_segment(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length)
+static inline bool add_segment(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length)
 {
     if (map->tag->plain && map->count < map->capacity) {
         map->segments[map->count++] =
@@ -21,60 +22,74 @@ static inline uint64_t pages_of(uint64_t offset, uint64_t length)
     return (offset + length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
 }
 
-/* Bytes that follow each other: one segment, and pages enough by the tag's maxsize. */
-static int place_buffer(struct udmar_dma_map *map, const struct udmar__source *source,
-                        unsigned access, uint32_t *out_used)
+/* Bytes that follow each other: one segment. */
+static inline int place_buffer(struct udmar_dma_map *map, const struct udmar__source *source,
+                               unsigned access, struct udmar__place *place)
 {
     const uint8_t *buffer = source->buffer;
     size_t left = (size_t)source->remaining;
     uint64_t offset = (uintptr_t)buffer & UDMAR_PAGE_MASK;
-    volatile uint64_t *slots = map->window->slots;
-    volatile uint64_t *slot = slots;
+    volatile uint64_t *slot = place->slots;
 
     if ((offset & (map->tag->alignment - 1)) != 0) {
         return UDMAR_EINVAL;
     }
-    while (left > 0) {
+    if (pages_of(offset, left) > place->pages) {
+        return UDMAR__NEEDS_RANGE;
+    }
+    do {
         size_t run = left;
         udmar_paddr_t physical = udmar_host_virtual_to_physical(source->host, buffer, &run);
-        uint64_t entry = (physical & ~UDMAR_PAGE_MASK) | access;
+        uint64_t pages = pages_of(physical & UDMAR_PAGE_MASK, run);
 
         if (physical == UINT64_MAX) {
-            *out_used = (uint32_t)(slot - slots);
             return UDMAR_EINVAL;
         }
-        for (uint64_t pages = pages_of(physical & UDMAR_PAGE_MASK, run); pages > 0; pages--) {
-            udmar__entry_store(slot++, entry);
-            entry += UDMAR_PAGE_SIZE;
-        }
+        udmar__entries_fill(slot, (physical & ~UDMAR_PAGE_MASK) | access, pages);
+        slot += pages;
+        place->used += (uint32_t)pages;
         buffer += run;
         left -= run;
+    } while (left > 0);
+    return add_segment(map, place->base + offset, source->remaining) ? 0 : UDMAR_EFBIG;
+}
+
+/*
+ * Whole pages, from the list's start: the rest of the common case. Returns how many pieces were
+ * taken; what is not a whole page ends it.
+ */
+static inline uint32_t place_whole_pages(const struct udmar_dma_physical *piece, uint64_t count,
+                                         unsigned access, volatile uint64_t *slot)
+{
+    const struct udmar_dma_physical *begin = piece;
+    const struct udmar_dma_physical *end = piece + count;
+
+    for (; piece != end; piece++) {
+        if ((piece->length ^ UDMAR_PAGE_SIZE) | (piece->address & UDMAR_PAGE_MASK)) {
+            break;
+        }
+        udmar__entry_store(slot++, piece->address | access);
     }
-    *out_used = (uint32_t)(slot - slots);
-    return add_segment(map, (map->window->range.first << UDMAR_PAGE_SHIFT) + offset,
-                       source->remaining)
-               ? 0
-               : UDMAR_EFBIG;
+    return (uint32_t)(piece - begin);
 }
 
 /* Pieces of physical memory: a new segment where two do not meet at a page border. */
 static int place_list(struct udmar_dma_map *map, const struct udmar__source *source,
-                      unsigned access, uint32_t *out_used)
+                      unsigned access, struct udmar__place *place)
 {
     const struct udmar_dma_physical *piece = source->list;
     uint64_t left = source->remaining;
     uint64_t misaligned = map->tag->alignment - 1;
-    volatile uint64_t *slots = map->window->slots;
-    udmar_iova_t base = map->window->range.first << UDMAR_PAGE_SHIFT;
-    uint64_t room = map->window->pages;
-    uint64_t page = 0;
-    uint64_t segment = 0;
-    uint64_t segment_length = 0;
-    uint64_t border = 1; /* what is left of the last piece's last page; 0: it ended at the border */
+    uint64_t page = place_whole_pages(piece, udmar__min(left >> UDMAR_PAGE_SHIFT, place->pages),
+                                      access, place->slots);
+    uint64_t segment = place->base;
+    uint64_t segment_length = page << UDMAR_PAGE_SHIFT;
+    uint64_t border = page == 0; /* 0: the last piece ended at a page border */
 
-    for (; left > 0; piece++) {
+    place->used = (uint32_t)page;
+    left -= segment_length;
+    for (piece += page; left > 0; piece++) {
         uint64_t offset = piece->address & UDMAR_PAGE_MASK;
-        uint64_t entry = (piece->address - offset) | access;
         uint64_t pages = pages_of(offset, piece->length);
 
         if (piece->length == 0) {
@@ -87,17 +102,15 @@ static int place_list(struct udmar_dma_map *map, const struct udmar__source *sou
             if (segment_length != 0 && !add_segment(map, segment, segment_length)) {
                 return UDMAR_EFBIG;
             }
-            segment = base + (page << UDMAR_PAGE_SHIFT) + offset;
+            segment = place->base + (page << UDMAR_PAGE_SHIFT) + offset;
             segment_length = 0;
         }
-        if (pages > room - page) {
+        if (pages > place->pages - page) {
             return UDMAR__NEEDS_RANGE;
         }
-        *out_used = (uint32_t)(page + pages);
-        for (; pages > 0; pages--) {
-            udmar__entry_store(&slots[page++], entry);
-            entry += UDMAR_PAGE_SIZE;
-        }
+        udmar__entries_fill(&place->slots[page], (piece->address - offset) | access, pages);
+        page += pages;
+        place->used = (uint32_t)page;
         border = (offset + piece->length) & UDMAR_PAGE_MASK;
         segment_length += piece->length;
         left -= piece->length;
@@ -105,24 +118,32 @@ static int place_list(struct udmar_dma_map *map, const struct udmar__source *sou
     return add_segment(map, segment, segment_length) ? 0 : UDMAR_EFBIG;
 }
 
+int udmar__slots_place(struct udmar_dma_map *map, const struct udmar__source *source,
+                       unsigned access, struct udmar__place *place)
+{
+    return source->buffer != NULL ? place_buffer(map, source, access, place)
+                                  : place_list(map, source, access, place);
+}
+
 int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *source,
                       unsigned access)
 {
     struct udmar__window *window = map->window;
-    uint32_t used = 0;
+    struct udmar__place place = { .slots = window->slots,
+                                  .base = window->base,
+                                  .pages = window->pages };
     int error;
 
     if (!udmar__window_is_ready(window) && udmar__window_ready(window) != UDMAR_OK) {
         return UDMAR_ENOMEM;
     }
-    error = source->buffer != NULL ? place_buffer(map, source, access, &used)
-                                   : place_list(map, source, access, &used);
+    error = udmar__slots_place(map, source, access, &place);
     if (error == 0) {
-        if (udmar__window_publish_slots(window, used) == UDMAR_OK) {
+        if (udmar__window_publish_slots(window, place.used) == UDMAR_OK) {
             return 0;
         }
         error = UDMAR_ENOMEM;
     }
-    udmar__window_discard(window, 0, used);
+    udmar__window_discard(window, 0, place.used);
     return error;
 }

@@ -4,6 +4,7 @@
 #include "busdma/internal.h"
 
 #define LARGEST_ALIGNMENT (UINT64_C(1) << 32)
+#define LARGEST_DOMAIN    1023
 
 void udmar__tag_hold(struct udmar_dma_tag *tag)
 {
@@ -43,6 +44,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->maxsize = UINT64_MAX;
     tag->maxsegsz = UINT64_MAX;
     tag->nsegments = UINT32_MAX;
+    tag->domain = -1;
     /* Only a translated device has addresses of its own; all others see physical ones. */
     tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
                        ? &udmar__backend_dmar
@@ -97,10 +99,27 @@ static uint64_t tighter_boundary(uint64_t a, uint64_t b)
     return a == 0 ? b : b == 0 ? a : udmar__min(a, b);
 }
 
+/* Can any RAM be out of this tag's reach at all? Translation makes all of it reachable. */
+static bool may_miss(const struct udmar_dma_tag *tag)
+{
+    const struct udmar *instance = tag->device->instance;
+
+    if (tag->backend->scatters) {
+        return false;
+    }
+    for (unsigned i = 0; i < instance->ram_count; i++) {
+        if (udmar__out_of_reach(tag, instance->ram[i].base, instance->ram[i].size)) {
+            return true;
+        }
+    }
+    return instance->ram_count == 0 && tag->lowaddr < tag->highaddr;
+}
+
 static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *parent)
 {
     tag->device = parent->device;
     tag->backend = parent->backend;
+    tag->domain = parent->domain;
     tag->alignment = udmar__max(tag->alignment, parent->alignment);
     tag->boundary = tighter_boundary(tag->boundary, parent->boundary);
     /* An empty window of the parent's forbids nothing; two windows become one around both. */
@@ -111,6 +130,49 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }
+    tag->plain = tag->boundary == 0 && tag->maxsegsz >= tag->maxsize;
+    /* Where pages are moved anyway, only what lies below a page can be wrong. */
+    tag->misaligned = tag->backend->scatters ? udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1
+                                             : tag->alignment - 1;
+    tag->may_miss = may_miss(tag);
+}
+
+/* Translation moves pages: those that stand in may come from anywhere. */
+static struct udmar__zone *zone_for(const struct udmar_dma_tag *tag, int domain)
+{
+    bool moves = tag->backend->scatters;
+
+    return udmar__zone_get(tag->device->instance, moves ? UINT64_MAX : tag->lowaddr,
+                           moves ? UDMAR_PAGE_SIZE : tag->alignment, domain);
+}
+
+/* The zone that the tag's loads may need, with pages in it where they are wanted at once. */
+static int set_up_zone(struct udmar_dma_tag *tag)
+{
+    uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
+
+    if (!udmar__tag_needs_zone(tag)) {
+        return 0;
+    }
+    tag->zone = zone_for(tag, tag->domain);
+    if (tag->zone == NULL) {
+        return UDMAR_ENOMEM;
+    }
+    if ((tag->flags & UDMAR_DMA_ALLOCNOW) != 0 && tag->may_miss &&
+        !udmar__zone_provide(tag->zone, udmar__min(pages, UDMAR__ZONE_MOST))) {
+        udmar__zone_put(tag->zone);
+        return UDMAR_ENOMEM;
+    }
+    return 0;
+}
+
+static int refuse(const struct udmar_dma_tag *near, const char *wrong)
+{
+    char label[64];
+
+    udmar__log(near->device->instance->host, UDMAR_LOG_WARN, "%s: DMA tag refused: %s",
+               udmar__device_label(near->device, label), wrong);
+    return udmar__mistake(near, COUNT_TAG_REFUSED, UDMAR_EINVAL);
 }
 
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
@@ -126,16 +188,12 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
 
     (void)filter_argument;
     if (parent == NULL || out_tag == NULL) {
-        return UDMAR_EINVAL;
+        return udmar__mistake(parent, COUNT_TAG_REFUSED, UDMAR_EINVAL);
     }
     host = parent->device->instance->host;
     wrong = objection(alignment, boundary, filter, maxsize, nsegments, maxsegsz);
     if (wrong != NULL) {
-        char label[64];
-
-        udmar__log(host, UDMAR_LOG_WARN, "%s: DMA tag refused: %s",
-                   udmar__device_label(parent->device, label), wrong);
-        return UDMAR_EINVAL;
+        return refuse(parent, wrong);
     }
     tag = udmar_host_alloc(host, sizeof(*tag));
     if (tag == NULL) {
@@ -155,7 +213,10 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         .lock_argument = lock_argument,
     };
     inherit(tag, parent);
-    tag->plain = tag->boundary == 0 && tag->maxsegsz >= tag->maxsize;
+    if (set_up_zone(tag) != 0) {
+        udmar_host_free(host, tag, sizeof(*tag));
+        return UDMAR_ENOMEM;
+    }
     udmar__tag_hold(parent);
     *out_tag = tag;
     return 0;
@@ -167,13 +228,42 @@ int udmar_dma_tag_destroy(struct udmar_dma_tag *tag)
         return 0;
     }
     if (tag->parent == NULL) {
-        return UDMAR_EINVAL;
+        return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EINVAL);
     }
     if (__atomic_load_n(&tag->children, __ATOMIC_ACQUIRE) != 0) {
-        return UDMAR_EBUSY;
+        udmar__debug_leaks(tag, UDMAR__CALLER);
+        return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EBUSY);
+    }
+    if (tag->zone != NULL) {
+        udmar__zone_put(tag->zone);
     }
     udmar__tag_drop(tag->parent);
     udmar_host_free(tag->device->instance->host, tag, sizeof(*tag));
+    return 0;
+}
+
+int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain)
+{
+    struct udmar__zone *zone;
+
+    if (tag == NULL) {
+        return UDMAR_EINVAL;
+    }
+    if (domain < -1 || domain > LARGEST_DOMAIN) {
+        return refuse(tag, "the NUMA domain is neither -1 nor 0 to 1023");
+    }
+    if (__atomic_load_n(&tag->children, __ATOMIC_ACQUIRE) != 0) {
+        return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EBUSY);
+    }
+    if (tag->zone != NULL) {
+        zone = zone_for(tag, domain);
+        if (zone == NULL) {
+            return UDMAR_ENOMEM;
+        }
+        udmar__zone_put(tag->zone);
+        tag->zone = zone;
+    }
+    tag->domain = domain;
     return 0;
 }
 

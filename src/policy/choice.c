@@ -68,6 +68,8 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
     unsigned count;
     unsigned rmrr = width_of(udmar__rmrr_limit(device, &count));
     struct udmar__domain_config config = {
+        .cpus = instance->cpus,
+        .ticking = instance->ticking,
         .direct = instance->direct_map,
         .strict = is_strict(device),
         .minimum_width = wanted > rmrr ? wanted : rmrr,

@@ -51,7 +51,7 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
         for (unsigned i = 0; i < tunables->device_count; i++) {
             const struct udmar_tunable_device *row = &tunables->devices[i];
 
-            if (row->segment == device->segment &&
+            if (row->mode != 0 && row->segment == device->segment &&
                 row->rid == (round == 0 ? device->rid : topmost)) {
                 device->reason = round == 0 ? "its own tunable says so"
                                             : "the tunable of its requester id says so";
@@ -62,6 +62,21 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
     return tunables->default_mode;
 }
 
+/* Whose data is bounced is the device's own affair: no alias counts. */
+static bool wants_subpage(const struct udmar_device *device)
+{
+    const struct udmar_tunables *tunables = &device->instance->tunables;
+
+    for (unsigned i = 0; i < tunables->device_count; i++) {
+        const struct udmar_tunable_device *row = &tunables->devices[i];
+
+        if (row->subpage_said && row->segment == device->segment && row->rid == device->rid) {
+            return row->subpage;
+        }
+    }
+    return tunables->subpage;
+}
+
 static enum udmar_status set_up(struct udmar_device *device)
 {
     enum udmar_status status =
@@ -70,6 +85,7 @@ static enum udmar_status set_up(struct udmar_device *device)
     if (status != UDMAR_OK) {
         return status;
     }
+    device->subpage = wants_subpage(device);
     find_unit(device);
     if (device->slot == NULL) {
         device->wanted = UDMAR_MODE_UNPROTECTED;
@@ -278,6 +294,9 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
         return UDMAR_OK;
     }
     if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0) {
+        if (device->name_maps != NULL) {
+            device->name_maps(device);
+        }
         return UDMAR_ERR_BUSY;
     }
     if (device->keeps_context) {
@@ -324,6 +343,18 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
     }
     announce(device);
     return status;
+}
+
+enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
+{
+    if (device == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0) {
+        return UDMAR_ERR_BUSY;
+    }
+    device->subpage = on;
+    return UDMAR_OK;
 }
 
 struct udmar_domain *udmar_device_domain(struct udmar_device *device)

@@ -2,9 +2,11 @@
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
 #include "policy/instance.h"
+#include "space/cache.h"
 #include "space/context.h"
 
 #define DEFAULT_FAULT_LOG    256u
+#define MOST_CPUS            4096u
 #define DEFAULT_WINDOW_LIMIT (UINT64_C(8) << 20)
 
 #define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
@@ -226,7 +228,7 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     if (config == NULL || out_instance == NULL ||
         (config->fault_log != 0 && (config->fault_log < 16 || config->fault_log > 4096)) ||
         (config->ram_count != 0 && config->ram == NULL) || config->ram_count > 2048 ||
-        (config->tunables.enable && config->table == NULL)) {
+        config->cpus > MOST_CPUS || (config->tunables.enable && config->table == NULL)) {
         return UDMAR_ERR_ARGUMENT;
     }
     instance = udmar_host_alloc(host, sizeof(*instance));
@@ -236,6 +238,8 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     instance->host = host;
     instance->tunables = config->tunables;
     instance->direct_map = config->direct_map;
+    instance->cpus = config->cpus;
+    instance->ticking = config->ticking;
     instance->window_limit =
         config->window_limit != 0 ? config->window_limit : DEFAULT_WINDOW_LIMIT;
     status = set_up(instance, config);
@@ -245,6 +249,22 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     }
     *out_instance = instance;
     return UDMAR_OK;
+}
+
+void udmar_tick(struct udmar *instance)
+{
+    uintptr_t state;
+
+    if (instance == NULL || instance->tunables.strict) {
+        return;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
+        if (device->group != NULL && device->group->domain != NULL) {
+            udmar__domain_tick(device->group->domain);
+        }
+    }
+    udmar__unlock(instance->host, &instance->lock, state);
 }
 
 /* Devices that firmware alone made known go with the instance. */
@@ -311,7 +331,7 @@ enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
         .facts = unit->facts,
         .context_requests = unit->counts.context_requests,
         .iotlb_requests = udmar__iotlb_count(&unit->counts),
-        .waits = unit->counts.waits,
+        .waits = unit->queue.issued,
         .queue_errors = unit->counts.queue_errors,
         .timeouts = unit->counts.timeouts,
     };

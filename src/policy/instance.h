@@ -46,6 +46,8 @@ struct udmar__group {
 };
 
 struct udmar_dma_tag;
+struct udmar_dma_map;
+struct udmar__zone;
 
 struct udmar_device {
     struct udmar *instance;
@@ -64,13 +66,16 @@ struct udmar_device {
     struct udmar__ids ids;
     struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with us */
     size_t tag_size;
-    unsigned users;                       /* tags and maps below the root tag; atomic */
-    udmar_fault_callback *fault_callback; /* [instance lock] */
-    void *fault_argument;                 /* [instance lock] */
-    uint64_t faults;                      /* [fault log lock] */
-    uint64_t print_window_start;          /* [fault log lock] */
-    unsigned printed;                     /* [fault log lock] in this window */
-    unsigned suppressed;                  /* [fault log lock] since the last line */
+    unsigned users;             /* tags and maps below the root tag; atomic */
+    bool subpage;               /* partial pages of its loads are bounced */
+    struct udmar_dma_map *maps; /* [instance lock] in the debug build: those there are */
+    void (*name_maps)(struct udmar_device *device); /* logs them; null but in the debug build */
+    udmar_fault_callback *fault_callback;           /* [instance lock] */
+    void *fault_argument;                           /* [instance lock] */
+    uint64_t faults;                                /* [fault log lock] */
+    uint64_t print_window_start;                    /* [fault log lock] */
+    unsigned printed;                               /* [fault log lock] in this window */
+    unsigned suppressed;                            /* [fault log lock] since the last line */
 };
 
 /* Host memory comes in pieces of at most 64 KiB; a ring has up to 4096 faults. */
@@ -88,6 +93,17 @@ struct udmar__fault_log {
     unsigned stranger_printed;
 };
 
+/* Counters of struct udmar_dma_counts. */
+#define UDMAR__DMA_COUNTS 11u
+
+/* What busdma keeps with the instance. */
+struct udmar__dma {
+    struct udmar__zone *zones;        /* [instance lock] */
+    size_t counts[UDMAR__DMA_COUNTS]; /* atomic */
+    void (*wake)(void *argument);     /* null: who unloads runs deferred loads */
+    void *wake_argument;
+};
+
 struct udmar {
     void *host;
     struct udmar__lock lock;
@@ -97,6 +113,8 @@ struct udmar {
     bool started;
     bool taking_over; /* faults read out now are firmware's */
     uint64_t window_limit;
+    unsigned cpus;
+    bool ticking;
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;
@@ -107,6 +125,7 @@ struct udmar {
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
     struct udmar__fault_log faults;
+    struct udmar__dma dma;
 };
 
 /* ---- alias.c ---- */

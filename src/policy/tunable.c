@@ -98,41 +98,6 @@ static bool parse_address(const char **text, uint16_t *out_segment, udmar_rid_t 
     return true;
 }
 
-static enum udmar_status set_device(struct udmar_tunables *tunables, const char *text,
-                                    const char *value)
-{
-    struct udmar_tunable_device device;
-    unsigned slot = 0;
-
-    if (!parse_address(&text, &device.segment, &device.rid)) {
-        return UDMAR_ERR_NAME;
-    }
-    if (*text == '\0') {
-        if (!parse_mode(value, &device.mode)) {
-            return UDMAR_ERR_VALUE;
-        }
-    } else if (udmar__string_equal(text, ".bounce")) {
-        if (!udmar__string_equal(value, "1")) {
-            return UDMAR_ERR_VALUE;
-        }
-        device.mode = UDMAR_MODE_BOUNCE;
-    } else {
-        return UDMAR_ERR_NAME;
-    }
-    while (slot < tunables->device_count && (tunables->devices[slot].segment != device.segment ||
-                                             tunables->devices[slot].rid != device.rid)) {
-        slot++;
-    }
-    if (slot == UDMAR_TUNABLE_DEVICES) {
-        return UDMAR_ERR_TOO_BIG;
-    }
-    tunables->devices[slot] = device;
-    if (slot == tunables->device_count) {
-        tunables->device_count++;
-    }
-    return UDMAR_OK;
-}
-
 static enum udmar_status set_switch(bool *target, const char *value)
 {
     uint64_t number;
@@ -141,6 +106,57 @@ static enum udmar_status set_switch(bool *target, const char *value)
         return UDMAR_ERR_VALUE;
     }
     *target = number != 0;
+    return UDMAR_OK;
+}
+
+/* What stands behind a device's address, in a row of its own. */
+static enum udmar_status parse_device(const char *text, const char *value,
+                                      struct udmar_tunable_device *device)
+{
+    if (*text == '\0') {
+        return parse_mode(value, &device->mode) ? UDMAR_OK : UDMAR_ERR_VALUE;
+    }
+    if (udmar__string_equal(text, ".bounce")) {
+        device->mode = UDMAR_MODE_BOUNCE;
+        return udmar__string_equal(value, "1") ? UDMAR_OK : UDMAR_ERR_VALUE;
+    }
+    if (udmar__string_equal(text, ".subpage")) {
+        device->subpage_said = true;
+        return set_switch(&device->subpage, value);
+    }
+    return UDMAR_ERR_NAME;
+}
+
+static enum udmar_status set_device(struct udmar_tunables *tunables, const char *text,
+                                    const char *value)
+{
+    struct udmar_tunable_device device = { .segment = 0 };
+    enum udmar_status status;
+    unsigned slot = 0;
+
+    if (!parse_address(&text, &device.segment, &device.rid)) {
+        return UDMAR_ERR_NAME;
+    }
+    status = parse_device(text, value, &device);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    while (slot < tunables->device_count && (tunables->devices[slot].segment != device.segment ||
+                                             tunables->devices[slot].rid != device.rid)) {
+        slot++;
+    }
+    if (slot == UDMAR_TUNABLE_DEVICES) {
+        return UDMAR_ERR_TOO_BIG;
+    }
+    if (slot == tunables->device_count) {
+        tunables->devices[slot] = device;
+        tunables->device_count++;
+    } else if (device.subpage_said) {
+        tunables->devices[slot].subpage = device.subpage;
+        tunables->devices[slot].subpage_said = true;
+    } else {
+        tunables->devices[slot].mode = device.mode;
+    }
     return UDMAR_OK;
 }
 
@@ -200,6 +216,7 @@ enum udmar_status udmar_tunables_set(struct udmar_tunables *tunables, const char
         { "hw.dmar.pmr.disable", &tunables->pmr_disable },
         { "hw.dmar.rmrr_enable", &tunables->rmrr_enable },
         { "hw.dmar.strict", &tunables->strict },
+        { "hw.busdma.subpage", &tunables->subpage },
     };
     const char *device = after(name, "hw.busdma.pci");
 

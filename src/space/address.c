@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Guest addresses: handing them out, taking them back, finding what is near one. */
 #include "space/address.h"
+#include "space/arena.h"
+#include "space/cache.h"
 #include "space/entry.h"
 #include "space/window.h"
 
@@ -38,6 +40,18 @@ void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range)
     udmar__iova_remove(&domain->iova, range);
     udmar__unlock(domain->host, &domain->lock, state);
     udmar_host_free(domain->host, range, sizeof(*range));
+}
+
+enum udmar_status udmar__range_end(struct udmar_domain *domain, struct udmar__range *range)
+{
+    enum udmar_status status =
+        udmar_domain_unmap(domain, range->first << UDMAR_PAGE_SHIFT,
+                           (range->last - range->first + 1) << UDMAR_PAGE_SHIFT);
+
+    if (status == UDMAR_OK) {
+        udmar__range_free(domain, range);
+    }
+    return status;
 }
 
 static bool limits_valid(const struct udmar_iova_limits *limits)
@@ -103,29 +117,72 @@ enum udmar_status udmar_domain_free_iova(struct udmar_domain *domain, udmar_iova
     return UDMAR_OK;
 }
 
+static void describe(const struct udmar__range *range, struct udmar_range_info *out_range)
+{
+    *out_range = (struct udmar_range_info){
+        .base = range->first << UDMAR_PAGE_SHIFT,
+        .size = (range->last - range->first + 1) << UDMAR_PAGE_SHIFT,
+        .kind = (enum udmar_range_kind)range->kind,
+    };
+    if (range->kind == UDMAR_RANGE_WINDOW) {
+        udmar__window_loaded(range, &out_range->loaded_base, &out_range->loaded_size);
+    }
+}
+
+/* What is mapped in an arena from @page on, or the window that stands there. */
+static bool next_in_arena(struct udmar_domain *domain, const struct udmar__arena *arena,
+                          uint64_t page, struct udmar_range_info *out_range)
+    UDMAR_REQUIRES(domain->lock)
+{
+    struct udmar__range *window = udmar__iova_at_or_above(&domain->blocks, page);
+    uint64_t inside = udmar__block_first(arena, page);
+    uint64_t end =
+        window != NULL ? udmar__min(window->first, arena->range.last + 1) : arena->range.last + 1;
+
+    for (page = inside != UINT64_MAX ? inside : page; page < end; page++) {
+        unsigned pages = UDMAR__BLOCK_PAGES(udmar__block_at(arena, page));
+
+        if (pages != 0) {
+            *out_range = (struct udmar_range_info){
+                .base = page << UDMAR_PAGE_SHIFT,
+                .size = (uint64_t)pages << UDMAR_PAGE_SHIFT,
+                .kind = UDMAR_RANGE_ALLOCATED,
+            };
+            return true;
+        }
+    }
+    if (window == NULL || window->first > arena->range.last) {
+        return false;
+    }
+    describe(window, out_range);
+    return true;
+}
+
 bool udmar_domain_next_range(struct udmar_domain *domain, udmar_iova_t from,
                              struct udmar_range_info *out_range)
 {
+    uint64_t page = from >> UDMAR_PAGE_SHIFT;
     struct udmar__range *range;
+    bool found = false;
     uintptr_t state;
 
     if (domain == NULL) {
         return false;
     }
     state = udmar__lock(domain->host, &domain->lock);
-    range = udmar__iova_at_or_above(&domain->iova, from >> UDMAR_PAGE_SHIFT);
-    if (range != NULL) {
-        *out_range = (struct udmar_range_info){
-            .base = range->first << UDMAR_PAGE_SHIFT,
-            .size = (range->last - range->first + 1) << UDMAR_PAGE_SHIFT,
-            .kind = (enum udmar_range_kind)range->kind,
-        };
-        if (range->kind == UDMAR_RANGE_WINDOW) {
-            udmar__window_loaded(range, &out_range->loaded_base, &out_range->loaded_size);
+    range = udmar__iova_at_or_above(&domain->iova, page);
+    for (; range != NULL && !found; range = udmar__iova_at_or_above(&domain->iova, page)) {
+        if (range->kind == RANGE_ARENA) {
+            found = next_in_arena(domain, (struct udmar__arena *)range,
+                                  udmar__max(page, range->first), out_range);
+        } else {
+            describe(range, out_range);
+            found = true;
         }
+        page = range->last + 1;
     }
     udmar__unlock(domain->host, &domain->lock, state);
-    return range != NULL;
+    return found;
 }
 
 /* A candidate for "nearest": inside beats near, and the closer one wins. */
@@ -159,6 +216,20 @@ static bool is_mapped(struct udmar_domain *domain, udmar_iova_t address)
     return (steps[count - 1].entry & ENTRY_PRESENT) != 0;
 }
 
+/* Mappings of the moment: live ones say so in their arena. */
+static void consider_arena(const struct udmar__arena *arena, udmar_iova_t address,
+                           struct udmar_fault *fault, uint64_t *distance)
+{
+    for (uint64_t page = arena->range.first; page <= arena->range.last; page++) {
+        unsigned pages = UDMAR__BLOCK_PAGES(udmar__block_at(arena, page));
+
+        if (pages != 0) {
+            consider(fault, distance, address, page << UDMAR_PAGE_SHIFT,
+                     (uint64_t)pages << UDMAR_PAGE_SHIFT, UDMAR_PLACE_LIVE);
+        }
+    }
+}
+
 static void consider_range(struct udmar_domain *domain, struct udmar__range *range,
                            udmar_iova_t address, struct udmar_fault *fault, uint64_t *distance)
     UDMAR_REQUIRES(domain->lock)
@@ -166,7 +237,9 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
     udmar_iova_t base = range->first << UDMAR_PAGE_SHIFT;
     uint64_t size = (range->last - range->first + 1) << UDMAR_PAGE_SHIFT;
 
-    if (range->kind == UDMAR_RANGE_WINDOW) {
+    if (range->kind == RANGE_ARENA) {
+        consider_arena((const struct udmar__arena *)range, address, fault, distance);
+    } else if (range->kind == UDMAR_RANGE_WINDOW) {
         struct udmar__gone gone;
 
         if (udmar__window_loaded(range, &base, &size)) {
@@ -187,40 +260,89 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
     }
 }
 
+/* A few neighbours on each side: windows next door may be empty. */
+static void consider_tree(struct udmar_domain *domain, const struct udmar__iova *tree,
+                          udmar_iova_t address, struct udmar_fault *fault, uint64_t *distance)
+    UDMAR_REQUIRES(domain->lock)
+{
+    uint64_t page = address >> UDMAR_PAGE_SHIFT;
+    struct udmar__range *below = udmar__iova_at_or_below(tree, page);
+    struct udmar__range *above = udmar__iova_at_or_above(tree, page);
+
+    for (unsigned i = 0; i < 8 && below != NULL; i++) {
+        consider_range(domain, below, address, fault, distance);
+        below = below->first == 0 ? NULL : udmar__iova_at_or_below(tree, below->first - 1);
+    }
+    for (unsigned i = 0; i < 8 && above != NULL; i++) {
+        consider_range(domain, above, address, fault, distance);
+        above = udmar__iova_at_or_above(tree, above->last + 1);
+    }
+}
+
+struct newest {
+    const struct udmar_domain *domain;
+    struct udmar_fault *fault;
+    udmar_iova_t address;
+    uint64_t *distance;
+    uint64_t age; /* of what has been found */
+};
+
+/* An address is often used again and again: the newest mapping counts. */
+static void consider_past(struct newest *newest, udmar_iova_t base, uint64_t size, uint64_t clock)
+{
+    uint64_t now = udmar__domain_clock(newest->domain);
+    uint64_t age = now > clock ? now - clock : 0;
+
+    if (size != 0 && newest->address - base < size &&
+        (*newest->distance > 0 ||
+         (newest->fault->place == UDMAR_PLACE_GONE && age < newest->age))) {
+        *newest->distance = UINT64_MAX;
+        consider(newest->fault, newest->distance, newest->address, base, size, UDMAR_PLACE_GONE);
+        newest->fault->near_age = age;
+        newest->age = age;
+    }
+}
+
 static void consider_gone(struct udmar_domain *domain, udmar_iova_t address,
                           struct udmar_fault *fault, uint64_t *distance)
     UDMAR_REQUIRES(domain->lock)
 {
-    /* The newest first: an address is often used again and again. */
-    for (unsigned i = 1; i <= UDMAR__GONE && *distance > 0; i++) {
-        const struct udmar__gone *gone =
-            &domain->gone[(domain->gone_next + UDMAR__GONE - i) % UDMAR__GONE];
+    struct newest newest = {
+        .domain = domain,
+        .fault = fault,
+        .address = address,
+        .distance = distance,
+        .age = *distance == 0 ? fault->near_age : UINT64_MAX,
+    };
 
-        if (gone->size != 0 && address - gone->base < gone->size) {
-            consider(fault, distance, address, gone->base, gone->size, UDMAR_PLACE_GONE);
-            fault->near_age = udmar__domain_clock(domain) - gone->clock;
+    for (unsigned i = 0; i < UDMAR__GONE; i++) {
+        const struct udmar__gone *gone = &domain->gone[i];
+
+        consider_past(&newest, gone->base, gone->size, gone->clock);
+    }
+    for (unsigned cpu = 0; cpu < domain->cpus; cpu++) {
+        const struct udmar__cache *cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
+
+        for (unsigned i = 0; cache != NULL && i < UDMAR__CACHE_GONE; i++) {
+            const struct udmar__past *past = &cache->gone[i];
+
+            consider_past(
+                &newest,
+                (udmar_iova_t)__atomic_load_n(&past->page, __ATOMIC_RELAXED) << UDMAR_PAGE_SHIFT,
+                (uint64_t)__atomic_load_n(&past->pages, __ATOMIC_RELAXED) << UDMAR_PAGE_SHIFT,
+                __atomic_load_n(&past->clock, __ATOMIC_RELAXED));
         }
     }
 }
 
 void udmar__locate(struct udmar_domain *domain, udmar_iova_t address, struct udmar_fault *fault)
 {
-    uint64_t page = address >> UDMAR_PAGE_SHIFT;
     uint64_t distance = UINT64_MAX;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
-    struct udmar__range *below = udmar__iova_at_or_below(&domain->iova, page);
-    struct udmar__range *above = udmar__iova_at_or_above(&domain->iova, page);
 
     fault->place = UDMAR_PLACE_NOTHING;
-    /* A few neighbours on each side: windows next door may be empty. */
-    for (unsigned i = 0; i < 8 && below != NULL; i++) {
-        consider_range(domain, below, address, fault, &distance);
-        below = below->first == 0 ? NULL : udmar__iova_at_or_below(&domain->iova, below->first - 1);
-    }
-    for (unsigned i = 0; i < 8 && above != NULL; i++) {
-        consider_range(domain, above, address, fault, &distance);
-        above = udmar__iova_at_or_above(&domain->iova, above->last + 1);
-    }
+    consider_tree(domain, &domain->iova, address, fault, &distance);
+    consider_tree(domain, &domain->blocks, address, fault, &distance);
     consider_gone(domain, address, fault, &distance);
     udmar__unlock(domain->host, &domain->lock, state);
 }

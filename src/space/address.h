@@ -19,6 +19,12 @@ enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages
 /* Gives back an ALLOCATED range, whose invalidation has completed, and its node. */
 void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range);
 
+/*
+ * Unmaps a range and gives it back. After a failure it stays taken for ever: nobody may get
+ * addresses that a device may still reach.
+ */
+enum udmar_status udmar__range_end(struct udmar_domain *domain, struct udmar__range *range);
+
 /* Fills in place, near_base, near_size and near_age of a fault. */
 void udmar__locate(struct udmar_domain *domain, udmar_iova_t address, struct udmar_fault *fault);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains: creation, the units they are bound to, reserved addresses. */
 #include "space/domain.h"
+#include "space/arena.h"
+#include "space/cache.h"
 #include "space/entry.h"
 #include "space/reserved.h"
 #include "space/window.h"
@@ -77,9 +79,14 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
     domain->strict = config->strict;
     domain->identity = config->identity;
     domain->pass_through = config->pass_through;
+    domain->cpus = config->cpus == 0 ? 1 : config->cpus;
+    domain->ticking = config->ticking;
     take_facts(domain, &unit->facts, config->minimum_width);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
-    if (!udmar__lock_create(host, &domain->lock)) {
+    udmar__iova_init(&domain->blocks, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
+    udmar__pools_init(domain);
+    domain->caches = udmar_host_alloc(host, domain->cpus * sizeof(*domain->caches));
+    if (domain->caches == NULL || !udmar__lock_create(host, &domain->lock)) {
         status = UDMAR_ERR_MEMORY;
     }
     if (status == UDMAR_OK && !config->pass_through) {
@@ -114,16 +121,18 @@ static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigne
     udmar_host_page_free(domain->host, &page, 1);
 }
 
-static void free_ranges(struct udmar_domain *domain)
+static void free_tree(struct udmar_domain *domain, struct udmar__iova *iova)
 {
     struct udmar__range *range;
 
-    while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
-        udmar__iova_remove(&domain->iova, range);
+    while ((range = udmar__iova_at_or_above(iova, 0)) != NULL) {
+        udmar__iova_remove(iova, range);
         if (range->kind == UDMAR_RANGE_WINDOW) {
             udmar__window_free(range);
         } else {
-            udmar_host_free(domain->host, range, sizeof(*range));
+            udmar_host_free(domain->host, range,
+                            range->kind == RANGE_ARENA ? sizeof(struct udmar__arena)
+                                                       : sizeof(*range));
         }
     }
 }
@@ -158,7 +167,10 @@ void udmar__domain_destroy(struct udmar_domain *domain)
     if (forgotten) {
         free_limbo(domain);
     }
-    free_ranges(domain);
+    udmar__caches_free(domain);
+    free_tree(domain, &domain->blocks);
+    free_tree(domain, &domain->iova);
+    udmar__arenas_free(domain);
     udmar__lock_destroy(host, &domain->lock);
     udmar_host_free(host, domain, sizeof(*domain));
 }
@@ -203,6 +215,23 @@ static void give_id_back(struct udmar_unit *unit, uint16_t id)
     udmar__unlock(unit->host, &unit->lock, state);
 }
 
+/* What the mapping calls of a domain with one unit ask that unit for. */
+static void compose_requests(struct udmar_domain *domain)
+{
+    const struct udmar__binding *binding = domain->bindings;
+    struct udmar_unit *unit;
+
+    domain->unit = NULL;
+    if (binding == NULL || binding->next != NULL) {
+        return;
+    }
+    unit = binding->unit;
+    domain->request_low = udmar__iotlb_request(unit, GRAN_SELECTIVE, binding->id, 0, 0, true).low;
+    domain->request_low_all = udmar__iotlb_request(unit, GRAN_DOMAIN, binding->id, 0, 0, true).low;
+    domain->request_order = unit->facts.page_selective ? unit->facts.max_mask : -1;
+    domain->unit = unit;
+}
+
 enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
                                      struct udmar__binding **out_binding)
 {
@@ -226,6 +255,7 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
     }
     /* Mapping calls read the list without a lock: the node must be whole before it is seen. */
     __atomic_store_n(link, binding, __ATOMIC_RELEASE);
+    compose_requests(domain);
     *out_binding = binding;
     return UDMAR_OK;
 }
@@ -253,6 +283,7 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
         link = &(*link)->next;
     }
     *link = binding->next;
+    compose_requests(domain);
     udmar_host_free(domain->host, binding, sizeof(*binding));
     return confirmed;
 }

@@ -9,6 +9,7 @@
 
 #include "base/lock.h"
 #include "space/iova.h"
+#include "unit/descriptor.h"
 #include "unit/unit.h"
 
 /* The domain on one unit: domain ids are the unit's own. */
@@ -26,6 +27,17 @@ struct udmar__gone {
     uint64_t clock; /* udmar__domain_clock() at its end */
 };
 #define UDMAR__GONE 64u
+
+struct udmar__arena;
+struct udmar__cache;
+
+/* All arenas that keep out of one range of addresses; arena.h says what they are. */
+struct udmar__pool {
+    udmar_iova_t exclude_first;    /* constant */
+    udmar_iova_t exclude_last;     /* constant; 0: no limit */
+    struct udmar__pool *next;      /* [domain lock] */
+    struct udmar__arena *free[11]; /* [domain lock] by the order of the largest free block plus 1 */
+};
 
 struct udmar_domain {
     void *host;
@@ -53,6 +65,22 @@ struct udmar_domain {
     struct udmar_domain *next;            /* list of the instance */
     unsigned users;                       /* groups that have it; guarded by the instance lock */
     uint64_t windows;                     /* [lock] */
+    /* Blocks (arena.h) and what stands in front of them (cache.h). */
+    struct udmar__pool pool_all;
+    struct udmar__pool pool_32;
+    struct udmar__pool *pools;     /* [lock] */
+    struct udmar__arena ***arenas; /* by address; appended with the lock, read without */
+    struct udmar__iova blocks;     /* [lock] windows that stand in blocks */
+    struct udmar__cache **caches;  /* one a CPU, made when first used; null: none */
+    unsigned cache_users;          /* atomic; maps without a window */
+    unsigned cpus;                 /* constant */
+    bool ticking;                  /* constant; udmar_tick() is called: deferred work may rest */
+    unsigned stale;                /* atomic; something rests that the next tick has to ask for */
+    /* The one unit that a translating domain has, and how its requests begin. */
+    struct udmar_unit *unit;
+    uint64_t request_low;     /* page-selective, with the domain's id */
+    uint64_t request_low_all; /* the whole domain */
+    int request_order;        /* the most pages of one request, log2; -1: the whole domain only */
 };
 
 /* What an unmap leaves to be invalidated and freed, collected under the lock. */
@@ -65,6 +93,8 @@ struct udmar__gather {
 };
 
 struct udmar__domain_config {
+    unsigned cpus;
+    bool ticking;
     bool direct;
     bool strict;
     bool identity;
@@ -98,6 +128,30 @@ enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iov
                                           udmar_paddr_t physical, uint64_t size, unsigned access);
 /* Counts invalidations of the domain's first unit: the clock of "gone since". */
 uint64_t udmar__domain_clock(const struct udmar_domain *domain);
+
+/* Invalidates 2^order leaf entries, aligned to their size, of a domain with one unit. */
+static inline struct udmar__request udmar__block_request(const struct udmar_domain *domain,
+                                                         udmar_iova_t iova, unsigned order)
+{
+    if ((int)order > domain->request_order) {
+        return (struct udmar__request){ .low = domain->request_low_all };
+    }
+    return (struct udmar__request){ .low = domain->request_low,
+                                    .high = iova | order | DESC_IOTLB_IH };
+}
+
+/*
+ * Something was cleared whose invalidation will be asked for by somebody else, at the latest by the
+ * next tick.
+ */
+static inline void udmar__mark_stale(struct udmar_domain *domain)
+{
+    /* The cleared entries must be seen before the mark is looked at: a tick may be under way. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&domain->stale, __ATOMIC_RELAXED) == 0) {
+        __atomic_store_n(&domain->stale, 1, __ATOMIC_RELAXED);
+    }
+}
 
 /* ---- flush.c ---- */
 

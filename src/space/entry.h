@@ -63,6 +63,47 @@ static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
 #endif
 }
 
+/* Leaf entries of @count pages that follow each other, the first of them given. */
+static inline void udmar__entries_fill(volatile uint64_t *slot, uint64_t entry, uint64_t count)
+{
+    volatile uint64_t *end = slot + count;
+
+    for (; end - slot >= 8; slot += 8) {
+        udmar__entry_store(&slot[0], entry);
+        udmar__entry_store(&slot[1], entry + UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[2], entry + 2 * UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[3], entry + 3 * UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[4], entry + 4 * UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[5], entry + 5 * UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[6], entry + 6 * UDMAR_PAGE_SIZE);
+        udmar__entry_store(&slot[7], entry + 7 * UDMAR_PAGE_SIZE);
+        entry += 8 * UDMAR_PAGE_SIZE;
+    }
+    for (; slot != end; slot++) {
+        udmar__entry_store(slot, entry);
+        entry += UDMAR_PAGE_SIZE;
+    }
+}
+
+static inline void udmar__entries_clear(volatile uint64_t *slot, uint64_t count)
+{
+    volatile uint64_t *end = slot + count;
+
+    for (; end - slot >= 8; slot += 8) {
+        udmar__entry_store(&slot[0], 0);
+        udmar__entry_store(&slot[1], 0);
+        udmar__entry_store(&slot[2], 0);
+        udmar__entry_store(&slot[3], 0);
+        udmar__entry_store(&slot[4], 0);
+        udmar__entry_store(&slot[5], 0);
+        udmar__entry_store(&slot[6], 0);
+        udmar__entry_store(&slot[7], 0);
+    }
+    for (; slot != end; slot++) {
+        udmar__entry_store(slot, 0);
+    }
+}
+
 /*
  * Replaces a present entry by another present one in a single step, so that a walk in between sees
  * one or the other. On i386 this takes CMPXCHG8B (every processor with VT-d has it).

@@ -25,7 +25,7 @@ struct udmar__range {
     struct udmar__range *right;
     uint8_t height;
     uint8_t kind; /* enum udmar_range_kind */
-    bool of_load; /* ALLOCATED for a busdma load, which alone may free it */
+    bool of_load; /* for one load or stream, which alone may free it */
 };
 
 struct udmar__iova {

@@ -3,6 +3,8 @@
 #include "space/window.h"
 
 #include "space/address.h"
+#include "space/arena.h"
+#include "space/cache.h"
 #include "space/entry.h"
 
 #define CHUNK_PAGES TABLE_ENTRIES
@@ -47,47 +49,35 @@ static void flush_entries(const struct udmar__window *window, volatile uint64_t 
     }
 }
 
-static udmar_iova_t base_of(const struct udmar__window *window)
+/* Of the tree's node; where the next load begins is window->base. */
+static udmar_iova_t first_of(const struct udmar__window *window)
 {
     return window->range.first << UDMAR_PAGE_SHIFT;
 }
 
-/* The first slot of a small window. */
+/* The slots of the next load in a small window. */
 static volatile uint64_t *open_slots(const struct udmar__window *window)
 {
     return window->slots != NULL
                ? window->slots
-               : open_table(window, NULL, window->table) + udmar__level_index(base_of(window), 1);
+               : open_table(window, NULL, window->table) + udmar__level_index(window->base, 1);
 }
 
 static void close_slots(const struct udmar__window *window, volatile uint64_t *slots)
 {
     if (window->slots == NULL) {
-        close_table(window, NULL, slots - udmar__level_index(base_of(window), 1));
+        close_table(window, NULL, slots - udmar__level_index(window->base, 1));
     }
 }
 
 /* ---- Making ---- */
-
-static enum udmar_status reserve_small(struct udmar__window *window, struct udmar__gather *gather)
-    UDMAR_REQUIRES(window->domain->lock) UDMAR_NO_LOCK_ANALYSIS
-{
-    struct udmar_domain *domain = window->domain;
-    enum udmar_status status =
-        udmar__slots_reserve(domain, base_of(window), 1, window->pages, &window->table, gather);
-
-    if (status == UDMAR_OK && domain->direct) {
-        window->slots = remember(domain, window->table) + udmar__level_index(base_of(window), 1);
-    }
-    return status;
-}
 
 static enum udmar_status reserve_chunk(struct udmar__window *window, uint32_t index,
                                        struct udmar__gather *gather) UDMAR_NO_LOCK_ANALYSIS
 {
     struct udmar_domain *domain = window->domain;
     struct udmar__chunk *chunk = &window->chunks[index];
-    udmar_iova_t iova = base_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    udmar_iova_t iova = first_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
     enum udmar_status status = udmar__table_alloc(domain, &chunk->small);
 
     if (status != UDMAR_OK) {
@@ -106,14 +96,11 @@ static enum udmar_status reserve_chunk(struct udmar__window *window, uint32_t in
     return UDMAR_OK;
 }
 
-static enum udmar_status reserve(struct udmar__window *window, struct udmar__gather *gather)
+static enum udmar_status reserve_chunks(struct udmar__window *window, struct udmar__gather *gather)
 {
     enum udmar_status status = UDMAR_OK;
     uintptr_t state = udmar__lock(window->domain->host, &window->domain->lock);
 
-    if (window->chunk_count == 0) {
-        status = reserve_small(window, gather);
-    }
     for (uint32_t i = 0; i < window->chunk_count && status == UDMAR_OK; i++) {
         status = reserve_chunk(window, i, gather);
     }
@@ -122,17 +109,14 @@ static enum udmar_status reserve(struct udmar__window *window, struct udmar__gat
     return status;
 }
 
-static void release(struct udmar__window *window, struct udmar__gather *gather)
+static void release_chunks(struct udmar__window *window, struct udmar__gather *gather)
 {
     struct udmar_domain *domain = window->domain;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    if (window->table != 0) {
-        udmar__slots_release(domain, base_of(window), 1, window->pages, gather);
-    }
     for (uint32_t i = 0; i < window->chunk_count; i++) {
         struct udmar__chunk *chunk = &window->chunks[i];
-        udmar_iova_t iova = base_of(window) + (uint64_t)i * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+        udmar_iova_t iova = first_of(window) + (uint64_t)i * CHUNK_PAGES * UDMAR_PAGE_SIZE;
 
         if (chunk->parent != 0) {
             udmar__slots_release(domain, iova, CHUNK_LEVEL, 1, gather);
@@ -153,10 +137,11 @@ static void release(struct udmar__window *window, struct udmar__gather *gather)
 
 static void take_range_out(struct udmar__window *window)
 {
-    uintptr_t state = udmar__lock(window->domain->host, &window->domain->lock);
+    struct udmar_domain *domain = window->domain;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    udmar__iova_remove(&window->domain->iova, &window->range);
-    udmar__unlock(window->domain->host, &window->domain->lock, state);
+    udmar__iova_remove(window->chunk_count > 0 ? &domain->iova : &domain->blocks, &window->range);
+    udmar__unlock(domain->host, &domain->lock, state);
 }
 
 static void free_memory(struct udmar__window *window)
@@ -169,91 +154,171 @@ static void free_memory(struct udmar__window *window)
     udmar_host_free(host, window, sizeof(*window));
 }
 
-static enum udmar_status place(struct udmar__window *window, uint64_t bytes,
-                               const struct udmar_iova_limits *limits)
+/* A whole window, or a block of one, in a request. */
+static struct udmar__request request_for(const struct udmar__window *window, udmar_iova_t iova,
+                                         uint64_t pages)
 {
-    struct udmar_iova_limits aligned = *limits;
-    uint64_t whole = (uint64_t)window->pages << UDMAR_PAGE_SHIFT;
-    uint64_t natural = window->chunk_count > 0 ? CHUNK_PAGES * UDMAR_PAGE_SIZE
-                                               : UDMAR_PAGE_SIZE << udmar__log2_up(window->pages);
-
-    /* Natural alignment keeps a small window in one leaf table and its request narrow. */
-    aligned.alignment = udmar__max(limits->alignment, natural);
-    /* A buffer may lie anywhere in it: best when no boundary is inside at all. */
-    bytes = whole <= limits->boundary ? whole : bytes;
-    return udmar__range_alloc(window->domain, window->pages, bytes, &aligned, &window->range);
+    return udmar__iotlb_range(window->unit, window->domain->bindings->id, iova,
+                              pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
 }
 
-static void compose_request(struct udmar__window *window)
+static struct udmar__window *new_window(struct udmar_domain *domain, struct udmar__pool *pool)
 {
-    const struct udmar__binding *binding = window->domain->bindings;
+    struct udmar__window *window = udmar_host_alloc(domain->host, sizeof(*window));
 
-    window->unit = binding->unit;
-    window->request =
-        udmar__iotlb_range(window->unit, binding->id, base_of(window),
-                           (uint64_t)window->pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
-    window->coherent = window->domain->coherent;
-    window->announce = window->domain->caching_mode || window->domain->write_buffer;
+    if (window != NULL) {
+        window->host = domain->host;
+        window->domain = domain;
+        window->pool = pool;
+        window->strict = domain->strict;
+        window->unit = domain->bindings->unit;
+        window->range.kind = UDMAR_RANGE_WINDOW;
+        window->coherent = domain->coherent;
+        window->announce = domain->caching_mode || domain->write_buffer;
+    }
+    return window;
 }
 
-static enum udmar_status build(struct udmar__window *window, uint64_t bytes,
-                               const struct udmar_iova_limits *limits)
+static enum udmar_status build_large(struct udmar__window *window, uint64_t bytes,
+                                     uint64_t alignment, uint64_t boundary)
 {
     struct udmar_domain *domain = window->domain;
+    const struct udmar_iova_limits limits = {
+        .exclude_first = window->pool->exclude_first,
+        .exclude_last = window->pool->exclude_last,
+        .alignment = udmar__max(alignment, CHUNK_PAGES * UDMAR_PAGE_SIZE),
+        .boundary = boundary,
+    };
+    uint64_t whole = (uint64_t)window->pages << UDMAR_PAGE_SHIFT;
     struct udmar__gather gather;
     enum udmar_status status;
 
-    if (window->chunk_count > 0) {
-        window->chunks =
-            udmar_host_alloc(domain->host, window->chunk_count * sizeof(*window->chunks));
-        if (window->chunks == NULL) {
-            return UDMAR_ERR_MEMORY;
-        }
+    window->chunks = udmar_host_alloc(domain->host, window->chunk_count * sizeof(*window->chunks));
+    if (window->chunks == NULL) {
+        return UDMAR_ERR_MEMORY;
     }
-    status = place(window, bytes, limits);
+    /* A buffer may lie anywhere in it: best when no boundary is inside at all. */
+    status = udmar__range_alloc(domain, window->pages, whole <= boundary ? whole : bytes, &limits,
+                                &window->range);
     if (status != UDMAR_OK) {
         return status;
     }
-    compose_request(window);
+    window->base = first_of(window);
+    window->request = request_for(window, window->base, window->pages);
     udmar__gather_init(&gather);
-    status = reserve(window, &gather);
+    status = reserve_chunks(window, &gather);
     if (status == UDMAR_OK) {
         status = udmar__gather_flush(domain, &gather);
     }
     if (status == UDMAR_OK) {
+        if (window->chunk_count == 1) {
+            window->slots = window->chunks[0].entries;
+        }
         return UDMAR_OK;
     }
-    release(window, &gather);
+    release_chunks(window, &gather);
     (void)udmar__gather_flush(domain, &gather);
     take_range_out(window);
     return status;
 }
 
-enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t bytes,
-                                       const struct udmar_iova_limits *limits,
+static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__pool *pool,
+                                      unsigned chunks, uint64_t bytes, uint64_t alignment,
+                                      uint64_t boundary, struct udmar__window **out_window)
+{
+    struct udmar__window *window = new_window(domain, pool);
+    enum udmar_status status;
+
+    if (window == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    window->chunk_count = chunks;
+    window->pages = chunks * CHUNK_PAGES;
+    status = build_large(window, bytes, alignment, boundary);
+    if (status != UDMAR_OK) {
+        free_memory(window);
+        return status;
+    }
+    *out_window = window;
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
+                                               struct udmar__pool *pool, unsigned chunks,
+                                               struct udmar__window **out_window)
+{
+    uint64_t bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+
+    return create_large(domain, pool, chunks, bytes, bytes, 0, out_window);
+}
+
+/* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
+ */
+static unsigned places_for(const struct udmar_domain *domain, unsigned order)
+{
+    unsigned room = UDMAR__BLOCK_ORDERS - 1 - order;
+
+    if (domain->strict || !domain->ticking || !domain->direct || room < 2) {
+        return 1;
+    }
+    return 1u << (room < 4 ? room : 4);
+}
+
+static enum udmar_status build_small(struct udmar__window *window, unsigned order)
+{
+    struct udmar_domain *domain = window->domain;
+    unsigned places = places_for(domain, order);
+    uint32_t page;
+    unsigned taken;
+    enum udmar_status status;
+    uintptr_t state;
+
+    window->order = (uint8_t)(order + udmar__log2(places));
+    status = udmar__blocks_take(domain, window->pool, window->order, 1, &page, &taken);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    window->arena = udmar__arena_of(domain, page);
+    window->table = window->arena->table;
+    window->base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    if (window->arena->entries != NULL) {
+        window->slots = window->arena->entries + udmar__level_index(window->base, 1);
+    }
+    window->step = places > 1 ? 1u << order : 0;
+    window->request = request_for(window, window->base, UINT64_C(1) << window->order);
+    window->range.first = page;
+    window->range.last = page + (places > 1 ? (places << order) : window->pages) - 1;
+    state = udmar__lock(domain->host, &domain->lock);
+    (void)udmar__iova_insert(&domain->blocks, &window->range);
+    domain->windows++;
+    udmar__unlock(domain->host, &domain->lock, state);
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
+                                       uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window)
 {
     /* One page more than the bytes fill: the buffer may begin anywhere in its first page. */
     uint64_t pages = (udmar__align_up(bytes, UDMAR_PAGE_SIZE) >> UDMAR_PAGE_SHIFT) + 1;
+    unsigned order = udmar__log2_up(udmar__max(pages, alignment >> UDMAR_PAGE_SHIFT));
     struct udmar__window *window;
     enum udmar_status status;
 
-    if (domain->bindings == NULL || domain->bindings->next != NULL ||
+    if (domain->unit == NULL || alignment > CHUNK_PAGES * UDMAR_PAGE_SIZE ||
         bytes > (MOST_CHUNKS - 1) * CHUNK_PAGES * UDMAR_PAGE_SIZE) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    window = udmar_host_alloc(domain->host, sizeof(*window));
+    if (order >= UDMAR__BLOCK_ORDERS) {
+        return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
+                            bytes, alignment, boundary, out_window);
+    }
+    window = new_window(domain, pool);
     if (window == NULL) {
         return UDMAR_ERR_MEMORY;
     }
-    window->domain = domain;
-    window->range.kind = UDMAR_RANGE_WINDOW;
-    if (pages > CHUNK_PAGES) {
-        pages = udmar__align_up(pages, CHUNK_PAGES);
-        window->chunk_count = (uint32_t)(pages / CHUNK_PAGES);
-    }
     window->pages = (uint32_t)pages;
-    status = build(window, bytes, limits);
+    status = build_small(window, order);
     if (status != UDMAR_OK) {
         free_memory(window);
         return status;
@@ -277,16 +342,37 @@ void udmar__window_free(struct udmar__range *range)
     free_memory(window);
 }
 
+enum udmar_status udmar__window_settle(struct udmar__window *window)
+{
+    if (window->step != 0) {
+        window->unconfirmed = true;
+    }
+    return udmar__window_ready(window);
+}
+
 void udmar__window_destroy(struct udmar__window *window)
 {
     struct udmar__gather gather;
 
-    if (udmar__window_ready(window) != UDMAR_OK) {
+    if (udmar__window_settle(window) != UDMAR_OK) {
         /* A unit that does not answer may still use every part of it. */
         return;
     }
+    if (window->chunk_count == 0) {
+        uint32_t page = (uint32_t)window->range.first;
+        struct udmar_domain *domain = window->domain;
+        uintptr_t state;
+
+        take_range_out(window);
+        state = udmar__lock(domain->host, &domain->lock);
+        domain->windows--;
+        udmar__unlock(domain->host, &domain->lock, state);
+        free_memory(window);
+        udmar__blocks_give(domain, &page, 1, false);
+        return;
+    }
     udmar__gather_init(&gather);
-    release(window, &gather);
+    release_chunks(window, &gather);
     if (udmar__gather_flush(window->domain, &gather) != UDMAR_OK) {
         return;
     }
@@ -300,7 +386,7 @@ enum udmar_status udmar__window_ready(struct udmar__window *window)
 {
     enum udmar_status status;
 
-    if (window->ticket == 0 && !window->unconfirmed) {
+    if (udmar__window_is_ready(window)) {
         return UDMAR_OK;
     }
     if (window->unconfirmed) {
@@ -330,9 +416,7 @@ static void write_chunked(struct udmar__window *window, uint32_t index, uint64_t
         } else {
             volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
 
-            for (uint32_t i = 0; i < here; i++) {
-                udmar__entry_store(&entries[first + i], entry + ((uint64_t)i << UDMAR_PAGE_SHIFT));
-            }
+            udmar__entries_fill(&entries[first], entry, here);
             flush_entries(window, &entries[first], here);
             close_table(window, chunk->entries, entries);
             chunk->state = CHUNK_SMALL;
@@ -354,10 +438,7 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
         return;
     }
     slots = open_slots(window);
-    for (uint32_t i = 0; i < count; i++) {
-        udmar__entry_store(&slots[index + i], entry);
-        entry += UDMAR_PAGE_SIZE;
-    }
+    udmar__entries_fill(&slots[index], entry, count);
     close_slots(window, slots);
 }
 
@@ -365,7 +446,7 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
 static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t entry)
 {
     struct udmar__chunk *chunk = &window->chunks[index];
-    udmar_iova_t iova = base_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    udmar_iova_t iova = first_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
     volatile uint64_t *table;
 
     if (chunk->slot != NULL) {
@@ -407,15 +488,22 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     if (window->chunk_count > 0) {
         link_chunks(window, first, count);
     }
-    udmar__window_note(&window->loaded_first, first);
-    udmar__window_note(&window->loaded_pages, count);
+    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->span, count);
     flush_slots(window, first, count);
     if (!window->announce) {
         return UDMAR_OK;
     }
     return udmar__domain_published(window->domain,
-                                   base_of(window) + ((uint64_t)first << UDMAR_PAGE_SHIFT),
+                                   window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT),
                                    (uint64_t)count << UDMAR_PAGE_SHIFT);
+}
+
+enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint32_t count)
+{
+    window->chunks[0].state = CHUNK_SMALL;
+    flush_entries(window, window->slots, count);
+    return udmar__window_publish(window, 0, count);
 }
 
 /* ---- Unloading ---- */
@@ -431,9 +519,7 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         if (chunk->state == CHUNK_SMALL) {
             volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
 
-            for (uint32_t i = 0; i < here; i++) {
-                udmar__entry_store(&entries[begin + i], 0);
-            }
+            udmar__entries_clear(&entries[begin], here);
             flush_entries(window, &entries[begin], here);
             close_table(window, chunk->entries, entries);
         }
@@ -446,22 +532,40 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
 static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     volatile uint64_t *slots = open_slots(window);
-    volatile uint64_t *from = slots + first;
 
-    for (uint32_t i = 0; i < count; i++) {
-        udmar__entry_store(&from[i], 0);
-    }
-    flush_entries(window, from, count);
+    udmar__entries_clear(slots + first, count);
+    flush_entries(window, slots + first, count);
     close_slots(window, slots);
 }
 
-static void clear_entries(struct udmar__window *window, uint32_t first, uint32_t count)
+enum udmar_status udmar__window_half_used(struct udmar__window *window)
 {
-    if (window->chunk_count > 0) {
-        clear_chunks(window, first, count);
-    } else {
-        clear_slots(window, first, count);
+    uint32_t half = 1u << (window->order - 1);
+    unsigned used = window->at == half ? 0 : 1;
+    udmar_iova_t used_base = first_of(window) + ((uint64_t)(used * half) << UDMAR_PAGE_SHIFT);
+    struct udmar__request request = request_for(window, used_base, half);
+
+    if (used == 1) {
+        window->at = 0;
+        window->slots -= 2 * half;
+        window->base = first_of(window);
     }
+    window->ticket = window->half_ticket[1 - used];
+    return udmar__invalidate_iotlb(window->unit, &request, false, &window->half_ticket[used]);
+}
+
+enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
+{
+    uint32_t first = window->first;
+    uint32_t pages = window->span;
+
+    if (window->chunk_count == 0) {
+        clear_slots(window, first - window->at, pages);
+    } else {
+        clear_chunks(window, first, pages);
+    }
+    udmar__window_note(&window->span, pages | WINDOW_GONE);
+    return udmar__window_invalidate(window, wait);
 }
 
 void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count)
@@ -469,25 +573,14 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
     if (count == 0) {
         return;
     }
+    if (window->chunk_count == 1 && window->chunks[0].state == CHUNK_EMPTY) {
+        /* Written through the slots, not linked. */
+        window->chunks[0].state = CHUNK_SMALL;
+    }
     /* Entries of a small window were live from the first store on: take them back as an unload. */
-    udmar__window_note(&window->loaded_first, first);
-    udmar__window_note(&window->loaded_pages, count);
+    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->span, count);
     (void)udmar__window_clear(window, true);
-}
-
-enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
-{
-    enum udmar_status status;
-
-    clear_entries(window, window->loaded_first, window->loaded_pages);
-    udmar__window_note(&window->gone_first, window->loaded_first);
-    udmar__window_note(&window->gone_pages, window->loaded_pages);
-    udmar__window_note(&window->loaded_pages, 0);
-    status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
-    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
-                     __ATOMIC_RELAXED);
-    window->unconfirmed = status != UDMAR_OK;
-    return status;
 }
 
 /* What the map's thread has noted, at some recent moment. */
@@ -500,9 +593,10 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
                           uint64_t *out_size)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t pages = noted(&window->loaded_pages);
+    uint32_t span = noted(&window->span);
+    uint32_t pages = span & WINDOW_GONE ? 0 : span;
 
-    *out_base = (range->first + noted(&window->loaded_first)) << UDMAR_PAGE_SHIFT;
+    *out_base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT;
     *out_size = (uint64_t)pages << UDMAR_PAGE_SHIFT;
     return pages > 0;
 }
@@ -510,12 +604,12 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
 bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t pages = noted(&window->gone_pages);
+    uint32_t span = noted(&window->span);
 
     *out_gone = (struct udmar__gone){
-        .base = (range->first + noted(&window->gone_first)) << UDMAR_PAGE_SHIFT,
-        .size = (uint64_t)pages << UDMAR_PAGE_SHIFT,
+        .base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT,
+        .size = (uint64_t)(span & ~WINDOW_GONE) << UDMAR_PAGE_SHIFT,
         .clock = __atomic_load_n(&window->gone_clock, __ATOMIC_RELAXED),
     };
-    return pages > 0;
+    return (span & WINDOW_GONE) != 0;
 }

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Windows: guest addresses with page tables that belong to a busdma map for as long as it lives.
+ * Windows: guest addresses with leaf entries that belong to a busdma map for as long as it lives.
  *
- * A window's leaf entries are found when it is made and written by nobody else, so that a load is a
- * row of stores and an unload is a row of stores and one invalidation request that was made up
+ * A window's entries are found when it is made and written by nobody else, so that a load is a row
+ * of stores and an unload is a row of stores and one invalidation request that was made up
  * beforehand: no tree, no lock, no memory.
  *
- * Small windows (up to 512 pages, in one leaf table) write entries of a table that is linked all
- * the time. Larger ones own a leaf table for each 2 MiB chunk and link it, or a 2 MiB leaf instead
- * of it, only while something is loaded: so a chunk's level-2 entry is always empty before it
- * changes from the one to the other, and the unload's invalidation (without the leaf-only hint) has
- * removed the old one from every cache [VTD 6.5].
+ * Small windows (up to 256 pages) are a block of an arena (arena.h), whose table is linked all the
+ * time. Larger ones own a leaf table for each 2 MiB chunk and link it, or a 2 MiB leaf instead of
+ * it, only while something is loaded: so a chunk's level-2 entry is always empty before it changes
+ * from the one to the other, and the unload's invalidation (without the leaf-only hint) has removed
+ * the old one from every cache [VTD 6.5].
+ *
+ * Where deferred work may rest until the next tick, a small window has several places and each load
+ * takes the next. Half of the places are invalidated by one request when the last of them has been
+ * used, so a load never meets an address that the unit may still know.
  *
  * One thread at a time uses a window; the domain's lock is needed to make and to destroy it only.
  */
@@ -18,6 +22,11 @@
 #define UDMAR_SPACE_WINDOW_H
 
 #include "space/domain.h"
+#include "space/entry.h"
+
+struct udmar__arena;
+
+#define WINDOW_GONE UINT32_C(0x80000000)
 
 enum udmar__chunk_state { CHUNK_EMPTY, CHUNK_SMALL, CHUNK_LARGE };
 
@@ -32,32 +41,45 @@ struct udmar__chunk {
 
 struct udmar__window {
     struct udmar__range range; /* first: the tree's node is the window */
+    void *host;
     struct udmar_domain *domain;
+    struct udmar__pool *pool;
     struct udmar_unit *unit;
     struct udmar__request request; /* invalidates the whole window */
-    volatile uint64_t *slots;      /* small windows on hosts with a direct map, else null */
-    udmar_paddr_t table;           /* small windows: the leaf table */
-    struct udmar__chunk *chunks;   /* large windows */
-    uint32_t chunk_count;
-    uint32_t pages;
+    volatile uint64_t *slots;   /* entries from page 0 of the next load on, or null: use chunks */
+    udmar_iova_t base;          /* guest address of that page */
+    uint32_t pages;             /* of one load */
+    uint32_t step;              /* pages from one place to the next; 0: there is one place */
+    uint32_t at;                /* pages from range.first to the place of the next load */
+    uint64_t half_ticket[2];    /* of the last request for each half of the places */
+    udmar_paddr_t table;        /* small windows: the leaf table */
+    struct udmar__arena *arena; /* small windows */
+    uint8_t order;              /* small windows: of the block */
+    uint32_t chunk_count;       /* 0: small */
+    struct udmar__chunk *chunks;
     /* Written by the map's thread and read by whoever looks at a fault: relaxed atomics. */
-    uint32_t loaded_first; /* pages from the window's start */
-    uint32_t loaded_pages; /* 0: nothing is loaded */
-    uint32_t gone_first;   /* what was loaded last */
-    uint32_t gone_pages;
+    uint32_t first; /* of what is loaded, or was: pages from range.first */
+    uint32_t span;  /* how many pages; | WINDOW_GONE: it was */
     size_t gone_clock;
-    uint64_t ticket;  /* of the last unload, if it may still be under way; else 0 */
+    uint64_t ticket;  /* to wait for before the next load; 0: nothing */
     bool unconfirmed; /* the last unload's request failed: it must succeed before the next load */
-    bool coherent;    /* of the domain */
-    bool announce;    /* stores need more than being flushed: write buffer, caching mode */
+    bool strict;      /* of the domain, as the next one */
+    bool coherent;
+    bool announce; /* stores need more than being flushed: write buffer, caching mode */
 };
 
 /*
- * @bytes: the largest buffer. Fails with UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, UDMAR_ERR_UNSUPPORTED.
+ * @bytes: the largest buffer. @alignment: of the buffer's first page, a power of two. @boundary: 0,
+ * or what a buffer that fits it shall not cross if it begins at the window's start. Fails with
+ * UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, UDMAR_ERR_UNSUPPORTED.
  */
-enum udmar_status udmar__window_create(struct udmar_domain *domain, uint64_t bytes,
-                                       const struct udmar_iova_limits *limits,
+enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
+                                       uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window);
+/* A large one of @chunks chunks, a power of two, aligned to its size. */
+enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
+                                               struct udmar__pool *pool, unsigned chunks,
+                                               struct udmar__window **out_window);
 /* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
 void udmar__window_destroy(struct udmar__window *window);
 
@@ -66,25 +88,11 @@ void udmar__window_free(struct udmar__range *range);
 
 /* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
 enum udmar_status udmar__window_ready(struct udmar__window *window);
+/* Everything that was ever loaded is out of reach, also what rests: asks and waits. */
+enum udmar_status udmar__window_settle(struct udmar__window *window);
 static inline void udmar__window_note(uint32_t *field, uint32_t value)
 {
     __atomic_store_n(field, value, __ATOMIC_RELAXED);
-}
-
-/* udmar__window_publish() from page 0 on for a window that has slots. */
-static inline enum udmar_status udmar__window_publish_slots(struct udmar__window *window,
-                                                            uint32_t count)
-{
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)window->slots,
-                               count * sizeof(*window->slots));
-    }
-    udmar__window_note(&window->loaded_first, 0);
-    udmar__window_note(&window->loaded_pages, count);
-    return window->announce
-               ? udmar__domain_published(window->domain, window->range.first << UDMAR_PAGE_SHIFT,
-                                         (uint64_t)count << UDMAR_PAGE_SHIFT)
-               : UDMAR_OK;
 }
 
 /* Without a call: is there nothing to wait for? */
@@ -93,16 +101,88 @@ static inline bool udmar__window_is_ready(const struct udmar__window *window)
     return window->ticket == 0 && !window->unconfirmed;
 }
 
+/* How many pages are loaded. */
+static inline uint32_t udmar__window_pages(const struct udmar__window *window)
+{
+    return window->span & WINDOW_GONE ? 0 : window->span;
+}
+
 /* Writes @count entries from page @index on; the range must be inside and empty. */
 void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
                          uint32_t count, unsigned access);
 /* Makes what was written in [first, first + count) visible: the window is loaded. */
 enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
                                         uint32_t count);
+/* For a window of one chunk that was written through its slots, from page 0 on. */
+enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint32_t count);
+/* The first @count slots of a small window have been written: flushed and noted. */
+static inline void udmar__window_loads_slots(struct udmar__window *window, uint32_t count)
+{
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
+                               count * sizeof(*window->slots));
+    }
+    udmar__window_note(&window->first, window->at);
+    udmar__window_note(&window->span, count);
+}
+
+/* The same for any window that has slots. */
+static inline enum udmar_status udmar__window_publish_slots(struct udmar__window *window,
+                                                            uint32_t count)
+{
+    if (window->chunk_count != 0) {
+        return udmar__window_publish_chunk(window, count);
+    }
+    udmar__window_loads_slots(window, count);
+    return window->announce ? udmar__domain_published(window->domain, window->base,
+                                                      (uint64_t)count << UDMAR_PAGE_SHIFT)
+                            : UDMAR_OK;
+}
+
 /* Takes back writes that were not published. */
 void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count);
 /* Ends what is loaded. A failure means that devices may still reach it; the window remembers. */
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
+
+/* Half of the places have been used: one request for them, and what the other half waits for. */
+enum udmar_status udmar__window_half_used(struct udmar__window *window);
+
+/* Gives what was cleared to the unit; without @wait it may rest where there are several places. */
+static inline enum udmar_status udmar__window_invalidate(struct udmar__window *window, bool wait)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    if (wait || window->step == 0 || !window->unit->use_queue) {
+        status = udmar__invalidate_iotlb(window->unit, &window->request, wait, &window->ticket);
+    } else {
+        /* The place rests until its half has been used, or until the next tick. */
+        window->at += window->step;
+        window->slots += window->step;
+        window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
+        udmar__mark_stale(window->domain);
+        if ((window->at & ((1u << (window->order - 1)) - 1)) == 0) {
+            status = udmar__window_half_used(window);
+        }
+    }
+    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts),
+                     __ATOMIC_RELAXED);
+    window->unconfirmed = status != UDMAR_OK;
+    return status;
+}
+
+/* udmar__window_clear() for a small window that has slots and was loaded from page 0 on. */
+static inline enum udmar_status udmar__window_clear_slots(struct udmar__window *window, bool wait)
+{
+    uint32_t pages = window->span;
+
+    udmar__entries_clear(window->slots, pages);
+    if (!window->coherent) {
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
+                               pages * sizeof(*window->slots));
+    }
+    udmar__window_note(&window->span, pages | WINDOW_GONE);
+    return udmar__window_invalidate(window, wait);
+}
 
 /* For listings and faults; the node must be of kind UDMAR_RANGE_WINDOW. */
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,

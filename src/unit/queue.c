@@ -4,6 +4,9 @@
 #include "unit/queue.h"
 #include "unit/unit.h"
 
+/* A wait that writes its number; the number's low 32 bits go above. */
+#define WAIT_LOW (DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE)
+
 enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2)
 {
     struct udmar__queue *queue = &unit->queue;
@@ -24,6 +27,7 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
     queue->descriptors = queue->memory.mapping;
     queue->status = queue->status_page.mapping;
     *queue->status = (uint32_t)queue->issued;
+    queue->issued_low = (uint32_t)queue->issued;
     queue->repaired_slot = UINT32_MAX;
     return UDMAR_OK;
 }
@@ -134,10 +138,8 @@ void udmar__queue_put_wait(struct udmar_unit *unit)
     struct udmar__queue *queue = &unit->queue;
 
     queue->issued++;
-    unit->counts.waits++;
-    udmar__queue_put(unit,
-                     DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
-                         (queue->issued & UINT32_MAX) << DESC_WAIT_DATA_SHIFT,
+    __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
+    udmar__queue_put(unit, WAIT_LOW | queue->issued << DESC_WAIT_DATA_SHIFT,
                      queue->status_page.physical);
 }
 
@@ -200,24 +202,6 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
     }
 }
 
-/*
- * One invalidation, and a wait for it in strict mode: every unload. The same as submitting and
- * waiting, without the ways that are hardly ever taken.
- */
-static bool submit_fast(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
-                        uint64_t *out_ticket)
-{
-    struct udmar__queue *queue = &unit->queue;
-    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
-    bool room = !queue->failed && (int32_t)free_slots(unit) >= 2;
-
-    if (room) {
-        put_batch(unit, request, 1, wait, out_ticket);
-    }
-    udmar__unlock(unit->host, &unit->queue.lock, state);
-    return room;
-}
-
 /* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
 static bool reached(const struct udmar__queue *queue, uint64_t ticket)
 {
@@ -239,60 +223,153 @@ bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket)
     return done;
 }
 
-enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
-                                       const struct udmar__request *request, bool wait,
-                                       uint64_t *out_ticket)
+/* Is a wait with this number or a later one on its way? */
+static bool covered(const struct udmar__queue *queue, uint64_t ticket)
+{
+    uint32_t issued = __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
+
+    return (int32_t)(issued - (uint32_t)ticket) >= 0;
+}
+
+/* Has hardware come to the last wait descriptor? */
+static bool all_reached(const struct udmar__queue *queue)
+{
+    return __atomic_load_n(queue->status, __ATOMIC_ACQUIRE) ==
+           __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
+}
+
+/*
+ * Writes one request where there is room at once. A wait of its own only while no other is on its
+ * way: who comes during one shares the next, which whoever sees the first complete asks for.
+ * Every unload comes through here, so this is put_batch() for one request, in one piece.
+ */
+static inline bool offer(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
+                         uint64_t *out_ticket)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+    uint32_t mask = queue->slots - 1;
+    uint32_t tail = queue->tail;
+    volatile uint64_t *slot = &queue->descriptors[2 * tail];
+    uint64_t ticket = queue->issued + 1;
+
+    if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
+        udmar__unlock(unit->host, &unit->queue.lock, state);
+        return false;
+    }
+    udmar__count_iotlb(&unit->counts);
+    slot[0] = request->low;
+    slot[1] = request->high;
+    tail = (tail + 1) & mask;
+    if (wait && all_reached(queue)) {
+        slot = &queue->descriptors[2 * tail];
+        slot[0] = WAIT_LOW | ticket << DESC_WAIT_DATA_SHIFT;
+        slot[1] = queue->status_page.physical;
+        tail = (tail + 1) & mask;
+        queue->issued = ticket;
+        __atomic_store_n(&queue->issued_low, (uint32_t)ticket, __ATOMIC_RELAXED);
+    }
+    queue->tail = tail;
+    *out_ticket = ticket;
+    udmar_host_mmio_write32(unit->host, unit->registers, REG_IQT, tail << 4);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return true;
+}
+
+bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
+                        uint64_t *out_ticket)
+{
+    return unit->use_queue && offer(unit, request, false, out_ticket);
+}
+
+/* The ways that are hardly ever taken: a full queue, and hardware that is not done yet. */
+static enum udmar_status execute_slowly(struct udmar_unit *unit,
+                                        const struct udmar__request *request, bool offered,
+                                        bool wait, uint64_t *out_ticket)
 {
     enum udmar_status status = UDMAR_OK;
 
-    if (!submit_fast(unit, request, wait, out_ticket)) {
+    if (!offered) {
         status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
     }
-    if (status != UDMAR_OK || !wait) {
-        return status;
-    }
-    if (!reached(&unit->queue, *out_ticket)) {
+    if (status == UDMAR_OK && wait) {
         status = udmar__queue_wait(unit, *out_ticket);
-    }
-    if (status == UDMAR_OK) {
-        *out_ticket = 0;
+        if (status == UDMAR_OK) {
+            *out_ticket = 0;
+        }
     }
     return status;
 }
 
-/* Makes sure that a wait descriptor with this number or a later one is on its way. */
+enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
+                                       const struct udmar__request *request, bool wait,
+                                       uint64_t *out_ticket)
+{
+    bool offered = offer(unit, request, wait, out_ticket);
+
+    if (offered && !wait) {
+        return UDMAR_OK;
+    }
+    if (UDMAR__UNLIKELY(!offered || !reached(&unit->queue, *out_ticket))) {
+        return execute_slowly(unit, request, offered, wait, out_ticket);
+    }
+    *out_ticket = 0;
+    return UDMAR_OK;
+}
+
+/*
+ * Makes sure that a wait descriptor with this number or a later one is on its way, unless another
+ * one is: then nothing is done, and the caller comes back when it is complete.
+ */
 static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
 {
     struct udmar__queue *queue = &unit->queue;
+    enum udmar_status status = UDMAR_OK;
+    bool full = false;
     uint64_t unused;
-    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
-    bool covered = ticket <= queue->issued;
+    uintptr_t state;
 
+    if (covered(queue, ticket) || !all_reached(queue)) {
+        return UDMAR_OK;
+    }
+    state = udmar__lock(unit->host, &unit->queue.lock);
+    if (ticket > queue->issued && all_reached(queue)) {
+        full = queue->failed || (int32_t)free_slots(unit) < 1;
+        if (!full) {
+            put_batch(unit, NULL, 0, true, &unused);
+        }
+    }
     udmar__unlock(unit->host, &unit->queue.lock, state);
-    return covered ? UDMAR_OK : udmar__queue_submit(unit, NULL, 0, true, &unused);
+    if (full) {
+        status = udmar__queue_submit(unit, NULL, 0, true, &unused);
+    }
+    return status;
 }
 
 enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
 {
     struct udmar__queue *queue = &unit->queue;
-    enum udmar_status status;
-    uint64_t deadline;
+    uint64_t deadline = 0;
     bool late = false;
 
     /*
      * A ticket from before 2^31 waits could look open here; the caller pays with one wait more for
      * it and never gets a false yes, since nobody waits for tickets of the future.
      */
-    if (reached(queue, ticket)) {
-        return UDMAR_OK;
-    }
-    status = cover(unit, ticket);
-    if (status != UDMAR_OK) {
-        return status;
-    }
-    deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
-    for (unsigned turn = 1; !reached(queue, ticket) && !udmar__queue_done(unit, ticket); turn++) {
+    for (unsigned turn = 1; !reached(queue, ticket); turn++) {
+        enum udmar_status status = cover(unit, ticket);
+        uint64_t now;
+
+        if (status != UDMAR_OK) {
+            return status;
+        }
+        if (reached(queue, ticket)) {
+            break;
+        }
         if (turn % 16 == 0) {
+            if (udmar__queue_done(unit, ticket)) {
+                break;
+            }
             udmar__queue_service(unit);
         }
         if (__atomic_load_n(&queue->failed, __ATOMIC_RELAXED)) {
@@ -302,7 +379,9 @@ enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
             unit->counts.timeouts++;
             return UDMAR_ERR_TIMEOUT;
         }
-        late = udmar_host_time_ns(unit->host) >= deadline;
+        now = udmar_host_time_ns(unit->host);
+        deadline = deadline == 0 ? now + unit->timeout_ns : deadline;
+        late = now >= deadline;
         if (late) {
             /* The last chance: perhaps an error has stopped the queue. */
             udmar__queue_service(unit);

@@ -30,7 +30,9 @@ struct udmar__request {
  * Tickets: wait descriptors are numbered 1, 2, 3...; `issued` is the number of the last one that
  * was written. A request that was written after it gets the ticket issued + 1: it is complete when
  * a wait with that number or a later one is. Hardware writes the low 32 bits of the number into
- * *status, in order because every wait is a fence.
+ * *status, in order because every wait is a fence. A request that is written while a wait is on its
+ * way gets none of its own: whoever sees that wait complete first writes one for all who came
+ * meanwhile. So there are never more waits than the hardware's latency asks for.
  * Invariants: 0 <= head, tail < slots; head == tail means empty; *status <= issued (mod 2^32).
  */
 struct udmar__queue {
@@ -44,6 +46,7 @@ struct udmar__queue {
     uint32_t tail;                  /* [lock] next free slot */
     uint32_t head;                  /* [lock] where hardware was when last looked at */
     uint64_t issued;                /* [lock] number of the last wait descriptor */
+    uint32_t issued_low;            /* its low half, also read without the lock */
     uint32_t repaired_slot;         /* [lock] slot of the last repair, or UINT32_MAX */
     uint64_t repaired_issued;       /* [lock] and `issued` at that time */
     bool owes_cover;                /* [lock] aborted waits are not covered yet: no room */
@@ -54,7 +57,6 @@ struct udmar__queue {
 struct udmar__unit_counts {
     uint64_t context_requests; /* [lock or queue.lock] */
     size_t iotlb_requests;     /* also read without a lock: the clock of "gone since" */
-    uint64_t waits;
     uint64_t queue_full;
     uint64_t queue_errors;
     uint64_t timeouts;
@@ -161,6 +163,11 @@ enum udmar_status udmar__invalidate_all(struct udmar_unit *unit);
 enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
                                        const struct udmar__request *request, bool wait,
                                        uint64_t *out_ticket);
+/*
+ * Queues one IOTLB request without waiting, for anything. False: there is no room, or no queue.
+ */
+bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
+                        uint64_t *out_ticket);
 /*
  * udmar__invalidate() for one IOTLB request, which is every unload: without a call in between.
  */

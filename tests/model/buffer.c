@@ -50,6 +50,23 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     return frame != NO_FRAME;
 }
 
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    struct model *m = host;
+    bool found = udmar_host_page_alloc(host, count, highest, false, out_page);
+
+    enter(m);
+    m->near_domain = domain;
+    leave(m);
+    return found;
+}
+
+int model_near_domain(struct model *m)
+{
+    return m->near_domain;
+}
+
 void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
 {
     struct model *m = host;

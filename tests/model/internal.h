@@ -246,6 +246,7 @@ struct model {
     struct model_unit *units;
     struct function *functions;
     struct firmware_entry *firmware;
+    int near_domain;
     uint8_t dmar_flags;
     unsigned dmar_width;
 

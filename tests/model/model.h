@@ -83,6 +83,9 @@ unsigned model_leaks(struct model *m);
 size_t model_pages_in_use(struct model *m);
 size_t model_bytes_in_use(struct model *m);
 
+/* The NUMA domain that the last udmar_host_page_alloc_near() asked for. */
+int model_near_domain(struct model *m);
+
 /* Rules broken towards the hardware (or the host contract), oldest first. Text: null past the end.
  */
 unsigned model_violations(struct model *m);

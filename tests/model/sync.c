@@ -160,3 +160,16 @@ unsigned model_interrupts(struct model *m)
     leave(m);
     return calls;
 }
+
+/* Each thread is a processor of its own, up to eight. */
+unsigned udmar_host_cpu(void *host)
+{
+    static _Atomic unsigned threads;
+    static _Thread_local unsigned number;
+
+    (void)host;
+    if (number == 0) {
+        number = 1 + threads++ % 8;
+    }
+    return number - 1;
+}

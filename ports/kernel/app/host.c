@@ -171,6 +171,12 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
     irq_restore(state);
 }
 
+unsigned udmar_host_cpu(void *host)
+{
+    (void)host;
+    return 0;
+}
+
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
 {
@@ -204,6 +210,13 @@ udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, si
         *length = to_end;
     }
     return virt_to_phys(address, &phys) ? phys : UINT64_MAX;
+}
+
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    (void)domain; /* one memory for all processors */
+    return udmar_host_page_alloc(host, count, highest, false, out_page);
 }
 
 static uint64_t whole_pages(size_t size)

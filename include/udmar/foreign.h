@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Foreign types that busdma(9) can load: mbuf chains, uio, bio, memory descriptors, page arrays;
+ * and the mutex of busdma_lock_mutex().
+ *
+ * The library never looks into them: this header turns them into pieces with inline functions, so
+ * nothing has to be supplied at link time. For each type there is a plain default. A port whose
+ * kernel has the type already defines the macro named below before it includes this header,
+ * declares its own, and supplies the accessors (functions or macros):
+ *
+ *   UDMAR_PORT_VM_PAGE  udmar_paddr_t udmar_vm_page_physical(struct vm_page *page)
+ *   UDMAR_PORT_MBUF     struct mbuf *udmar_mbuf_next(struct mbuf *m)
+ *                       uint64_t udmar_mbuf_total(struct mbuf *m)     bytes of the whole packet
+ *                       bool udmar_mbuf_piece(struct mbuf *m, unsigned index,
+ *                                             struct udmar_dma_piece *out_piece)   false: no more
+ *   UDMAR_PORT_UIO      uint64_t udmar_uio_total(struct uio *uio)
+ *                       bool udmar_uio_piece(struct uio *uio, unsigned index,
+ *                                            struct udmar_dma_piece *out_piece)
+ *                       Addresses of user space are the port's business: wired, and known to
+ *                       udmar_host_virtual_to_physical() of the running thread, or given as
+ *                       physical pieces.
+ *   UDMAR_PORT_BIO      bool udmar_bio_piece(struct bio *bio, unsigned index,
+ *                                            struct udmar_dma_piece *out_piece)
+ *   UDMAR_PORT_MEMDESC  bool udmar_memdesc_piece(struct memdesc *mem, unsigned index,
+ *                                                struct udmar_dma_piece *out_piece)
+ *   UDMAR_PORT_MTX      void udmar_mtx_lock(struct mtx *m), void udmar_mtx_unlock(struct mtx *m)
+ *
+ * CAM's CCBs and the crypto framework's requests are not here: what they point to is one of these.
+ */
+#ifndef UDMAR_FOREIGN_H
+#define UDMAR_FOREIGN_H
+
+#include <udmar/busdma.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+static inline bool udmar_piece_of_buffer(const void *buffer, uint64_t length,
+                                         struct udmar_dma_piece *out_piece)
+{
+    out_piece->buffer = buffer;
+    out_piece->physical = 0;
+    out_piece->length = length;
+    out_piece->is_physical = false;
+    return true;
+}
+
+static inline bool udmar_piece_of_memory(udmar_paddr_t physical, uint64_t length,
+                                         struct udmar_dma_piece *out_piece)
+{
+    out_piece->buffer = NULL;
+    out_piece->physical = physical;
+    out_piece->length = length;
+    out_piece->is_physical = true;
+    return true;
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_VM_PAGE
+struct vm_page {
+    udmar_paddr_t phys_addr;
+};
+
+static inline udmar_paddr_t udmar_vm_page_physical(struct vm_page *page)
+{
+    return page->phys_addr;
+}
+#endif
+
+/* Bytes [offset, offset + length) of pages that need not be neighbours; piece by piece. */
+static inline bool udmar_pages_piece(struct vm_page **pages, uint64_t offset, uint64_t length,
+                                     unsigned index, struct udmar_dma_piece *out_piece)
+{
+    uint64_t page = offset / UDMAR_PAGE_SIZE + index;
+    uint64_t first = index == 0 ? offset & UDMAR_PAGE_MASK : 0;
+    uint64_t skipped = page * UDMAR_PAGE_SIZE + first - offset;
+    uint64_t left;
+
+    if (skipped >= length) {
+        return false;
+    }
+    left = length - skipped;
+    return udmar_piece_of_memory(udmar_vm_page_physical(pages[page]) + first,
+                                 left < UDMAR_PAGE_SIZE - first ? left : UDMAR_PAGE_SIZE - first,
+                                 out_piece);
+}
+
+/* ---- mbufs ----------------------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_MBUF
+#define M_EXTPG 0x4 /* m_flags: the data is an array of pages, with header and trailer */
+
+struct mbuf {
+    struct mbuf *m_next;
+    char *m_data;
+    int m_len; /* of this mbuf */
+    int m_flags;
+    struct {
+        int len; /* first mbuf: bytes of the packet */
+    } m_pkthdr;
+    /* M_EXTPG: header bytes, then pages, then trailer bytes. */
+    char *m_header;
+    int m_header_length;
+    struct vm_page **m_pages;
+    int m_page_offset;
+    int m_page_length; /* bytes in pages */
+    char *m_trailer;
+    int m_trailer_length;
+};
+
+static inline struct mbuf *udmar_mbuf_next(struct mbuf *m)
+{
+    return m->m_next;
+}
+
+static inline uint64_t udmar_mbuf_total(struct mbuf *m)
+{
+    return m->m_pkthdr.len < 0 ? 0 : (uint64_t)m->m_pkthdr.len;
+}
+
+/* A length that went negative is a piece too long for any tag, so the load refuses it. */
+static inline uint64_t udmar_foreign_length(int length)
+{
+    return length < 0 ? UINT64_MAX : (uint64_t)length;
+}
+
+static inline bool udmar_mbuf_piece(struct mbuf *m, unsigned index,
+                                    struct udmar_dma_piece *out_piece)
+{
+    if ((m->m_flags & M_EXTPG) == 0) {
+        return index == 0 &&
+               udmar_piece_of_buffer(m->m_data, udmar_foreign_length(m->m_len), out_piece);
+    }
+    if (index == 0) {
+        return udmar_piece_of_buffer(m->m_header, udmar_foreign_length(m->m_header_length),
+                                     out_piece);
+    }
+    if (udmar_pages_piece(m->m_pages, udmar_foreign_length(m->m_page_offset),
+                          udmar_foreign_length(m->m_page_length), index - 1, out_piece)) {
+        return true;
+    }
+    /* The one after the last page is the trailer. */
+    return (index == 1 ||
+            udmar_pages_piece(m->m_pages, udmar_foreign_length(m->m_page_offset),
+                              udmar_foreign_length(m->m_page_length), index - 2, out_piece)) &&
+           udmar_piece_of_buffer(m->m_trailer, udmar_foreign_length(m->m_trailer_length),
+                                 out_piece);
+}
+#endif
+
+struct udmar_mbuf_walk {
+    struct mbuf *at;
+    unsigned index;
+};
+
+static inline bool udmar_mbuf_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_mbuf_walk *walk = (struct udmar_mbuf_walk *)context;
+
+    while (walk->at != NULL) {
+        if (udmar_mbuf_piece(walk->at, walk->index, out_piece)) {
+            walk->index++;
+            return true;
+        }
+        walk->at = udmar_mbuf_next(walk->at);
+        walk->index = 0;
+    }
+    return false;
+}
+
+/* ---- uio ------------------------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_UIO
+struct udmar_iovec {
+    void *iov_base;
+    size_t iov_len;
+};
+
+struct uio {
+    struct udmar_iovec *uio_iov;
+    int uio_iovcnt;
+    uint64_t uio_resid; /* bytes; the vectors may hold more */
+};
+
+static inline uint64_t udmar_uio_total(struct uio *uio)
+{
+    return uio->uio_resid;
+}
+
+static inline bool udmar_uio_piece(struct uio *uio, unsigned index,
+                                   struct udmar_dma_piece *out_piece)
+{
+    return uio->uio_iovcnt > 0 && index < (unsigned)uio->uio_iovcnt &&
+           udmar_piece_of_buffer(uio->uio_iov[index].iov_base, uio->uio_iov[index].iov_len,
+                                 out_piece);
+}
+#endif
+
+struct udmar_uio_walk {
+    struct uio *uio;
+    uint64_t left;
+    unsigned index;
+};
+
+static inline bool udmar_uio_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_uio_walk *walk = (struct udmar_uio_walk *)context;
+
+    if (walk->left == 0 || !udmar_uio_piece(walk->uio, walk->index, out_piece)) {
+        return false;
+    }
+    walk->index++;
+    if (out_piece->length > walk->left) {
+        out_piece->length = walk->left;
+    }
+    walk->left -= out_piece->length;
+    return true;
+}
+
+/* ---- bio ------------------------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_BIO
+#define BIO_UNMAPPED 0x10 /* bio_flags: bio_ma has the pages */
+#define BIO_VLIST    0x80 /* bio_flags: bio_data is a list of bio_ma_n buffers */
+
+struct bio {
+    int bio_flags;
+    void *bio_data;
+    uint64_t bio_bcount;
+    struct vm_page **bio_ma;
+    int bio_ma_offset;
+    int bio_ma_n;
+};
+
+static inline bool udmar_bio_piece(struct bio *bio, unsigned index,
+                                   struct udmar_dma_piece *out_piece)
+{
+    if ((bio->bio_flags & BIO_VLIST) != 0) {
+        const struct udmar_dma_segment *list = (const struct udmar_dma_segment *)bio->bio_data;
+
+        /* Here a segment's address is one of the kernel's. */
+        return bio->bio_ma_n > 0 && index < (unsigned)bio->bio_ma_n &&
+               udmar_piece_of_buffer((const void *)(uintptr_t)list[index].ds_addr,
+                                     list[index].ds_len, out_piece);
+    }
+    if ((bio->bio_flags & BIO_UNMAPPED) != 0) {
+        return bio->bio_ma_offset >= 0 &&
+               udmar_pages_piece(bio->bio_ma, (uint64_t)bio->bio_ma_offset, bio->bio_bcount, index,
+                                 out_piece);
+    }
+    return index == 0 && udmar_piece_of_buffer(bio->bio_data, bio->bio_bcount, out_piece);
+}
+#endif
+
+struct udmar_bio_walk {
+    struct bio *bio;
+    unsigned index;
+};
+
+static inline bool udmar_bio_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_bio_walk *walk = (struct udmar_bio_walk *)context;
+
+    return udmar_bio_piece(walk->bio, walk->index++, out_piece);
+}
+
+/* ---- Memory descriptors ---------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_MEMDESC
+#define MEMDESC_VADDR 1 /* a buffer in kernel addresses */
+#define MEMDESC_PADDR 2 /* one range of physical memory */
+#define MEMDESC_VLIST 3 /* an array of segments, ds_addr is a kernel address */
+#define MEMDESC_PLIST 4 /* an array of segments, ds_addr is physical */
+
+struct memdesc {
+    union {
+        void *md_vaddr;
+        udmar_paddr_t md_paddr;
+        struct udmar_dma_segment *md_list;
+    } u;
+    uint64_t md_len; /* bytes, VADDR and PADDR */
+    int md_nseg;     /* entries, VLIST and PLIST */
+    uint32_t md_type;
+};
+
+static inline struct memdesc memdesc_vaddr(void *vaddr, size_t len)
+{
+    struct memdesc mem;
+
+    mem.u.md_vaddr = vaddr;
+    mem.md_len = len;
+    mem.md_nseg = 0;
+    mem.md_type = MEMDESC_VADDR;
+    return mem;
+}
+
+static inline struct memdesc memdesc_paddr(udmar_paddr_t paddr, size_t len)
+{
+    struct memdesc mem;
+
+    mem.u.md_paddr = paddr;
+    mem.md_len = len;
+    mem.md_nseg = 0;
+    mem.md_type = MEMDESC_PADDR;
+    return mem;
+}
+
+static inline struct memdesc memdesc_vlist(struct udmar_dma_segment *vlist, int sglist_cnt)
+{
+    struct memdesc mem;
+
+    mem.u.md_list = vlist;
+    mem.md_len = 0;
+    mem.md_nseg = sglist_cnt;
+    mem.md_type = MEMDESC_VLIST;
+    return mem;
+}
+
+static inline struct memdesc memdesc_plist(struct udmar_dma_segment *plist, int sglist_cnt)
+{
+    struct memdesc mem = memdesc_vlist(plist, sglist_cnt);
+
+    mem.md_type = MEMDESC_PLIST;
+    return mem;
+}
+
+/* An unknown type has no pieces, and a load of nothing is refused. */
+static inline bool udmar_memdesc_piece(struct memdesc *mem, unsigned index,
+                                       struct udmar_dma_piece *out_piece)
+{
+    const struct udmar_dma_segment *list = mem->u.md_list;
+
+    switch (mem->md_type) {
+    case MEMDESC_VADDR:
+        return index == 0 && udmar_piece_of_buffer(mem->u.md_vaddr, mem->md_len, out_piece);
+    case MEMDESC_PADDR:
+        return index == 0 && udmar_piece_of_memory(mem->u.md_paddr, mem->md_len, out_piece);
+    case MEMDESC_VLIST:
+        return mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
+               udmar_piece_of_buffer((const void *)(uintptr_t)list[index].ds_addr,
+                                     list[index].ds_len, out_piece);
+    case MEMDESC_PLIST:
+        return mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
+               udmar_piece_of_memory(list[index].ds_addr, list[index].ds_len, out_piece);
+    default:
+        return false;
+    }
+}
+#endif
+
+struct udmar_memdesc_walk {
+    struct memdesc *mem;
+    unsigned index;
+};
+
+static inline bool udmar_memdesc_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_memdesc_walk *walk = (struct udmar_memdesc_walk *)context;
+
+    return udmar_memdesc_piece(walk->mem, walk->index++, out_piece);
+}
+
+struct udmar_pages_walk {
+    struct vm_page **pages;
+    uint64_t offset;
+    uint64_t length;
+    unsigned index;
+};
+
+static inline bool udmar_pages_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_pages_walk *walk = (struct udmar_pages_walk *)context;
+
+    return udmar_pages_piece(walk->pages, walk->offset, walk->length, walk->index++, out_piece);
+}
+
+/* ---- The mutex ------------------------------------------------------------------------------- */
+
+#ifndef UDMAR_PORT_MTX
+struct mtx {
+    int mtx_lock;
+};
+
+static inline void udmar_mtx_lock(struct mtx *m)
+{
+    while (__atomic_exchange_n(&m->mtx_lock, 1, __ATOMIC_ACQUIRE) != 0) {
+    }
+}
+
+static inline void udmar_mtx_unlock(struct mtx *m)
+{
+    __atomic_store_n(&m->mtx_lock, 0, __ATOMIC_RELEASE);
+}
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

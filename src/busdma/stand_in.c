@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which bytes of a load must lie elsewhere, and the list in which pages of a zone stand for them.
+ *
+ * A part is what a piece has in one page. It needs a page of its own when the device cannot reach
+ * it, when a segment begins with it and the tag's alignment forbids its offset, or when the device
+ * shall not see the rest of its page.
+ */
+#include "busdma/internal.h"
+
+/* No segment ends here: what follows begins a new one. */
+#define NO_END UINT64_MAX
+
+bool udmar__out_of_reach(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
+{
+    udmar_paddr_t last = address + length - 1;
+
+    return last > tag->lowaddr && address <= tag->highaddr;
+}
+
+bool udmar__tag_needs_zone(const struct udmar_dma_tag *tag)
+{
+    return tag->may_miss || tag->misaligned != 0 || tag->device->subpage;
+}
+
+/* Does a part at @address continue the segment that ends before @end? */
+static bool joins(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
+{
+    if (end == NO_END) {
+        return false;
+    }
+    return tag->backend->scatters ? ((end | address) & UDMAR_PAGE_MASK) == 0 : end == address;
+}
+
+static bool misplaced(const struct udmar_dma_map *map, uint64_t end, udmar_paddr_t address,
+                      uint64_t length)
+{
+    const struct udmar_dma_tag *tag = map->tag;
+
+    return (tag->may_miss && udmar__out_of_reach(tag, address, length)) ||
+           ((address & tag->misaligned) != 0 && !joins(tag, end, address));
+}
+
+bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__source source)
+{
+    udmar_paddr_t physical;
+    uint64_t length;
+    uint64_t end = NO_END;
+
+    while (udmar__source_next(&source, &physical, &length)) {
+        if (physical > UINT64_MAX - length) {
+            return false;
+        }
+        if (misplaced(map, end, physical, length) ||
+            (map->subpage && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
+            return true;
+        }
+        end = physical + length;
+    }
+    return false;
+}
+
+/* What becomes of one part. */
+struct part {
+    udmar_paddr_t address;
+    uint32_t length;
+    bool moves;
+    uint32_t offset; /* in its new page */
+};
+
+/* Walks a list part by part; counting and placing see the same. */
+struct walk {
+    const struct udmar_dma_map *map;
+    uint32_t entry;
+    uint64_t done; /* bytes of the entry */
+    uint64_t end;  /* of what was last, as the device will see it */
+};
+
+static bool next_part(struct walk *walk, struct part *out_part)
+{
+    const struct udmar_dma_map *map = walk->map;
+    const struct udmar_dma_physical *piece = &map->given.entries[walk->entry];
+    uint64_t offset;
+
+    if (walk->entry == map->given.count) {
+        return false;
+    }
+    out_part->address = piece->address + walk->done;
+    offset = out_part->address & UDMAR_PAGE_MASK;
+    out_part->length = (uint32_t)udmar__min(piece->length - walk->done, UDMAR_PAGE_SIZE - offset);
+    out_part->moves = misplaced(map, walk->end, out_part->address, out_part->length) ||
+                      (map->subpage && out_part->length != UDMAR_PAGE_SIZE);
+    /* The offset is kept where the tag's alignment allows it. */
+    out_part->offset = (offset & map->tag->misaligned) == 0 ? (uint32_t)offset : 0;
+    walk->end = out_part->address + out_part->length;
+    if (out_part->moves) {
+        /* Side by side in guest addresses; in memory two pages are neighbours by chance only. */
+        walk->end =
+            map->tag->backend->scatters ? (uint64_t)out_part->offset + out_part->length : NO_END;
+    }
+    walk->done += out_part->length;
+    if (walk->done == piece->length) {
+        walk->entry++;
+        walk->done = 0;
+    }
+    return true;
+}
+
+int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
+{
+    struct walk walk = { .map = map, .end = NO_END };
+    bool keeps = (map->tag->flags & UDMAR_DMA_KEEP_PG_OFFSET) != 0;
+    struct part part;
+    uint32_t pages = 0;
+
+    while (next_part(&walk, &part)) {
+        if (!part.moves) {
+            continue;
+        }
+        if (keeps && part.offset != (part.address & UDMAR_PAGE_MASK)) {
+            return UDMAR_EINVAL;
+        }
+        if (++pages > UDMAR__ZONE_MOST) {
+            return UDMAR_ENOMEM;
+        }
+    }
+    *out_pages = pages;
+    return 0;
+}
+
+/* A page that others have used shall not show the device, which cannot see memory, what is in it.
+ */
+static void wipe(const struct udmar_dma_map *map, const struct udmar__bounce *bounce)
+{
+    void *host = map->tag->device->instance->host;
+
+    if (map->tag->backend->scatters) {
+        void *bytes = udmar_host_page_map(host, bounce->page.physical);
+
+        __builtin_memset(bytes, 0, UDMAR_PAGE_SIZE);
+        udmar_host_page_unmap(host, bytes);
+    }
+}
+
+int udmar__stand_ins_place(struct udmar_dma_map *map)
+{
+    void *host = map->tag->device->instance->host;
+    struct walk walk = { .map = map, .end = NO_END };
+    struct udmar__bounce *bounce = map->bounces;
+    bool joinable = false; /* the last entry is the driver's own memory */
+    struct part part;
+    int error = 0;
+
+    udmar__list_clear(&map->placed);
+    while (error == 0 && next_part(&walk, &part)) {
+        if (!part.moves) {
+            error = udmar__list_add(host, &map->placed, part.address, part.length, joinable);
+        } else {
+            bounce->client = part.address;
+            bounce->offset = part.offset;
+            bounce->length = part.length;
+            wipe(map, bounce);
+            error = udmar__list_add(host, &map->placed, bounce->page.physical + part.offset,
+                                    part.length, false);
+            bounce = bounce->next;
+        }
+        joinable = !part.moves;
+    }
+    return error;
+}
+
+/* ---- Copies ---- */
+
+static void copy(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_t length)
+{
+    uint8_t *target = udmar_host_page_map(host, udmar__align_down(to, UDMAR_PAGE_SIZE));
+    const uint8_t *origin = udmar_host_page_map(host, udmar__align_down(from, UDMAR_PAGE_SIZE));
+
+    __builtin_memcpy(target + (to & UDMAR_PAGE_MASK), origin + (from & UDMAR_PAGE_MASK), length);
+    udmar_host_page_unmap(host, (void *)(uintptr_t)origin);
+    udmar_host_page_unmap(host, target);
+}
+
+void udmar__stand_ins_copy(struct udmar_dma_map *map, int op)
+{
+    void *host = map->tag->device->instance->host;
+    bool out = (op & UDMAR_DMA_SYNC_PREWRITE) != 0;
+    /* What the device may only read it has not changed. */
+    bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0 && !map->read_only;
+    uintptr_t state;
+
+    if (!out && !back) {
+        return;
+    }
+    for (struct udmar__bounce *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
+        udmar_paddr_t page = bounce->page.physical + bounce->offset;
+
+        if (out) {
+            copy(host, page, bounce->client, bounce->length);
+        }
+        if (back) {
+            copy(host, bounce->client, page, bounce->length);
+        }
+    }
+    state = udmar__lock(host, &map->zone->lock);
+    map->zone->bounced++;
+    udmar__unlock(host, &map->zone->lock, state);
+}

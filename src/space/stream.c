@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mappings of the moment: in a block, in a borrowed window, or in a range of the tree. */
+#include "space/stream.h"
+
+#include "space/address.h"
+
+/* ---- Blocks ---- */
+
+static inline void flush_slots(const struct udmar_domain *domain, volatile uint64_t *slots,
+                               unsigned pages)
+{
+    if (!domain->coherent) {
+        udmar_host_cache_flush(domain->host, (const void *)(uintptr_t)slots,
+                               pages * sizeof(*slots));
+    }
+}
+
+enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar__arena *arena,
+                                       uint32_t page, unsigned pages)
+{
+    unsigned order = UDMAR__BLOCK_ORDER(udmar__block_at(arena, page));
+    enum udmar_status status;
+
+    flush_slots(domain, udmar__block_slots(arena, page), pages);
+    udmar__block_note(arena, page, order, pages);
+    if (!domain->caching_mode && !domain->write_buffer) {
+        return UDMAR_OK;
+    }
+    status = udmar__domain_published(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT,
+                                     (uint64_t)pages << UDMAR_PAGE_SHIFT);
+    if (status != UDMAR_OK) {
+        (void)udmar__block_unmap(domain, arena, page);
+    }
+    return status;
+}
+
+enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
+                                     uint32_t page)
+{
+    volatile uint64_t *slots = udmar__block_slots(arena, page);
+    unsigned block = udmar__block_at(arena, page);
+    unsigned order = UDMAR__BLOCK_ORDER(block);
+    unsigned pages = UDMAR__BLOCK_PAGES(block);
+    struct udmar__request request;
+    enum udmar_status status;
+    uint64_t ticket;
+
+    udmar__entries_clear(slots, pages);
+    flush_slots(domain, slots, pages);
+    udmar__block_note(arena, page, order, 0);
+    if (udmar__may_rest(domain)) {
+        udmar__block_rest(domain, arena, page, pages);
+        return UDMAR_OK;
+    }
+    request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
+    status = udmar__invalidate_iotlb(domain->unit, &request, true, &ticket);
+    if (status == UDMAR_OK) {
+        udmar__block_put(domain, arena, page, pages);
+    }
+    return status;
+}
+
+/* ---- Laying pieces out ---- */
+
+/* No entry of a page table holds more, and no processor has it. */
+#define PHYSICAL_END (UINT64_C(1) << 52)
+
+/* The pages that the pieces need; 0: a piece lies in no memory, or they are too many. */
+static uint64_t measure(const struct udmar_dma_physical *pieces, unsigned count)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        udmar_paddr_t address = pieces[i].address;
+
+        if (pieces[i].length == 0 || pieces[i].length > PHYSICAL_END ||
+            address > PHYSICAL_END - pieces[i].length || end > PHYSICAL_END) {
+            return 0;
+        }
+        end = udmar_stream_next(end, 0, address) + pieces[i].length;
+    }
+    return (end + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
+}
+
+static inline uint64_t pages_of(const struct udmar_dma_physical *piece)
+{
+    return ((piece->address & UDMAR_PAGE_MASK) + piece->length + UDMAR_PAGE_MASK) >>
+           UDMAR_PAGE_SHIFT;
+}
+
+static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__pool *pool,
+                                   const struct udmar_dma_physical *pieces, unsigned count,
+                                   uint64_t pages, unsigned access, udmar_iova_t *out_iova)
+{
+    volatile uint64_t *slot;
+    struct udmar__arena *arena;
+    uint32_t page;
+    enum udmar_status status = udmar__block_get(domain, pool, udmar__log2_up(pages), &page);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    arena = udmar__arena_of(domain, page);
+    slot = udmar__block_slots(arena, page);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t here = pages_of(&pieces[i]);
+
+        udmar__entries_fill(slot, (pieces[i].address & ~UDMAR_PAGE_MASK) | access, here);
+        slot += here;
+    }
+    *out_iova = ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + (pieces[0].address & UDMAR_PAGE_MASK);
+    return udmar__block_publish(domain, arena, page, (unsigned)pages);
+}
+
+/* ---- More than a block holds ---- */
+
+/* Pieces as runs of pages, physical neighbours together: what becomes a large leaf. */
+static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
+                     udmar_paddr_t *out_physical, uint64_t *out_pages)
+{
+    if (*count == 0) {
+        return false;
+    }
+    *out_physical = (*piece)->address & ~UDMAR_PAGE_MASK;
+    *out_pages = pages_of(*piece);
+    for (++*piece, --*count; *count > 0; ++*piece, --*count) {
+        if (((*piece)->address & ~UDMAR_PAGE_MASK) !=
+            *out_physical + (*out_pages << UDMAR_PAGE_SHIFT)) {
+            break;
+        }
+        *out_pages += pages_of(*piece);
+    }
+    return true;
+}
+
+static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__pool *pool,
+                                    const struct udmar_dma_physical *pieces, unsigned count,
+                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
+{
+    /* At its offset in a 2 MiB page, so that what can be large becomes large. */
+    uint32_t first = (uint32_t)(pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
+    unsigned chunks = (unsigned)((first + pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES);
+    uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
+    udmar_paddr_t physical;
+    uint32_t index = first;
+    struct udmar__window *window;
+    enum udmar_status status = udmar__window_get(domain, pool, chunks, &window);
+    uint64_t here;
+
+    if (status == UDMAR_OK) {
+        status = udmar__window_ready(window);
+        if (status != UDMAR_OK) {
+            udmar__window_put(domain, window);
+        }
+    }
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    while (next_run(&pieces, &count, &physical, &here)) {
+        udmar__window_write(window, index, physical, (uint32_t)here, access);
+        index += (uint32_t)here;
+    }
+    status = udmar__window_publish(window, first, (uint32_t)pages);
+    if (status != UDMAR_OK) {
+        (void)udmar__window_clear(window, true);
+        udmar__window_put(domain, window);
+        return status;
+    }
+    *out_iova = window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT) + offset;
+    return UDMAR_OK;
+}
+
+static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__pool *pool,
+                                   const struct udmar_dma_physical *pieces, unsigned count,
+                                   uint64_t pages, unsigned access, udmar_iova_t *out_iova)
+{
+    const struct udmar_iova_limits limits = {
+        .exclude_first = pool->exclude_first,
+        .exclude_last = pool->exclude_last,
+        .alignment = pages >= UDMAR__ARENA_PAGES ? UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE : 0,
+    };
+    uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
+    struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
+    udmar_iova_t iova;
+    enum udmar_status status;
+    udmar_paddr_t physical;
+    uint64_t here;
+
+    if (range == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    range->kind = UDMAR_RANGE_ALLOCATED;
+    range->of_load = true;
+    status = udmar__range_alloc(domain, pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
+    if (status != UDMAR_OK) {
+        udmar_host_free(domain->host, range, sizeof(*range));
+        return status;
+    }
+    iova = range->first << UDMAR_PAGE_SHIFT;
+    *out_iova = iova + offset;
+    while (status == UDMAR_OK && next_run(&pieces, &count, &physical, &here)) {
+        status = udmar__domain_map_fixed(domain, iova, physical, here << UDMAR_PAGE_SHIFT, access);
+        iova += here << UDMAR_PAGE_SHIFT;
+    }
+    if (status != UDMAR_OK) {
+        (void)udmar__range_end(domain, range);
+    }
+    return status;
+}
+
+/* ---- The interface ---- */
+
+static struct udmar__pool *pool_for(struct udmar_domain *domain, udmar_iova_t highest)
+{
+    if (highest >= domain->end) {
+        return &domain->pool_all;
+    }
+    return highest == UINT32_MAX ? &domain->pool_32
+                                 : udmar__pool_get(domain, highest + 1, domain->end);
+}
+
+enum udmar_status udmar_stream_map(struct udmar_domain *domain,
+                                   const struct udmar_dma_physical *pieces, unsigned count,
+                                   unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
+{
+    struct udmar__pool *pool;
+    enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
+    uint64_t pages;
+
+    if (domain == NULL || pieces == NULL || count == 0 || out_iova == NULL || access == 0 ||
+        (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || domain->table == 0 || domain->identity ||
+        domain->unit == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    pages = measure(pieces, count);
+    if (pages == 0) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    pool = pool_for(domain, highest);
+    if (pool == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    if (domain->direct && pages <= UDMAR__BLOCK_MOST) {
+        status = map_block(domain, pool, pieces, count, pages, access, out_iova);
+    } else if (domain->direct && pages <= UDMAR__WINDOW_MOST) {
+        status = map_window(domain, pool, pieces, count, pages, access, out_iova);
+    }
+    /* No block or window of that kind is to be had: anywhere. */
+    if (status == UDMAR_ERR_UNSUPPORTED || status == UDMAR_ERR_IOVA) {
+        status = map_range(domain, pool, pieces, count, pages, access, out_iova);
+    }
+    return status;
+}
+
+/* What is no block: a window of ours or a range of ours, taken out of others' sight. */
+static enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+{
+    struct udmar__window *window = NULL;
+    struct udmar__range *range;
+    enum udmar_status status;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    range = udmar__iova_at_or_below(&domain->iova, page);
+    if (range != NULL && range->kind == UDMAR_RANGE_WINDOW && range->of_load) {
+        window = (struct udmar__window *)range;
+        if (udmar__window_pages(window) == 0 || page != range->first + window->first) {
+            range = NULL;
+        }
+    } else if (range == NULL || range->kind != UDMAR_RANGE_ALLOCATED || !range->of_load ||
+               range->first != page) {
+        range = NULL;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    if (range == NULL) {
+        return UDMAR_ERR_NOT_FOUND;
+    }
+    if (window == NULL) {
+        return udmar__range_end(domain, range);
+    }
+    status = udmar__window_clear(window, domain->strict);
+    udmar__window_put(domain, window);
+    return status;
+}
+
+enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
+{
+    uint64_t page = iova >> UDMAR_PAGE_SHIFT;
+    struct udmar__arena *arena;
+
+    if (domain == NULL || domain->unit == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    arena = udmar__arena_of(domain, page);
+    if (arena == NULL) {
+        return unmap_other(domain, page);
+    }
+    if (UDMAR__BLOCK_PAGES(udmar__block_at(arena, page)) == 0) {
+        return UDMAR_ERR_NOT_FOUND;
+    }
+    return udmar__block_unmap(domain, arena, (uint32_t)page);
+}
