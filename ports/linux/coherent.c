@@ -14,6 +14,7 @@ static struct port_limits limits_of(struct device *dev, size_t size)
     return (struct port_limits){
         .highest = min_not_zero(dev->coherent_dma_mask, dev->bus_dma_limit),
         .alignment = roundup_pow_of_two(size),
+        .boundary_mask = U64_MAX,
     };
 }
 
@@ -49,15 +50,15 @@ static int map_scattered(struct port_device *device, void *memory, size_t size,
                          const struct port_limits *limits, dma_addr_t *out_iova)
 {
     unsigned count = size >> PAGE_SHIFT;
-    struct port_piece *pieces = kvmalloc_array(count, sizeof(*pieces), GFP_KERNEL);
+    struct udmar_dma_physical *pieces = kvmalloc_array(count, sizeof(*pieces), GFP_KERNEL);
     int error;
 
     if (pieces == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < count; i++)
-        pieces[i] = (struct port_piece){
-            .physical = page_to_phys(page_at(memory, (size_t)i << PAGE_SHIFT)),
-            .size = PAGE_SIZE,
+        pieces[i] = (struct udmar_dma_physical){
+            .address = page_to_phys(page_at(memory, (size_t)i << PAGE_SHIFT)),
+            .length = PAGE_SIZE,
         };
     error = port_map(device, pieces, count, UDMAR_READ_WRITE, limits, out_iova);
     kvfree(pieces);
@@ -67,11 +68,11 @@ static int map_scattered(struct port_device *device, void *memory, size_t size,
 static int map_memory(struct port_device *device, void *memory, size_t size,
                       const struct port_limits *limits, dma_addr_t *out_iova)
 {
-    struct port_piece piece;
+    struct udmar_dma_physical piece;
 
     if (is_vmalloc_addr(memory))
         return map_scattered(device, memory, size, limits, out_iova);
-    piece = (struct port_piece){ .physical = virt_to_phys(memory), .size = size };
+    piece = (struct udmar_dma_physical){ .address = virt_to_phys(memory), .length = size };
     return port_map(device, &piece, 1, UDMAR_READ_WRITE, limits, out_iova);
 }
 
@@ -113,14 +114,15 @@ static struct page *alloc_pages_for(struct device *dev, size_t size, dma_addr_t 
 {
     struct port_device *device = port_device_get(dev);
     struct port_limits limits = limits_of(dev, PAGE_ALIGN(size));
-    struct port_piece piece;
+    struct udmar_dma_physical piece;
     struct page *page;
 
     gfp &= ~(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
     page = alloc_pages_node(dev_to_node(dev), gfp, get_order(size));
     if (page == NULL)
         return NULL;
-    piece = (struct port_piece){ .physical = page_to_phys(page), .size = PAGE_ALIGN(size) };
+    piece =
+        (struct udmar_dma_physical){ .address = page_to_phys(page), .length = PAGE_ALIGN(size) };
     if (port_map(device, &piece, 1, port_access(direction), &limits, out_iova) != 0) {
         __free_pages(page, get_order(size));
         return NULL;

@@ -17,8 +17,11 @@ static dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t siz
                             enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
-    struct port_piece piece = { .physical = physical, .size = size };
-    struct port_limits limits = { .highest = highest_of(dev, dma_get_mask(dev)) };
+    struct udmar_dma_physical piece = { .address = physical, .length = size };
+    struct port_limits limits = {
+        .highest = highest_of(dev, dma_get_mask(dev)),
+        .boundary_mask = U64_MAX,
+    };
     dma_addr_t iova;
 
     if (unlikely(port_map(device, &piece, 1, port_access(direction), &limits, &iova) != 0))
@@ -45,67 +48,46 @@ static dma_addr_t map_resource(struct device *dev, phys_addr_t physical, size_t 
     return map_piece(dev, physical, size, direction);
 }
 
-/*
- * What the device demands of segments. A list that fits between two boundaries is put there as a
- * whole; of a longer one the first page lies on a boundary, and a piece that would cross the next
- * one begins on it.
- */
-static size_t lay_out(struct scatterlist *list, int count, u64 boundary_mask,
-                      struct port_piece *pieces)
+/* The kernel's list as the library's; returns the bytes in it, 0: an entry is empty. */
+static size_t take_list(struct scatterlist *list, int count, struct udmar_dma_physical *pieces)
 {
     struct scatterlist *entry;
-    size_t size = 0;
+    size_t bytes = 0;
     int i;
 
     for_each_sg(list, entry, count, i)
     {
-        phys_addr_t physical = sg_phys(entry);
-        u64 start = size + offset_in_page(physical);
-
-        pieces[i] = (struct port_piece){ .physical = physical, .size = entry->length };
-        if ((start & boundary_mask) + entry->length - 1 > boundary_mask &&
-            (size & boundary_mask) != 0) {
-            pieces[i].skip = (boundary_mask + 1 - size) & boundary_mask;
-            size += pieces[i].skip;
-        }
-        size += PAGE_ALIGN(offset_in_page(physical) + entry->length);
-    }
-    return size;
-}
-
-/* The whole list without a look at boundaries, to see whether it fits between two. */
-static size_t pages_of_list(struct scatterlist *list, int count)
-{
-    struct scatterlist *entry;
-    size_t size = 0;
-    int i;
-
-    for_each_sg(list, entry, count, i)
-    {
-        if (entry->length == 0)
+        if (unlikely(entry->length == 0))
             return 0;
-        size += PAGE_ALIGN(offset_in_page(sg_phys(entry)) + entry->length);
+        pieces[i] = (struct udmar_dma_physical){
+            .address = sg_phys(entry),
+            .length = entry->length,
+        };
+        bytes += entry->length;
     }
-    return size;
+    return bytes;
 }
 
-/* Writes the segments that the device gets to see into the list; returns how many. */
+/*
+ * Writes the segments that the device gets to see into the list; returns how many. Pieces that join
+ * in guest addresses share one, within the limits of the device.
+ */
 static int write_segments(struct device *dev, struct scatterlist *list, int count,
-                          const struct port_piece *pieces, dma_addr_t range)
+                          const struct udmar_dma_physical *pieces, dma_addr_t range)
 {
     u64 boundary_mask = dma_get_seg_boundary(dev);
     unsigned longest = dma_get_max_seg_size(dev);
     struct scatterlist *segment = NULL;
-    dma_addr_t page = range;
     int segments = 0;
+    u64 at = 0;
 
     for (int i = 0; i < count; i++) {
+        u64 size = pieces[i].length;
         dma_addr_t start;
-        size_t size = pieces[i].size;
 
-        page += pieces[i].skip;
-        start = page + offset_in_page(pieces[i].physical);
-        page += PAGE_ALIGN(offset_in_page(pieces[i].physical) + size);
+        at = port_place(at, &pieces[i], boundary_mask);
+        start = range + at + offset_in_page(pieces[i].address);
+        at += port_pages(&pieces[i]);
         if (segment != NULL && start == sg_dma_address(segment) + sg_dma_len(segment) &&
             sg_dma_len(segment) + size <= longest &&
             (sg_dma_address(segment) & boundary_mask) + sg_dma_len(segment) + size - 1 <=
@@ -128,38 +110,31 @@ static int write_segments(struct device *dev, struct scatterlist *list, int coun
 }
 
 static int map_pieces(struct device *dev, struct scatterlist *list, int count, unsigned access,
-                      struct port_piece *pieces)
+                      struct udmar_dma_physical *pieces)
 {
     struct port_device *device = port_device_get(dev);
-    u64 boundary_mask = dma_get_seg_boundary(dev);
-    struct port_limits limits = { .highest = highest_of(dev, dma_get_mask(dev)) };
-    size_t size = pages_of_list(list, count);
+    struct port_limits limits = {
+        .highest = highest_of(dev, dma_get_mask(dev)),
+        .boundary_mask = dma_get_seg_boundary(dev),
+    };
+    size_t bytes = take_list(list, count, pieces);
     dma_addr_t iova;
     int error;
 
-    if (size == 0)
+    if (bytes == 0)
         return -EINVAL;
-    if (size - 1 <= boundary_mask) {
-        /* The whole address space has no boundary: the mask plus one is 0 then. */
-        limits.boundary = boundary_mask + 1;
-        lay_out(list, count, U64_MAX, pieces);
-    } else {
-        limits.alignment = boundary_mask + 1;
-        lay_out(list, count, boundary_mask, pieces);
-    }
     error = port_map(device, pieces, count, access, &limits, &iova);
     if (unlikely(error != 0))
         return error;
-    for (int i = 0; i < count; i++)
-        port_count(device, bytes, pieces[i].size);
+    port_count(device, bytes, bytes);
     return write_segments(dev, list, count, pieces, iova & PAGE_MASK);
 }
 
 static int map_sg(struct device *dev, struct scatterlist *list, int count,
                   enum dma_data_direction direction, unsigned long attributes)
 {
-    struct port_piece few[SHORT_LIST];
-    struct port_piece *pieces = few;
+    struct udmar_dma_physical few[SHORT_LIST];
+    struct udmar_dma_physical *pieces = few;
     int result;
 
     if (count > SHORT_LIST) {

@@ -39,14 +39,14 @@ void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint3
  * Blocks come by orders, so what is not a power of two has some pages that nobody uses. The zones
  * know two limits only: the answer is looked at, and a lower zone asked where it lies too high.
  */
-bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
-                           struct udmar_page *out_page)
+static bool page_alloc(size_t count, udmar_paddr_t highest, int node, struct udmar_page *out_page)
 {
     static const gfp_t zones[] = { 0, GFP_DMA32, GFP_DMA };
     unsigned order = get_order(count << PAGE_SHIFT);
 
     for (unsigned i = 0; i < ARRAY_SIZE(zones); i++) {
-        struct page *page = alloc_pages(GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN | zones[i], order);
+        gfp_t gfp = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN | zones[i];
+        struct page *page = alloc_pages_node(node, gfp, order);
 
         if (page == NULL)
             return false;
@@ -58,6 +58,20 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
         __free_pages(page, order);
     }
     return false;
+}
+
+bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
+                           struct udmar_page *out_page)
+{
+    return page_alloc(count, highest, NUMA_NO_NODE, out_page);
+}
+
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    if (domain < 0 || domain >= nr_node_ids || !node_online(domain))
+        domain = NUMA_NO_NODE;
+    return page_alloc(count, highest, domain, out_page);
 }
 
 void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
@@ -189,6 +203,11 @@ void udmar_host_lock_release(void *host, void *memory, uintptr_t state)
     struct port_lock *lock = memory;
 
     spin_unlock_irqrestore(&lock->spin, state);
+}
+
+unsigned udmar_host_cpu(void *host)
+{
+    return raw_smp_processor_id();
 }
 
 udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/suspend.h>
 #include <linux/syscore_ops.h>
+#include <linux/timer.h>
 #include <linux/workqueue.h>
 
 #include <asm/processor.h>
@@ -231,6 +232,18 @@ static void poll(struct work_struct *work)
     schedule_delayed_work(&poll_work, HZ);
 }
 
+/* In deferred mode what is unmapped rests until this comes by: twice 8 ms at most. */
+static void tick(struct timer_list *timer);
+static DEFINE_TIMER(ticker, tick);
+
+static void tick(struct timer_list *timer)
+{
+    if (!READ_ONCE(port.ticking))
+        return;
+    udmar_tick(port.instance);
+    mod_timer(&ticker, jiffies + msecs_to_jiffies(8));
+}
+
 /* ---- up and down ----------------------------------------------------------------------------- */
 
 static void forget(void)
@@ -269,6 +282,9 @@ static int prepare(void)
         config->ram_count = port.ram_count;
         config->direct_map = true;
         config->fault_log = 2048;
+        config->cpus = min_t(unsigned, nr_cpu_ids, 4096);
+        config->ticking = !config->tunables.strict;
+        port.ticking = config->ticking;
         config->cpu_signature = cpuid_eax(1);
         status = udmar_create(NULL, config, &port.instance);
         if (status != UDMAR_OK) {
@@ -326,6 +342,8 @@ static int __init udmar_init(void)
     register_pm_notifier(&sleep_block);
     port_report_init();
     schedule_delayed_work(&poll_work, HZ);
+    if (port.ticking)
+        mod_timer(&ticker, jiffies + 1);
     return 0;
 }
 
@@ -336,6 +354,9 @@ static void __exit udmar_exit(void)
     unregister_pm_notifier(&sleep_block);
     ignore_shutdown();
     cancel_delayed_work_sync(&poll_work);
+    /* It starts itself again unless it finds this. */
+    WRITE_ONCE(port.ticking, false);
+    del_timer_sync(&ticker);
     port_devices_ignore();
     mutex_lock(&port.mutex);
     port_devices_uninstall();

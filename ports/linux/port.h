@@ -19,6 +19,7 @@
 #include <linux/pci.h>
 #include <linux/percpu.h>
 
+#include <udmar/busdma.h>
 #include <udmar/udmar.h>
 
 /* Of one device on one CPU; statistics, so a read may miss what happens meanwhile. */
@@ -51,6 +52,7 @@ struct port {
     struct list_head devices;
     struct udmar *instance;
     bool running; /* translation is on */
+    bool ticking; /* deferred mode: somebody must come by now and then */
     struct acpi_table_header *table;
     struct udmar_ram_range *ram;
     unsigned ram_count;
@@ -112,26 +114,42 @@ static inline unsigned port_access(enum dma_data_direction direction)
 
 /* ---- mapping.c ------------------------------------------------------------------------------- */
 
-/* A piece of memory. It begins in a guest page of its own, at its offset in the page. */
-struct port_piece {
-    phys_addr_t physical; /* any alignment */
-    size_t size;          /* bytes, above 0 */
-    size_t skip;          /* bytes of guest addresses left out before it; whole pages */
+/* What a device demands of the guest addresses of a range. */
+struct port_limits {
+    u64 highest;   /* the last one that it can use */
+    u64 alignment; /* of the first page; a power of two, 0: none */
+    /*
+     * No piece crosses a border of this size (a mask, a power of two minus one), if it is not
+     * longer: a piece that would begins on the border, and guest pages before it are left out.
+     * U64_MAX: no borders.
+     */
+    u64 boundary_mask;
 };
 
-struct port_limits {
-    u64 highest;   /* last guest address that the device can use */
-    u64 alignment; /* of the first page; a power of two, 0: none */
-    u64 boundary;  /* a power of two that the whole must not cross, 0: none */
-};
+/* Where in a range a piece begins (its page), when @at bytes before it are taken, whole pages. */
+static inline u64 port_place(u64 at, const struct udmar_dma_physical *piece, u64 boundary_mask)
+{
+    u64 start = at + offset_in_page(piece->address);
+
+    if (likely((start & boundary_mask) + piece->length - 1 <= boundary_mask) ||
+        (at & boundary_mask) == 0)
+        return at;
+    return (at | boundary_mask) + 1;
+}
+
+static inline u64 port_pages(const struct udmar_dma_physical *piece)
+{
+    return PAGE_ALIGN(offset_in_page(piece->address) + piece->length);
+}
 
 /*
  * port_map - one range of guest addresses for a list of pieces
+ * Each piece begins in a guest page of its own, at its offset in the page, where port_place() says.
  * Atomic context. @out_iova: of the first byte of the first piece.
  * Returns 0, -ENOMEM (no memory, or no guest addresses within the limits), -EINVAL or -EIO (the
  * unit did not answer).
  */
-int port_map(struct port_device *device, const struct port_piece *pieces, unsigned count,
+int port_map(struct port_device *device, const struct udmar_dma_physical *pieces, unsigned count,
              unsigned access, const struct port_limits *limits, dma_addr_t *out_iova);
 
 /* Takes such a range away: @iova and @size from its first byte to its last. Atomic context. */

@@ -66,7 +66,7 @@ static void note_request(struct udmar_dma_map *map, udmar_dma_callback_t *callba
 }
 
 /* All loads of buffers but the quick ones. */
-static __attribute__((noinline)) int
+static __attribute__((__noinline__)) int
 load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
             udmar_bus_size_t length, udmar_dma_callback_t *callback, void *callback_argument,
             int flags, const void *caller)
@@ -260,7 +260,7 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 }
 
 /* All unloads but the quick ones. */
-static __attribute__((noinline)) void unload(struct udmar_dma_map *map, const void *caller)
+static __attribute__((__noinline__)) void unload(struct udmar_dma_map *map, const void *caller)
 {
     if (!map->loaded) {
         unload_nothing(map, caller);
