@@ -11,7 +11,8 @@ out=$(realpath -m "$1")
 shift
 : >"$out.part"
 for folder in "$@"; do
-    (cd "$folder" && find . -mindepth 1 | LC_ALL=C sort | busybox cpio -o -H newc -R 0:0 2>/dev/null) >>"$out.part"
+    # Without "./" in front: the kernel looks for tables of firmware by their whole names.
+    (cd "$folder" && find . -mindepth 1 -printf '%P\n' | LC_ALL=C sort | busybox cpio -o -H newc -R 0:0 2>/dev/null) >>"$out.part"
 done
 truncate -s %4 "$out.part"
 mv "$out.part" "$out"
