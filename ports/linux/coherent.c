@@ -24,20 +24,24 @@ static void *get_memory(size_t size, gfp_t gfp, unsigned long attributes)
     gfp_t eager = gfp | __GFP_NOWARN;
     void *memory;
 
-    if (size > PAGE_SIZE && !(attributes & DMA_ATTR_FORCE_CONTIGUOUS))
+    if (size > PAGE_SIZE && !(attributes & DMA_ATTR_FORCE_CONTIGUOUS)) {
         eager |= __GFP_NORETRY;
+    }
     memory = alloc_pages_exact(size, eager);
-    if (memory == NULL && !(attributes & DMA_ATTR_FORCE_CONTIGUOUS) && gfpflags_allow_blocking(gfp))
+    if (memory == NULL && !(attributes & DMA_ATTR_FORCE_CONTIGUOUS) &&
+        gfpflags_allow_blocking(gfp)) {
         memory = __vmalloc(size, gfp);
+    }
     return memory;
 }
 
 static void put_memory(void *memory, size_t size)
 {
-    if (is_vmalloc_addr(memory))
+    if (is_vmalloc_addr(memory)) {
         vfree(memory);
-    else
+    } else {
         free_pages_exact(memory, size);
+    }
 }
 
 static struct page *page_at(void *memory, size_t offset)
@@ -53,13 +57,15 @@ static int map_scattered(struct port_device *device, void *memory, size_t size,
     struct udmar_dma_physical *pieces = kvmalloc_array(count, sizeof(*pieces), GFP_KERNEL);
     int error;
 
-    if (pieces == NULL)
+    if (pieces == NULL) {
         return -ENOMEM;
-    for (unsigned i = 0; i < count; i++)
+    }
+    for (unsigned i = 0; i < count; i++) {
         pieces[i] = (struct udmar_dma_physical){
             .address = page_to_phys(page_at(memory, (size_t)i << PAGE_SHIFT)),
             .length = PAGE_SIZE,
         };
+    }
     error = port_map(device, pieces, count, UDMAR_READ_WRITE, limits, out_iova);
     kvfree(pieces);
     return error;
@@ -70,8 +76,9 @@ static int map_memory(struct port_device *device, void *memory, size_t size,
 {
     struct udmar_dma_physical piece;
 
-    if (is_vmalloc_addr(memory))
+    if (is_vmalloc_addr(memory)) {
         return map_scattered(device, memory, size, limits, out_iova);
+    }
     piece = (struct udmar_dma_physical){ .address = virt_to_phys(memory), .length = size };
     return port_map(device, &piece, 1, UDMAR_READ_WRITE, limits, out_iova);
 }
@@ -88,8 +95,9 @@ static void *alloc_coherent(struct device *dev, size_t size, dma_addr_t *out_iov
     /* Where the memory lies does not matter to a device that is translated. */
     gfp = (gfp & ~(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_COMP)) | __GFP_ZERO;
     memory = get_memory(size, gfp, attributes);
-    if (memory == NULL)
+    if (memory == NULL) {
         return NULL;
+    }
     if (map_memory(device, memory, size, &limits, out_iova) != 0) {
         put_memory(memory, size);
         return NULL;
@@ -119,8 +127,9 @@ static struct page *alloc_pages_for(struct device *dev, size_t size, dma_addr_t 
 
     gfp &= ~(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
     page = alloc_pages_node(dev_to_node(dev), gfp, get_order(size));
-    if (page == NULL)
+    if (page == NULL) {
         return NULL;
+    }
     piece =
         (struct udmar_dma_physical){ .address = page_to_phys(page), .length = PAGE_ALIGN(size) };
     if (port_map(device, &piece, 1, port_access(direction), &limits, out_iova) != 0) {
@@ -148,8 +157,9 @@ static int mmap(struct device *dev, struct vm_area_struct *vma, void *memory, dm
     unsigned long wanted = vma_pages(vma);
     int error = 0;
 
-    if (vma->vm_pgoff >= pages || wanted > pages - vma->vm_pgoff)
+    if (vma->vm_pgoff >= pages || wanted > pages - vma->vm_pgoff) {
         return -ENXIO;
+    }
     for (unsigned long i = 0; i < wanted && error == 0; i++) {
         struct page *page = page_at(memory, (vma->vm_pgoff + i) << PAGE_SHIFT);
 
@@ -166,10 +176,12 @@ static int get_sgtable(struct device *dev, struct sg_table *table, void *memory,
     struct page **pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL);
     int error;
 
-    if (pages == NULL)
+    if (pages == NULL) {
         return -ENOMEM;
-    for (unsigned i = 0; i < count; i++)
+    }
+    for (unsigned i = 0; i < count; i++) {
         pages[i] = page_at(memory, (size_t)i << PAGE_SHIFT);
+    }
     error = sg_alloc_table_from_pages(table, pages, count, 0, size, GFP_KERNEL);
     kvfree(pages);
     return error;

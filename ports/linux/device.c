@@ -18,10 +18,12 @@ bool port_in_use(struct pci_dev *pci)
 
 const char *port_physical_reason(struct pci_dev *pci)
 {
-    if (pci->class >> 8 == PCI_CLASS_BRIDGE_ISA)
+    if (pci->class >> 8 == PCI_CLASS_BRIDGE_ISA) {
         return "transfers of the old DMA controller carry its id and physical addresses";
-    if (port_in_use(pci))
+    }
+    if (port_in_use(pci)) {
         return "a driver had it before this module came, and its device knows physical addresses";
+    }
     return NULL;
 }
 
@@ -29,10 +31,10 @@ static struct port_device *find(const struct pci_dev *pci)
 {
     struct port_device *device;
 
-    list_for_each_entry(device, &port.devices, link)
-    {
-        if (device->pci == pci)
+    list_for_each_entry(device, &port.devices, link) {
+        if (device->pci == pci) {
             return device;
+        }
     }
     return NULL;
 }
@@ -41,10 +43,10 @@ struct port_device *port_device_of(const struct udmar_device *wanted)
 {
     struct port_device *device;
 
-    list_for_each_entry(device, &port.devices, link)
-    {
-        if (device->device == wanted)
+    list_for_each_entry(device, &port.devices, link) {
+        if (device->device == wanted) {
             return device;
+        }
     }
     return NULL;
 }
@@ -64,7 +66,9 @@ u64 port_device_count(const struct port_device *device, size_t field)
     u64 sum = 0;
     int cpu;
 
-    for_each_possible_cpu(cpu) sum += *(u64 *)((void *)per_cpu_ptr(device->counts, cpu) + field);
+    for_each_possible_cpu(cpu) {
+        sum += *(u64 *)((void *)per_cpu_ptr(device->counts, cpu) + field);
+    }
     return sum;
 }
 
@@ -80,15 +84,17 @@ static int attach(struct pci_dev *pci)
     struct port_device *device;
     enum udmar_status status;
 
-    if (pci_is_bridge(pci) || find(pci) != NULL)
+    if (pci_is_bridge(pci) || find(pci) != NULL) {
         return 0;
+    }
     if (pci_domain_nr(pci->bus) > U16_MAX) {
         dev_warn(&pci->dev, "udmar: left alone: it hides behind another function\n");
         return 0;
     }
     device = kzalloc(sizeof(*device), GFP_KERNEL);
-    if (device == NULL)
+    if (device == NULL) {
         return -ENOMEM;
+    }
     device->pci = pci_dev_get(pci);
     device->was_bound = port_in_use(pci);
     device->counts = alloc_percpu(struct port_counts);
@@ -112,8 +118,9 @@ static int attach(struct pci_dev *pci)
 /* A driver that is bound to a device with our operations keeps the module. */
 static void hold(struct port_device *device)
 {
-    if (device->has_ops && !device->holds)
+    if (device->has_ops && !device->holds) {
         device->holds = try_module_get(THIS_MODULE);
+    }
 }
 
 static void install(struct port_device *device)
@@ -123,8 +130,9 @@ static void install(struct port_device *device)
     udmar_device_info(device->device, &info);
     device->mode = info.mode;
     device->domain = udmar_device_domain(device->device);
-    if (device->has_ops || !port_ops_fill(device))
+    if (device->has_ops || !port_ops_fill(device)) {
         return;
+    }
     if (device->was_bound) {
         dev_warn(&device->pci->dev,
                  "udmar: its driver will lose its device: it is %s, and was "
@@ -133,14 +141,16 @@ static void install(struct port_device *device)
     }
     set_dma_ops(&device->pci->dev, &device->ops);
     device->has_ops = true;
-    if (device->was_bound)
+    if (device->was_bound) {
         hold(device);
+    }
 }
 
 static void uninstall(struct port_device *device)
 {
-    if (device->has_ops)
+    if (device->has_ops) {
         set_dma_ops(&device->pci->dev, NULL);
+    }
     device->has_ops = false;
 }
 
@@ -152,8 +162,9 @@ static void detach(struct port_device *device)
 
     if (left != 0) {
         dev_err(&device->pci->dev, "udmar: %llu mappings were left behind by its driver\n", left);
-        if (!device->holds)
+        if (!device->holds) {
             __module_get(THIS_MODULE);
+        }
         device->holds = true;
         list_del(&device->link);
         return;
@@ -163,11 +174,13 @@ static void detach(struct port_device *device)
     /* A callback on another processor, in an interrupt or a poll, may still look at the device. */
     synchronize_rcu();
     status = udmar_device_detach(device->device);
-    if (status != UDMAR_OK)
+    if (status != UDMAR_OK) {
         dev_err(&device->pci->dev, "udmar: not detached: %s\n", udmar_status_string(status));
+    }
     list_del(&device->link);
-    if (device->holds)
+    if (device->holds) {
         module_put(THIS_MODULE);
+    }
     release(device);
 }
 
@@ -177,8 +190,7 @@ int port_devices_attach(void)
     for (int round = 0; round < 2; round++) {
         struct pci_dev *pci = NULL;
 
-        for_each_pci_dev(pci)
-        {
+        for_each_pci_dev(pci) {
             if ((round == 0) == (port_physical_reason(pci) != NULL) && attach(pci) == -ENOMEM) {
                 pci_dev_put(pci);
                 return -ENOMEM;
@@ -192,29 +204,36 @@ void port_devices_install(void)
 {
     struct port_device *device;
 
-    list_for_each_entry(device, &port.devices, link) install(device);
+    list_for_each_entry(device, &port.devices, link) {
+        install(device);
+    }
 }
 
 void port_devices_uninstall(void)
 {
     struct port_device *device;
 
-    list_for_each_entry(device, &port.devices, link) uninstall(device);
+    list_for_each_entry(device, &port.devices, link) {
+        uninstall(device);
+    }
 }
 
 void port_devices_remove(void)
 {
     struct port_device *device, *next;
 
-    list_for_each_entry_safe(device, next, &port.devices, link) detach(device);
+    list_for_each_entry_safe(device, next, &port.devices, link) {
+        detach(device);
+    }
 }
 
 /* ---- those that come and go ------------------------------------------------------------------ */
 
 static void let_go(struct port_device *device)
 {
-    if (device->holds)
+    if (device->holds) {
         module_put(THIS_MODULE);
+    }
     device->holds = false;
 }
 
@@ -224,8 +243,9 @@ static int bus_event(struct notifier_block *block, unsigned long event, void *ar
     struct port_device *device;
 
     mutex_lock(&port.mutex);
-    if (port.running && event == BUS_NOTIFY_ADD_DEVICE)
+    if (port.running && event == BUS_NOTIFY_ADD_DEVICE) {
         (void)attach(pci);
+    }
     device = find(pci);
     if (port.running && device != NULL) {
         switch (event) {

@@ -24,8 +24,9 @@ static dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t siz
     };
     dma_addr_t iova;
 
-    if (unlikely(port_map(device, &piece, 1, port_access(direction), &limits, &iova) != 0))
+    if (unlikely(port_map(device, &piece, 1, port_access(direction), &limits, &iova) != 0)) {
         return DMA_MAPPING_ERROR;
+    }
     port_count(device, bytes, size);
     return iova;
 }
@@ -55,10 +56,10 @@ static size_t take_list(struct scatterlist *list, int count, struct udmar_dma_ph
     size_t bytes = 0;
     int i;
 
-    for_each_sg(list, entry, count, i)
-    {
-        if (unlikely(entry->length == 0))
+    for_each_sg(list, entry, count, i) {
+        if (unlikely(entry->length == 0)) {
             return 0;
+        }
         pieces[i] = (struct udmar_dma_physical){
             .address = sg_phys(entry),
             .length = entry->length,
@@ -121,11 +122,13 @@ static int map_pieces(struct device *dev, struct scatterlist *list, int count, u
     dma_addr_t iova;
     int error;
 
-    if (bytes == 0)
+    if (bytes == 0) {
         return -EINVAL;
+    }
     error = port_map(device, pieces, count, access, &limits, &iova);
-    if (unlikely(error != 0))
+    if (unlikely(error != 0)) {
         return error;
+    }
     port_count(device, bytes, bytes);
     return write_segments(dev, list, count, pieces, iova & PAGE_MASK);
 }
@@ -139,12 +142,14 @@ static int map_sg(struct device *dev, struct scatterlist *list, int count,
 
     if (count > SHORT_LIST) {
         pieces = kmalloc_array(count, sizeof(*pieces), GFP_ATOMIC | __GFP_NOWARN);
-        if (pieces == NULL)
+        if (pieces == NULL) {
             return -ENOMEM;
+        }
     }
     result = map_pieces(dev, list, count, port_access(direction), pieces);
-    if (pieces != few)
+    if (pieces != few) {
         kfree(pieces);
+    }
     return result;
 }
 
@@ -156,10 +161,10 @@ static void unmap_sg(struct device *dev, struct scatterlist *list, int count,
     struct scatterlist *segment;
     int i;
 
-    for_each_sg(list, segment, count, i)
-    {
-        if (sg_dma_len(segment) == 0)
+    for_each_sg(list, segment, count, i) {
+        if (sg_dma_len(segment) == 0) {
             break;
+        }
         end = sg_dma_address(segment) + sg_dma_len(segment);
     }
     port_unmap(port_device_get(dev), start, end - start);

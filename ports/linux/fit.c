@@ -25,8 +25,9 @@ static int look_at_unit(const struct udmar_entry *drhd)
     status = readl(registers + REG_GSTS);
     iounmap(registers);
     /* All ones: nothing is there, and the library will say so. */
-    if (status == U32_MAX || !(status & (GSTS_TES | GSTS_QIES | GSTS_IRES)))
+    if (status == U32_MAX || !(status & (GSTS_TES | GSTS_QIES | GSTS_IRES))) {
         return 0;
+    }
     pr_err("udmar: refused: the unit at %#llx is in use already:%s%s%s; boot with intel_iommu=off "
            "intremap=off\n",
            drhd->u.drhd.base, status & GSTS_TES ? " translation is on," : "",
@@ -58,11 +59,11 @@ int port_fits(const struct udmar_table *table)
     while (udmar_table_next(table, &entry)) {
         int error = entry.type == UDMAR_ENTRY_DRHD ? look_at_unit(&entry) : 0;
 
-        if (error != 0)
+        if (error != 0) {
             return error;
+        }
     }
-    for_each_pci_dev(pci)
-    {
+    for_each_pci_dev(pci) {
         int error = look_at_device(pci);
 
         if (error != 0) {

@@ -48,8 +48,9 @@ static bool page_alloc(size_t count, udmar_paddr_t highest, int node, struct udm
         gfp_t gfp = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN | zones[i];
         struct page *page = alloc_pages_node(node, gfp, order);
 
-        if (page == NULL)
+        if (page == NULL) {
             return false;
+        }
         if (page_to_phys(page) + (count << PAGE_SHIFT) - 1 <= highest) {
             out_page->mapping = page_address(page);
             out_page->physical = page_to_phys(page);
@@ -69,8 +70,9 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
 bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
                                 struct udmar_page *out_page)
 {
-    if (domain < 0 || domain >= nr_node_ids || !node_online(domain))
+    if (domain < 0 || domain >= nr_node_ids || !node_online(domain)) {
         domain = NUMA_NO_NODE;
+    }
     return page_alloc(count, highest, domain, out_page);
 }
 
@@ -93,8 +95,9 @@ void udmar_host_cache_flush(void *host, const void *address, size_t size)
     unsigned line_size = boot_cpu_data.x86_clflush_size;
     const void *end = address + size;
 
-    for (const void *line = PTR_ALIGN_DOWN(address, line_size); line < end; line += line_size)
+    for (const void *line = PTR_ALIGN_DOWN(address, line_size); line < end; line += line_size) {
         clflushopt((void *)line);
+    }
     mb();
 }
 
@@ -145,8 +148,9 @@ uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, un
     struct pci_bus *bus = pci_find_bus(segment, UDMAR_RID_BUS(rid));
     u32 value = U32_MAX;
 
-    if (bus != NULL)
+    if (bus != NULL) {
         pci_bus_read_config_dword(bus, UDMAR_RID_DEVFN(rid), offset, &value);
+    }
     return value;
 }
 
@@ -155,10 +159,12 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t number, udmar_r
 {
     struct pci_bus *bus = pci_find_bus(segment, number);
 
-    while (bus != NULL && bus->self == NULL)
+    while (bus != NULL && bus->self == NULL) {
         bus = bus->parent;
-    if (bus == NULL)
+    }
+    if (bus == NULL) {
         return false;
+    }
     *out_bridge = pci_dev_id(bus->self);
     return true;
 }
@@ -173,8 +179,9 @@ void *udmar_host_lock_create(void *host)
 {
     struct port_lock *lock = kzalloc(sizeof(*lock), GFP_ATOMIC);
 
-    if (lock == NULL)
+    if (lock == NULL) {
         return NULL;
+    }
     lockdep_register_key(&lock->key);
     spin_lock_init(&lock->spin);
     lockdep_set_class(&lock->spin, &lock->key);
@@ -212,8 +219,9 @@ unsigned udmar_host_cpu(void *host)
 
 udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
 {
-    if (!is_vmalloc_addr(address))
+    if (!is_vmalloc_addr(address)) {
         return virt_addr_valid(address) ? virt_to_phys((void *)address) : UINT64_MAX;
+    }
     *length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(address));
     return page_to_phys(vmalloc_to_page(address)) + offset_in_page(address);
 }
@@ -224,19 +232,22 @@ void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_p
 {
     struct udmar_page page;
 
-    if (!contiguous)
+    if (!contiguous) {
         return vzalloc(size);
+    }
     size = max(PAGE_ALIGN(size), alignment);
     if (size >> PAGE_SHIFT > 1024 ||
-        !udmar_host_page_alloc(host, size >> PAGE_SHIFT, highest, true, &page))
+        !udmar_host_page_alloc(host, size >> PAGE_SHIFT, highest, true, &page)) {
         return NULL;
+    }
     return page.mapping;
 }
 
 void udmar_host_dmamem_free(void *host, void *memory, size_t size)
 {
-    if (is_vmalloc_addr(memory))
+    if (is_vmalloc_addr(memory)) {
         vfree(memory);
-    else
+    } else {
         free_pages((unsigned long)memory, get_order(size));
+    }
 }

@@ -44,8 +44,9 @@ static int domain_alloc(struct irq_domain *at, unsigned number, unsigned count, 
 {
     int error = irq_domain_alloc_irqs_parent(at, number, count, argument);
 
-    if (error == 0)
+    if (error == 0) {
         irq_domain_set_info(at, number, number, &chip, NULL, handle_edge_irq, NULL, "edge");
+    }
     return error;
 }
 
@@ -61,11 +62,13 @@ static const struct irq_domain_ops domain_ops = {
 
 static bool domain_create(void)
 {
-    if (domain != NULL)
+    if (domain != NULL) {
         return true;
+    }
     fwnode = irq_domain_alloc_named_fwnode("udmar");
-    if (fwnode == NULL)
+    if (fwnode == NULL) {
         return false;
+    }
     domain = irq_domain_create_hierarchy(x86_vector_domain, 0, 0, fwnode, &domain_ops, NULL);
     if (domain == NULL) {
         irq_domain_free_fwnode(fwnode);
@@ -76,8 +79,9 @@ static bool domain_create(void)
 
 void port_interrupts_end(void)
 {
-    if (domain == NULL)
+    if (domain == NULL) {
         return;
+    }
     irq_domain_remove(domain);
     irq_domain_free_fwnode(fwnode);
     domain = NULL;
@@ -100,18 +104,21 @@ void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), vo
     struct irq_data *data;
     struct msi_msg message;
 
-    if (interrupt == NULL || !domain_create())
+    if (interrupt == NULL || !domain_create()) {
         goto no_memory;
+    }
     interrupt->handler = handler;
     interrupt->argument = argument;
     interrupt->number = irq_domain_alloc_irqs(domain, 1, NUMA_NO_NODE, &info);
-    if (interrupt->number <= 0)
+    if (interrupt->number <= 0) {
         goto no_memory;
+    }
     /* A hard interrupt also with threadirqs: the handler takes spin locks that others take there.
      */
     if (request_irq(interrupt->number, handle, IRQF_NO_THREAD | IRQF_NOBALANCING, "udmar-fault",
-                    interrupt) != 0)
+                    interrupt) != 0) {
         goto no_handler;
+    }
     data = irq_domain_get_irq_data(x86_vector_domain, interrupt->number);
     data->chip->irq_compose_msi_msg(data, &message);
     *out_address = (u64)message.address_hi << 32 | message.address_lo;

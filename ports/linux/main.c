@@ -49,8 +49,9 @@ static int read_tunables(struct udmar_tunables *out)
     char *line = kstrdup(tunables != NULL ? tunables : "", GFP_KERNEL);
     int error = 0;
 
-    if (line == NULL)
+    if (line == NULL) {
         return -ENOMEM;
+    }
     strreplace(line, ',', ' ');
     for (char *word = skip_spaces(line); *word != '\0' && error == 0;
          word = skip_spaces(word + strcspn(word, " "))) {
@@ -62,8 +63,9 @@ static int read_tunables(struct udmar_tunables *out)
     udmar_tunables_init(out);
     /* Whoever loads the module wants it. */
     out->enable = true;
-    if (error == 0 && udmar_tunables_parse(out, line, bad_tunable, NULL) != 0)
+    if (error == 0 && udmar_tunables_parse(out, line, bad_tunable, NULL) != 0) {
         error = -EINVAL;
+    }
     if (error == 0 && !out->enable) {
         pr_err("udmar: refused: hw.dmar.enable=0\n");
         error = -ENODEV;
@@ -76,8 +78,9 @@ static bool is_named(const struct udmar_tunables *out, const struct pci_dev *pci
 {
     for (unsigned i = 0; i < out->device_count; i++) {
         if (out->devices[i].segment == pci_domain_nr(pci->bus) &&
-            out->devices[i].rid == pci_dev_id((struct pci_dev *)pci))
+            out->devices[i].rid == pci_dev_id((struct pci_dev *)pci)) {
             return true;
+        }
     }
     return false;
 }
@@ -85,8 +88,9 @@ static bool is_named(const struct udmar_tunables *out, const struct pci_dev *pci
 /* Functions whose addresses have to stay physical get a row, unless the administrator has one. */
 static int keep_physical(struct udmar_tunables *out, struct pci_dev *pci, const char *reason)
 {
-    if (is_named(out, pci))
+    if (is_named(out, pci)) {
         return 0;
+    }
     if (port_in_use(pci) && strcmp(bound, "identity") != 0) {
         pr_err("udmar: refused: %s is bound to %s already; load this module earlier\n",
                pci_name(pci), dev_driver_string(&pci->dev));
@@ -110,12 +114,12 @@ static int look_at_devices(struct udmar_tunables *out)
     struct pci_dev *pci = NULL;
     int error = 0;
 
-    for_each_pci_dev(pci)
-    {
+    for_each_pci_dev(pci) {
         const char *reason = port_physical_reason(pci);
 
-        if (reason != NULL && !pci_is_bridge(pci) && pci_domain_nr(pci->bus) <= U16_MAX)
+        if (reason != NULL && !pci_is_bridge(pci) && pci_domain_nr(pci->bus) <= U16_MAX) {
             error = keep_physical(out, pci, reason);
+        }
         if (error != 0) {
             pci_dev_put(pci);
             break;
@@ -129,11 +133,12 @@ static int add_ram(struct resource *resource, void *argument)
     unsigned *room = argument;
     u64 first = PAGE_ALIGN_DOWN(resource->start);
 
-    if (port.ram_count < *room)
+    if (port.ram_count < *room) {
         port.ram[port.ram_count++] = (struct udmar_ram_range){
             .base = first,
             .size = PAGE_ALIGN(resource->end + 1) - first,
         };
+    }
     return 0;
 }
 
@@ -142,8 +147,9 @@ static int read_ram(void)
     unsigned room = 512;
 
     port.ram = kvcalloc(room, sizeof(*port.ram), GFP_KERNEL);
-    if (port.ram == NULL)
+    if (port.ram == NULL) {
         return -ENOMEM;
+    }
     return walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, -1,
                                &room, add_ram);
 }
@@ -171,8 +177,9 @@ static int read_table(void)
 /* All drivers have stopped their devices. Whoever comes next expects physical addresses. */
 static void shut_down(void)
 {
-    if (port.running && udmar_stop(port.instance) == UDMAR_OK)
+    if (port.running && udmar_stop(port.instance) == UDMAR_OK) {
         pr_info("udmar: translation is off for the shutdown\n");
+    }
     port.running = false;
 }
 
@@ -211,8 +218,9 @@ static void ignore_shutdown(void)
 /* A machine that sleeps loses what the units know, and nothing would bring it back. */
 static int sleep_event(struct notifier_block *block, unsigned long event, void *argument)
 {
-    if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE)
+    if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE) {
         return NOTIFY_DONE;
+    }
     pr_err("udmar: this machine cannot sleep while its devices are translated\n");
     return notifier_from_errno(-EOPNOTSUPP);
 }
@@ -238,8 +246,9 @@ static DEFINE_TIMER(ticker, tick);
 
 static void tick(struct timer_list *timer)
 {
-    if (!READ_ONCE(port.ticking))
+    if (!READ_ONCE(port.ticking)) {
         return;
+    }
     udmar_tick(port.instance);
     mod_timer(&ticker, jiffies + msecs_to_jiffies(8));
 }
@@ -248,15 +257,17 @@ static void tick(struct timer_list *timer)
 
 static void forget(void)
 {
-    if (port.instance != NULL && udmar_destroy(port.instance) != UDMAR_OK)
+    if (port.instance != NULL && udmar_destroy(port.instance) != UDMAR_OK) {
         pr_err("udmar: a unit does not let go: some memory stays lost\n");
+    }
     port.instance = NULL;
     port_interrupts_end();
     kvfree(port.ram);
     port.ram = NULL;
     port.ram_count = 0;
-    if (port.table != NULL)
+    if (port.table != NULL) {
         acpi_put_table(port.table);
+    }
     port.table = NULL;
 }
 
@@ -266,15 +277,19 @@ static int prepare(void)
     enum udmar_status status;
     int error;
 
-    if (config == NULL)
+    if (config == NULL) {
         return -ENOMEM;
+    }
     error = read_tunables(&config->tunables);
-    if (error == 0)
+    if (error == 0) {
         error = read_table();
-    if (error == 0)
+    }
+    if (error == 0) {
         error = look_at_devices(&config->tunables);
-    if (error == 0)
+    }
+    if (error == 0) {
         error = read_ram();
+    }
     if (error == 0) {
         config->table = port.table;
         config->table_size = port.table->length;
@@ -301,10 +316,12 @@ static int go(void)
     enum udmar_status status;
     int error = prepare();
 
-    if (error == 0)
+    if (error == 0) {
         error = port_devices_attach();
-    if (error != 0)
+    }
+    if (error != 0) {
         return error;
+    }
     status = udmar_start(port.instance);
     if (status != UDMAR_OK) {
         pr_err("udmar: refused: no unit translates: %s\n", udmar_status_string(status));
@@ -325,8 +342,9 @@ static int __init udmar_init(void)
     }
     /* First, so that no function that comes meanwhile is missed: its event waits for the mutex. */
     error = port_devices_listen();
-    if (error != 0)
+    if (error != 0) {
         return error;
+    }
     mutex_lock(&port.mutex);
     error = go();
     if (error != 0) {
@@ -342,8 +360,9 @@ static int __init udmar_init(void)
     register_pm_notifier(&sleep_block);
     port_report_init();
     schedule_delayed_work(&poll_work, HZ);
-    if (port.ticking)
+    if (port.ticking) {
         mod_timer(&ticker, jiffies + 1);
+    }
     return 0;
 }
 
@@ -361,8 +380,9 @@ static void __exit udmar_exit(void)
     mutex_lock(&port.mutex);
     port_devices_uninstall();
     /* Before the contexts go: devices that are not translated have their drivers and go on. */
-    if (port.running && udmar_stop(port.instance) != UDMAR_OK)
+    if (port.running && udmar_stop(port.instance) != UDMAR_OK) {
         pr_err("udmar: a unit did not switch translation off\n");
+    }
     port.running = false;
     port_devices_remove();
     forget();

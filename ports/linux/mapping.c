@@ -54,8 +54,9 @@ static enum udmar_status fill(struct udmar_domain *domain, udmar_iova_t range,
         run_size += port_pages(&pieces[i]);
         at += port_pages(&pieces[i]);
     }
-    if (status == UDMAR_OK)
+    if (status == UDMAR_OK) {
         status = udmar_domain_map(domain, range + run_at, run, run_size, access);
+    }
     return status;
 }
 
@@ -73,16 +74,19 @@ static enum udmar_status map_by_hand(struct udmar_domain *domain,
     udmar_iova_t iova;
 
     /* What does not fit between two borders begins on one: that is where places count from. */
-    if (size - 1 > limits->boundary_mask)
+    if (size - 1 > limits->boundary_mask) {
         range.alignment = max(range.alignment, limits->boundary_mask + 1);
+    }
     status = udmar_domain_alloc_iova(domain, size, &range, &iova);
-    if (status != UDMAR_OK)
+    if (status != UDMAR_OK) {
         return status;
+    }
     *out_iova = iova + offset_in_page(pieces[0].address);
     status = fill(domain, iova, pieces, count, access, limits->boundary_mask);
     /* An address whose invalidation is not confirmed must not be given to anybody else. */
-    if (status != UDMAR_OK && udmar_domain_unmap(domain, iova, size) == UDMAR_OK)
+    if (status != UDMAR_OK && udmar_domain_unmap(domain, iova, size) == UDMAR_OK) {
         (void)udmar_domain_free_iova(domain, iova);
+    }
     return status;
 }
 
@@ -107,8 +111,9 @@ static bool satisfies(udmar_iova_t iova, u64 size, const struct port_limits *lim
 {
     u64 first = iova & PAGE_MASK, last = first + size - 1;
 
-    if (size - 1 > limits->boundary_mask)
+    if (size - 1 > limits->boundary_mask) {
         return (first & limits->boundary_mask) == 0;
+    }
     return (limits->alignment == 0 || IS_ALIGNED(first, limits->alignment)) &&
            ((first ^ last) & ~limits->boundary_mask) == 0;
 }
@@ -129,8 +134,9 @@ int port_map(struct port_device *device, const struct udmar_dma_physical *pieces
             status = UDMAR_ERR_UNSUPPORTED;
         }
     }
-    if (unlikely(status == UDMAR_ERR_UNSUPPORTED))
+    if (unlikely(status == UDMAR_ERR_UNSUPPORTED)) {
         status = map_by_hand(domain, pieces, count, size, access, limits, &iova);
+    }
     if (unlikely(status != UDMAR_OK)) {
         port_count(device, failed, 1);
         return error_of(status);
@@ -154,10 +160,12 @@ void port_unmap(struct port_device *device, dma_addr_t iova, size_t size)
 {
     enum udmar_status status = udmar_stream_unmap(device->domain, iova);
 
-    if (unlikely(status == UDMAR_ERR_NOT_FOUND))
+    if (unlikely(status == UDMAR_ERR_NOT_FOUND)) {
         status = unmap_by_hand(device->domain, iova, size);
+    }
     port_count(device, unmaps, 1);
-    if (unlikely(status != UDMAR_OK))
+    if (unlikely(status != UDMAR_OK)) {
         dev_err_ratelimited(&device->pci->dev, "udmar: unmapping %zu bytes at %pad: %s\n", size,
                             &iova, udmar_status_string(status));
+    }
 }

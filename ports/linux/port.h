@@ -132,8 +132,9 @@ static inline u64 port_place(u64 at, const struct udmar_dma_physical *piece, u64
     u64 start = at + offset_in_page(piece->address);
 
     if (likely((start & boundary_mask) + piece->length - 1 <= boundary_mask) ||
-        (at & boundary_mask) == 0)
+        (at & boundary_mask) == 0) {
         return at;
+    }
     return (at | boundary_mask) + 1;
 }
 

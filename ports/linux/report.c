@@ -35,8 +35,9 @@ static int units_show(struct seq_file *file, void *data)
     for (unsigned i = 0; i < udmar_unit_count(port.instance); i++) {
         struct udmar_unit_status unit;
 
-        if (udmar_unit_status(port.instance, i, &unit) == UDMAR_OK)
+        if (udmar_unit_status(port.instance, i, &unit) == UDMAR_OK) {
             show_unit(file, &unit);
+        }
     }
     mutex_unlock(&port.mutex);
     return 0;
@@ -57,10 +58,10 @@ static void show_domain(struct seq_file *file, struct udmar_domain *domain)
                info.superpages & UDMAR_SUPERPAGE_1G ? "+1G" : "",
                info.superpages == 0 ? "none" : "", info.strict, info.table_pages, info.ranges,
                info.devices);
-    list_for_each_entry(device, &port.devices, link)
-    {
-        if (device->domain == domain)
+    list_for_each_entry(device, &port.devices, link) {
+        if (device->domain == domain) {
             seq_printf(file, "%s,", pci_name(device->pci));
+        }
     }
     seq_putc(file, '\n');
 }
@@ -69,10 +70,10 @@ static bool is_first_of_domain(const struct port_device *wanted)
 {
     struct port_device *device;
 
-    list_for_each_entry(device, &port.devices, link)
-    {
-        if (device->domain == wanted->domain)
+    list_for_each_entry(device, &port.devices, link) {
+        if (device->domain == wanted->domain) {
             return device == wanted;
+        }
     }
     return false;
 }
@@ -82,10 +83,10 @@ static int domains_show(struct seq_file *file, void *data)
     struct port_device *device;
 
     mutex_lock(&port.mutex);
-    list_for_each_entry(device, &port.devices, link)
-    {
-        if (device->domain != NULL && is_first_of_domain(device))
+    list_for_each_entry(device, &port.devices, link) {
+        if (device->domain != NULL && is_first_of_domain(device)) {
             show_domain(file, device->domain);
+        }
     }
     mutex_unlock(&port.mutex);
     return 0;
@@ -106,9 +107,10 @@ static void show_device(struct seq_file *file, const struct port_device *device)
                port_device_sum(device, coherent) - port_device_sum(device, returned),
                port_device_sum(device, failed), info.faults,
                fls64(dma_get_mask(&device->pci->dev)));
-    for (unsigned i = 0; i < min_t(unsigned, info.id_count, UDMAR_DEVICE_IDS); i++)
+    for (unsigned i = 0; i < min_t(unsigned, info.id_count, UDMAR_DEVICE_IDS); i++) {
         seq_printf(file, "%02x:%02x.%u,", UDMAR_RID_BUS(info.ids[i]), UDMAR_RID_DEVICE(info.ids[i]),
                    UDMAR_RID_FUNCTION(info.ids[i]));
+    }
     seq_printf(file, " shared=%u reason=\"%s\"\n", info.shares_ids, info.reason);
 }
 
@@ -117,7 +119,9 @@ static int devices_show(struct seq_file *file, void *data)
     struct port_device *device;
 
     mutex_lock(&port.mutex);
-    list_for_each_entry(device, &port.devices, link) show_device(file, device);
+    list_for_each_entry(device, &port.devices, link) {
+        show_device(file, device);
+    }
     mutex_unlock(&port.mutex);
     return 0;
 }
@@ -133,12 +137,13 @@ static int counters_show(struct seq_file *file, void *data)
     seq_printf(file, "faults total=%llu dropped=%llu overflows=%llu unprinted=%llu\n", faults.total,
                faults.dropped, faults.overflows, faults.suppressed);
     for (unsigned i = 0; i < udmar_unit_count(port.instance); i++) {
-        if (udmar_unit_status(port.instance, i, &unit) == UDMAR_OK)
+        if (udmar_unit_status(port.instance, i, &unit) == UDMAR_OK) {
             seq_printf(file,
                        "unit %u context-requests=%llu iotlb-requests=%llu waits=%llu "
                        "queue-errors=%llu timeouts=%llu\n",
                        i, unit.context_requests, unit.iotlb_requests, unit.waits, unit.queue_errors,
                        unit.timeouts);
+        }
     }
     mutex_unlock(&port.mutex);
     return 0;

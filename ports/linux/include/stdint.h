@@ -13,10 +13,10 @@
 #define UINT64_C(value) value##ULL
 
 /* The kernel's own limits hold casts, which the preprocessor cannot compare. */
-#define UINT8_MAX   0xff
-#define UINT16_MAX  0xffff
-#define UINT32_MAX  UINT32_C(0xffffffff)
-#define UINT64_MAX  UINT64_C(0xffffffffffffffff)
+#define UINT8_MAX  0xff
+#define UINT16_MAX 0xffff
+#define UINT32_MAX UINT32_C(0xffffffff)
+#define UINT64_MAX UINT64_C(0xffffffffffffffff)
 #undef UINTPTR_MAX
 #define UINTPTR_MAX __UINTPTR_MAX__
 

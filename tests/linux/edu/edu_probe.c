@@ -57,8 +57,9 @@ static bool transfer(u64 source, u64 destination, unsigned count, u32 command)
     writel(command | COMMAND_START, registers + EDU_COMMAND);
     for (int i = 0; i < 3000; i++) {
         usleep_range(1000, 1500);
-        if (!(readl(registers + EDU_COMMAND) & COMMAND_START))
+        if (!(readl(registers + EDU_COMMAND) & COMMAND_START)) {
             return true;
+        }
     }
     return false;
 }
@@ -116,8 +117,9 @@ static void probe_after_unmap(void)
 
     claim(mapped && store(iova, 0) && READ_ONCE(*page) == WORD_LIVE,
           "edu: a write through a live mapping arrives");
-    if (mapped)
+    if (mapped) {
         dma_unmap_single(&edu->dev, iova, PAGE_SIZE, DMA_FROM_DEVICE);
+    }
     WRITE_ONCE(*page, WORD_CANARY);
     store(iova, 0);
     claim(READ_ONCE(*page) == WORD_CANARY, "edu: a write after the unmap does not arrive");
@@ -191,8 +193,9 @@ static void probe_resource(void)
     /* The first register of every edu device. */
     claim(!dma_mapping_error(&edu->dev, iova) && fetch(iova, 32) && peek(32) == 0x010000edu,
           "edu: registers of another device can be read through dma_map_resource()");
-    if (!dma_mapping_error(&edu->dev, iova))
+    if (!dma_mapping_error(&edu->dev, iova)) {
         dma_unmap_resource(&edu->dev, iova, PAGE_SIZE, DMA_TO_DEVICE, 0);
+    }
 }
 
 static void probe_coherent(size_t size)
@@ -216,7 +219,9 @@ static void probe_coherent(size_t size)
         size_t sum = 0;
         int i;
 
-        for_each_sgtable_sg(&table, entry, i) sum += entry->length;
+        for_each_sgtable_sg(&table, entry, i) {
+            sum += entry->length;
+        }
         claim(sum == size && *(u32 *)sg_virt(table.sgl) == WORD_LIVE,
               "edu: a scatterlist of those %zu KiB", size / 1024);
         sg_free_table(&table);
@@ -234,8 +239,9 @@ static void probe_pages(void)
     claim(page != NULL && store(iova + SZ_8K, 0) &&
               READ_ONCE(*(u32 *)(page_address(page) + SZ_8K)) == WORD_LIVE,
           "edu: dma_alloc_pages() gives pages that can be written");
-    if (page != NULL)
+    if (page != NULL) {
         dma_free_pages(&edu->dev, SZ_16K, page, iova, DMA_BIDIRECTIONAL);
+    }
 }
 
 /* ---- scatterlists ---------------------------------------------------------------------------- */
@@ -268,8 +274,9 @@ static void make_list(struct scatterlist *list, struct piece *pieces, unsigned c
 
 static void free_list(struct piece *pieces, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         __free_pages(pieces[i].page, pieces[i].order);
+    }
 }
 
 /* Bytes, lengths and borders of segments are what the device has asked for. */
@@ -280,17 +287,19 @@ static const char *check_segments(struct scatterlist *list, int segments, u64 bo
     size_t sum = 0;
     int i;
 
-    for_each_sg(list, segment, segments, i)
-    {
+    for_each_sg(list, segment, segments, i) {
         u64 start = sg_dma_address(segment), length = sg_dma_len(segment);
 
         sum += length;
-        if (length == 0 || length > longest)
+        if (length == 0 || length > longest) {
             return "a segment is too long or empty";
-        if ((start & ~boundary_mask) != ((start + length - 1) & ~boundary_mask))
+        }
+        if ((start & ~boundary_mask) != ((start + length - 1) & ~boundary_mask)) {
             return "a segment crosses a boundary";
-        if (start + length - 1 > dma_get_mask(&edu->dev))
+        }
+        if (start + length - 1 > dma_get_mask(&edu->dev)) {
             return "a segment lies above the mask";
+        }
     }
     return sum == bytes ? NULL : "bytes are missing";
 }
@@ -303,8 +312,7 @@ static u32 *find_word(struct scatterlist *list, int count, int segments, size_t 
     int i;
 
     *out_iova = DMA_MAPPING_ERROR;
-    for_each_sg(list, entry, segments, i)
-    {
+    for_each_sg(list, entry, segments, i) {
         if (at < before + sg_dma_len(entry)) {
             *out_iova = sg_dma_address(entry) + (at - before);
             break;
@@ -312,10 +320,10 @@ static u32 *find_word(struct scatterlist *list, int count, int segments, size_t 
         before += sg_dma_len(entry);
     }
     before = 0;
-    for_each_sg(list, entry, count, i)
-    {
-        if (at < before + entry->length)
+    for_each_sg(list, entry, count, i) {
+        if (at < before + entry->length) {
             return sg_virt(entry) + (at - before);
+        }
         before += entry->length;
     }
     return NULL;
@@ -328,8 +336,9 @@ static const char *check_words(struct scatterlist *list, int count, int segments
         u64 iova;
         u32 *word = find_word(list, count, segments, at, &iova);
 
-        if (word == NULL || !store(iova, 0) || READ_ONCE(*word) != WORD_LIVE)
+        if (word == NULL || !store(iova, 0) || READ_ONCE(*word) != WORD_LIVE) {
             return "a word went elsewhere";
+        }
     }
     return NULL;
 }
@@ -346,22 +355,29 @@ static void probe_list(unsigned count, u64 boundary_mask, unsigned longest, bool
     dma_set_seg_boundary(&edu->dev, boundary_mask);
     dma_set_max_seg_size(&edu->dev, longest);
     make_list(list, pieces, count, whole);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         bytes += pieces[i].length;
+    }
     segments = dma_map_sg(&edu->dev, list, count, DMA_FROM_DEVICE);
-    if (segments <= 0 || segments > count)
+    if (segments <= 0 || segments > count) {
         wrong = "the list is not mapped";
-    if (wrong == NULL)
+    }
+    if (wrong == NULL) {
         wrong = check_segments(list, segments, boundary_mask, longest, bytes);
-    if (wrong == NULL && with_words)
+    }
+    if (wrong == NULL && with_words) {
         wrong = check_words(list, count, segments, bytes);
-    if (wrong == NULL && whole && boundary_mask == U64_MAX && segments != 1)
+    }
+    if (wrong == NULL && whole && boundary_mask == U64_MAX && segments != 1) {
         wrong = "whole pages did not become one segment";
-    if (segments > 0)
+    }
+    if (segments > 0) {
         dma_unmap_sg(&edu->dev, list, count, DMA_FROM_DEVICE);
-    if (wrong != NULL || with_words)
+    }
+    if (wrong != NULL || with_words) {
         claim(wrong == NULL, "edu: scatterlist, %s%s%s", name, wrong != NULL ? ": " : "",
               wrong != NULL ? wrong : "");
+    }
     free_list(pieces, count);
     kfree(pieces);
     kfree(list);
@@ -374,12 +390,13 @@ static void probe_lists(void)
     probe_list(LIST, 0xffff, 65536, false, true, "odd pieces, boundary and size of 64 KiB");
     probe_list(LIST, U32_MAX, 65536, false, true, "odd pieces, segments of 64 KiB");
     /* Many more without transfers; those that fail say so. */
-    for (unsigned i = 0; i < 300; i++)
+    for (unsigned i = 0; i < 300; i++) {
         probe_list(1 + get_random_u32() % LIST,
                    i % 3 == 0   ? 0xffff
                    : i % 3 == 1 ? 0x1ffff
                                 : U32_MAX,
                    65536 << i % 2, i % 4 == 0, false, "one of many random lists");
+    }
     claim(true, "edu: 300 random scatterlists keep boundaries and sizes");
     dma_set_seg_boundary(&edu->dev, U32_MAX);
     dma_set_max_seg_size(&edu->dev, 65536);
@@ -433,14 +450,18 @@ static int open_device(struct pci_dev *pci)
 {
     int error = pcim_enable_device(pci);
 
-    if (error == 0)
+    if (error == 0) {
         error = pcim_iomap_regions(pci, BIT(0), "edu_probe");
-    if (error == 0)
+    }
+    if (error == 0) {
         error = dma_set_mask_and_coherent(&pci->dev, DMA_BIT_MASK(64));
-    if (error == 0)
+    }
+    if (error == 0) {
         mailbox = dmam_alloc_coherent(&pci->dev, PAGE_SIZE, &mailbox_iova, GFP_KERNEL);
-    if (error == 0 && mailbox == NULL)
+    }
+    if (error == 0 && mailbox == NULL) {
         error = -ENOMEM;
+    }
     return error;
 }
 
@@ -453,8 +474,9 @@ static int probe(struct pci_dev *pci, const struct pci_device_id *id)
         return pcim_enable_device(pci);
     }
     error = open_device(pci);
-    if (error != 0)
+    if (error != 0) {
         return error;
+    }
     pci_set_master(pci);
     registers = pcim_iomap_table(pci)[0];
     edu = pci;
