@@ -277,7 +277,8 @@ if [ "$LOAD" -gt 0 ]; then
 elif [ "$MODE" = translate ]; then
     probe_edu "alone"
 fi
+# First, because what a device has done is forgotten when it goes.
+judge_table
 replace_nvme
 judge_faults
-judge_table
 finish
