@@ -270,8 +270,11 @@ done </tmp/disks
 while read -r name interface number; do
     use_card "$name" "$number"
 done </tmp/cards
-! rmmod udmar 2>/dev/null
-claim $? "udmar.ko cannot be removed while drivers use it"
+# Drivers of devices that keep physical addresses do not need the module.
+if [ "$MODE" = translate ]; then
+    ! rmmod udmar 2>/dev/null
+    claim $? "udmar.ko cannot be removed while drivers use it"
+fi
 if [ "$LOAD" -gt 0 ]; then
     load
 elif [ "$MODE" = translate ]; then

@@ -4,8 +4,8 @@
 . /test/lib.sh
 
 start
-refused "$LABEL" "$WORDS"
+refused "udmar.ko" "$WORDS"
 insert nvme
 dev=$(wait_disk nvme) && [ "$(sum_of "$dev" 0 16)" = "$(sed -n 's/^nvme 32 //p' /test/disks)" ]
-claim $? "$LABEL: the machine goes on, its disk reads"
+claim $? "the machine goes on, its disk reads"
 finish
