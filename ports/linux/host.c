@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The host interface on Linux, but for the interrupt. Nothing here sleeps unless it says so. */
+#include "port.h"
+
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vmalloc.h>
+
+#include <asm/cacheflush.h>
+#include <asm/special_insns.h>
+
+#include <udmar/host.h>
+
+void *udmar_host_mmio_map(void *host, udmar_paddr_t physical, size_t size)
+{
+    return (void __force *)ioremap(physical, size);
+}
+
+void udmar_host_mmio_unmap(void *host, void *registers, size_t size)
+{
+    iounmap((void __iomem __force *)registers);
+}
+
+uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
+{
+    return readl((void __iomem __force *)registers + offset);
+}
+
+void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint32_t value)
+{
+    writel(value, (void __iomem __force *)registers + offset);
+}
+
+/*
+ * Blocks come by orders, so what is not a power of two has some pages that nobody uses. The zones
+ * know two limits only: the answer is looked at, and a lower zone asked where it lies too high.
+ */
+static bool page_alloc(size_t count, udmar_paddr_t highest, int node, struct udmar_page *out_page)
+{
+    static const gfp_t zones[] = { 0, GFP_DMA32, GFP_DMA };
+    unsigned order = get_order(count << PAGE_SHIFT);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(zones); i++) {
+        gfp_t gfp = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN | zones[i];
+        struct page *page = alloc_pages_node(node, gfp, order);
+
+        if (page == NULL) {
+            return false;
+        }
+        if (page_to_phys(page) + (count << PAGE_SHIFT) - 1 <= highest) {
+            out_page->mapping = page_address(page);
+            out_page->physical = page_to_phys(page);
+            return true;
+        }
+        __free_pages(page, order);
+    }
+    return false;
+}
+
+bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool mapped,
+                           struct udmar_page *out_page)
+{
+    return page_alloc(count, highest, NUMA_NO_NODE, out_page);
+}
+
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    if (domain < 0 || domain >= nr_node_ids || !node_online(domain)) {
+        domain = NUMA_NO_NODE;
+    }
+    return page_alloc(count, highest, domain, out_page);
+}
+
+void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
+{
+    __free_pages(pfn_to_page(page->physical >> PAGE_SHIFT), get_order(count << PAGE_SHIFT));
+}
+
+void *udmar_host_page_map(void *host, udmar_paddr_t physical)
+{
+    return __va(physical);
+}
+
+void udmar_host_page_unmap(void *host, void *address)
+{
+}
+
+void udmar_host_cache_flush(void *host, const void *address, size_t size)
+{
+    unsigned line_size = boot_cpu_data.x86_clflush_size;
+    const void *end = address + size;
+
+    for (const void *line = PTR_ALIGN_DOWN(address, line_size); line < end; line += line_size) {
+        clflushopt((void *)line);
+    }
+    mb();
+}
+
+/* Only caches whose size is a power of two align what is in them to more than 8 bytes. */
+static size_t cache_size(size_t size)
+{
+    return size <= 192 ? roundup_pow_of_two(max_t(size_t, size, 16)) : size;
+}
+
+void *udmar_host_alloc(void *host, size_t size)
+{
+    return kzalloc(cache_size(size), GFP_ATOMIC | __GFP_NOWARN);
+}
+
+void udmar_host_free(void *host, void *memory, size_t size)
+{
+    kfree(memory);
+}
+
+uint64_t udmar_host_time_ns(void *host)
+{
+    cpu_relax();
+    return ktime_get_ns();
+}
+
+/* The library puts its own name in front of each line. */
+void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
+{
+    switch (level) {
+    case UDMAR_LOG_ERROR:
+        pr_err("%s\n", text);
+        break;
+    case UDMAR_LOG_WARN:
+        pr_warn("%s\n", text);
+        break;
+    case UDMAR_LOG_INFO:
+        pr_info("%s\n", text);
+        break;
+    case UDMAR_LOG_DEBUG:
+        pr_debug("%s\n", text);
+        break;
+    }
+}
+
+/* By bus and not by device: functions that are not in Linux's list are looked at as well. */
+uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset)
+{
+    struct pci_bus *bus = pci_find_bus(segment, UDMAR_RID_BUS(rid));
+    u32 value = U32_MAX;
+
+    if (bus != NULL) {
+        pci_bus_read_config_dword(bus, UDMAR_RID_DEVFN(rid), offset, &value);
+    }
+    return value;
+}
+
+/* The buses that SR-IOV adds have no bridge of their own: that of the bus they belong to counts. */
+bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t number, udmar_rid_t *out_bridge)
+{
+    struct pci_bus *bus = pci_find_bus(segment, number);
+
+    while (bus != NULL && bus->self == NULL) {
+        bus = bus->parent;
+    }
+    if (bus == NULL) {
+        return false;
+    }
+    *out_bridge = pci_dev_id(bus->self);
+    return true;
+}
+
+/* A class for each lock: lockdep would take two of one class, one in the other, for a deadlock. */
+struct port_lock {
+    spinlock_t spin;
+    struct lock_class_key key;
+};
+
+void *udmar_host_lock_create(void *host)
+{
+    struct port_lock *lock = kzalloc(sizeof(*lock), GFP_ATOMIC);
+
+    if (lock == NULL) {
+        return NULL;
+    }
+    lockdep_register_key(&lock->key);
+    spin_lock_init(&lock->spin);
+    lockdep_set_class(&lock->spin, &lock->key);
+    return lock;
+}
+
+void udmar_host_lock_destroy(void *host, void *memory)
+{
+    struct port_lock *lock = memory;
+
+    lockdep_unregister_key(&lock->key);
+    kfree(lock);
+}
+
+uintptr_t udmar_host_lock_acquire(void *host, void *memory)
+{
+    struct port_lock *lock = memory;
+    unsigned long flags;
+
+    spin_lock_irqsave(&lock->spin, flags);
+    return flags;
+}
+
+void udmar_host_lock_release(void *host, void *memory, uintptr_t state)
+{
+    struct port_lock *lock = memory;
+
+    spin_unlock_irqrestore(&lock->spin, state);
+}
+
+unsigned udmar_host_cpu(void *host)
+{
+    return raw_smp_processor_id();
+}
+
+udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)
+{
+    if (!is_vmalloc_addr(address)) {
+        return virt_addr_valid(address) ? virt_to_phys((void *)address) : UINT64_MAX;
+    }
+    *length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(address));
+    return page_to_phys(vmalloc_to_page(address)) + offset_in_page(address);
+}
+
+/* May sleep. Memory of both kinds is cached: x86 has no use for another. */
+void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_paddr_t highest,
+                              bool contiguous, bool uncached)
+{
+    struct udmar_page page;
+
+    if (!contiguous) {
+        return vzalloc(size);
+    }
+    size = max(PAGE_ALIGN(size), alignment);
+    if (size >> PAGE_SHIFT > 1024 ||
+        !udmar_host_page_alloc(host, size >> PAGE_SHIFT, highest, true, &page)) {
+        return NULL;
+    }
+    return page.mapping;
+}
+
+void udmar_host_dmamem_free(void *host, void *memory, size_t size)
+{
+    if (is_vmalloc_addr(memory)) {
+        vfree(memory);
+    } else {
+        free_pages((unsigned long)memory, get_order(size));
+    }
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * udmar in Linux: what the files of this port share.
+ *
+ *   main.c        loading, unloading, the order of things
+ *   fit.c         does this kernel and this machine fit, and why not
+ *   device.c      every PCI function gets its operations before its driver
+ *   dma_ops.c     streaming mappings     coherent.c   memory for a device
+ *   mapping.c     guest addresses: the way into the library
+ *   host.c, interrupt.c   the host interface
+ *   report.c      debugfs
+ */
+#ifndef UDMAR_LINUX_PORT_H
+#define UDMAR_LINUX_PORT_H
+
+#include <linux/dma-map-ops.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/percpu.h>
+
+#include <udmar/busdma.h>
+#include <udmar/udmar.h>
+
+/* Of one device on one CPU; statistics, so a read may miss what happens meanwhile. */
+struct port_counts {
+    u64 maps;     /* map_page, map_resource and map_sg calls, and coherent allocations */
+    u64 unmaps;   /* as many when nothing is mapped any more */
+    u64 pieces;   /* pieces of memory in those */
+    u64 bytes;    /* in maps, coherent memory not counted */
+    u64 coherent; /* bytes of coherent memory that were allocated... */
+    u64 returned; /* ...and given back */
+    u64 failed;   /* maps that were refused */
+};
+
+struct port_device {
+    struct dma_map_ops ops; /* a copy for this device: container_of() leads from it to the rest */
+    struct udmar_domain *domain;
+    struct port_counts __percpu *counts;
+    struct pci_dev *pci;
+    struct udmar_device *device;
+    enum udmar_mode mode;
+    bool has_ops;   /* the ops are in the device */
+    bool holds;     /* a driver is bound, and the module must stay */
+    bool was_bound; /* a driver had it before us, so addresses had to stay what they were */
+    struct list_head link;
+};
+
+/* What the port keeps; one instance, because a machine has one set of units. */
+struct port {
+    struct mutex mutex; /* devices, and all calls that the library wants one at a time */
+    struct list_head devices;
+    struct udmar *instance;
+    bool running; /* translation is on */
+    bool ticking; /* deferred mode: somebody must come by now and then */
+    struct acpi_table_header *table;
+    struct udmar_ram_range *ram;
+    unsigned ram_count;
+};
+extern struct port port;
+
+/* ---- fit.c ----------------------------------------------------------------------------------- */
+
+/* May this module take the units over? 0, or a negative errno after one line that says why not. */
+int port_fits(const struct udmar_table *table);
+
+/* ---- device.c -------------------------------------------------------------------------------- */
+
+/* Is a driver bound that may have DMA under way or memory mapped? */
+bool port_in_use(struct pci_dev *pci);
+
+/* Should addresses of this function stay physical? A clause that says why, else null. */
+const char *port_physical_reason(struct pci_dev *pci);
+
+int port_devices_attach(void);     /* all that are there; port.mutex held */
+void port_devices_install(void);   /* their ops, as soon as translation is on; port.mutex held */
+void port_devices_uninstall(void); /* takes the ops away again; port.mutex held */
+void port_devices_remove(void);    /* forgets all devices and blocks their DMA; port.mutex held */
+int port_devices_listen(void);     /* to those that come and go; port.mutex not held */
+void port_devices_ignore(void);    /* port.mutex not held */
+struct port_device *port_device_of(const struct udmar_device *device); /* port.mutex held */
+
+/* A field of struct port_counts over all CPUs. */
+u64 port_device_count(const struct port_device *device, size_t field);
+#define port_device_sum(device, field) \
+    port_device_count((device), offsetof(struct port_counts, field))
+
+/* ---- dma_ops.c, coherent.c ------------------------------------------------------------------- */
+
+/* Fills in the operations for the device's mode; false when its mode needs none. */
+bool port_ops_fill(struct port_device *device);
+void port_coherent_fill(struct dma_map_ops *ops);
+
+static inline struct port_device *port_device_get(struct device *dev)
+{
+    return container_of(dev->dma_ops, struct port_device, ops);
+}
+
+#define port_count(device, field, amount) this_cpu_add((device)->counts->field, (amount))
+
+static inline unsigned port_access(enum dma_data_direction direction)
+{
+    switch (direction) {
+    case DMA_BIDIRECTIONAL:
+        return UDMAR_READ_WRITE;
+    case DMA_TO_DEVICE:
+        return UDMAR_READ;
+    case DMA_FROM_DEVICE:
+        return UDMAR_WRITE;
+    default:
+        return 0;
+    }
+}
+
+/* ---- mapping.c ------------------------------------------------------------------------------- */
+
+/* What a device demands of the guest addresses of a range. */
+struct port_limits {
+    u64 highest;   /* the last one that it can use */
+    u64 alignment; /* of the first page; a power of two, 0: none */
+    /*
+     * No piece crosses a border of this size (a mask, a power of two minus one), if it is not
+     * longer: a piece that would begins on the border, and guest pages before it are left out.
+     * U64_MAX: no borders.
+     */
+    u64 boundary_mask;
+};
+
+/* Where in a range a piece begins (its page), when @at bytes before it are taken, whole pages. */
+static inline u64 port_place(u64 at, const struct udmar_dma_physical *piece, u64 boundary_mask)
+{
+    u64 start = at + offset_in_page(piece->address);
+
+    if (likely((start & boundary_mask) + piece->length - 1 <= boundary_mask) ||
+        (at & boundary_mask) == 0) {
+        return at;
+    }
+    return (at | boundary_mask) + 1;
+}
+
+static inline u64 port_pages(const struct udmar_dma_physical *piece)
+{
+    return PAGE_ALIGN(offset_in_page(piece->address) + piece->length);
+}
+
+/*
+ * port_map - one range of guest addresses for a list of pieces
+ * Each piece begins in a guest page of its own, at its offset in the page, where port_place() says.
+ * Atomic context. @out_iova: of the first byte of the first piece.
+ * Returns 0, -ENOMEM (no memory, or no guest addresses within the limits), -EINVAL or -EIO (the
+ * unit did not answer).
+ */
+int port_map(struct port_device *device, const struct udmar_dma_physical *pieces, unsigned count,
+             unsigned access, const struct port_limits *limits, dma_addr_t *out_iova);
+
+/* Takes such a range away: @iova and @size from its first byte to its last. Atomic context. */
+void port_unmap(struct port_device *device, dma_addr_t iova, size_t size);
+
+/* ---- interrupt.c, report.c ------------------------------------------------------------------- */
+
+void port_interrupts_end(void);
+
+void port_report_init(void);
+void port_report_exit(void);
+
+#endif

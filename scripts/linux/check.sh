@@ -1,0 +1,281 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# udmar in stock Debian kernels, with the drivers that come with them. Prints TAP.
+#
+#   scripts/linux/check.sh [options] [BOOT...]     only these boots; --list has them
+#     --list         the boots
+#     --keep         leave consoles and disks in build/linux/run
+#     --table FILE   write the table of devices of the longest run there, in Markdown
+#     --load SECONDS instead of what each boot has
+set -u -o pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=scripts/packages.sh
+. "$top/scripts/packages.sh"
+# shellcheck source=scripts/linux/machine.sh
+. "$here/machine.sh"
+
+# name | series | processors | threads | seconds of load | guest script | more
+#   more, separated by commas without blanks around: iommu=..., append=..., tunables=..., mode=...,
+#   linux-iommu, words=... (with _ for blanks), memory=...
+boots="
+full-6.1|6.1|2|multi|60|devices|
+full-6.12|6.12|2|single|20|devices|
+registers-6.1|6.1|1|single|0|devices|tunables=hw.dmar.qi=0
+deferred-6.12|6.12|1|single|0|devices|tunables=hw.dmar.strict=0,iommu=aw-bits=48
+caching-6.12|6.12|2|single|0|devices|iommu=caching-mode=on
+identity-6.1|6.1|2|single|0|devices|tunables=hw.busdma.default=identity,mode=identity
+life-6.1|6.1|1|single|0|life|
+life-6.12|6.12|2|single|0|life|
+own-6.1|6.1|1|single|0|refuse|linux-iommu,append=intel_iommu=on,words=translation_is_on
+queue-6.12|6.12|1|single|0|refuse|linux-iommu,append=intel_iommu=off,words=interrupt_remapping_is_on
+none-6.12|6.12|1|single|0|refuse|iommu=none,words=firmware_has_no_DMAR_table
+table-6.1|6.1|1|single|0|refuse|bad-table,words=the_DMAR_table_is_not_usable
+"
+
+keep=false table= load= only=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --list) sed -n 's/|.*//p' <<<"$boots"; exit 0 ;;
+    --keep) keep=true ;;
+    --table) table=$2; shift ;;
+    --load) load=$2; shift ;;
+    -h | --help) sed -n '/^#   /s/^#   //p' "$0"; exit 0 ;;
+    -*) echo "check.sh: there is no option $1" >&2; exit 2 ;;
+    *) only+=("$1") ;;
+    esac
+    shift
+done
+need_packages gcc make libelf1 qemu-system-x86 busybox-static kmod e2fsprogs xz-utils python3 >&2 || exit 1
+
+run=$top/build/linux/run
+rm -rf "$run"
+mkdir -p "$run"
+modules="ahci ata_piix ehci-pci uhci_hcd xhci_pci megaraid_sas nvme usb-storage sd_mod e1000 e1000e ext4"
+tests=0 failures=0 children=()
+cleanup() {
+    [ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null
+    $keep || rm -f "$run"/*/*.img "$run"/*/*.cpio
+}
+trap cleanup EXIT
+
+point() { # ok|not-ok TEXT
+    tests=$((tests + 1))
+    if [ "$1" = ok ]; then
+        echo "ok $tests - $2"
+    else
+        echo "not ok $tests - $2"
+        failures=$((failures + 1))
+    fi
+}
+
+wanted() { # BOOT
+    local name
+    [ ${#only[@]} -eq 0 ] && return 0
+    for name in "${only[@]}"; do
+        [ "$name" = "$1" ] && return 0
+    done
+    return 1
+}
+
+option() { # MORE NAME: its value, or "yes" for a word alone
+    tr , '\n' <<<"$1" | sed -n "s/^$2=//p; s/^$2\$/yes/p" | head -n 1
+}
+
+# ---- what all boots share ------------------------------------------------------------------------
+
+declare -A ready
+prepare_series() { # SERIES
+    local status
+    "$here/fetch.sh" "$1" >/dev/null 2>"$run/fetch-$1"
+    status=$?
+    if [ $status -eq 77 ]; then
+        ready[$1]="skip $(tail -n 1 "$run/fetch-$1")"
+        return
+    fi
+    ready[$1]=no
+    if [ $status -ne 0 ]; then
+        sed 's/^/# /' "$run/fetch-$1"
+        point not-ok "Debian's kernel $1 is fetched"
+        return
+    fi
+    if ! "$here/build.sh" "$1" >/dev/null 2>"$run/build-$1" ||
+        ! "$here/build.sh" "$1" "$top/tests/linux/edu" >/dev/null 2>>"$run/build-$1"; then
+        sed 's/^/# /' "$run/build-$1"
+        point not-ok "the module builds for Debian's kernel $1 without warnings"
+        return
+    fi
+    point ok "the module builds for Debian's kernel $1 ($(cat "$top/build/linux/$1/release")) without warnings"
+    # shellcheck disable=SC2086 # module names are words
+    if ! "$here/initramfs.sh" "$1" "$run/base-$1.cpio" $modules 2>"$run/initramfs-$1"; then
+        sed 's/^/# /' "$run/initramfs-$1"
+        point not-ok "an initramfs for Debian's kernel $1"
+        return
+    fi
+    ready[$1]=yes
+}
+
+# A table that Linux takes from the initramfs in the place of the firmware's: its width cannot be. It
+# has to have the makers' names of the one that it replaces, and a higher revision.
+bad_table() { # FOLDER
+    mkdir -p "$1/kernel/firmware/acpi"
+    python3 - "$1/kernel/firmware/acpi/dmar.aml" <<'PYTHON'
+import struct, sys
+table = bytearray(struct.pack("<4sIBB6s8sI4sIBB10x", b"DMAR", 48, 1, 0, b"BOCHS ", b"BXPC    ",
+                              0x7FFFFFFF, b"TEST", 1, 2, 0))
+table[9] = -sum(table) & 255
+open(sys.argv[1], "wb").write(table)
+PYTHON
+}
+
+# ---- one boot ------------------------------------------------------------------------------------
+
+boot() { # NAME SERIES CPUS THREADS LOAD SCRIPT MORE
+    local name=$1 series=$2 cpus=$3 threads=$4 seconds=$5 script=$6 more=$7 dir=$run/$1
+    local own=$run/$1/own value args=() options=() first=() disk
+    mkdir -p "$own/test" "$own/ours"
+    for disk in $linux_disks; do
+        cp --reflink=auto "$run/disks/${disk%:*}.img" "$dir/"
+    done
+    cp "$run/disks/disks" "$top/tests/linux/lib.sh" "$own/test/"
+    cp "$top/tests/linux/$script.sh" "$own/init"
+    cp "$top/build/linux/$series/module/udmar.ko" "$top/build/linux/$series/edu-modules/edu_probe.ko" "$own/ours/"
+    value=$(option "$more" words)
+    cat >"$own/test/plan" <<PLAN
+LABEL="$name"
+LOAD=${load:-$seconds}
+CPUS=$cpus
+TUNABLES="$(option "$more" tunables)"
+MODE=$(value=$(option "$more" mode); echo "${value:-translate}")
+WORDS="${value//_/ }"
+GET=$get
+PUT=$put
+NET_MIB=$net_mib
+NET_MD5=$(md5sum <"$run/net" | cut -d ' ' -f 1)
+PART_MIB=$part_mib
+PART_MD5=$(head -c ${part_mib}M "$run/net" | md5sum | cut -d ' ' -f 1)
+PLAN
+    options=(--cpus "$cpus" --threads "$threads" --timeout "${UDMAR_TIMEOUT:-400}")
+    value=$(option "$more" iommu)
+    [ -z "$value" ] || options+=(--iommu "$value")
+    value=$(option "$more" append)
+    [ -z "$value" ] || options+=(--append "$value")
+    [ -z "$(option "$more" linux-iommu)" ] || options+=(--linux-iommu)
+    if [ -n "$(option "$more" bad-table)" ]; then
+        bad_table "$dir/early"
+        "$here/pack.sh" "$dir/early.cpio" "$dir/early"
+        first=("$dir/early.cpio")
+    fi
+    if [ "$script" = devices ]; then
+        cp "$run/net" "$own/test/"
+        all_devices "$dir"
+        options+=(--memory 6G)
+    else
+        few_devices "$dir"
+    fi
+    "$here/pack.sh" "$dir/own.cpio" "$own"
+    "$here/boot.sh" "$series" "${options[@]}" "${first[@]}" "$run/base-$series.cpio" "$dir/own.cpio" \
+        -- "${args[@]}" </dev/null >"$dir/raw" 2>"$dir/qemu"
+    echo $? >"$dir/status"
+    tr -d '\r' <"$dir/raw" >"$dir/console"
+}
+
+# ---- what came of it -----------------------------------------------------------------------------
+
+# What the guest says it has written must be in the image, and its file systems must be sound.
+judge_disks() { # NAME
+    local dir=$run/$1 disk half sum found
+    while read -r disk half sum; do
+        found=$(tail -c "${half}M" "$dir/$disk.img" | md5sum | cut -d ' ' -f 1)
+        # Under load the guest writes the same bytes again and again.
+        point "$([ "$found" = "$sum" ] && echo ok || echo not-ok)" "$1: $disk: the host finds what the guest wrote"
+    done < <(sed -n 's/^written //p' "$dir/console")
+    for disk in ahci-fs nvme-fs; do
+        grep -q "^ok $disk: a file system is made" "$dir/console" || continue
+        if PATH=$PATH:/sbin:/usr/sbin e2fsck -f -n "$dir/$disk.img" >"$dir/fsck" 2>&1; then
+            point ok "$1: $disk: the host's fsck finds nothing"
+        else
+            point not-ok "$1: $disk: the host's fsck finds nothing"
+            sed 's/^/# /' "$dir/fsck"
+        fi
+    done
+}
+
+judge() { # NAME SCRIPT
+    local dir=$run/$1 line before=$failures
+    while read -r line; do
+        case $line in
+        "ok "*) point ok "$1: ${line#ok }" ;;
+        "not ok "*) point not-ok "$1: ${line#not ok }" ;;
+        "skip "*) tests=$((tests + 1)); echo "ok $tests - $1: ${line#skip } # SKIP" ;;
+        "# "*) echo "$line" ;;
+        esac
+    done < <(grep -aE '^(ok|not ok|skip|#) ' "$dir/console")
+    if [ "$2" = devices ]; then
+        echo "# $1: what each device did"
+        "$here/table.py" --text "$dir/console" | sed 's/^/# /'
+        judge_disks "$1"
+    fi
+    if [ "$2" != refuse ]; then
+        line=$(grep -ac 'udmar: translation is off for the shutdown' "$dir/console")
+        point "$([ "$line" = 1 ] && echo ok || echo not-ok)" "$1: translation goes off when the machine does"
+    fi
+    # Warnings of the kernel, from whomever, would be about us: it is clean without the module.
+    line=$(grep -acE 'WARNING:|BUG:|Oops|Call Trace|soft lockup|rcu.*stall' "$dir/console")
+    point "$([ "$line" = 0 ] && echo ok || echo not-ok)" "$1: no warning in the kernel's log"
+    line=$(grep -c '^-- end of the kernel log' "$dir/console")
+    if [ "$line" = 1 ] && [ "$(cat "$dir/status")" = 0 ]; then
+        point ok "$1: the guest came to its end"
+    else
+        point not-ok "$1: the guest came to its end"
+    fi
+    if [ $failures -ne "$before" ]; then
+        echo "# the end of $1's console:"
+        grep -avE '^(ok|#) ' "$dir/console" | tail -n 60 | sed 's/^/# | /'
+        tail -n 5 "$dir/qemu" | sed 's/^/# qemu: /'
+    fi
+}
+
+# ---- the run -------------------------------------------------------------------------------------
+
+for series in 6.1 6.12; do
+    prepare_series $series
+done
+make_disks "$run/disks"
+net_mib=24 part_mib=4
+head -c ${net_mib}M /dev/urandom >"$run/net"
+"$here/peer.py" "$run/net" >"$run/ports" &
+children+=($!)
+for _ in $(seq 50); do
+    [ -s "$run/ports" ] && break
+    sleep 0.1
+done
+read -r get put <"$run/ports"
+
+# Two at a time; results in the order of the list.
+pids=() names=()
+while IFS='|' read -r name series cpus threads seconds script more; do
+    [ -n "$name" ] && wanted "$name" || continue
+    case ${ready[$series]} in
+    skip*)
+        tests=$((tests + 1))
+        echo "ok $tests - $name # SKIP ${ready[$series]#skip }"
+        continue
+        ;;
+    no) continue ;;
+    esac
+    while [ "$(jobs -rp | wc -l)" -gt 2 ]; do
+        sleep 0.3
+    done
+    boot "$name" "$series" "$cpus" "$threads" "$seconds" "$script" "$more" &
+    pids+=($!) names+=("$name|$script")
+done <<<"$boots"
+for i in "${!pids[@]}"; do
+    wait "${pids[$i]}"
+    judge "${names[$i]%|*}" "${names[$i]#*|}"
+done
+if [ -n "$table" ] && [ -f "$run/full-6.1/console" ]; then
+    "$here/table.py" --markdown "$run/full-6.1/console" >"$table"
+fi
+echo "1..$tests"
+[ $failures -eq 0 ]

@@ -1,0 +1,66 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+# init of a guest with one NVMe disk and two edu devices: the module comes, goes and is refused.
+. /test/lib.sh
+
+disk_reads() { # TEXT
+    local dev
+    dev=$(wait_disk nvme) && [ "$(sum_of "$dev" 0 16)" = "$(sed -n 's/^nvme 32 //p' /test/disks)" ]
+    claim $? "$1"
+}
+
+start
+refused "a tunable that is none" 'tunable hw.dmar.nonsense=1' tunables="hw.dmar.nonsense=1"
+refused "a tunable with a wrong value" 'tunable hw.dmar.strict=9' tunables="hw.dmar.strict=9"
+refused "words that are no tunables" 'no tunable begins like strict=0' tunables="strict=0"
+refused "hw.dmar.enable=0" 'hw.dmar.enable=0' tunables="hw.dmar.enable=0"
+refused "bound=perhaps" 'bound=perhaps' bound=perhaps
+
+check "loaded" insmod /ours/udmar.ko
+insert nvme
+insmod /ours/edu_probe.ko
+disk_reads "the disk reads translated"
+! rmmod udmar 2>/dev/null
+claim $? "not removed while drivers use it"
+rmmod edu_probe
+! rmmod udmar 2>/dev/null
+claim $? "not removed while one driver uses it"
+rmmod nvme
+check "removed when no driver uses it" rmmod udmar
+[ ! -d $DEBUG ]
+claim $? "debugfs is gone"
+insert nvme
+disk_reads "the disk reads without it"
+
+refused "a driver came first, and bound=refuse" 'is bound to nvme already' bound=refuse
+check "loaded after a driver" insmod /ours/udmar.ko
+[ "$(field "$(address_of nvme)" mode)" = identity ]
+claim $? "the device that had a driver keeps its physical addresses"
+disk_reads "and its disk reads"
+[ "$(sed -n 's/^faults total=\([0-9]*\).*/\1/p' $DEBUG/counters)" = 0 ]
+claim $? "no fault"
+check "removed although that driver is bound" rmmod udmar
+disk_reads "the disk reads on"
+rmmod nvme
+
+nvme=$(basename "$(dirname "$(grep -l 0x010802 /sys/bus/pci/devices/*/class)")")
+slot=$(printf '%d' "0x$(echo "$nvme" | cut -c 9-10)")
+check "loaded with the disk blocked" insmod /ours/udmar.ko tunables="hw.busdma.pci0:0:$slot:0=blocked,hw.dmar.qi=0"
+insert nvme
+sleep 2
+[ "$(field "$nvme" mode)" = blocked ] && [ -z "$(ls /dev/nvme0n1 2>/dev/null)" ]
+claim $? "a blocked device gets no mapping, and its driver gives up"
+rmmod nvme
+check "removed" rmmod udmar
+
+for i in 1 2 3 4 5; do
+    insmod /ours/udmar.ko tunables="hw.dmar.qi=$((i % 2))" && insert nvme && rmmod nvme && rmmod udmar || break
+done
+claim $? "loaded and removed five times with a driver in between"
+insert nvme
+disk_reads "the disk reads after all that"
+rmmod nvme
+check "loaded for the shutdown" insmod /ours/udmar.ko
+insert nvme
+disk_reads "the disk reads translated again"
+finish
