@@ -272,7 +272,7 @@ static int load_block(struct udmar_dma_map *map, struct udmar_domain *domain,
     place.slots = udmar__block_slots(arena, page);
     place.base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
     error = udmar__slots_place(map, source, access, &place);
-    if (udmar__block_publish(domain, arena, page, place.used) != UDMAR_OK) {
+    if (place.used > 0 && udmar__block_publish(domain, arena, page, place.used) != UDMAR_OK) {
         return UDMAR_ENOMEM;
     }
     if (error != 0) {

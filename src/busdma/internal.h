@@ -82,8 +82,16 @@ struct udmar__deferred {
 /* May a load go the short way of quick.h? */
 enum udmar__quick { QUICK_NEVER, QUICK_IDLE, QUICK_LOADED };
 
+/*
+ * What `ready_for` is when it is no tag. A map with a small window that may be loaded the short way
+ * has its tag there, so that one comparison says all of it.
+ */
+#define READY_FOR_NOBODY ((struct udmar_dma_tag *)1)
+#define LOADED_SMALL     ((struct udmar_dma_tag *)2)
+
 struct udmar_dma_map {
     struct udmar_dma_tag *tag;
+    struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
     uint64_t most;               /* tag->maxsize */
@@ -222,6 +230,9 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->count = 0;
     error = map->tag->backend->load(map, source, map->read_only);
     map->loaded = error == 0;
+    if (error == 0) {
+        map->ready_for = READY_FOR_NOBODY;
+    }
     return error;
 }
 /* Counts and tells the callback, except for EINPROGRESS; returns what the load returns. */

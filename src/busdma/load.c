@@ -99,30 +99,29 @@ static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_d
     return udmar__load_finish(map, error, callback, callback_argument);
 }
 
-static UDMAR__LONG_WAY int load_quick(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+/* What the shortest way has not done. */
+static UDMAR__LONG_WAY int load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                                       void *buffer, udmar_bus_size_t length,
                                       udmar_dma_callback_t *callback, void *callback_argument,
                                       int flags)
 {
-    return udmar__quick_load(map, buffer, length, callback, callback_argument, flags)
-               ? 0
-               : load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
+    if (tag != NULL && map != NULL && callback != NULL && map->tag == tag && !map->loaded &&
+        map->quick == QUICK_IDLE &&
+        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
+        return 0;
+    }
+    return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
-        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) ||
-        map->quick != QUICK_IDLE) {
-        return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
-    }
-    if (udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
+    if (map != NULL && callback != NULL && map->ready_for == tag &&
+        udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
-    /* The map knows its tag: one argument less to keep. */
-    return load_quick(map->tag, map, buffer, length, callback, callback_argument, flags);
+    return load_other(tag, map, buffer, length, callback, callback_argument, flags);
 }
 
 /*
@@ -187,7 +186,7 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
     if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
-        map->quick == QUICK_IDLE &&
+        !map->loaded && map->quick == QUICK_IDLE &&
         udmar__quick_list(map, list, count, callback, callback_argument, flags)) {
         return 0;
     }
@@ -304,6 +303,9 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
+    if (map->small != NULL) {
+        map->ready_for = map->tag;
+    }
     udmar__debug_unload(map, caller);
     if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
@@ -315,7 +317,7 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (tag == NULL || map == NULL) {
         return;
     }
-    if (map->quick == QUICK_LOADED && map->small != NULL) {
+    if (map->ready_for == LOADED_SMALL) {
         udmar__quick_unload_small(map);
     } else if (map->quick == QUICK_LOADED) {
         udmar__quick_end(map);

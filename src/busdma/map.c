@@ -75,6 +75,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         return UDMAR_ENOMEM;
     }
     map->tag = tag;
+    map->ready_for = READY_FOR_NOBODY;
     map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
     map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));

@@ -23,6 +23,9 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     map->most = tag->maxsize;
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
+    if (map->small != NULL) {
+        map->ready_for = map->tag;
+    }
 #else
     /* A debug build sees every call. */
     (void)map;
@@ -89,7 +92,7 @@ bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t l
     uint32_t pages;
 
     if (map->small != NULL) {
-        /* It waits for an earlier unload, or this is no load for it. */
+        /* It waits for an earlier unload; or this is no load for it. */
         return udmar__window_ready(map->small) == UDMAR_OK &&
                udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags);
     }
@@ -98,6 +101,7 @@ bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t l
         return false;
     }
     udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
+    map->quick = QUICK_LOADED;
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }
@@ -109,7 +113,11 @@ void udmar__quick_end(struct udmar_dma_map *map)
 
     map->loaded = false;
     map->quick = QUICK_IDLE;
-    if (window != NULL) {
+    if (map->small != NULL) {
+        /* Loaded from a list. */
+        map->ready_for = map->tag;
+        status = udmar__window_clear_slots(window, window->strict);
+    } else if (window != NULL) {
         status = udmar__window_clear_large(window, window->strict);
     } else {
         struct udmar_domain *domain = map->tag->device->group->domain;
@@ -162,33 +170,70 @@ static unsigned place_pages(volatile uint64_t *slot, const struct udmar_dma_phys
     return count - (unsigned)(end - piece);
 }
 
+/* Whole pages into the slots of a window. */
+static bool list_window(struct udmar__window *window, const struct udmar_dma_physical *list,
+                        unsigned count, unsigned access, udmar_iova_t *out_base)
+{
+    unsigned placed;
+
+    if (window->slots == NULL || count > window->pages || udmar__window_ready(window) != UDMAR_OK) {
+        return false;
+    }
+    *out_base = window->base;
+    placed = place_pages(window->slots, list, count, access);
+    if (UDMAR__UNLIKELY(placed != count ||
+                        udmar__window_publish_slots(window, count) != UDMAR_OK)) {
+        udmar__window_discard(window, 0, placed);
+        return false;
+    }
+    return true;
+}
+
+/* The same into a block. */
+static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
+                       unsigned count, unsigned access, udmar_iova_t *out_base)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar__arena *arena;
+    unsigned placed;
+    uint32_t page;
+
+    if (count > UDMAR__BLOCK_MOST ||
+        udmar__block_get(domain, map->pool, udmar__log2_up(count), &page) != UDMAR_OK) {
+        return false;
+    }
+    arena = udmar__arena_of(domain, page);
+    placed = place_pages(udmar__block_slots(arena, page), list, count, access);
+    udmar__block_note_pages(arena, page, placed);
+    if (UDMAR__UNLIKELY(placed != count)) {
+        (void)udmar__block_unmap(domain, arena, page);
+        return false;
+    }
+    udmar__block_loads(domain, arena, page, count);
+    map->arena = arena;
+    map->block = page;
+    *out_base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    return true;
+}
+
 bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                        unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
                        int flags)
 {
-    struct udmar__window *window = map->window;
     unsigned access = udmar__quick_access(flags);
     uint64_t length = (uint64_t)count << UDMAR_PAGE_SHIFT;
-    unsigned placed;
+    udmar_iova_t base;
 
-    if (window == NULL || window->slots == NULL || count == 0 || count > window->pages ||
-        length > map->most || udmar__window_ready(window) != UDMAR_OK) {
-        return false;
-    }
     /* A last piece that is no whole page is common, and cheaper found out beforehand. */
-    if (oddness(&list[count - 1]) != 0) {
+    if (count == 0 || length > map->most || oddness(&list[0]) != 0 ||
+        oddness(&list[count - 1]) != 0 ||
+        !(map->window != NULL ? list_window(map->window, list, count, access, &base)
+                              : list_block(map, list, count, access, &base))) {
         return false;
     }
-    placed = place_pages(window->slots, list, count, access);
-    if (UDMAR__UNLIKELY(placed != count)) {
-        udmar__window_discard(window, 0, placed);
-        return false;
-    }
-    if (udmar__window_publish_slots(window, count) != UDMAR_OK) {
-        udmar__window_discard(window, 0, count);
-        return false;
-    }
-    udmar__quick_note(map, window->base, length);
+    udmar__quick_note(map, base, length);
+    map->quick = QUICK_LOADED;
+    map->ready_for = READY_FOR_NOBODY;
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }

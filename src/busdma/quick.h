@@ -30,7 +30,6 @@ static inline void udmar__quick_note(struct udmar_dma_map *map, udmar_bus_addr_t
     map->segments[0] = (struct udmar_dma_segment){ .ds_addr = address, .ds_len = length };
     map->count = 1;
     map->loaded = true;
-    map->quick = QUICK_LOADED;
 }
 
 /* UDMAR_READ or UDMAR_READ_WRITE, as the flags of a load say. */
@@ -44,12 +43,12 @@ static inline bool udmar__quick_run(const struct udmar_dma_map *map, const void 
                                     uint64_t length, udmar_paddr_t *out_physical,
                                     uint32_t *out_pages)
 {
-    uintptr_t start = (uintptr_t)buffer;
     size_t run = (size_t)length;
     udmar_paddr_t physical;
 
-    if (UDMAR__UNLIKELY(length - 1 >= map->most || buffer == NULL || start + run < start ||
-                        (start & map->offset_mask) != 0)) {
+    /* Null, and what would wrap around, is not contiguous memory: the host says so. */
+    if (UDMAR__UNLIKELY(length - 1 >= map->most) ||
+        UDMAR__UNLIKELY(((uintptr_t)buffer & map->offset_mask) != 0)) {
         return false;
     }
     physical = udmar_host_virtual_to_physical(map->host, buffer, &run);
@@ -63,8 +62,9 @@ static inline bool udmar__quick_run(const struct udmar_dma_map *map, const void 
 }
 
 /*
- * Into a small window that is ready. Nothing but the callback is called, so the compiler has
- * nothing to save. True: it has been done, and the callback has run. False: nothing has been done.
+ * Into a small window, of a map that is ready for the tag. Nothing but the callback is called, so
+ * the compiler has nothing to save. True: it has been done, and the callback has run. False:
+ * nothing has been done.
  */
 static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void *buffer,
                                            uint64_t length, udmar_dma_callback_t *callback,
@@ -74,7 +74,7 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
     udmar_paddr_t physical;
     uint32_t pages;
 
-    if (UDMAR__UNLIKELY(window == NULL || !udmar__window_is_ready(window)) ||
+    if (UDMAR__UNLIKELY(!udmar__window_is_ready(window)) ||
         !udmar__quick_run(map, buffer, length, &physical, &pages)) {
         return false;
     }
@@ -82,11 +82,12 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
                         pages);
     udmar__window_loads_slots(window, pages);
     udmar__quick_note(map, window->base + (physical & UDMAR_PAGE_MASK), length);
+    map->ready_for = LOADED_SMALL;
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }
 
-/* The same for all that can be quick. */
+/* The same for all that can be quick, where the map is idle. */
 bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
                        udmar_dma_callback_t *callback, void *callback_argument, int flags);
 
@@ -97,7 +98,7 @@ static inline void udmar__quick_unload_small(struct udmar_dma_map *map)
     enum udmar_status status;
 
     map->loaded = false;
-    map->quick = QUICK_IDLE;
+    map->ready_for = map->tag;
     status = udmar__window_clear_slots(window, window->strict);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);

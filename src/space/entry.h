@@ -63,12 +63,12 @@ static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
 #endif
 }
 
-/* Leaf entries of @count pages that follow each other, the first of them given. */
+/* Leaf entries of @count pages, at least 1, that follow each other, the first of them given. */
 static inline void udmar__entries_fill(volatile uint64_t *slot, uint64_t entry, uint64_t count)
 {
     volatile uint64_t *end = slot + count;
 
-    for (; end - slot >= 8; slot += 8) {
+    while (UDMAR__UNLIKELY(end - slot >= 8)) {
         udmar__entry_store(&slot[0], entry);
         udmar__entry_store(&slot[1], entry + UDMAR_PAGE_SIZE);
         udmar__entry_store(&slot[2], entry + 2 * UDMAR_PAGE_SIZE);
@@ -78,18 +78,23 @@ static inline void udmar__entries_fill(volatile uint64_t *slot, uint64_t entry, 
         udmar__entry_store(&slot[6], entry + 6 * UDMAR_PAGE_SIZE);
         udmar__entry_store(&slot[7], entry + 7 * UDMAR_PAGE_SIZE);
         entry += 8 * UDMAR_PAGE_SIZE;
+        slot += 8;
+        if (slot == end) {
+            return;
+        }
     }
-    for (; slot != end; slot++) {
-        udmar__entry_store(slot, entry);
+    do {
+        udmar__entry_store(slot++, entry);
         entry += UDMAR_PAGE_SIZE;
-    }
+    } while (slot != end);
 }
 
+/* @count: at least 1. */
 static inline void udmar__entries_clear(volatile uint64_t *slot, uint64_t count)
 {
     volatile uint64_t *end = slot + count;
 
-    for (; end - slot >= 8; slot += 8) {
+    while (UDMAR__UNLIKELY(end - slot >= 8)) {
         udmar__entry_store(&slot[0], 0);
         udmar__entry_store(&slot[1], 0);
         udmar__entry_store(&slot[2], 0);
@@ -98,10 +103,14 @@ static inline void udmar__entries_clear(volatile uint64_t *slot, uint64_t count)
         udmar__entry_store(&slot[5], 0);
         udmar__entry_store(&slot[6], 0);
         udmar__entry_store(&slot[7], 0);
+        slot += 8;
+        if (slot == end) {
+            return;
+        }
     }
-    for (; slot != end; slot++) {
-        udmar__entry_store(slot, 0);
-    }
+    do {
+        udmar__entry_store(slot++, 0);
+    } while (slot != end);
 }
 
 /*

@@ -43,8 +43,10 @@ enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__
     enum udmar_status status;
     uint64_t ticket;
 
-    udmar__entries_clear(slots, pages);
-    flush_slots(domain, slots, pages);
+    if (pages > 0) {
+        udmar__entries_clear(slots, pages);
+        flush_slots(domain, slots, pages);
+    }
     udmar__block_note(arena, page, order, 0);
     if (udmar__may_rest(domain)) {
         udmar__block_rest(domain, arena, page, pages);

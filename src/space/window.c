@@ -536,7 +536,7 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     if (window->chunk_count > 0) {
         link_chunks(window, first, count);
     }
-    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->first, first);
     udmar__window_note(&window->span, count);
     flush_slots(window, first, count);
     if (!window->announce) {
@@ -581,12 +581,12 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_slots(struct udmar__window *window, uint32_t first, uint32_t count)
+static void clear_slots(struct udmar__window *window, uint32_t count)
 {
     volatile uint64_t *slots = open_slots(window);
 
-    udmar__entries_clear(slots + first, count);
-    flush_entries(window, slots + first, count);
+    udmar__entries_clear(slots, count);
+    flush_entries(window, slots, count);
     close_slots(window, slots);
 }
 
@@ -598,7 +598,7 @@ enum udmar_status udmar__window_half_used(struct udmar__window *window)
     struct udmar__request request = request_for(window, used_base, half);
 
     if (used == 1) {
-        window->at = 0;
+        udmar__window_note(&window->at, 0);
         window->slots -= 2 * half;
         window->base = first_of(window);
     }
@@ -613,7 +613,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     uint32_t pages = window->span;
 
     if (window->chunk_count == 0) {
-        clear_slots(window, first - window->at, pages);
+        clear_slots(window, pages);
     } else {
         clear_chunks(window, first, pages);
     }
@@ -631,7 +631,7 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
         window->chunks[0].state = CHUNK_SMALL;
     }
     /* Entries of a small window were live from the first store on: take them back as an unload. */
-    udmar__window_note(&window->first, window->at + first);
+    udmar__window_note(&window->first, first);
     udmar__window_note(&window->span, count);
     (void)udmar__window_clear(window, true);
 }
@@ -642,6 +642,21 @@ static uint32_t noted(const uint32_t *field)
     return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
+/* Where a load stands or stood, in pages: small windows load at the start of a place. */
+static uint64_t place_of(const struct udmar__window *window, bool gone)
+{
+    uint32_t at = noted(&window->at);
+
+    if (window->chunk_count > 0) {
+        return window->range.first + noted(&window->first);
+    }
+    if (gone && window->step != 0) {
+        /* The unload has moved on. */
+        at = (at == 0 ? 1u << window->order : at) - window->step;
+    }
+    return window->range.first + at;
+}
+
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
                           uint64_t *out_size)
 {
@@ -649,7 +664,7 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
     uint32_t span = noted(&window->span);
     uint32_t pages = span & WINDOW_GONE ? 0 : span;
 
-    *out_base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT;
+    *out_base = place_of(window, false) << UDMAR_PAGE_SHIFT;
     *out_size = (uint64_t)pages << UDMAR_PAGE_SHIFT;
     return pages > 0;
 }
@@ -660,7 +675,7 @@ bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *ou
     uint32_t span = noted(&window->span);
 
     *out_gone = (struct udmar__gone){
-        .base = (range->first + noted(&window->first)) << UDMAR_PAGE_SHIFT,
+        .base = place_of(window, true) << UDMAR_PAGE_SHIFT,
         .size = (uint64_t)(span & ~WINDOW_GONE) << UDMAR_PAGE_SHIFT,
         .clock = __atomic_load_n(&window->gone_clock, __ATOMIC_RELAXED),
     };

@@ -62,7 +62,7 @@ struct udmar__window {
     uint32_t chunk_count;       /* 0: small */
     struct udmar__chunk *chunks;
     /* Written by the map's thread and read by whoever looks at a fault: relaxed atomics. */
-    uint32_t first; /* of what is loaded, or was: pages from range.first */
+    uint32_t first; /* large: of what is loaded, or was: pages from range.first */
     uint32_t span;  /* how many pages; | WINDOW_GONE: it was */
     size_t gone_clock;
     uint64_t ticket; /* to wait for before the next load; 0: nothing; or WINDOW_UNCONFIRMED */
@@ -132,7 +132,6 @@ static inline void udmar__window_loads_slots(struct udmar__window *window, uint3
         udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
                                count * sizeof(*window->slots));
     }
-    udmar__window_note(&window->first, window->at);
     udmar__window_note(&window->span, count);
 }
 
@@ -172,7 +171,7 @@ static inline enum udmar_status udmar__window_invalidate(struct udmar__window *w
                 : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
     } else {
         /* The place rests until its half has been used, or until the next tick. */
-        window->at += window->step;
+        udmar__window_note(&window->at, window->at + window->step);
         window->slots += window->step;
         window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
         udmar__mark_stale(window->domain);

@@ -78,10 +78,11 @@ static inline udmar_paddr_t udmar_host_virtual_to_physical(void *host, const voi
                                                            size_t *length)
 {
     uintptr_t offset = (uintptr_t)address - DIRECT_MAP_BASE;
+    uintptr_t last = offset + *length - 1;
 
     (void)host;
     /* The direct map is contiguous by nature; what lies outside of RAM is not asked for. */
-    if (offset < DIRECT_MAP_EARLY && *length <= DIRECT_MAP_EARLY - offset) {
+    if (last < DIRECT_MAP_EARLY && offset <= last) {
         return offset;
     }
     return host_walk_virtual(address, length);
