@@ -396,7 +396,7 @@ static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_t
 #ifdef UDMAR_DEBUG_MAPS
 #define UDMAR__CALLER   __builtin_return_address(0)
 /* What is called from a public function is a part of it: its caller is the driver. */
-#define UDMAR__LONG_WAY inline __attribute__((always_inline))
+#define UDMAR__LONG_WAY inline __attribute__((__always_inline__))
 void udmar__debug_created(struct udmar_dma_map *map, const void *caller);
 void udmar__debug_gone(struct udmar_dma_map *map);
 static inline void udmar__debug_load(struct udmar_dma_map *map, const void *caller)
@@ -413,7 +413,7 @@ void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller);
 #else
 #define UDMAR__CALLER   NULL
 /* Out of the way of what is short. */
-#define UDMAR__LONG_WAY __attribute__((noinline))
+#define UDMAR__LONG_WAY __attribute__((__noinline__))
 static inline void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
 {
     (void)map;

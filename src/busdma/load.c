@@ -99,18 +99,26 @@ static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_d
     return udmar__load_finish(map, error, callback, callback_argument);
 }
 
-/* What the shortest way has not done. */
+/*
+ * Loads that can be quick, but are not for a small window that is ready: those of large windows, of
+ * maps without a window, and after an unload that rests. And whatever is wrong.
+ */
 static UDMAR__LONG_WAY int load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                                       void *buffer, udmar_bus_size_t length,
                                       udmar_dma_callback_t *callback, void *callback_argument,
                                       int flags)
 {
-    if (tag != NULL && map != NULL && callback != NULL && map->tag == tag && !map->loaded &&
-        map->quick == QUICK_IDLE &&
-        udmar__quick_load(map, buffer, length, callback, callback_argument, flags)) {
-        return 0;
+    udmar_iova_t address;
+
+    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
+        UDMAR__UNLIKELY(callback == NULL) || map->tag != tag || map->loaded ||
+        map->quick != QUICK_IDLE ||
+        !udmar__quick_place(map, buffer, length, udmar__quick_access(flags), &address)) {
+        return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
     }
-    return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
+    udmar__quick_note(map, address, length);
+    callback(callback_argument, map->segments, 1, 0);
+    return 0;
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,

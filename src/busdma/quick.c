@@ -70,39 +70,51 @@ static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32
     return true;
 }
 
-/* @out_base: where the first page stands. False: the long way. */
+/* A small window that had to wait for an earlier unload. */
+static bool place_small(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
+                        unsigned access, udmar_iova_t *out_base)
+{
+    if (udmar__window_ready(window) != UDMAR_OK) {
+        return false;
+    }
+    udmar__entries_fill(window->slots, physical | access, pages);
+    udmar__window_loads_slots(window, pages);
+    *out_base = window->base;
+    return true;
+}
+
+/* @out_base: where the first page stands. */
 static inline bool place(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
                          unsigned access, udmar_iova_t *out_base)
 {
-    if (map->window != NULL) {
-        *out_base = map->window->base;
-        return udmar__window_load_large(map->window, physical, pages, access) ||
-               udmar__window_load_run(map->window, physical, pages, access, out_base);
+    struct udmar__window *window = map->window;
+
+    if (window == NULL) {
+        return pages <= UDMAR__BLOCK_MOST    ? place_block(map, physical, pages, access, out_base)
+               : pages <= UDMAR__WINDOW_MOST ? place_lent(map, physical, pages, access, out_base)
+                                             : false;
     }
-    return pages <= UDMAR__BLOCK_MOST    ? place_block(map, physical, pages, access, out_base)
-           : pages <= UDMAR__WINDOW_MOST ? place_lent(map, physical, pages, access, out_base)
-                                         : false;
+    if (window->chunk_count == 0) {
+        return place_small(window, physical, pages, access, out_base);
+    }
+    *out_base = window->base;
+    return udmar__window_load_large(window, physical, pages, access) ||
+           udmar__window_load_run(window, physical, pages, access, out_base);
 }
 
-bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
-                       udmar_dma_callback_t *callback, void *callback_argument, int flags)
+bool udmar__quick_place(struct udmar_dma_map *map, const void *buffer, uint64_t length,
+                        unsigned access, udmar_iova_t *out_address)
 {
     udmar_paddr_t physical;
-    udmar_iova_t base;
     uint32_t pages;
 
-    if (map->small != NULL) {
-        /* It waits for an earlier unload; or this is no load for it. */
-        return udmar__window_ready(map->small) == UDMAR_OK &&
-               udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags);
-    }
     if (!udmar__quick_run(map, buffer, length, &physical, &pages) ||
-        !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
+        !place(map, physical & ~UDMAR_PAGE_MASK, pages, access, out_address)) {
         return false;
     }
-    udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
+    *out_address += physical & UDMAR_PAGE_MASK;
     map->quick = QUICK_LOADED;
-    callback(callback_argument, map->segments, 1, 0);
+    map->ready_for = READY_FOR_NOBODY;
     return true;
 }
 
@@ -114,7 +126,6 @@ void udmar__quick_end(struct udmar_dma_map *map)
     map->loaded = false;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {
-        /* Loaded from a list. */
         map->ready_for = map->tag;
         status = udmar__window_clear_slots(window, window->strict);
     } else if (window != NULL) {

@@ -87,9 +87,12 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
     return true;
 }
 
-/* The same for all that can be quick, where the map is idle. */
-bool udmar__quick_load(struct udmar_dma_map *map, const void *buffer, uint64_t length,
-                       udmar_dma_callback_t *callback, void *callback_argument, int flags);
+/*
+ * Maps a buffer for a map that is idle and not ready, with a window or without; nothing is left
+ * when it fails. @out_address: of its first byte. False: the long way.
+ */
+bool udmar__quick_place(struct udmar_dma_map *map, const void *buffer, uint64_t length,
+                        unsigned access, udmar_iova_t *out_address);
 
 /* The unload of a small window. */
 static inline void udmar__quick_unload_small(struct udmar_dma_map *map)

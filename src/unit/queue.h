@@ -40,9 +40,9 @@ static inline bool udmar__queue_reached(const struct udmar__queue *queue, uint64
  * way: who comes during one shares the next, which whoever sees the first complete asks for.
  * Every unload comes through here, so this is put_batch() for one request, in one piece.
  */
-static inline bool udmar__queue_put_one(struct udmar_unit *unit,
-                                        const struct udmar__request *request, bool wait,
-                                        uint64_t *out_ticket)
+static inline __attribute__((__always_inline__)) bool
+udmar__queue_put_one(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
+                     uint64_t *out_ticket)
 {
     struct udmar__queue *queue = &unit->queue;
     uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
@@ -81,9 +81,9 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
                                               bool wait, uint64_t *out_ticket);
 
 /* udmar__queue_execute() */
-static inline enum udmar_status udmar__queue_execute_inline(struct udmar_unit *unit,
-                                                            const struct udmar__request *request,
-                                                            bool wait, uint64_t *out_ticket)
+static inline __attribute__((__always_inline__)) enum udmar_status
+udmar__queue_execute_inline(struct udmar_unit *unit, const struct udmar__request *request,
+                            bool wait, uint64_t *out_ticket)
 {
     uint64_t ticket;
     bool offered = udmar__queue_put_one(unit, request, wait, &ticket);
