@@ -94,7 +94,8 @@ struct udmar_dma_map {
     struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most;               /* tag->maxsize */
+    uint64_t most; /* tag->maxsize */
+    struct udmar_domain *domain;
     struct udmar__window *small; /* the window, if it is a block */
     uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
@@ -222,6 +223,10 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
                         bool join);
 
 /* ---- load.c ---- */
+/* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
+int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
+                       int flags, const void *caller);
 /* The back end's load and the state after it. Returns an error number. */
 static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__source *source)
 {

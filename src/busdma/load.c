@@ -66,13 +66,10 @@ static void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callb
     map->deferred.callback_argument = callback_argument;
 }
 
-/* All loads of buffers but the quick ones. */
-static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                                       void *buffer, udmar_bus_size_t length,
-                                       udmar_dma_callback_t *callback, void *callback_argument,
-                                       int flags)
+int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
+                       int flags, const void *caller)
 {
-    const void *caller = UDMAR__CALLER;
     struct udmar__source source;
     int error = admit(tag, map, callback != NULL, caller);
 
@@ -99,28 +96,6 @@ static UDMAR__LONG_WAY int load_buffer(struct udmar_dma_tag *tag, struct udmar_d
     return udmar__load_finish(map, error, callback, callback_argument);
 }
 
-/*
- * Loads that can be quick, but are not for a small window that is ready: those of large windows, of
- * maps without a window, and after an unload that rests. And whatever is wrong.
- */
-static UDMAR__LONG_WAY int load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                                      void *buffer, udmar_bus_size_t length,
-                                      udmar_dma_callback_t *callback, void *callback_argument,
-                                      int flags)
-{
-    udmar_iova_t address;
-
-    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
-        UDMAR__UNLIKELY(callback == NULL) || map->tag != tag || map->loaded ||
-        map->quick != QUICK_IDLE ||
-        !udmar__quick_place(map, buffer, length, udmar__quick_access(flags), &address)) {
-        return load_buffer(tag, map, buffer, length, callback, callback_argument, flags);
-    }
-    udmar__quick_note(map, address, length);
-    callback(callback_argument, map->segments, 1, 0);
-    return 0;
-}
-
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
@@ -129,7 +104,8 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
         udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
-    return load_other(tag, map, buffer, length, callback, callback_argument, flags);
+    return udmar__load_other(tag, map, buffer, length, callback, callback_argument, flags,
+                             UDMAR__CALLER);
 }
 
 /*

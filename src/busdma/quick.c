@@ -20,6 +20,7 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
         return;
     }
     map->host = domain->host;
+    map->domain = domain;
     map->most = tag->maxsize;
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
@@ -35,7 +36,7 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
 static inline bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
                                unsigned access, udmar_iova_t *out_base)
 {
-    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar_domain *domain = map->domain;
     struct udmar__arena *arena;
     uint32_t page;
 
@@ -54,7 +55,7 @@ static inline bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical
 static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
                        unsigned access, udmar_iova_t *out_base)
 {
-    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar_domain *domain = map->domain;
     uint32_t shift = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
     uint64_t chunks = (shift + pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES;
     struct udmar__window *window;
@@ -102,20 +103,26 @@ static inline bool place(struct udmar_dma_map *map, udmar_paddr_t physical, uint
            udmar__window_load_run(window, physical, pages, access, out_base);
 }
 
-bool udmar__quick_place(struct udmar_dma_map *map, const void *buffer, uint64_t length,
-                        unsigned access, udmar_iova_t *out_address)
+int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+                      uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
+                      int flags, const void *caller)
 {
     udmar_paddr_t physical;
+    udmar_iova_t base;
     uint32_t pages;
 
-    if (!udmar__quick_run(map, buffer, length, &physical, &pages) ||
-        !place(map, physical & ~UDMAR_PAGE_MASK, pages, access, out_address)) {
-        return false;
+    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
+        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) || map->loaded ||
+        map->quick != QUICK_IDLE || !udmar__quick_run(map, buffer, length, &physical, &pages) ||
+        !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
+        return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
+                                  caller);
     }
-    *out_address += physical & UDMAR_PAGE_MASK;
+    udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
     map->quick = QUICK_LOADED;
     map->ready_for = READY_FOR_NOBODY;
-    return true;
+    callback(callback_argument, map->segments, 1, 0);
+    return 0;
 }
 
 void udmar__quick_end(struct udmar_dma_map *map)
@@ -131,7 +138,7 @@ void udmar__quick_end(struct udmar_dma_map *map)
     } else if (window != NULL) {
         status = udmar__window_clear_large(window, window->strict);
     } else {
-        struct udmar_domain *domain = map->tag->device->group->domain;
+        struct udmar_domain *domain = map->domain;
 
         if (map->arena != NULL) {
             status = udmar__block_unmap(domain, map->arena, map->block);
@@ -204,7 +211,7 @@ static bool list_window(struct udmar__window *window, const struct udmar_dma_phy
 static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                        unsigned count, unsigned access, udmar_iova_t *out_base)
 {
-    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar_domain *domain = map->domain;
     struct udmar__arena *arena;
     unsigned placed;
     uint32_t page;

@@ -88,11 +88,13 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
 }
 
 /*
- * Maps a buffer for a map that is idle and not ready, with a window or without; nothing is left
- * when it fails. @out_address: of its first byte. False: the long way.
+ * Loads that can be quick, but are not for a small window that is ready: those of large windows, of
+ * maps without a window, and after an unload that rests. All others are passed on to
+ * udmar__load_buffer().
  */
-bool udmar__quick_place(struct udmar_dma_map *map, const void *buffer, uint64_t length,
-                        unsigned access, udmar_iova_t *out_address);
+int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
+                      uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
+                      int flags, const void *caller);
 
 /* The unload of a small window. */
 static inline void udmar__quick_unload_small(struct udmar_dma_map *map)

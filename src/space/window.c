@@ -259,7 +259,7 @@ static unsigned places_for(const struct udmar_domain *domain, unsigned order)
 {
     unsigned room = UDMAR__BLOCK_ORDERS - 1 - order;
 
-    if (domain->strict || !domain->ticking || !domain->direct || room < 2) {
+    if (!udmar__may_rest(domain) || !domain->direct || room < 2) {
         return 1;
     }
     return 1u << (room < 4 ? room : 4);

@@ -157,14 +157,15 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
 enum udmar_status udmar__window_half_used(struct udmar__window *window);
 
 /* Gives what was cleared to the unit; without @wait it may rest where there are several places. */
-static inline enum udmar_status udmar__window_invalidate(struct udmar__window *window, bool wait)
+static inline __attribute__((__always_inline__)) enum udmar_status
+udmar__window_invalidate(struct udmar__window *window, bool wait)
 {
     enum udmar_status status = UDMAR_OK;
 
     /* Its own request, which is about to be asked for, does not make it older. */
     __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts) + 1,
                      __ATOMIC_RELAXED);
-    if (wait || window->step == 0 || !window->unit->use_queue) {
+    if (wait || window->step == 0) {
         status =
             window->unit->use_queue
                 ? udmar__queue_execute_inline(window->unit, &window->request, wait, &window->ticket)
