@@ -41,7 +41,7 @@ static void name_map(const struct udmar_dma_map *map)
                udmar__device_label(map->tag->device, label), map->tag->name != NULL ? " tag " : "",
                map->tag->name != NULL ? map->tag->name : "", number(map->created),
                number(map->last_load), number(map->last_unload),
-               map->loaded ? ", still loaded" : "");
+               udmar__is_loaded(map) ? ", still loaded" : "");
 }
 
 /* Under the instance's lock, like all changes of the list: log lines are allowed there. */

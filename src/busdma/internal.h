@@ -80,14 +80,21 @@ struct udmar__deferred {
 };
 
 /* May a load go the short way of quick.h? */
-enum udmar__quick { QUICK_NEVER, QUICK_IDLE, QUICK_LOADED };
+enum udmar__quick {
+    QUICK_NEVER,
+    QUICK_IDLE,   /* a small window may be loaded all the same: see ready_for */
+    QUICK_LOADED, /* that way, but not into a small window */
+    QUICK_BUSY,   /* loaded the long way */
+};
 
 /*
  * What `ready_for` is when it is no tag. A map with a small window that may be loaded the short way
- * has its tag there, so that one comparison says all of it.
+ * has its tag there, so that one comparison says all of it, and is loaded when one of the last two
+ * is there; all other maps have the first, and `loaded`.
  */
 #define READY_FOR_NOBODY ((struct udmar_dma_tag *)1)
 #define LOADED_SMALL     ((struct udmar_dma_tag *)2)
+#define LOADED_RESTING   ((struct udmar_dma_tag *)3) /* its window has places that rest */
 
 struct udmar_dma_map {
     struct udmar_dma_tag *tag;
@@ -96,12 +103,13 @@ struct udmar_dma_map {
     void *host;
     uint64_t most; /* tag->maxsize */
     struct udmar_domain *domain;
-    struct udmar__window *small; /* the window, if it is a block */
+    struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
+    struct udmar__window *small;     /* the window, if it is a block */
     uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
     struct udmar_dma_segment *segments;
     uint32_t capacity;
-    uint32_t count;
+    uint32_t count;        /* 1 while it is ready for its tag, as it will be */
     uintptr_t offset_mask; /* bits of a buffer's address that the tag's alignment forbids */
     bool rare;             /* every load has to be looked at by rare.c */
     bool loaded;
@@ -222,6 +230,11 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
 bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
                         bool join);
 
+static inline bool udmar__is_loaded(const struct udmar_dma_map *map)
+{
+    return map->loaded || map->ready_for == LOADED_SMALL || map->ready_for == LOADED_RESTING;
+}
+
 /* ---- load.c ---- */
 /* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -235,8 +248,11 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->count = 0;
     error = map->tag->backend->load(map, source, map->read_only);
     map->loaded = error == 0;
-    if (error == 0) {
+    if (error != 0) {
+        map->count = map->small != NULL;
+    } else if (map->quick == QUICK_IDLE) {
         map->ready_for = READY_FOR_NOBODY;
+        map->quick = QUICK_BUSY;
     }
     return error;
 }

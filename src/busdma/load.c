@@ -40,7 +40,7 @@ static inline int admit(const struct udmar_dma_tag *tag, const struct udmar_dma_
     if (map->tag != tag) {
         return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (map->loaded || udmar__deferred_pending(map)) {
+    if (udmar__is_loaded(map) || udmar__deferred_pending(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_load of a loaded map");
         return udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY);
     }
@@ -170,7 +170,7 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
     if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
-        !map->loaded && map->quick == QUICK_IDLE &&
+        map->quick == QUICK_IDLE &&
         udmar__quick_list(map, list, count, callback, callback_argument, flags)) {
         return 0;
     }
@@ -243,7 +243,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
 
 struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *out_count)
 {
-    bool loaded = map != NULL && map->loaded;
+    bool loaded = map != NULL && udmar__is_loaded(map);
 
     if (out_count != NULL) {
         *out_count = loaded ? (int)map->count : 0;
@@ -256,7 +256,7 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
     if (tag == NULL || map == NULL) {
         return;
     }
-    if (!map->loaded) {
+    if (!udmar__is_loaded(map)) {
         (void)udmar__mistake(tag, COUNT_SYNCED_UNLOADED, 0);
         return;
     }
@@ -280,19 +280,43 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
 {
     const void *caller = UDMAR__CALLER;
 
-    if (!map->loaded) {
+    if (!udmar__is_loaded(map)) {
         unload_nothing(map, caller);
         return;
     }
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
-    if (map->small != NULL) {
-        map->ready_for = map->tag;
+    if (map->quick == QUICK_BUSY) {
+        map->quick = QUICK_IDLE;
+        if (map->small != NULL) {
+            map->count = 1;
+            map->ready_for = map->tag;
+        }
     }
     udmar__debug_unload(map, caller);
     if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
+    }
+}
+
+static UDMAR__LONG_WAY void unload_small(struct udmar_dma_map *map)
+{
+    struct udmar__window *window = map->small;
+    enum udmar_status status;
+
+    map->ready_for = map->tag;
+    status = udmar__window_clear_slots(window, window->strict);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        udmar__report_loss(map, status);
+    }
+}
+
+static UDMAR__LONG_WAY void unload_resting(struct udmar_dma_map *map)
+{
+    map->ready_for = map->tag;
+    if (udmar__window_rest_slots(map->small)) {
+        udmar__quick_half_used(map);
     }
 }
 
@@ -301,8 +325,11 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (tag == NULL || map == NULL) {
         return;
     }
+    /* Each way has registers of its own to save. */
     if (map->ready_for == LOADED_SMALL) {
-        udmar__quick_unload_small(map);
+        unload_small(map);
+    } else if (map->ready_for == LOADED_RESTING) {
+        unload_resting(map);
     } else if (map->quick == QUICK_LOADED) {
         udmar__quick_end(map);
     } else {

@@ -134,7 +134,7 @@ int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (map->tag != tag || map->of_dmamem) {
         return udmar__mistake(map->tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (map->loaded || udmar__deferred_pending(map)) {
+    if (udmar__is_loaded(map) || udmar__deferred_pending(map)) {
         udmar__debug_mistake(map, UDMAR__CALLER, "bus_dmamap_destroy of a loaded map");
         return udmar__mistake(tag, COUNT_ENDED_LOADED, UDMAR_EBUSY);
     }
@@ -213,7 +213,7 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
                    udmar__device_label(tag->device, label));
         return;
     }
-    if (map->loaded) {
+    if (udmar__is_loaded(map)) {
         (void)udmar__mistake(tag, COUNT_ENDED_LOADED, 0);
         udmar__debug_mistake(map, UDMAR__CALLER, "bus_dmamem_free of loaded memory");
         udmar__log(tag->device->instance->host, UDMAR_LOG_WARN,

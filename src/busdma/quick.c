@@ -25,7 +25,9 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {
+        map->count = 1;
         map->ready_for = map->tag;
+        map->loaded_as = window->step != 0 ? LOADED_RESTING : LOADED_SMALL;
     }
 #else
     /* A debug build sees every call. */
@@ -71,11 +73,13 @@ static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32
     return true;
 }
 
-/* A small window that had to wait for an earlier unload. */
-static bool place_small(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
+/* A small window that had to wait for an earlier unload; or it is loaded. */
+static bool place_small(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
                         unsigned access, udmar_iova_t *out_base)
 {
-    if (udmar__window_ready(window) != UDMAR_OK) {
+    struct udmar__window *window = map->small;
+
+    if (map->ready_for != map->tag || udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
     udmar__entries_fill(window->slots, physical | access, pages);
@@ -96,7 +100,7 @@ static inline bool place(struct udmar_dma_map *map, udmar_paddr_t physical, uint
                                              : false;
     }
     if (window->chunk_count == 0) {
-        return place_small(window, physical, pages, access, out_base);
+        return place_small(map, physical, pages, access, out_base);
     }
     *out_base = window->base;
     return udmar__window_load_large(window, physical, pages, access) ||
@@ -112,7 +116,7 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
     uint32_t pages;
 
     if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
-        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) || map->loaded ||
+        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) ||
         map->quick != QUICK_IDLE || !udmar__quick_run(map, buffer, length, &physical, &pages) ||
         !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
         return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
@@ -125,32 +129,57 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
     return 0;
 }
 
-void udmar__quick_end(struct udmar_dma_map *map)
+static enum udmar_status end_block(struct udmar_dma_map *map)
+{
+    enum udmar_status status = udmar__block_unmap_inline(map->domain, map->arena, map->block);
+
+    map->arena = NULL;
+    return status;
+}
+
+static enum udmar_status end_other(struct udmar_dma_map *map)
 {
     struct udmar__window *window = map->window;
     enum udmar_status status;
 
+    if (map->small != NULL) {
+        /* Loaded from a list, or after a wait. */
+        map->ready_for = map->tag;
+        return udmar__window_clear_slots(window, window->strict);
+    }
+    if (window != NULL) {
+        return udmar__window_clear(window, window->strict);
+    }
+    status = udmar__window_clear(map->lent, map->domain->strict);
+    udmar__window_put(map->domain, map->lent);
+    map->lent = NULL;
+    return status;
+}
+
+void udmar__quick_end(struct udmar_dma_map *map)
+{
+    enum udmar_status status;
+
     map->loaded = false;
     map->quick = QUICK_IDLE;
-    if (map->small != NULL) {
-        map->ready_for = map->tag;
-        status = udmar__window_clear_slots(window, window->strict);
-    } else if (window != NULL) {
-        status = udmar__window_clear_large(window, window->strict);
+    if (map->arena != NULL) {
+        status = end_block(map);
+    } else if (map->window != NULL && map->window->chunk_count != 0) {
+        status = udmar__window_clear_large(map->window, map->window->strict);
     } else {
-        struct udmar_domain *domain = map->domain;
-
-        if (map->arena != NULL) {
-            status = udmar__block_unmap(domain, map->arena, map->block);
-            map->arena = NULL;
-        } else {
-            status = udmar__window_clear(map->lent, domain->strict);
-            udmar__window_put(domain, map->lent);
-            map->lent = NULL;
-        }
-        map->unsettled = map->unsettled || status != UDMAR_OK;
+        status = end_other(map);
     }
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        map->unsettled = map->unsettled || map->window == NULL;
+        udmar__report_loss(map, status);
+    }
+}
+
+void udmar__quick_half_used(struct udmar_dma_map *map)
+{
+    enum udmar_status status = udmar__window_half_used(map->small);
+
+    if (status != UDMAR_OK) {
         udmar__report_loss(map, status);
     }
 }

@@ -81,8 +81,11 @@ static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void
     udmar__entries_fill(window->slots, (physical & ~UDMAR_PAGE_MASK) | udmar__quick_access(flags),
                         pages);
     udmar__window_loads_slots(window, pages);
-    udmar__quick_note(map, window->base + (physical & UDMAR_PAGE_MASK), length);
-    map->ready_for = LOADED_SMALL;
+    map->segments[0] = (struct udmar_dma_segment){
+        .ds_addr = window->base + (physical & UDMAR_PAGE_MASK),
+        .ds_len = length,
+    };
+    map->ready_for = map->loaded_as;
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }
@@ -96,18 +99,7 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
                       int flags, const void *caller);
 
-/* The unload of a small window. */
-static inline void udmar__quick_unload_small(struct udmar_dma_map *map)
-{
-    struct udmar__window *window = map->small;
-    enum udmar_status status;
-
-    map->loaded = false;
-    map->ready_for = map->tag;
-    status = udmar__window_clear_slots(window, window->strict);
-    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
-        udmar__report_loss(map, status);
-    }
-}
+/* The last place of a half has been used. */
+void udmar__quick_half_used(struct udmar_dma_map *map);
 
 #endif

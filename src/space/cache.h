@@ -156,7 +156,7 @@ static inline enum udmar_status udmar__block_get(struct udmar_domain *domain,
  * were mapped, for whoever looks at a fault.
  */
 static inline void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena,
-                                    uint32_t page, unsigned pages)
+                                    uint32_t page, unsigned order, unsigned pages)
 {
     uintptr_t state;
     struct udmar__cache *cache;
@@ -165,7 +165,8 @@ static inline void udmar__block_put(struct udmar_domain *domain, struct udmar__a
     if (udmar__is_cached(domain, arena->pool)) {
         cache = udmar__cache_enter(domain, &state);
         if (cache != NULL) {
-            struct udmar__magazine *magazine = udmar__magazine_of(domain, cache, arena, page);
+            struct udmar__magazine *magazine =
+                &cache->blocks[udmar__pool_index(domain, arena->pool)][order];
 
             kept = magazine->count < UDMAR__MAGAZINE;
             if (kept) {

@@ -41,4 +41,38 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page);
 
+/* The same for who counts instructions. */
+static inline __attribute__((__always_inline__)) enum udmar_status
+udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page)
+{
+    volatile uint64_t *slots = udmar__block_slots(arena, page);
+    unsigned block = udmar__block_at(arena, page);
+    unsigned order = UDMAR__BLOCK_ORDER(block);
+    unsigned pages = UDMAR__BLOCK_PAGES(block);
+    struct udmar__request request;
+    enum udmar_status status;
+    uint64_t ticket;
+
+    if (pages > 0) {
+        udmar__entries_clear(slots, pages);
+        if (!domain->coherent) {
+            udmar_host_cache_flush(domain->host, (const void *)(uintptr_t)slots,
+                                   pages * sizeof(*slots));
+        }
+    }
+    udmar__block_note(arena, page, order, 0);
+    if (udmar__may_rest(domain)) {
+        udmar__block_rest(domain, arena, page, pages);
+        return UDMAR_OK;
+    }
+    request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
+    status = domain->unit->use_queue
+                 ? udmar__queue_execute_inline(domain->unit, &request, true, &ticket)
+                 : udmar__invalidate(domain->unit, &request, 1, true, &ticket);
+    if (status == UDMAR_OK) {
+        udmar__block_put(domain, arena, page, order, pages);
+    }
+    return status;
+}
+
 #endif

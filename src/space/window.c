@@ -592,10 +592,12 @@ static void clear_slots(struct udmar__window *window, uint32_t count)
 
 enum udmar_status udmar__window_half_used(struct udmar__window *window)
 {
-    uint32_t half = 1u << (window->order - 1);
+    uint32_t half = window->half_mask + 1;
     unsigned used = window->at == half ? 0 : 1;
-    udmar_iova_t used_base = first_of(window) + ((uint64_t)(used * half) << UDMAR_PAGE_SHIFT);
-    struct udmar__request request = request_for(window, used_base, half);
+    struct udmar__request request = udmar__block_request(
+        window->domain, first_of(window) + ((uint64_t)(used * half) << UDMAR_PAGE_SHIFT),
+        window->order - 1u);
+    enum udmar_status status;
 
     if (used == 1) {
         udmar__window_note(&window->at, 0);
@@ -603,8 +605,14 @@ enum udmar_status udmar__window_half_used(struct udmar__window *window)
         window->base = first_of(window);
     }
     window->ticket = window->half_ticket[1 - used];
+    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts) + 1,
+                     __ATOMIC_RELAXED);
     /* With a wait behind it that nobody waits for: it is long done when the turn comes. */
-    return udmar__queue_submit(window->unit, &request, 1, true, &window->half_ticket[used]);
+    status = udmar__queue_submit(window->unit, &request, 1, true, &window->half_ticket[used]);
+    if (status != UDMAR_OK) {
+        window->ticket = WINDOW_UNCONFIRMED;
+    }
+    return status;
 }
 
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)

@@ -153,8 +153,25 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
 /* Ends what is loaded. A failure means that devices may still reach it; the window remembers. */
 enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
 
-/* Half of the places have been used: one request for them, and what the other half waits for. */
+/*
+ * Half of the places have been used: one request for them, and what the other half waits for. After
+ * a failure the window waits for a request for all of it.
+ */
 enum udmar_status udmar__window_half_used(struct udmar__window *window);
+
+/* What was cleared rests until its half has been used, or until the next tick. True: it has been.
+ */
+static inline bool udmar__window_next_place(struct udmar__window *window)
+{
+    uint32_t step = window->step;
+    uint32_t at = window->at + step;
+
+    udmar__window_note(&window->at, at);
+    window->slots += step;
+    window->base += (udmar_iova_t)step << UDMAR_PAGE_SHIFT;
+    udmar__mark_stale(window->domain);
+    return (at & window->half_mask) == 0;
+}
 
 /* Gives what was cleared to the unit; without @wait it may rest where there are several places. */
 static inline __attribute__((__always_inline__)) enum udmar_status
@@ -170,15 +187,8 @@ udmar__window_invalidate(struct udmar__window *window, bool wait)
             window->unit->use_queue
                 ? udmar__queue_execute_inline(window->unit, &window->request, wait, &window->ticket)
                 : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
-    } else {
-        /* The place rests until its half has been used, or until the next tick. */
-        udmar__window_note(&window->at, window->at + window->step);
-        window->slots += window->step;
-        window->base += (udmar_iova_t)window->step << UDMAR_PAGE_SHIFT;
-        udmar__mark_stale(window->domain);
-        if ((window->at & window->half_mask) == 0) {
-            status = udmar__window_half_used(window);
-        }
+    } else if (udmar__window_next_place(window)) {
+        return udmar__window_half_used(window);
     }
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         window->ticket = WINDOW_UNCONFIRMED;
@@ -186,18 +196,32 @@ udmar__window_invalidate(struct udmar__window *window, bool wait)
     return status;
 }
 
-/* udmar__window_clear() for a small window that has slots and was loaded from page 0 on. */
-static inline enum udmar_status udmar__window_clear_slots(struct udmar__window *window, bool wait)
+/* Clears what is loaded in a small window that has slots, from its first on. */
+static inline void udmar__window_empty_slots(struct udmar__window *window)
 {
+    volatile uint64_t *slots = window->slots;
     uint32_t pages = window->span;
 
-    udmar__entries_clear(window->slots, pages);
+    udmar__entries_clear(slots, pages);
     if (!window->coherent) {
-        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
-                               pages * sizeof(*window->slots));
+        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)slots,
+                               pages * sizeof(*slots));
     }
     udmar__window_note(&window->span, pages | WINDOW_GONE);
+}
+
+/* udmar__window_clear() for such a window. */
+static inline enum udmar_status udmar__window_clear_slots(struct udmar__window *window, bool wait)
+{
+    udmar__window_empty_slots(window);
     return udmar__window_invalidate(window, wait);
+}
+
+/* The same where it may rest. True: udmar__window_half_used() comes next. */
+static inline bool udmar__window_rest_slots(struct udmar__window *window)
+{
+    udmar__window_empty_slots(window);
+    return udmar__window_next_place(window);
 }
 
 /* A chunk's level-2 entry where tables are always in reach. */
