@@ -29,6 +29,7 @@ static const char *const deviations[DEVIATIONS] = {
     [LEGACY_PASID_ONES] = "bits 55:40 of the fault record are all ones in legacy faults",
     [LARGE_PAGE_NEAR_INTERRUPTS] =
         "a large page that overlaps 0xFEExxxxx is refused as a whole (reason 14)",
+    [PASS_THROUGH_UNLIMITED] = "pass-through does not look at the context's width",
 };
 
 const char *deviation_text(enum deviation which)
@@ -85,6 +86,11 @@ void bed_start(struct testbed *b)
 {
     assert_int_equal(udmar_start(b->instance), UDMAR_OK);
     b->started = true;
+    /* What reached memory by physical addresses, or through somebody else's tables, does no more. */
+    for (unsigned i = 0; i < b->device_count; i++) {
+        if (b->device[i] == NULL)
+            b->ops->reach(b->machine, i, UINT64_MAX);
+    }
 }
 
 struct udmar_domain *bed_domain(struct testbed *b, unsigned device)
@@ -190,6 +196,21 @@ void bed_close(struct testbed *b)
     assert_int_equal(complaints, 0);
 }
 
+void bed_close_unclean(struct testbed *b)
+{
+    open_bed = NULL;
+    b->ops->abandon(b->machine);
+    free(b);
+}
+
+void bed_forget(struct testbed *b)
+{
+    for (unsigned i = 0; i < b->device_count; i++)
+        b->device[i] = NULL;
+    b->instance = NULL;
+    b->started = false;
+}
+
 udmar_rid_t bed_source(const struct testbed *b, unsigned device)
 {
     switch (b->options.device[device].place) {
@@ -283,6 +304,17 @@ void bed_reaches(struct testbed *b, unsigned device, uint64_t iova, uint64_t phy
     assert_true(bed_writes(b, device, iova, physical, USUAL));
     assert_true(bed_reads(b, device, iova, physical, USUAL));
     bed_no_fault(b);
+}
+
+void bed_reaches_own(struct testbed *b, unsigned device)
+{
+    uint64_t iova = UINT64_C(0x50000000) + device * MIB(4), physical = HIGH + MIB(40);
+
+    physical += device * PAGE;
+    bed_map(b, device, iova, physical, PAGE, UDMAR_READ_WRITE);
+    bed_reaches(b, device, iova, physical);
+    bed_unmap(b, device, iova, PAGE);
+    bed_stopped(b, device, iova, true, NOT_WRITABLE);
 }
 
 /* ---- Faults ---------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ enum deviation {
     ROOT_POINTER_FLUSHES,
     LEGACY_PASID_ONES,
     LARGE_PAGE_NEAR_INTERRUPTS,
+    PASS_THROUGH_UNLIMITED,
     DEVIATIONS,
 };
 const char *deviation_text(enum deviation which);
@@ -67,6 +68,8 @@ struct testbed *bed_machine(const struct machine_options *options);
 struct testbed *bed_open(const struct machine_options *options, const char *tunables);
 /* Detaches, stops, destroys; then nothing may be left and no rule broken. */
 void bed_close(struct testbed *b);
+/* Just ends it: hardware or memory was spoiled on purpose. */
+void bed_close_unclean(struct testbed *b);
 
 void bed_create(struct testbed *b, const char *tunables);
 void bed_start(struct testbed *b);
@@ -75,7 +78,7 @@ void bed_destroy(struct testbed *b);
 void bed_attach(struct testbed *b, unsigned device);
 void bed_detach(struct testbed *b, unsigned device);
 void bed_set_mode(struct testbed *b, unsigned device, enum udmar_mode mode);
-/* The instance forgets itself as a crash would make it: hardware goes on with its tables. */
+/* The instance is forgotten as a crash would do it: hardware goes on with its tables. */
 void bed_forget(struct testbed *b);
 
 /* Is this a machine with that deviation? Then the model alone decides the case. */
@@ -103,6 +106,9 @@ bool bed_writes(struct testbed *b, unsigned device, uint64_t iova, uint64_t phys
 bool bed_reads(struct testbed *b, unsigned device, uint64_t iova, uint64_t physical, size_t length);
 /* Both, with a length that every engine can do, and no fault. */
 void bed_reaches(struct testbed *b, unsigned device, uint64_t iova, uint64_t physical);
+
+/* Maps, reaches and unmaps a page somewhere: the device is well. */
+void bed_reaches_own(struct testbed *b, unsigned device);
 
 /* Tries a transaction that must be stopped with exactly one fault of this reason. */
 void bed_stopped(struct testbed *b, unsigned device, uint64_t iova, bool write, unsigned reason);
