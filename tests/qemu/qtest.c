@@ -29,6 +29,7 @@ struct qtest {
     pid_t process;
     int socket;
     int memory_file;
+    int errors; /* what QEMU prints */
     uint8_t *memory;
     char folder[64];
     unsigned posted; /* answers that nobody has waited for yet */
@@ -65,16 +66,14 @@ static void path_in(const struct qtest *q, const char *name, char *out, size_t s
 
 static void print_errors(const struct qtest *q)
 {
-    char path[128], line[512];
-    FILE *file;
+    char text[4096];
+    ssize_t got = pread(q->errors, text, sizeof(text) - 1, 0);
 
-    path_in(q, "errors", path, sizeof(path));
-    file = fopen(path, "r");
-    if (file == NULL)
+    if (got <= 0)
         return;
-    while (fgets(line, sizeof(line), file) != NULL)
-        fprintf(stderr, "# QEMU: %s", line);
-    fclose(file);
+    text[got] = '\0';
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
+        fprintf(stderr, "# QEMU: %s\n", line);
 }
 
 static void remove_files(const struct qtest *q)
@@ -140,11 +139,14 @@ static void write_rom(struct qtest *q)
 }
 
 /* Most of the file is never touched, and a file with holes costs only what is. */
-static void make_memory(struct qtest *q)
+static void make_files(struct qtest *q)
 {
     char path[128];
     void *memory;
 
+    write_rom(q);
+    path_in(q, "errors", path, sizeof(path));
+    q->errors = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0600);
     path_in(q, "memory", path, sizeof(path));
     q->memory_file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (q->memory_file < 0 || ftruncate(q->memory_file, (off_t)MEMORY_SIZE) != 0)
@@ -171,7 +173,7 @@ static int listen_at(struct qtest *q)
 /* In the child: nothing but QEMU, and QEMU not longer than this process. */
 static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
 {
-    static char memory[256], qtest[192], rom[128], errors[128];
+    static char memory[256], qtest[192], rom[128];
     const char *line[MOST_ARGUMENTS] = {
         program(),
         "-machine",
@@ -195,10 +197,8 @@ static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
         "/dev/null",
     };
     size_t count = 0;
-    int file;
 
     path_in(q, "rom", rom, sizeof(rom));
-    path_in(q, "errors", errors, sizeof(errors));
     snprintf(qtest, sizeof(qtest), "unix:%s/socket", q->folder);
     snprintf(memory, sizeof(memory),
              "memory-backend-file,id=m0,size=3G,share=on,mem-path=%s/memory", q->folder);
@@ -207,11 +207,8 @@ static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
     while (*arguments != NULL && count + 1 < MOST_ARGUMENTS)
         line[count++] = *arguments++;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    file = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (file >= 0) {
-        dup2(file, STDOUT_FILENO);
-        dup2(file, STDERR_FILENO);
-    }
+    dup2(q->errors, STDOUT_FILENO);
+    dup2(q->errors, STDERR_FILENO);
     execvp(program(), (char *const *)(uintptr_t)line);
     fprintf(stderr, "%s: %s\n", program(), strerror(errno));
     _exit(127);
@@ -245,11 +242,11 @@ struct qtest *qtest_start(const char *const *arguments)
         abort();
     q->socket = -1;
     q->memory_file = -1;
+    q->errors = -1;
     snprintf(q->folder, sizeof(q->folder), "%s/udmar-qtest-XXXXXX", base);
     if (mkdtemp(q->folder) == NULL)
         lost(q, "cannot make a folder in %s", base);
-    write_rom(q);
-    make_memory(q);
+    make_files(q);
     listening = listen_at(q);
     q->process = fork();
     if (q->process == 0)
@@ -257,6 +254,9 @@ struct qtest *qtest_start(const char *const *arguments)
     if (q->process < 0)
         lost(q, "cannot fork");
     accept_qemu(q, listening);
+    /* When it answers, it has opened all files; without names they cannot be left behind. */
+    (void)qtest_in32(q, 0xcf8);
+    remove_files(q);
     return q;
 }
 
@@ -272,7 +272,8 @@ void qtest_end(struct qtest *q)
         munmap(q->memory, MEMORY_SIZE);
     if (q->memory_file >= 0)
         close(q->memory_file);
-    remove_files(q);
+    if (q->errors >= 0)
+        close(q->errors);
     free(q);
 }
 

@@ -152,14 +152,26 @@ static void model_reach(void *machine, unsigned device, uint64_t iova)
     (void)iova;
 }
 
+/* A device's transfer is cut at page borders, and a part that is stopped does not stop the next. */
 static enum dma_result model_engine_dma(void *machine, unsigned device, uint64_t iova, void *buffer,
                                         size_t length, bool write)
 {
     struct modelled *mm = machine;
     uint16_t source = model_requester_id(mm->m, 0, mm->device[device].rid);
-    enum model_result result = model_dma(mm->m, 0, source, iova, buffer, length, write);
+    enum dma_result all = DMA_DONE;
+    uint8_t *bytes = buffer;
 
-    return result == MODEL_OK || result == MODEL_BYPASSED ? DMA_DONE : DMA_BLOCKED;
+    for (size_t done = 0; done < length;) {
+        size_t left = (size_t)(PAGE - (iova + done) % PAGE);
+        size_t part = length - done < left ? length - done : left;
+        enum model_result result =
+            model_dma(mm->m, 0, source, iova + done, bytes + done, part, write);
+
+        if (result != MODEL_OK && result != MODEL_BYPASSED)
+            all = DMA_BLOCKED;
+        done += part;
+    }
+    return all;
 }
 
 /* A mapping of the tester's own, made where it is needed: the driver may have two at most. */

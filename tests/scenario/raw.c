@@ -61,6 +61,7 @@ void raw_open(struct raw *r, struct testbed *b, unsigned levels)
     r->next = LOW + MIB(32);
     r->levels = levels;
     r->root = raw_page(r);
+    b->ops->reach(b->machine, 0, UINT64_MAX);
     wr(r, REG_RTADDR, (uint32_t)r->root);
     wr(r, REG_RTADDR + 4, (uint32_t)(r->root >> 32));
     command(r, SET_ROOT, SET_ROOT);

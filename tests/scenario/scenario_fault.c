@@ -214,12 +214,14 @@ struct fault_case {
     unsigned levels;                       /* 0: 4 */
     uint64_t iova;                         /* 0: IOVA */
     unsigned write_reason, read_reason;
+    unsigned qemu_reason; /* for both, where the specification allows two */
 };
 
 static void test_reason(void **state)
 {
     const struct fault_case *c = *state;
     uint64_t iova = c->iova != 0 ? c->iova : IOVA;
+    unsigned write_reason = c->write_reason, read_reason = c->read_reason;
     struct good g;
 
     good_open(&g, c->options == NULL ? &wide : c->options, c->levels == 0 ? 4 : c->levels);
@@ -227,10 +229,12 @@ static void test_reason(void **state)
         expect_good(&g, IOVA, LOW);
     c->spoil(&g);
     raw_flush_all(&g.raw);
-    if (c->write_reason != 0)
-        expect(&g, iova, true, c->write_reason);
-    if (c->read_reason != 0)
-        expect(&g, iova, false, c->read_reason);
+    if (c->qemu_reason != 0 && bed_deviates(g.raw.b, TOP_TABLE_BLAMES_CONTEXT))
+        write_reason = read_reason = c->qemu_reason;
+    if (write_reason != 0)
+        expect(&g, iova, true, write_reason);
+    if (read_reason != 0)
+        expect(&g, iova, false, read_reason);
     raw_flush_all(&g.raw);
     bed_close(g.raw.b);
 }
@@ -497,7 +501,8 @@ int main(int argc, char **argv)
         CASE("12, misaligned 1 GiB page", huge_misaligned, .write_reason = 12),
         CASE("12, leaf at the top of four levels", top_is_leaf, .write_reason = 12),
         CASE("14, leaf leads to interrupts", leaf_interrupts, .write_reason = 14),
-        CASE("top table without memory", context_top_nowhere, .write_reason = 3),
+        CASE("7 or 3, top table without memory", context_top_nowhere, .write_reason = 7,
+             .read_reason = 7, .qemu_reason = 3),
         BED_TEST("by hand: stopped silently", test_silent, NULL),
         BED_TEST("by hand: a leaf stays cached", test_cached_leaf, NULL),
         BED_TEST("by hand: ranges of page-selective requests (model decides)",

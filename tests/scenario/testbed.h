@@ -44,6 +44,7 @@ enum deviation {
     LEGACY_PASID_ONES,
     LARGE_PAGE_NEAR_INTERRUPTS,
     PASS_THROUGH_UNLIMITED,
+    TOP_TABLE_BLAMES_CONTEXT,
     DEVIATIONS,
 };
 const char *deviation_text(enum deviation which);
@@ -64,6 +65,8 @@ struct testbed {
 
 /* The machine alone. Options null: all defaults. */
 struct testbed *bed_machine(const struct machine_options *options);
+struct testbed *bed_machine_on(const struct machine_ops *ops,
+                               const struct machine_options *options);
 /* ... with an instance, started, all devices attached. */
 struct testbed *bed_open(const struct machine_options *options, const char *tunables);
 /* Detaches, stops, destroys; then nothing may be left and no rule broken. */
