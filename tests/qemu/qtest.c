@@ -33,7 +33,9 @@ struct qtest {
     uint8_t *memory;
     char folder[64];
     unsigned posted; /* answers that nobody has waited for yet */
-    char line[512];  /* bytes received */
+    char out[2048];  /* bytes not yet sent */
+    size_t unsent;
+    char line[512]; /* bytes received */
     size_t filled;
 };
 
@@ -355,38 +357,49 @@ static uint64_t receive_answer(struct qtest *q)
     }
 }
 
-static void post(struct qtest *q, const char *format, ...)
+static void send_all(struct qtest *q)
 {
-    char text[96];
-    va_list arguments;
-    size_t done = 0, length;
+    size_t done = 0;
 
-    va_start(arguments, format);
-    length = (size_t)vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    while (done < length) {
-        ssize_t sent = send(q->socket, text + done, length - done, MSG_NOSIGNAL);
+    while (done < q->unsent) {
+        ssize_t sent = send(q->socket, q->out + done, q->unsent - done, MSG_NOSIGNAL);
 
         if (sent <= 0)
             lost(q, "QEMU has closed the connection (it has crashed or given up)");
         done += (size_t)sent;
     }
-    commands++;
-    /* Neither side may wait for the other to read. */
-    if (++q->posted > MOST_POSTED) {
+    q->unsent = 0;
+}
+
+static void finish_all(struct qtest *q, uint64_t *out_last)
+{
+    send_all(q);
+    while (q->posted > 0) {
         q->posted--;
-        (void)receive_answer(q);
+        *out_last = receive_answer(q);
     }
+}
+
+static void post(struct qtest *q, const char *format, ...)
+{
+    va_list arguments;
+    uint64_t ignored;
+
+    /* Neither side may wait for the other to read. */
+    if (q->posted == MOST_POSTED || q->unsent + 96 > sizeof(q->out))
+        finish_all(q, &ignored);
+    va_start(arguments, format);
+    q->unsent += (size_t)vsnprintf(q->out + q->unsent, 96, format, arguments);
+    va_end(arguments);
+    q->posted++;
+    commands++;
 }
 
 static uint64_t finish(struct qtest *q)
 {
     uint64_t value = 0;
 
-    while (q->posted > 0) {
-        q->posted--;
-        value = receive_answer(q);
-    }
+    finish_all(q, &value);
     return value;
 }
 
