@@ -117,7 +117,7 @@ static void open_device(struct qemu *e, unsigned index)
     engine_open(e, d);
 }
 
-struct qemu *qemu_open(const struct machine_options *options, const char *const *more)
+static void *machine_open(const struct machine_options *options)
 {
     struct machine_options o = *options;
     struct words *w = calloc(1, sizeof(*w));
@@ -125,10 +125,10 @@ struct qemu *qemu_open(const struct machine_options *options, const char *const 
 
     if (w == NULL || e == NULL)
         abort();
-    if (o.device_count == 0 && more == NULL)
+    if (o.device_count == 0)
         o.device_count = 1;
     make_words(w, &o);
-    for (; more != NULL && *more != NULL; more++)
+    for (const char *const *more = o.qemu_arguments; more != NULL && *more != NULL; more++)
         add_word(w, "%s", *more);
     e->q = qtest_start(w->word);
     free(w);
@@ -140,11 +140,6 @@ struct qemu *qemu_open(const struct machine_options *options, const char *const 
         open_device(e, i);
     }
     return e;
-}
-
-static void *machine_open(const struct machine_options *options)
-{
-    return qemu_open(options, NULL);
 }
 
 static unsigned machine_close(void *machine)

@@ -65,9 +65,7 @@ void engine_reach(struct qemu *e, struct qemu_device *device, uint64_t iova);
 enum dma_result engine_dma(struct qemu *e, struct qemu_device *device, uint64_t iova, void *buffer,
                            size_t length, bool write);
 
-/* machine.c: opens q35 with more arguments, for tests that bring devices of their own */
-struct qemu *qemu_open(const struct machine_options *options, const char *const *more);
-
+/* machine.c */
 _Noreturn void qemu_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void qemu_on_loss(void (*handler)(const char *why));
 

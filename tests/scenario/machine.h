@@ -59,6 +59,7 @@ struct machine_options {
     bool hidden_stores; /* a unit sees stores to tables when they have been flushed, not before */
     unsigned device_count;
     struct machine_device device[MOST_DEVICES]; /* count 0: one edu on the root bus */
+    const char *const *qemu_arguments;          /* more of them, null-terminated; null: none */
 };
 
 enum dma_result {
