@@ -7,9 +7,10 @@
 
 #include "qemu.h"
 
-/* Each device has 16 MiB of address space; a bridge forwards the first megabyte or two of it. */
+/* Each device has 16 MiB of address space, and those behind its bridge have a share of it. */
 #define BAR_BASE     UINT64_C(0xe0000000)
 #define BAR_STEP     UINT64_C(0x01000000)
+#define BAR_ROOM     UINT64_C(0x00200000)
 #define MOST_WORDS   48
 #define MOST_LETTERS 128
 
@@ -63,6 +64,11 @@ static void add_device(struct words *w, const struct machine_device *kind, unsig
     static const char *const engines[] = { "edu,dma_mask=0xffffffffffffffff", "e1000" };
     unsigned slot = kind->place == BEHIND_ROOT_PORT ? 0 : 1;
 
+    if (kind->beside != 0) {
+        add_word(w, "-device");
+        add_word(w, "%s,bus=b%u,addr=%x.0", engines[kind->engine], kind->beside - 1, slot + index);
+        return;
+    }
     switch (kind->place) {
     case ON_ROOT:
         add_word(w, "-device");
@@ -106,7 +112,13 @@ static void open_device(struct qemu *e, unsigned index)
     d->bar = BAR_BASE + index * BAR_STEP;
     d->scratch = LOW_END + index * SCRATCH_SIZE;
     d->reach = UINT64_MAX;
-    if (d->kind.place == ON_ROOT) {
+    if (d->kind.beside != 0) {
+        const struct qemu_device *other = &e->device[d->kind.beside - 1];
+
+        d->bar = other->bar + index * BAR_ROOM;
+        d->bridge = other->bridge;
+        d->rid = (udmar_rid_t)(other->rid + UDMAR_RID(0, index, 0));
+    } else if (d->kind.place == ON_ROOT) {
         d->rid = UDMAR_RID(0, 4 + index, 0);
     } else {
         d->bridge = UDMAR_RID(0, 0x10 + index, 0);

@@ -45,7 +45,7 @@ void pci_bridge_set_up(struct qemu *e, udmar_rid_t bridge, uint8_t secondary, ui
     pci_write(e, bridge, BUSES,
               (uint32_t)UDMAR_RID_BUS(bridge) | (uint32_t)secondary << 8 |
                   (uint32_t)secondary << 16);
-    pci_write(e, bridge, MEMORY_WINDOW, window | (window + 0x10) << 16);
+    pci_write(e, bridge, MEMORY_WINDOW, window | (window + 0xf0) << 16);
     pci_write(e, bridge, MEMORY_WINDOW + 4, 0x0000fff0); /* closed */
     pci_write(e, bridge, COMMAND, MEMORY_AND_MASTER);
 }

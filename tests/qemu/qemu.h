@@ -44,7 +44,7 @@ uint32_t pci_read(struct qemu *e, udmar_rid_t rid, unsigned offset);
 void pci_write(struct qemu *e, udmar_rid_t rid, unsigned offset, uint32_t value);
 /* Sets base address register @bar to @base, switches memory and bus mastering on. */
 void pci_enable(struct qemu *e, udmar_rid_t rid, unsigned bar, uint64_t base);
-/* Bus numbers, and a memory window that holds @base. */
+/* Bus numbers, and a memory window of 16 MiB at @base. */
 void pci_bridge_set_up(struct qemu *e, udmar_rid_t bridge, uint8_t secondary, uint64_t base);
 
 /* firmware.c: the DMAR table as QEMU hands it to firmware; returns its length */

@@ -40,10 +40,13 @@ static void qemu_lost(const char *why)
     exit(1);
 }
 
-/* Does the sequence pass? */
-static bool passes(const struct random_setup *setup, const struct random_op *ops, unsigned count,
-                   bool quiet)
+/* What a sequence comes to. Shrinking must not turn one kind of failure into another. */
+enum result { PASSED, DISAGREED, CRASHED };
+
+static enum result result_of(const struct random_setup *setup, const struct random_op *ops,
+                             unsigned count, bool quiet)
 {
+    enum result result = CRASHED;
     int status = 0;
     pid_t child;
 
@@ -64,15 +67,20 @@ static bool passes(const struct random_setup *setup, const struct random_op *ops
     }
     if (child < 0 || waitpid(child, &status, 0) != child)
         abort();
-    if (status != 0 && progress->complaint[0] == '\0')
+    if (status == 0 && progress->done)
+        return PASSED;
+    if (progress->complaint[0] != '\0')
+        result = DISAGREED;
+    else
         snprintf(progress->complaint, sizeof(progress->complaint), "ended with status %#x", status);
-    return status == 0 && progress->done;
+    return result;
 }
 
 /* ---- Shrinking ------------------------------------------------------------------------------- */
 
 /* Leaves out pieces, from half of all down to single ones, as long as what is left still fails. */
-static unsigned shrink(const struct random_setup *setup, struct random_op *ops, unsigned count)
+static unsigned shrink(const struct random_setup *setup, struct random_op *ops, unsigned count,
+                       enum result failure)
 {
     struct random_op *trial = malloc((count + 1) * sizeof(*trial));
     double end = seconds() + SHRINK_SECONDS;
@@ -87,7 +95,7 @@ static unsigned shrink(const struct random_setup *setup, struct random_op *ops, 
 
             memcpy(trial, ops, at * sizeof(*ops));
             memcpy(trial + at, ops + at + gone, (count - at - gone) * sizeof(*ops));
-            if (passes(setup, trial, count - gone, true)) {
+            if (result_of(setup, trial, count - gone, true) != failure) {
                 at += piece;
                 continue;
             }
@@ -104,16 +112,16 @@ static unsigned shrink(const struct random_setup *setup, struct random_op *ops, 
 }
 
 static void report_failure(const struct random_setup *setup, struct random_op *ops, unsigned count,
-                           const char *path)
+                           enum result failure, const char *path)
 {
     printf("# seed %" PRIu32 ": operation %u of %u: %s\n", setup->seed, progress->at, count,
            progress->complaint);
     printf("# width %u, caching mode %u, registers %u, hidden stores %u, e1000 %u\n", setup->width,
            setup->caching, setup->registers, setup->hidden, setup->nic);
-    if (progress->at + 1 < count)
+    if (failure == DISAGREED && progress->at + 1 < count)
         count = progress->at + 1; /* nothing behind it matters */
-    count = shrink(setup, ops, count);
-    (void)passes(setup, ops, count, false);
+    count = shrink(setup, ops, count, failure);
+    (void)result_of(setup, ops, count, false);
     printf("# shrunk to %u operations: %s\n", count, progress->complaint);
     for (unsigned i = 0; i < count && i < 40; i++)
         random_print(&ops[i]);
@@ -134,10 +142,11 @@ struct request {
 static bool run_one(const struct request *q, const struct random_setup *setup,
                     struct random_op *ops, unsigned count)
 {
-    if (passes(setup, ops, count, false))
-        return true;
-    report_failure(setup, ops, count, q->save);
-    return false;
+    enum result result = result_of(setup, ops, count, false);
+
+    if (result != PASSED)
+        report_failure(setup, ops, count, result, q->save);
+    return result == PASSED;
 }
 
 static bool run_seed(const struct request *q, uint32_t seed)
@@ -165,7 +174,7 @@ static bool run_replay(const struct request *q)
         printf("Bail out! cannot read %s\n", q->replay);
         exit(2);
     }
-    good = passes(&setup, ops, count, false);
+    good = result_of(&setup, ops, count, false) == PASSED;
     if (!good)
         printf("# operation %u of %u: %s\n", progress->at, count, progress->complaint);
     free(ops);

@@ -45,6 +45,7 @@ enum engine { EDU, E1000 };
 struct machine_device {
     enum place place;
     enum engine engine;
+    unsigned beside; /* n: on the bus of device n - 1, whose place it has; 0: by itself */
 };
 
 #define MOST_DEVICES 4

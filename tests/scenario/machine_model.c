@@ -37,7 +37,12 @@ static void add_device(struct modelled *mm, unsigned index, const struct machine
     uint8_t bus = (uint8_t)(index + 1);
 
     d->scratch = LOW_END + index * SCRATCH_SIZE;
-    if (kind->place == ON_ROOT) {
+    if (kind->beside != 0) {
+        const struct modelled_device *other = &mm->device[kind->beside - 1];
+
+        d->bridge = other->bridge;
+        d->rid = (udmar_rid_t)(other->rid + UDMAR_RID(0, index, 0));
+    } else if (kind->place == ON_ROOT) {
         d->rid = UDMAR_RID(0, 4 + index, 0);
     } else {
         d->bridge = UDMAR_RID(0, 0x10 + index, 0);
@@ -58,7 +63,7 @@ static void *model_open(const struct machine_options *o)
                                                 .high_size = RAM_HIGH_END - RAM_HIGH,
                                                 .no_interrupts = true,
                                                 .prefer_high = true };
-    static const struct machine_device edu = { ON_ROOT, EDU };
+    static const struct machine_device edu = { ON_ROOT, EDU, 0 };
     const struct model_unit_config unit = {
         .profile = o->width == 39 ? "qemu39" : "qemu48",
         .base = MODEL_UNIT,

@@ -165,6 +165,16 @@ void raw_flush_page(struct raw *r, unsigned did, uint64_t iova, unsigned mask)
     iotlb(r, 3, did, (iova & ~UDMAR_PAGE_MASK) | mask);
 }
 
+void raw_flush_leaf(struct raw *r, unsigned did, uint64_t iova)
+{
+    iotlb(r, 3, did, (iova & ~UDMAR_PAGE_MASK) | 1 << 6);
+}
+
+void raw_set_root(struct raw *r)
+{
+    command(r, TRANSLATE | SET_ROOT, SET_ROOT);
+}
+
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
 struct raw_fault raw_take_fault(struct raw *r)

@@ -41,6 +41,8 @@ void raw_flush_context(struct raw *r, unsigned did, udmar_rid_t source);
 void raw_flush_all(struct raw *r); /* contexts, then IOTLB */
 void raw_flush_domain(struct raw *r, unsigned did);
 void raw_flush_page(struct raw *r, unsigned did, uint64_t iova, unsigned mask);
+void raw_flush_leaf(struct raw *r, unsigned did, uint64_t iova); /* IH = 1: tables stay cached */
+void raw_set_root(struct raw *r);                                /* SRTP once more, nothing else */
 
 /* Reads the fault record and clears it. */
 struct raw_fault raw_take_fault(struct raw *r);

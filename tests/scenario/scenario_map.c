@@ -318,7 +318,7 @@ int main(int argc, char **argv)
                                         hidden = { .width = 39, .hidden_stores = true },
                                         nic = { .width = 48,
                                                 .device_count = 1,
-                                                .device = { { ON_ROOT, E1000 } } };
+                                                .device = { { ON_ROOT, E1000, 0 } } };
     const struct CMUnitTest tests[] = {
         EACH("4 KiB pages", test_pages),
         EACH("2 MiB pages", test_2m),

@@ -352,13 +352,13 @@ static void test_bounce(void **state)
 }
 
 #define VARIANT(...) (&(const struct variant){ __VA_ARGS__ })
-#define TWO                                                                              \
-    {                                                                                    \
-        .width = 48, .device_count = 2, .device = { { ON_ROOT, EDU }, { ON_ROOT, EDU } } \
+#define TWO                                                                                    \
+    {                                                                                          \
+        .width = 48, .device_count = 2, .device = { { ON_ROOT, EDU, 0 }, { ON_ROOT, EDU, 0 } } \
     }
-#define NIC                                                              \
-    {                                                                    \
-        .width = 48, .device_count = 1, .device = { { ON_ROOT, E1000 } } \
+#define NIC                                                                 \
+    {                                                                       \
+        .width = 48, .device_count = 1, .device = { { ON_ROOT, E1000, 0 } } \
     }
 
 int main(int argc, char **argv)

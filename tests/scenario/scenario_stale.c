@@ -112,6 +112,19 @@ static void test_lost_flush(void **state)
     bed_close_unclean(b);
 }
 
+/* QEMU snoops, whatever it says: without hidden stores only the model sees that. */
+static void test_lost_flush_snooped(void **state)
+{
+    struct testbed *b = open_sabotaged(state);
+    bool blocked;
+
+    sabotage_next(DROP_FLUSH, 1000);
+    bed_map(b, 0, IOVA, LOW, PAGE, UDMAR_READ_WRITE);
+    blocked = !bed_writes(b, 0, IOVA, LOW, 96);
+    assert_true(blocked != bed_deviates(b, TABLES_SNOOPED));
+    bed_close_unclean(b);
+}
+
 /* ---- Descriptors that the unit refuses ------------------------------------------------------- */
 
 static void refused(void **state, enum sabotage kind)
@@ -173,6 +186,7 @@ int main(int argc, char **argv)
         BOTH("a lost IOTLB request between two mappings is seen", test_lost_remap),
         BED_TEST("a lost context request is seen", test_lost_context, &queue),
         BED_TEST("a lost cache flush is seen (hidden stores)", test_lost_flush, &hidden),
+        BED_TEST("a lost cache flush (model decides)", test_lost_flush_snooped, &queue),
         BED_TEST("a descriptor with reserved granularity", test_refused_granularity, &queue),
         BED_TEST("a descriptor of a reserved type", test_refused_type, &queue),
         BED_TEST("a wait whose status cannot be written", test_refused_wait, &queue),

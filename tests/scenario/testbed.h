@@ -33,7 +33,7 @@ enum {
     ADDRESS_INTERRUPT = 14,
 };
 
-/* Where QEMU 7.2 is not what the architecture says; deviation.c has the words. */
+/* Where QEMU 7.2 is not what the architecture says; testbed.c has the words. */
 enum deviation {
     NO_FAULT_ON_CACHED_PERMISSION,
     NO_NOT_PRESENT_CACHING,
@@ -41,14 +41,11 @@ enum deviation {
     TABLES_SNOOPED,
     NO_PAGING_STRUCTURE_CACHE,
     ROOT_POINTER_FLUSHES,
-    LEGACY_PASID_ONES,
     LARGE_PAGE_NEAR_INTERRUPTS,
     PASS_THROUGH_UNLIMITED,
     TOP_TABLE_BLAMES_CONTEXT,
     DEVIATIONS,
 };
-const char *deviation_text(enum deviation which);
-
 struct testbed {
     const struct machine_ops *ops;
     void *machine;
@@ -84,7 +81,10 @@ void bed_set_mode(struct testbed *b, unsigned device, enum udmar_mode mode);
 /* The instance is forgotten as a crash would do it: hardware goes on with its tables. */
 void bed_forget(struct testbed *b);
 
-/* Is this a machine with that deviation? Then the model alone decides the case. */
+/*
+ * Is this a machine with that deviation? Then the model alone decides the case. What was asked for
+ * is listed when the program ends.
+ */
 bool bed_deviates(const struct testbed *b, enum deviation which);
 
 struct udmar_domain *bed_domain(struct testbed *b, unsigned device);
