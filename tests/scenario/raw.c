@@ -172,6 +172,8 @@ void raw_flush_leaf(struct raw *r, unsigned did, uint64_t iova)
 
 void raw_set_root(struct raw *r)
 {
+    wr(r, REG_RTADDR, (uint32_t)r->root);
+    wr(r, REG_RTADDR + 4, (uint32_t)(r->root >> 32));
     command(r, TRANSLATE | SET_ROOT, SET_ROOT);
 }
 

@@ -21,6 +21,8 @@ struct good {
 };
 
 static const struct machine_options wide = { .width = 48 };
+static const struct machine_options snoop = { .width = 48, .snoop_control = true };
+static const struct machine_options ats = { .width = 48, .device_tlb = true };
 static const struct machine_options no_pass = { .width = 48, .no_pass_through = true };
 
 static void good_open(struct good *g, const struct machine_options *options, unsigned levels)
@@ -236,6 +238,34 @@ static void test_reason(void **state)
     if (read_reason != 0)
         expect(&g, iova, false, read_reason);
     raw_flush_all(&g.raw);
+    bed_close(g.raw.b);
+}
+
+/* Bits that are reserved elsewhere, where the unit knows them. */
+static void test_allowed(void **state)
+{
+    const struct fault_case *c = *state;
+    struct good g;
+
+    good_open(&g, c->options, 4);
+    c->spoil(&g);
+    raw_flush_all(&g.raw);
+    expect_good(&g, IOVA, LOW);
+    bed_close(g.raw.b);
+}
+
+/* A root table that is not there. */
+static void test_root_nowhere(void **state)
+{
+    struct good g;
+
+    (void)state;
+    good_open(&g, &wide, 4);
+    g.raw.root = NOWHERE;
+    raw_set_root(&g.raw);
+    raw_flush_all(&g.raw);
+    expect(&g, IOVA, true, ROOT_UNREACHABLE);
+    expect(&g, IOVA, false, ROOT_UNREACHABLE);
     bed_close(g.raw.b);
 }
 
@@ -570,6 +600,13 @@ int main(int argc, char **argv)
         CASE("14, leaf leads to interrupts", leaf_interrupts, .write_reason = 14),
         CASE("7 or 3, top table without memory", context_top_nowhere, .write_reason = 7,
              .read_reason = 7, .qemu_reason = 3),
+        BED_TEST("by hand: 8, root table without memory", test_root_nowhere, NULL),
+        BED_TEST("by hand: snoop bit with snoop control", test_allowed,
+                 (&(const struct fault_case){ .spoil = leaf_snoop, .options = &snoop })),
+        BED_TEST("by hand: transient bit with device-TLBs", test_allowed,
+                 (&(const struct fault_case){ .spoil = leaf_transient, .options = &ats })),
+        BED_TEST("by hand: translation type 1 with device-TLBs", test_allowed,
+                 (&(const struct fault_case){ .spoil = context_device_tlb, .options = &ats })),
         BED_TEST("by hand: stopped silently", test_silent, NULL),
         BED_TEST("by hand: a leaf stays cached", test_cached_leaf, NULL),
         BED_TEST("by hand: ranges of page-selective requests (model decides)",

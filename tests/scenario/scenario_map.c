@@ -23,11 +23,13 @@ static uint64_t leaf_at(struct testbed *b, uint64_t iova)
 static void test_pages(void **state)
 {
     struct testbed *b = bed_open(*state, NULL);
+    unsigned flushes = b->ops->flushes(b->machine);
 
     bed_stopped(b, 0, IOVA, true, NOT_WRITABLE);
     bed_stopped(b, 0, IOVA, false, NOT_READABLE);
     bed_map(b, 0, IOVA, LOW, PAGE, UDMAR_READ_WRITE);
     assert_int_equal(leaf_at(b, IOVA), PAGE);
+    assert_true(b->ops->flushes(b->machine) > flushes); /* ECAP.C is 0 */
     bed_reaches(b, 0, IOVA, LOW);
     bed_reaches(b, 0, IOVA + 1000, LOW + 1000);
     bed_reaches(b, 0, IOVA + PAGE - 96, LOW + PAGE - 96);

@@ -15,21 +15,22 @@ static unsigned machines;
 static const struct machine_ops *chosen;
 static struct testbed *open_bed; /* ended after a test that has failed */
 
+/* One place for all of them; a comment here says more where it matters. */
 static const char *const deviations[DEVIATIONS] = {
     [NO_FAULT_ON_CACHED_PERMISSION] =
         "an access that a cached entry forbids is stopped, but no fault is recorded",
-    [NO_NOT_PRESENT_CACHING] =
-        "absence is never cached, also with caching mode: a missing flush after map is not seen",
+    [NO_NOT_PRESENT_CACHING] = "absence is never cached, with caching mode neither",
+    /* Masks of 8 and more drop all of the domain; smaller ones, every 256th page. */
     [PAGE_REQUEST_FLUSHES_TOO_MUCH] =
-        "page-selective requests compare the low 8 bits of the page number only, and drop all of "
-        "the domain with AM of 8 and more: a wrong range is hardly seen",
-    [TABLES_SNOOPED] = "tables are always coherent, though ECAP.C is 0 (hidden stores help here)",
+        "page-selective requests compare the low 8 bits of the page number only",
+    /* Hidden stores make up for it, see host.c in ../qemu. */
+    [TABLES_SNOOPED] = "tables are always coherent, though ECAP.C is 0",
     [NO_PAGING_STRUCTURE_CACHE] = "tables above the leaf are not cached: IH = 1 is never wrong",
     [ROOT_POINTER_FLUSHES] = "SRTP and changes of TE flush everything, though ESRTPS is 0",
     [LARGE_PAGE_NEAR_INTERRUPTS] =
         "a large page that overlaps 0xFEExxxxx is refused as a whole (reason 14)",
-    [TOP_TABLE_BLAMES_CONTEXT] =
-        "a top table that cannot be read is reason 3, as the specification allows, instead of 7",
+    /* The specification allows both. */
+    [TOP_TABLE_BLAMES_CONTEXT] = "a top table that cannot be read is reason 3 instead of 7",
     [PASS_THROUGH_UNLIMITED] = "pass-through does not look at the context's width",
 };
 
