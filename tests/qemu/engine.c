@@ -164,7 +164,7 @@ static void nic_set_rings(struct qemu *e, struct qemu_device *d)
 /* The receiver sleeps for a (virtual) second after it has been switched on, and drops packets. */
 static void nic_wake(struct qemu *e, struct qemu_device *d)
 {
-    for (unsigned i = 0; i < 2000; i++) {
+    for (unsigned i = 0; i < 50; i++) {
         bool awake;
 
         nic_set_rings(e, d);

@@ -32,7 +32,8 @@ struct random_op {
 
 struct random_setup {
     unsigned width;
-    unsigned caching, registers, hidden, nic, direct; /* 0 or 1 */
+    unsigned caching, registers, hidden, nic; /* 0 or 1 */
+    unsigned place;                           /* enum place: of device 1 */
     uint32_t seed;
 };
 

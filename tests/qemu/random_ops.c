@@ -39,7 +39,7 @@ struct random_setup random_setup_of(uint32_t seed)
     s.registers = roll(&state) % 3 == 0;
     s.hidden = roll(&state) % 2;
     s.nic = roll(&state) % 4 != 0;
-    s.direct = roll(&state) % 4 != 0;
+    s.place = roll(&state) % 4;
     return s;
 }
 
@@ -80,7 +80,7 @@ bool random_save(const char *path, const struct random_setup *s, const struct ra
     if (file == NULL)
         return false;
     fprintf(file, "setup %u %u %u %u %u %u %" PRIu32 "\n", s->width, s->caching, s->registers,
-            s->hidden, s->nic, s->direct, s->seed);
+            s->hidden, s->nic, s->place, s->seed);
     for (unsigned i = 0; i < count; i++)
         write_op(file, &ops[i]);
     return fclose(file) == 0;
@@ -115,7 +115,7 @@ struct random_op *random_load(const char *path, struct random_setup *s, unsigned
         return NULL;
     good = fgets(line, sizeof(line), file) != NULL &&
            sscanf(line, "setup %u %u %u %u %u %u %" SCNu32, &s->width, &s->caching, &s->registers,
-                  &s->hidden, &s->nic, &s->direct, &s->seed) == 7;
+                  &s->hidden, &s->nic, &s->place, &s->seed) == 7;
     while (good && fgets(line, sizeof(line), file) != NULL) {
         if (count == room) {
             room = room == 0 ? 64 : 2 * room;

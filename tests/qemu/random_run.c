@@ -592,7 +592,7 @@ static struct testbed *open_bed(const struct machine_ops *ops, const struct rand
         .caching_mode = s->caching,
         .hidden_stores = s->hidden,
         .device_count = DEVICES,
-        .device = { { ON_ROOT, s->nic ? E1000 : EDU, 0 }, { ON_ROOT, EDU, 0 } },
+        .device = { { ON_ROOT, s->nic ? E1000 : EDU, 0 }, { (enum place)s->place, EDU, 0 } },
     };
     struct udmar_iova_limits region = { .lowest = REGION, .highest = REGION + PAGES * PAGE - 1 };
     struct testbed *b = bed_machine_on(ops, &options);
