@@ -61,7 +61,7 @@ static void add_word(struct words *w, const char *format, ...)
 
 static void add_device(struct words *w, const struct machine_device *kind, unsigned index)
 {
-    static const char *const engines[] = { "edu,dma_mask=0xffffffffffffffff", "e1000" };
+    static const char *const engines[] = { "edu,dma_mask=0xffffffffffffffff", "e1000,romfile=" };
     unsigned slot = kind->place == BEHIND_ROOT_PORT ? 0 : 1;
 
     if (kind->beside != 0) {

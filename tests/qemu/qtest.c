@@ -80,7 +80,7 @@ static void print_errors(const struct qtest *q)
 
 static void remove_files(const struct qtest *q)
 {
-    static const char *const names[] = { "memory", "rom", "errors", "socket" };
+    static const char *const names[] = { "rom", "errors", "socket" };
     char path[128];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -140,7 +140,7 @@ static void write_rom(struct qtest *q)
         lost(q, "cannot write %s", path);
 }
 
-/* Most of the file is never touched, and a file with holes costs only what is. */
+/* Most of the memory is never touched, and so costs nothing. */
 static void make_files(struct qtest *q)
 {
     char path[128];
@@ -149,14 +149,13 @@ static void make_files(struct qtest *q)
     write_rom(q);
     path_in(q, "errors", path, sizeof(path));
     q->errors = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_APPEND, 0600);
-    path_in(q, "memory", path, sizeof(path));
-    q->memory_file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (q->memory_file < 0 || ftruncate(q->memory_file, (off_t)MEMORY_SIZE) != 0)
-        lost(q, "cannot make %s", path);
+    q->memory_file = memfd_create("udmar-guest", MFD_CLOEXEC);
+    if (q->errors < 0 || q->memory_file < 0 || ftruncate(q->memory_file, (off_t)MEMORY_SIZE) != 0)
+        lost(q, "cannot make files for QEMU in %s", q->folder);
     memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                   q->memory_file, 0);
     if (memory == MAP_FAILED)
-        lost(q, "cannot map %s", path);
+        lost(q, "cannot map %llu bytes", (unsigned long long)MEMORY_SIZE);
     q->memory = memory;
 }
 
@@ -203,7 +202,9 @@ static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
     path_in(q, "rom", rom, sizeof(rom));
     snprintf(qtest, sizeof(qtest), "unix:%s/socket", q->folder);
     snprintf(memory, sizeof(memory),
-             "memory-backend-file,id=m0,size=3G,share=on,mem-path=%s/memory", q->folder);
+             "memory-backend-file,id=m0,size=3G,share=on,mem-path=/proc/self/fd/%d",
+             q->memory_file);
+    (void)fcntl(q->memory_file, F_SETFD, 0);
     while (line[count] != NULL)
         count++;
     while (*arguments != NULL && count + 1 < MOST_ARGUMENTS)
@@ -237,7 +238,7 @@ static void accept_qemu(struct qtest *q, int listening)
 struct qtest *qtest_start(const char *const *arguments)
 {
     struct qtest *q = calloc(1, sizeof(*q));
-    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    const char *base = getenv("TMPDIR");
     int listening;
 
     if (q == NULL)
@@ -245,6 +246,9 @@ struct qtest *qtest_start(const char *const *arguments)
     q->socket = -1;
     q->memory_file = -1;
     q->errors = -1;
+    /* A socket's name must be short. */
+    if (base == NULL || strlen(base) > 40)
+        base = "/tmp";
     snprintf(q->folder, sizeof(q->folder), "%s/udmar-qtest-XXXXXX", base);
     if (mkdtemp(q->folder) == NULL)
         lost(q, "cannot make a folder in %s", base);
