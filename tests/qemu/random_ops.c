@@ -9,7 +9,7 @@
 static const char *const names[OP_KINDS] = { "map",  "map2m",  "unmap",  "alloc", "free",
                                              "load", "unload", "attach", "mode",  "dma" };
 /* Of 100. Most of the time devices work. */
-static const unsigned weights[OP_KINDS] = { 14, 2, 9, 3, 3, 7, 6, 1, 1, 54 };
+static const unsigned weights[OP_KINDS] = { 14, 2, 9, 3, 3, 7, 6, 3, 3, 50 };
 
 static uint32_t roll(uint32_t *state)
 {

@@ -418,10 +418,9 @@ int bed_end_of_test(void **state)
 
     (void)state;
     open_bed = NULL;
-    if (b != NULL) {
+    if (b != NULL && b->machine != NULL)
         b->ops->abandon(b->machine);
-        free(b);
-    }
+    free(b);
     return 0;
 }
 
