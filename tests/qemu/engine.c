@@ -20,6 +20,11 @@ static bool fault_pending(struct qemu *e)
     return (qtest_read32(e->q, UNIT_BASE + 0x34) & 2) != 0;
 }
 
+static void nap(long nanoseconds)
+{
+    (void)nanosleep(&(const struct timespec){ .tv_nsec = nanoseconds }, NULL);
+}
+
 /* ---- edu ------------------------------------------------------------------------------------- */
 
 enum { EDU_SOURCE = 0x80, EDU_DESTINATION = 0x88, EDU_COUNT = 0x90, EDU_COMMAND = 0x98 };
@@ -37,7 +42,7 @@ static void edu_move(struct qemu *e, const struct qemu_device *d, uint64_t iova,
     for (unsigned i = 0; (qtest_read64(e->q, d->bar + EDU_COMMAND) & EDU_START) != 0; i++) {
         if (i > 100000)
             qemu_wrong("edu's DMA does not end");
-        (void)nanosleep(&(const struct timespec){ .tv_nsec = EDU_NAP_NS }, NULL);
+        nap(EDU_NAP_NS);
     }
 }
 
@@ -88,6 +93,8 @@ enum {
     NIC_TDH = 0x3810,
     NIC_TDT = 0x3818,
 };
+
+enum { NIC_TRIES = 1000, NIC_NAP_NS = 2000000 };
 
 /* Scratch memory: two rings, a packet to send, a packet received. */
 enum { RING = 32, TX_RING = 0, RX_RING = 0x400, TX_PACKET = 0x800, RX_PACKET = 0x1000 };
@@ -164,14 +171,15 @@ static void nic_set_rings(struct qemu *e, struct qemu_device *d)
 /* The receiver sleeps for a (virtual) second after it has been switched on, and drops packets. */
 static void nic_wake(struct qemu *e, struct qemu_device *d)
 {
-    for (unsigned i = 0; i < 50; i++) {
+    for (unsigned i = 0; i < NIC_TRIES; i++) {
         bool awake;
 
         nic_set_rings(e, d);
-        awake = nic_try(e, d, d->reach + TX_PACKET, d->reach + RX_PACKET, 60, 20);
+        awake = nic_try(e, d, d->reach + TX_PACKET, d->reach + RX_PACKET, 60, 5);
         nic_set_rings(e, d);
         if (awake)
             return;
+        nap(NIC_NAP_NS);
     }
     qemu_wrong("e1000 does not wake up");
 }
