@@ -185,12 +185,6 @@ static size_t machine_table(void *machine, void *buffer, size_t size)
     return firmware_dmar(machine, buffer, size);
 }
 
-static uint64_t machine_unit(void *machine)
-{
-    (void)machine;
-    return UNIT_BASE;
-}
-
 static udmar_rid_t machine_rid(void *machine, unsigned device)
 {
     return ((struct qemu *)machine)->device[device].rid;
@@ -269,7 +263,6 @@ const struct machine_ops machine_qemu = {
     .on_loss = qemu_on_loss,
     .inner = machine_inner,
     .table = machine_table,
-    .unit = machine_unit,
     .rid = machine_rid,
     .bridge = machine_bridge,
     .memory = machine_memory,

@@ -39,13 +39,7 @@ struct qtest {
     size_t filled;
 };
 
-static uint64_t commands;
 static void (*loss_handler)(const char *why);
-
-uint64_t qtest_commands(void)
-{
-    return commands;
-}
 
 void qtest_on_loss(void (*handler)(const char *why))
 {
@@ -396,7 +390,6 @@ static void post(struct qtest *q, const char *format, ...)
     q->unsent += (size_t)vsnprintf(q->out + q->unsent, 96, format, arguments);
     va_end(arguments);
     q->posted++;
-    commands++;
 }
 
 static uint64_t finish(struct qtest *q)

@@ -54,7 +54,4 @@ void qtest_out32(struct qtest *q, uint16_t port, uint32_t value);
 void qtest_post32(struct qtest *q, uint64_t physical, uint32_t value);
 void qtest_post64(struct qtest *q, uint64_t physical, uint64_t value);
 
-/* Commands sent by all QEMUs of this process so far. */
-uint64_t qtest_commands(void);
-
 #endif

@@ -85,7 +85,6 @@ struct machine_ops {
 
     void *(*inner)(void *machine);                             /* what the functions of @host get */
     size_t (*table)(void *machine, void *buffer, size_t size); /* the DMAR table */
-    uint64_t (*unit)(void *machine);                           /* register base */
     udmar_rid_t (*rid)(void *machine, unsigned device);
     udmar_rid_t (*bridge)(void *machine, unsigned device); /* the one above it; 0: none */
 

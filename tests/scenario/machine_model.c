@@ -119,12 +119,6 @@ static size_t model_table(void *machine, void *buffer, size_t size)
     return model_dmar_build(((struct modelled *)machine)->m, buffer, size);
 }
 
-static uint64_t model_unit_base(void *machine)
-{
-    (void)machine;
-    return MODEL_UNIT;
-}
-
 static udmar_rid_t model_rid(void *machine, unsigned device)
 {
     return ((struct modelled *)machine)->device[device].rid;
@@ -251,7 +245,6 @@ const struct machine_ops machine_model = {
     .on_loss = model_on_loss,
     .inner = model_inner,
     .table = model_table,
-    .unit = model_unit_base,
     .rid = model_rid,
     .bridge = model_bridge,
     .memory = model_at,
