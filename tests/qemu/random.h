@@ -34,6 +34,7 @@ struct random_setup {
     unsigned width;
     unsigned caching, registers, hidden, nic; /* 0 or 1 */
     unsigned place;                           /* enum place: of device 1 */
+    unsigned tag; /* maps have 0: a small window, 1: one with tables of its own, 2: none */
     uint32_t seed;
 };
 

@@ -116,8 +116,10 @@ static void report_failure(const struct random_setup *setup, struct random_op *o
 {
     printf("# seed %" PRIu32 ": operation %u of %u: %s\n", setup->seed, progress->at, count,
            progress->complaint);
-    printf("# width %u, caching mode %u, registers %u, hidden stores %u, e1000 %u, place %u\n",
-           setup->width, setup->caching, setup->registers, setup->hidden, setup->nic, setup->place);
+    printf(
+        "# width %u, caching mode %u, registers %u, hidden stores %u, e1000 %u, place %u, tag %u\n",
+        setup->width, setup->caching, setup->registers, setup->hidden, setup->nic, setup->place,
+        setup->tag);
     if (failure == DISAGREED && progress->at + 1 < count)
         count = progress->at + 1; /* nothing behind it matters */
     /* Where QEMU is not needed for it, shrinking is much faster without. */

@@ -40,6 +40,7 @@ struct random_setup random_setup_of(uint32_t seed)
     s.hidden = roll(&state) % 2;
     s.nic = roll(&state) % 4 != 0;
     s.place = roll(&state) % 4;
+    s.tag = roll(&state) % 3;
     return s;
 }
 
@@ -79,8 +80,8 @@ bool random_save(const char *path, const struct random_setup *s, const struct ra
 
     if (file == NULL)
         return false;
-    fprintf(file, "setup %u %u %u %u %u %u %" PRIu32 "\n", s->width, s->caching, s->registers,
-            s->hidden, s->nic, s->place, s->seed);
+    fprintf(file, "setup %u %u %u %u %u %u %u %" PRIu32 "\n", s->width, s->caching, s->registers,
+            s->hidden, s->nic, s->place, s->tag, s->seed);
     for (unsigned i = 0; i < count; i++)
         write_op(file, &ops[i]);
     return fclose(file) == 0;
@@ -114,8 +115,8 @@ struct random_op *random_load(const char *path, struct random_setup *s, unsigned
     if (file == NULL)
         return NULL;
     good = fgets(line, sizeof(line), file) != NULL &&
-           sscanf(line, "setup %u %u %u %u %u %u %" SCNu32, &s->width, &s->caching, &s->registers,
-                  &s->hidden, &s->nic, &s->place, &s->seed) == 7;
+           sscanf(line, "setup %u %u %u %u %u %u %u %" SCNu32, &s->width, &s->caching,
+                  &s->registers, &s->hidden, &s->nic, &s->place, &s->tag, &s->seed) == 8;
     while (good && fgets(line, sizeof(line), file) != NULL) {
         if (count == room) {
             room = room == 0 ? 64 : 2 * room;

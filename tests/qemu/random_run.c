@@ -610,11 +610,12 @@ static struct testbed *open_bed(const struct machine_ops *ops, const struct rand
 
 static void open_busdma(struct run *r, unsigned bed)
 {
+    const uint64_t maxsizes[] = { BUFFER_MAX, MIB(4), MIB(64) };
     struct testbed *b = r->bed[bed];
 
     assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(b->device[0]), 1, 0, UINT64_MAX,
-                                          UINT64_MAX, NULL, NULL, BUFFER_MAX, 1, UINT64_MAX, 0,
-                                          NULL, NULL, &r->tag[bed]),
+                                          UINT64_MAX, NULL, NULL, maxsizes[r->setup->tag % 3], 1,
+                                          UINT64_MAX, 0, NULL, NULL, &r->tag[bed]),
                      0);
     for (unsigned i = 0; i < SLOTS; i++)
         assert_int_equal(udmar_dmamap_create(r->tag[bed], 0, &r->map[bed][i]), 0);

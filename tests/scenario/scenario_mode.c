@@ -268,31 +268,47 @@ static void test_loads(void **state)
     bed_close(b);
 }
 
-/* A buffer larger than any window: each load takes a range of its own. */
-static void test_large_load(void **state)
+/* Maps with page tables of their own at level 2, or (beyond any window) a range for each load. */
+static void large_load(struct testbed *b, uint64_t maxsize, bool scattered)
 {
-    struct testbed *b = open_variant(state);
-    struct udmar_dma_tag *tag = make_tag(b, MIB(64), UINT64_MAX);
+    struct udmar_dma_tag *tag = make_tag(b, maxsize, UINT64_MAX);
+    size_t size = scattered ? KIB(900) + 123 : MIB(3) + 12345;
+    uint8_t *buffer = b->ops->buffer(b->machine, size, scattered, 0);
     struct udmar_dma_map *map = NULL;
-    size_t size = MIB(4) + 12345;
-    uint8_t *buffer = b->ops->buffer(b->machine, size, false, 0);
-    uint64_t iova;
+    uint64_t iova, middle = size / 2;
 
     assert_non_null(buffer);
     assert_int_equal(udmar_dmamap_create(tag, 0, &map), 0);
     for (unsigned i = 0; i < 3; i++) {
         iova = load(tag, map, buffer, size, 0);
         move(b, iova + 100, buffer + 100, 2000, true);
-        move(b, iova + MIB(2) - 500, buffer + MIB(2) - 500, 1000, true);
+        move(b, iova + middle - 500, buffer + middle - 500, 1000, true);
         move(b, iova + size - 1500, buffer + size - 1500, 1500, false);
         udmar_dmamap_unload(tag, map);
         bed_stopped(b, 0, iova, true, NOT_WRITABLE);
-        bed_stopped(b, 0, iova + MIB(2), false, NOT_READABLE);
+        bed_stopped(b, 0, iova + middle, false, NOT_READABLE);
         bed_stopped(b, 0, iova + size - 100, false, NOT_READABLE);
+        iova = load(tag, map, buffer, size, UDMAR_DMA_NOWRITE);
+        bed_stopped(b, 0, iova, true, NOT_WRITABLE);
+        bed_stopped(b, 0, iova + middle, true, NOT_WRITABLE);
+        bed_stopped(b, 0, iova + size - 100, true, NOT_WRITABLE);
+        move(b, iova + middle, buffer + middle, 1000, false);
+        udmar_dmamap_unload(tag, map);
+        bed_stopped(b, 0, iova + middle, false, NOT_READABLE);
     }
     b->ops->buffer_free(b->machine, buffer);
     assert_int_equal(udmar_dmamap_destroy(tag, map), 0);
     assert_int_equal(udmar_dma_tag_destroy(tag), 0);
+}
+
+static void test_large_loads(void **state)
+{
+    struct testbed *b = open_variant(state);
+
+    large_load(b, MIB(4), false);
+    large_load(b, MIB(4), true);
+    large_load(b, MIB(64), false);
+    large_load(b, MIB(64), true);
     bed_close(b);
 }
 
@@ -400,7 +416,9 @@ int main(int argc, char **argv)
                  VARIANT({ .width = 48 }, "hw.dmar.strict=0")),
         BED_TEST("loads of every kind (hidden stores)", test_loads,
                  VARIANT({ .width = 39, .hidden_stores = true }, NULL)),
-        BED_TEST("a load larger than a window", test_large_load, VARIANT({ .width = 48 }, NULL)),
+        BED_TEST("large loads", test_large_loads, VARIANT({ .width = 48 }, NULL)),
+        BED_TEST("large loads (hidden stores)", test_large_loads,
+                 VARIANT({ .width = 39, .hidden_stores = true }, NULL)),
         BED_TEST("dmamem", test_dmamem, VARIANT({ .width = 48 }, NULL)),
         BED_TEST("bounce", test_bounce, VARIANT({ .width = 48 }, "hw.busdma.default=bounce")),
     };
