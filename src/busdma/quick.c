@@ -84,6 +84,7 @@ static bool place_small(struct udmar_dma_map *map, udmar_paddr_t physical, uint3
     }
     udmar__entries_fill(window->slots, physical | access, pages);
     udmar__window_loads_slots(window, pages);
+    map->ready_for = READY_FOR_NOBODY;
     *out_base = window->base;
     return true;
 }
@@ -115,16 +116,16 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
     udmar_iova_t base;
     uint32_t pages;
 
-    if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
-        UDMAR__UNLIKELY(callback == NULL) || UDMAR__UNLIKELY(map->tag != tag) ||
-        map->quick != QUICK_IDLE || !udmar__quick_run(map, buffer, length, &physical, &pages) ||
+    /* A null tag is no map's. */
+    if (UDMAR__UNLIKELY(map == NULL) || UDMAR__UNLIKELY(callback == NULL) ||
+        UDMAR__UNLIKELY(map->tag != tag) || map->quick != QUICK_IDLE ||
+        !udmar__quick_run(map, buffer, length, &physical, &pages) ||
         !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
         return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
                                   caller);
     }
     udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
     map->quick = QUICK_LOADED;
-    map->ready_for = READY_FOR_NOBODY;
     callback(callback_argument, map->segments, 1, 0);
     return 0;
 }

@@ -260,7 +260,8 @@ static inline enum udmar_status udmar__window_clear_large(struct udmar__window *
 {
     struct udmar__chunk *chunk = window->chunks;
 
-    if (chunk->state != CHUNK_LARGE || window->first != 0 || window->span != TABLE_ENTRIES) {
+    /* With a large leaf in the first chunk the load began there. */
+    if (chunk->state != CHUNK_LARGE || window->span != TABLE_ENTRIES) {
         return udmar__window_clear(window, wait);
     }
     chunk->state = CHUNK_EMPTY;
