@@ -127,11 +127,15 @@ static void take(void *argument, struct udmar_dma_segment *segments, int count, 
     *iova = error == 0 && count == 1 ? segments[0].ds_addr : 0;
 }
 
+/* With the device's root tag, which is made by the first call. */
 static enum answer create_tag(struct trial *t)
 {
-    return answer_of_busdma(udmar_dma_tag_create(udmar_device_dma_tag(t->mc.device[0]), 1, 0,
-                                                 UINT64_MAX, UINT64_MAX, NULL, NULL, KIB(64), 1,
-                                                 KIB(64), 0, NULL, NULL, &t->tag));
+    struct udmar_dma_tag *root = udmar_device_dma_tag(t->mc.device[0]);
+
+    if (root == NULL)
+        return NO_MEMORY;
+    return answer_of_busdma(udmar_dma_tag_create(root, 1, 0, UINT64_MAX, UINT64_MAX, NULL, NULL,
+                                                 KIB(64), 1, KIB(64), 0, NULL, NULL, &t->tag));
 }
 
 static void destroy_tag(struct trial *t)

@@ -85,7 +85,7 @@ static void open_trial(struct trial *t, const struct operation *op, const char *
 {
     const struct setup setup = { .profile = profile,
                                  .window_limit = op->window_limit,
-                                 .tunables = "hw.dmar.timeout=2",
+                                 .tunables = "hw.dmar.timeout=300000",
                                  .machine = { .low_size = MIB(12), .high_size = MIB(4) } };
 
     memset(t, 0, sizeof(*t));
@@ -100,9 +100,8 @@ static void close_trial(struct trial *t, const struct operation *op)
     machine_close(&t->mc);
 }
 
-static void fail(const struct operation *op, const char *what, unsigned n)
+static void give_up(const struct operation *op, const char *what, unsigned n)
 {
-    fprintf(stderr, "%s, %u: %s\n", op->name, n, what);
     fail_msg("%s, %u: %s", op->name, n, what);
 }
 
@@ -123,7 +122,7 @@ static void sweep_host(struct trial *t, const struct operation *op, unsigned kin
         model_fail_host_call(t->mc.m, 0, false);
         injected += failed;
         if (answer != DONE && (!failed || (answer != NO_MEMORY && answer != NO_UNIT)))
-            fail(op, "a status that is not documented for this", n);
+            give_up(op, "a status that is not documented for this", n);
         if (answer == DONE) {
             op->undo(t);
         } else if (op->changes_on_failure) {
@@ -131,9 +130,9 @@ static void sweep_host(struct trial *t, const struct operation *op, unsigned kin
             op->undo(t);
         }
         if (digest(t) != before)
-            fail(op, "devices reach something else than before", n);
+            give_up(op, "devices reach something else than before", n);
         if (model_cache_stale(t->mc.u) != 0)
-            fail(op, "caches know something that is not so any more", n);
+            give_up(op, "caches know something that is not so any more", n);
         if (!failed)
             break;
     }
@@ -162,7 +161,7 @@ static void host_calls(const char *profile)
         sweep_host(&t, op, MODEL_CALL_ANY, false);
         sweep_host(&t, op, MODEL_CALL_ANY, true);
         if (model_pages_in_use(t.mc.m) != pages || model_bytes_in_use(t.mc.m) != bytes)
-            fail(op, "memory is lost with each failure", 0);
+            give_up(op, "memory is lost with each failure", 0);
         close_trial(&t, op);
     }
 }
@@ -184,15 +183,15 @@ static void test_host_calls(void **state)
 static void recover(struct trial *t, const struct operation *op, enum answer answer, unsigned n)
 {
     if (answer != DONE && answer != NO_ANSWER && answer != NO_MEMORY && answer != NO_UNIT)
-        fail(op, "a status that is not documented for this", n);
+        give_up(op, "a status that is not documented for this", n);
     if (answer != DONE && op->act(t) != DONE)
-        fail(op, "does not work when the hardware works again", n);
+        give_up(op, "does not work when the hardware works again", n);
     op->undo(t);
     /* Once more without trouble: what an unload without a status has left open is closed now. */
     if (op->act(t) != DONE)
-        fail(op, "does not work any more", n);
+        give_up(op, "does not work any more", n);
     if (model_cache_stale(t->mc.u) != 0)
-        fail(op, "caches know something that is not so any more", n);
+        give_up(op, "caches know something that is not so any more", n);
     op->undo(t);
 }
 
@@ -206,7 +205,7 @@ static bool hang(struct trial *t, const struct operation *op, unsigned n, bool p
     answer = op->act(t);
     hung = model_waits_hung(t->mc.u) != 0;
     if (!hung && answer != DONE)
-        fail(op, "fails without a reason", n);
+        give_up(op, "fails without a reason", n);
     model_release_waits(t->mc.u);
     recover(t, op, answer, n);
     return hung;
@@ -264,9 +263,9 @@ static bool queue_error(struct trial *t, const struct operation *op, enum model_
     model_inject_queue_error(t->mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
     /* One error is repaired: nobody notices. */
     if (answer != DONE)
-        fail(op, "an error of the queue is not repaired", n);
+        give_up(op, "an error of the queue is not repaired", n);
     if (error != MODEL_QUEUE_ICE && model_cache_stale(t->mc.u) != 0)
-        fail(op, "caches know something that is not so any more", n);
+        give_up(op, "caches know something that is not so any more", n);
     descriptors = stats->descriptors - descriptors;
     recover(t, op, answer, n);
     return descriptors >= n;
