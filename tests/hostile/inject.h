@@ -35,7 +35,9 @@ struct operation {
     void (*undo)(struct trial *t);   /* of an act() that was DONE */
     void (*finish)(struct trial *t); /* of prepare() */
     uint64_t window_limit;
+    enum answer (*retry)(struct trial *t); /* when hardware answers again; null: act() */
     bool changes_on_failure; /* the contract: what it was is not kept (blocked, cleared) */
+    bool keeps_tables;       /* tables that a dead unit may still walk are never given back */
 };
 
 extern const struct operation operations[];

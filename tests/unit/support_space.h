@@ -48,7 +48,8 @@ struct machine {
     struct udmar_device *device[DEVICES];
     struct udmar_domain *domain; /* of device 0 */
     uint8_t table[4096];
-    bool forgive; /* closing does not look at violations and leaks */
+    bool forgive;       /* closing does not look at violations and leaks */
+    bool forgive_pages; /* ... at table pages that were not given back */
 };
 
 /* setup null: all defaults. */
