@@ -211,7 +211,8 @@ static bool hang(struct trial *t, const struct operation *op, unsigned n, bool p
     return hung;
 }
 
-/* A unit that does not carry out one command is given the next one all the same: the last resort. */
+/* A unit that does not carry out one command is given the next one all the same: the last resort.
+ */
 static void forgive_haste(struct trial *t)
 {
     unsigned hasty = 0;
