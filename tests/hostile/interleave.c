@@ -118,12 +118,14 @@ static void complain(const struct run *r, unsigned i, const char *what, struct v
 /* Each view was the old or the new one; afterwards there is the new one alone. */
 static void check(struct run *r)
 {
-    unsigned wrong = 0;
+    bool changes = r->scenario->status == UDMAR_OK && !r->scenario->unseen;
+    unsigned wrong = 0, changed = 0;
 
     for (unsigned i = 0; i < r->s.probes; i++) {
         struct view now = look(&r->s, &r->s.probe[i], false);
         struct view cached = look(&r->s, &r->s.probe[i], true);
 
+        changed += !same(now, r->old[i]);
         if (!r->scenario->deferred && !same(now, cached)) {
             complain(r, i, "cached, though the call has returned", cached, r->points, true);
             wrong++;
@@ -142,6 +144,9 @@ static void check(struct run *r)
         }
     }
     assert_int_equal(wrong, 0);
+    /* The unit has to see that something has happened; or that nothing has. */
+    if (changes != (changed != 0))
+        fail_msg("%s: %u of %u accesses have changed", r->scenario->name, changed, r->s.probes);
     if (!r->scenario->deferred)
         assert_int_equal(model_cache_stale(r->s.mc.u), 0);
 }

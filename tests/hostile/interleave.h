@@ -41,6 +41,7 @@ struct scenario {
     enum udmar_status status; /* that act() must have */
     bool may_block;           /* the contract says: blocked during the change */
     bool taken_back;          /* what was asked for may be seen for a while: AT at PHYS */
+    bool unseen;              /* no access changes: nothing is mapped */
     bool deferred;            /* caches may know the old translation afterwards */
     bool heavy;               /* many stores: not on every machine */
     bool not_started;         /* the instance is created only */
