@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is watched store by store: mappings, windows and ranges, contexts, translation itself. */
-#include <stdlib.h>
-
 #include "interleave.h"
 
 #define BIG UINT64_C(0x40000000)
@@ -232,16 +230,14 @@ static void probe_map(struct scene *s)
 
 static void load(struct scene *s)
 {
-    struct loaded *loaded = calloc(1, sizeof(*loaded));
+    static struct loaded loaded; /* large: to clear it in single steps would take long */
 
-    assert_non_null(loaded);
     s->status =
-        udmar_dmamap_load(s->tag, s->map, s->buffer, s->size, note_loaded, loaded, 0) == 0 &&
-                loaded->error == 0
+        udmar_dmamap_load(s->tag, s->map, s->buffer, s->size, note_loaded, &loaded, 0) == 0 &&
+                loaded.error == 0
             ? UDMAR_OK
             : UDMAR_ERR_MEMORY;
-    s->iova = loaded->segment[0].ds_addr;
-    free(loaded);
+    s->iova = loaded.segment[0].ds_addr;
 }
 
 static void unload(struct scene *s)
@@ -279,15 +275,14 @@ static void loaded_small_map(struct scene *s)
 static void load_memory(struct scene *s)
 {
     const struct udmar_dma_physical list = { .address = PHYS, .length = s->size };
-    struct loaded *loaded = calloc(1, sizeof(*loaded));
+    static struct loaded loaded; /* large: to clear it in single steps would take long */
 
-    assert_non_null(loaded);
-    s->status = udmar_dmamap_load_physical(s->tag, s->map, &list, 1, note_loaded, loaded, 0) == 0 &&
-                        loaded->error == 0
-                    ? UDMAR_OK
-                    : UDMAR_ERR_MEMORY;
-    s->iova = loaded->segment[0].ds_addr;
-    free(loaded);
+    s->status =
+        udmar_dmamap_load_physical(s->tag, s->map, &list, 1, note_loaded, &loaded, 0) == 0 &&
+                loaded.error == 0
+            ? UDMAR_OK
+            : UDMAR_ERR_MEMORY;
+    s->iova = loaded.segment[0].ds_addr;
 }
 
 static void chunked_map(struct scene *s, size_t size)
