@@ -39,11 +39,17 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
 static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
-    bool ours = unit->queue.running;
+    bool ours = unit->queue.memory.physical != 0;
     enum udmar_status status;
 
     (void)instance;
     if ((unit->commands & GCMD_QIE) == 0) {
+        if (ours) {
+            /* It was to be switched off when the unit did not answer; now that is done. */
+            unit->queue.running = false;
+            unit->queue.failed = false;
+            udmar__queue_destroy(unit);
+        }
         if (unit->facts.queued) {
             /* An old error would stop our queue before its first descriptor. */
             udmar__write32(unit, REG_FSTS, FSTS_QUEUE);

@@ -81,6 +81,12 @@ void bench_write64(struct bench *b, uint32_t offset, uint64_t value)
     bench_write(b, offset + 4, (uint32_t)(value >> 32));
 }
 
+void bench_acknowledge(struct bench *b, uint32_t bits)
+{
+    (void)bench_read(b, 0x34);
+    bench_write(b, 0x34, bits);
+}
+
 void bench_command(struct bench *b, uint32_t bit, bool on)
 {
     uint32_t lasting = bench_read(b, 0x1c) & ~ONE_SHOT;

@@ -36,6 +36,9 @@ uint64_t bench_read64(struct bench *b, uint32_t offset);
 void bench_write(struct bench *b, uint32_t offset, uint32_t value);
 void bench_write64(struct bench *b, uint32_t offset, uint64_t value); /* low half first */
 
+/* Reads FSTS and clears these bits of it. */
+void bench_acknowledge(struct bench *b, uint32_t bits);
+
 /* GCMD: one bit on top of (or away from) the lasting bits of GSTS. */
 void bench_command(struct bench *b, uint32_t bit, bool on);
 

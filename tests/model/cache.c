@@ -259,7 +259,8 @@ static bool iotlb_apply(struct model_unit *u, const struct model_invalidation *w
         return false;
     u->stats.iotlb_page++;
     u->stats.iotlb_page_hint += what->leaf_hint;
-    drop_pages(u, what);
+    if ((u->errata & MODEL_ERRATUM_MASK_9) == 0 || what->address_mask <= 9)
+        drop_pages(u, what);
     return true;
 }
 
@@ -272,6 +273,7 @@ void invalidation_note(struct model_unit *u, const struct model_invalidation *wh
 /* False: the request is refused and nothing happens. */
 bool invalidation_apply(struct model_unit *u, const struct model_invalidation *what)
 {
+    unsigned stale = u->behaviour.audit ? stale_count(u) : 0;
     bool done = false;
 
     if (what->granularity == 0)
@@ -283,6 +285,10 @@ bool invalidation_apply(struct model_unit *u, const struct model_invalidation *w
     if (done) {
         write_buffer_flush(u); /* any invalidation empties the write buffer, too */
         invalidation_note(u, what);
+        if (u->behaviour.audit) {
+            u->stats.audited++;
+            u->stats.needless += stale == 0 || stale_count(u) == stale;
+        }
     }
     return done;
 }

@@ -17,7 +17,7 @@ static uint32_t bits_supported(const struct model_unit *u)
 {
     uint32_t bits = G_TE | G_RTP;
 
-    if ((u->cap & CAP_RWBF) != 0)
+    if ((u->cap & CAP_RWBF) != 0 || (u->errata & MODEL_ERRATUM_HIDDEN_BUFFER) != 0)
         bits |= G_WBF;
     if ((u->ecap & ECAP_QI) != 0)
         bits |= G_QIE;
@@ -49,6 +49,8 @@ static void command_check(struct model_unit *u, uint32_t value)
     if ((value & G_RTP) != 0 && (status & G_TE) != 0 && (u->cap & CAP_ESRTPS) == 0 &&
         FIELD(root, 11, 10) != FIELD(*reg(u, R_RTADDR), 11, 10))
         violation(u->m, "SRTP changes the table mode while translation is on");
+    if ((value & G_IRE) != 0 && (u->errata & MODEL_ERRATUM_NO_REMAPPING) != 0)
+        violation(u->m, "interrupt remapping enabled on a chipset where it does not work");
     if ((changed & value & G_IRE) != 0 && (status & (G_QIE | G_IRTP)) != (G_QIE | G_IRTP))
         violation(u->m, "interrupt remapping enabled without queue or table");
 }
@@ -57,6 +59,11 @@ static void set_root(struct model_unit *u)
 {
     u->root = reg64(u, R_RTADDR);
     *reg(u, R_GSTS) |= G_RTP;
+    for (const struct model_unit *other = u->m->units; other != NULL; other = other->next) {
+        if ((u->errata & MODEL_ERRATUM_QUEUE_FIRST) != 0 && (other->ecap & ECAP_QI) != 0 &&
+            (other->regs[R_GSTS / 4] & G_QIE) == 0)
+            u->contexts_dead = true;
+    }
     if ((u->cap & CAP_ESRTPS) != 0) {
         caches_drop(u);
         return;
@@ -76,7 +83,7 @@ static void command_complete(struct model_unit *u)
     if ((value & G_RTP) != 0)
         set_root(u);
     if ((value & G_IRTP) != 0)
-        *reg(u, R_GSTS) |= G_IRTP;
+        remap_set_table(u);
     if ((value & G_WBF) != 0) {
         write_buffer_flush(u);
         *reg(u, R_GSTS) &= ~G_WBF;
@@ -105,6 +112,41 @@ static void command_count(struct model_unit *u, uint32_t value)
     s->qie_off += (changed & ~value & G_QIE) != 0;
 }
 
+/* ---- Waits that are made to hang --------------------------------------------------------------
+ */
+
+/* True: what begins now, and software waits for, does not come to its end. */
+bool wait_hangs(struct model_unit *u)
+{
+    bool hangs = false;
+
+    u->waits.seen++;
+    if (u->waits.at != 0)
+        hangs = u->waits.persistent ? u->waits.seen >= u->waits.at : u->waits.seen == u->waits.at;
+    u->waits.failed += hangs;
+    return hangs;
+}
+
+void model_hang_wait(struct model_unit *unit, unsigned n, bool persistent)
+{
+    enter(unit->m);
+    unit->waits.at = n;
+    unit->waits.persistent = persistent;
+    unit->waits.seen = 0;
+    unit->waits.failed = 0;
+    leave(unit->m);
+}
+
+unsigned model_waits(struct model_unit *unit)
+{
+    return unit->waits.seen;
+}
+
+unsigned model_waits_hung(struct model_unit *unit)
+{
+    return unit->waits.failed;
+}
+
 /* The one-shot status bits drop when the command starts, except WBFS, which is a busy flag. */
 void command_write(struct model_unit *u, uint32_t value)
 {
@@ -116,13 +158,14 @@ void command_write(struct model_unit *u, uint32_t value)
     u->command = value;
     u->command_pending = true;
     u->command_reads = u->behaviour.gsts_lag;
-    if (u->command_reads == 0)
+    u->waits.command = wait_hangs(u);
+    if (u->command_reads == 0 && !u->waits.command)
         command_complete(u);
 }
 
 void command_poll(struct model_unit *u)
 {
-    if (!u->command_pending || u->behaviour.gsts_lag == MODEL_NEVER)
+    if (!u->command_pending || u->waits.command || u->behaviour.gsts_lag == MODEL_NEVER)
         return;
     if (u->command_reads > u->behaviour.gsts_lag)
         u->command_reads = u->behaviour.gsts_lag;
@@ -142,18 +185,21 @@ static void protect_complete(struct model_unit *u)
 
 void protect_write(struct model_unit *u, uint32_t value)
 {
+    if ((u->errata & MODEL_ERRATUM_NO_PROTECTED) != 0)
+        violation(u->m, "PMEN written on a chipset whose protected memory must not be used");
     if (u->protect_pending)
         violation(u->m, "PMEN written before the change before has completed");
     *reg(u, R_PMEN) = (*reg(u, R_PMEN) & ~E_MASK) | (value & E_MASK);
     u->protect_pending = true;
     u->protect_reads = u->behaviour.gsts_lag;
-    if (u->protect_reads == 0)
+    u->waits.protect = wait_hangs(u);
+    if (u->protect_reads == 0 && !u->waits.protect)
         protect_complete(u);
 }
 
 void protect_poll(struct model_unit *u)
 {
-    if (!u->protect_pending || u->behaviour.gsts_lag == MODEL_NEVER)
+    if (!u->protect_pending || u->waits.protect || u->behaviour.gsts_lag == MODEL_NEVER)
         return;
     if (u->protect_reads > 0)
         u->protect_reads--;
@@ -217,7 +263,7 @@ void context_command(struct model_unit *u)
         violation(u->m, "CCMD started without its low half having been written");
     u->context_pending = true;
     u->context_reads = u->behaviour.invalidation_lag;
-    if (blocked_by_queue(u, "CCMD"))
+    if (wait_hangs(u) || u->contexts_dead || blocked_by_queue(u, "CCMD"))
         u->context_reads = MODEL_NEVER;
     if (u->context_reads == 0)
         context_complete(u);
@@ -267,7 +313,7 @@ void iotlb_command(struct model_unit *u)
         violation(u->m, "IOTLB command before the context-cache command has completed");
     u->iotlb_pending = true;
     u->iotlb_reads = u->behaviour.invalidation_lag;
-    if (blocked_by_queue(u, "IOTLB"))
+    if (wait_hangs(u) || blocked_by_queue(u, "IOTLB"))
         u->iotlb_reads = MODEL_NEVER;
     if (u->iotlb_reads == 0)
         iotlb_complete(u);
@@ -281,6 +327,30 @@ void iotlb_poll(struct model_unit *u)
         u->iotlb_reads--;
     if (u->iotlb_reads == 0)
         iotlb_complete(u);
+}
+
+/* ---- For tests ------------------------------------------------------------------------------- */
+
+void model_release_waits(struct model_unit *unit)
+{
+    struct model_unit *u = unit;
+
+    enter(u->m);
+    u->waits.at = 0;
+    if (u->command_pending && u->waits.command)
+        command_complete(u);
+    if (u->protect_pending && u->waits.protect)
+        protect_complete(u);
+    u->waits.command = u->waits.protect = false;
+    if (u->context_pending && u->context_reads == MODEL_NEVER && (*reg(u, R_GSTS) & G_QIE) == 0)
+        context_complete(u);
+    if (u->iotlb_pending && u->iotlb_reads == MODEL_NEVER && (*reg(u, R_GSTS) & G_QIE) == 0)
+        iotlb_complete(u);
+    if (u->queue.stalled) {
+        u->queue.stalled = false;
+        queue_kick(u);
+    }
+    leave(u->m);
 }
 
 void model_refuse_invalidations(struct model_unit *unit, unsigned n)

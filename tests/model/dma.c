@@ -153,6 +153,46 @@ struct model_translation model_translate_cached(struct model *m, uint16_t segmen
                 (struct request){ .rid = rid, .iova = iova, .write = write, .use_caches = true });
 }
 
+/* ---- Listing a tree -------------------------------------------------------------------------- */
+
+struct visit {
+    struct model_unit *u;
+    model_leaf_fn *visit;
+    void *context;
+};
+
+static void visit_table(const struct visit *v, uint64_t table, unsigned level, uint64_t base,
+                        uint64_t rights)
+{
+    for (unsigned i = 0; i < 512; i++) {
+        uint64_t iova = base | (uint64_t)i << level_shift(level), entry;
+
+        if (!unit_load(v->u, table + 8 * i, &entry) || (entry & 3) == 0)
+            continue;
+        if (entry_is_leaf(entry, level))
+            v->visit(v->context, iova, BIT64(level_shift(level)), entry_target(entry),
+                     (entry & rights & 1) != 0, (entry & rights & 2) != 0);
+        else
+            visit_table(v, entry_target(entry), level - 1, iova, entry & rights);
+    }
+}
+
+void model_visit_leaves(struct model *m, uint16_t segment, uint16_t rid, model_leaf_fn *visit,
+                        void *context)
+{
+    struct visit v = { .visit = visit, .context = context };
+
+    enter(m);
+    v.u = model_unit_of(m, segment, rid);
+    if (v.u != NULL) {
+        struct context c = read_context(v.u, rid);
+
+        if (c.reason == 0 && c.tt != 2)
+            visit_table(&v, c.top, c.aw + 2u, 0, 3);
+    }
+    leave(m);
+}
+
 /* ---- Counting a tree ------------------------------------------------------------------------- */
 
 static void count_table(struct model_unit *u, uint64_t table, unsigned level,

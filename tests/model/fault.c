@@ -74,6 +74,7 @@ void status_raise(struct model_unit *u, uint32_t bits)
 {
     uint32_t before = *reg(u, R_FSTS) & F_PENDING;
 
+    u->status_seen &= ~(bits & ~before);
     *reg(u, R_FSTS) |= bits;
     if (before == 0)
         event_send(u, R_FECTL);
@@ -83,6 +84,9 @@ void status_write(struct model_unit *u, uint32_t value)
 {
     uint32_t cleared = *reg(u, R_FSTS) & value & F_W1C;
 
+    if ((cleared & ~u->status_seen) != 0)
+        violation(u->m, "FSTS: bits %#x are cleared that nobody has read: what they told is lost",
+                  cleared & ~u->status_seen);
     *reg(u, R_FSTS) &= ~cleared;
     status_refresh(u);
     if ((cleared & (F_IQE | F_ITE | F_ICE)) != 0)
@@ -139,6 +143,20 @@ void fault_record(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t a
     u->stats.faults++;
     status_raise(u, F_PPF);
     status_refresh(u);
+}
+
+void model_inject_overflow(struct model_unit *unit)
+{
+    enter(unit->m);
+    status_raise(unit, F_PFO);
+    leave(unit->m);
+}
+
+void model_inject_event(struct model_unit *unit)
+{
+    enter(unit->m);
+    event_send(unit, R_FECTL);
+    leave(unit->m);
 }
 
 void model_inject_fault(struct model_unit *unit, uint16_t sid, uint8_t reason, uint64_t address,

@@ -81,6 +81,7 @@ void violation(struct model *m, const char *format, ...)
     if (m->verbose)
         fprintf(stderr, "violation: %s\n", text);
     pthread_mutex_unlock(&m->lock);
+    step_resume();
 }
 
 void fatal(struct model *m, const char *format, ...)
@@ -111,6 +112,7 @@ uint32_t random32(struct model *m)
 
 void enter(struct model *m)
 {
+    step_pause();
     pthread_mutex_lock(&m->lock);
 }
 
@@ -155,10 +157,10 @@ void leave(struct model *m)
     struct thread_state *t = thread_state();
 
     pthread_mutex_unlock(&m->lock);
-    if (__atomic_load_n(&m->interrupt_pending, __ATOMIC_RELAXED) == 0 ||
-        m->config.hold_interrupts || t->locks_held > 0 || t->maps > 0 || t->in_handler > 0)
-        return;
-    model_deliver_interrupts(m);
+    if (__atomic_load_n(&m->interrupt_pending, __ATOMIC_RELAXED) != 0 &&
+        !m->config.hold_interrupts && t->locks_held == 0 && t->maps == 0 && t->in_handler == 0)
+        model_deliver_interrupts(m);
+    step_resume();
 }
 
 void run_hook(struct model *m, enum model_event event)
@@ -167,9 +169,11 @@ void run_hook(struct model *m, enum model_event event)
 
     if (m->hook == NULL || t->in_hook > 0)
         return;
+    step_pause();
     t->in_hook++;
     m->hook(m->hook_context, m, event);
     t->in_hook--;
+    step_resume();
 }
 
 void host_enter(struct model *m, enum model_event event)

@@ -165,6 +165,7 @@ struct memory {
     uint8_t *slot_kind;   /* by first window page: SLOT_... */
     unsigned mappings;    /* page_map() not undone */
     unsigned flushes;
+    unsigned generation; /* frames that changed hands */
 };
 
 enum slot_kind { SLOT_NONE, SLOT_DMAMEM, SLOT_BUFFER };
@@ -275,6 +276,7 @@ struct model {
 
 /* A thread stands for a processor: what it holds decides whether interrupts reach it. */
 struct thread_state {
+    unsigned pauses; /* of single steps, see step.c */
     unsigned locks_held;
     void *lock_stack[16];
     unsigned in_handler;
@@ -332,7 +334,17 @@ struct cache {
     size_t bucket_count, count;
 };
 
+/* Descriptors that hardware has taken in and not carried out; see queue_fetch.c. */
+#define FETCH_MOST 64u
+struct fetched {
+    uint64_t words[FETCH_MOST][4];
+    uint32_t count;
+    unsigned bad; /* IQEI_... of the descriptor at which fetching stopped, plus 1; 0: none */
+};
+
 struct queue {
+    struct fetched fetched;
+    bool stalled; /* at a wait that is made to hang */
     uint64_t base;
     uint32_t entries, entry_size;
     bool last_was_wait;
@@ -384,6 +396,15 @@ struct model_unit {
     unsigned fault_next; /* record that the next fault goes to */
     struct model_behaviour behaviour;
     struct model_unit_stats stats;
+    unsigned errata;      /* enum model_erratum */
+    bool contexts_dead;   /* MODEL_ERRATUM_QUEUE_FIRST has struck */
+    uint32_t status_seen; /* bits of FSTS that software has read since they rose */
+    struct {
+        unsigned at, seen, failed;
+        bool persistent;
+        bool command, protect; /* hangs now */
+    } waits;
+    struct remap *remap; /* null until interrupt remapping is used */
     struct model_invalidation *log;
     uint64_t log_total;
 };
@@ -406,6 +427,8 @@ void context_command(struct model_unit *u);
 void context_poll(struct model_unit *u);
 void iotlb_command(struct model_unit *u);
 void iotlb_poll(struct model_unit *u);
+
+bool wait_hangs(struct model_unit *u);
 
 /* fault.c */
 void fault_record(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t address, bool write);
@@ -439,6 +462,24 @@ struct context {
     uint64_t top;
 };
 struct context read_context(struct model_unit *u, uint16_t rid);
+bool entry_is_leaf(uint64_t entry, unsigned level);
+uint64_t entry_target(uint64_t entry);
+void cache_context(struct model_unit *u, uint16_t rid, const struct context *c);
+void cache_below(struct model_unit *u, const struct context *c, unsigned *limit);
+
+/* stale.c */
+unsigned stale_count(struct model_unit *u);
+
+/* step.c */
+void step_pause(void);
+void step_resume(void);
+
+/* remap.c */
+struct remap;
+void remap_set_table(struct model_unit *u);
+void remap_invalidate(struct model_unit *u, const struct model_invalidation *what);
+void remap_drop(struct model_unit *u);
+void remap_destroy(struct model_unit *u);
 
 /* cache.c */
 struct cache_entry *cache_find(struct cache *c, uint16_t tag, uint8_t level, uint64_t key);
@@ -449,7 +490,16 @@ bool invalidation_apply(struct model_unit *u, const struct model_invalidation *w
 void invalidation_note(struct model_unit *u, const struct model_invalidation *what);
 void caches_drop(struct model_unit *u);
 
+/* queue_fetch.c */
+bool fetch_busy(const struct model_unit *u);
+void fetch_ahead(struct model_unit *u);
+void fetch_take(struct model_unit *u, uint64_t words[4]);
+
 /* queue.c */
+bool descriptor_read(struct model_unit *u, uint32_t head, uint64_t words[4]);
+unsigned descriptor_check(struct model_unit *u, const uint64_t words[4]);
+void head_advance(struct model_unit *u);
+void queue_kick(struct model_unit *u);
 void queue_enable(struct model_unit *u);
 void queue_disable(struct model_unit *u);
 void queue_tail_written(struct model_unit *u, uint32_t old_tail);

@@ -126,6 +126,7 @@ static void frames_hand_out(struct model *m, size_t frame, size_t count, enum fr
 {
     struct memory *mem = &m->memory;
 
+    mem->generation++;
     memset(mem->state + frame, (int)state, count);
     memset(frame_pointer(m, frame), 0, count * MODEL_PAGE);
     memset(mem->shadow + frame * MODEL_PAGE, STALE_BYTE, count * MODEL_PAGE);
@@ -210,6 +211,7 @@ void frames_give_back(struct model *m, size_t frame, size_t count)
     unsigned arena = frame < mem->frames[0] ? 0 : 1;
     size_t relative = arena == 0 ? frame : frame - mem->frames[0];
 
+    mem->generation++;
     memset(mem->state + frame, FRAME_FREED, count);
     memset(frame_pointer(m, frame), FREED_BYTE, count * MODEL_PAGE);
     mem->block[frame] = 0;

@@ -218,10 +218,46 @@ struct model_unit_config {
     uint64_t base;      /* register base; page-aligned */
     bool include_all;   /* INCLUDE_PCI_ALL in the DMAR table */
     uint8_t size_field; /* the DRHD's size byte */
+    uint8_t version;    /* 0: the profile's */
     /* Changes to the profile: (value & ~clear) | set. */
     uint64_t cap_set, cap_clear;
     uint64_t ecap_set, ecap_clear;
 };
+
+/* What a unit does not do right, or must not be asked to do. */
+enum model_erratum {
+    MODEL_ERRATUM_NO_PROTECTED = 1, /* 5400 E23: protected memory registers must not be used */
+    MODEL_ERRATUM_NO_REMAPPING = 2, /* 5500 E47, E53: interrupt remapping must not be used */
+    MODEL_ERRATUM_MASK_9 = 4,       /* E5 BT176: page requests above AM 9 do nothing */
+    MODEL_ERRATUM_NO_LARGE = 8,     /* Sandy Bridge: superpages shown, none to be used */
+    MODEL_ERRATUM_QUEUE_FIRST = 16, /* X58: SRTP while a unit's queue is off kills CCMD for good */
+    MODEL_ERRATUM_HIDDEN_BUFFER = 32, /* GM45: a write buffer though RWBF reads 0 */
+};
+void model_set_errata(struct model_unit *unit, unsigned errata);
+
+/*
+ * Whole machines as data: host bridge, processor, units with their errata, a few functions. Names:
+ * "xeon5400", "xeon5500", "haswell", "sandybridge-ep", "gm45", "skylake", "xeon-scalable".
+ */
+#define MODEL_CHIPSET_UNITS     4
+#define MODEL_CHIPSET_FUNCTIONS 6
+struct model_chipset {
+    const char *name;
+    uint16_t bridge; /* device id of 00:00.0 */
+    uint8_t revision;
+    uint32_t cpu; /* CPUID.1:EAX */
+    struct {
+        uint64_t base, cap, ecap; /* base 0: no more */
+        uint8_t version, errata;
+        uint16_t only; /* the one function that it governs; 0: all that are left */
+    } unit[MODEL_CHIPSET_UNITS];
+    struct {
+        uint16_t rid, device; /* rid 0: no more */
+        uint32_t class_code;
+    } function[MODEL_CHIPSET_FUNCTIONS];
+};
+const struct model_chipset *model_chipset_at(unsigned index); /* null: past the last */
+void model_add_chipset(struct model *m, const struct model_chipset *chipset);
 
 /* Register window, reset state. Aborts on capabilities that contradict each other. */
 struct model_unit *model_add_unit(struct model *m, const struct model_unit_config *config);
@@ -248,6 +284,9 @@ struct model_behaviour {
     uint32_t invalidation_lag; /* reads until ICC, IVT are clear and the work done; MODEL_NEVER */
     enum model_queue_mode queue_mode;
     uint32_t queue_delay;        /* for MODEL_QUEUE_DELAYED */
+    uint32_t queue_fetch;        /* descriptors taken in ahead, 0 to 64: IQH says nothing */
+    bool queue_disorder;         /* what is taken in between two fences is done in any order */
+    bool audit;                  /* count invalidations that removed nothing stale */
     bool queue_resumes_on_clear; /* clearing IQE suffices; false: IQT must be written again, too */
     bool merge_faults;           /* a fault of a source that has a record already adds none */
     bool prefetch;               /* each walk also caches the neighbours of what it reads */
@@ -287,10 +326,12 @@ struct model_unit_stats {
     unsigned messages;                          /* event messages sent */
     unsigned walks, table_reads;                /* page walks; entries read from memory */
     unsigned iotlb_hits, iotlb_misses;
-    unsigned dma_to_freed;     /* pages hit by DMA after they were given back */
-    unsigned dma_to_tables;    /* writes that hit pages from udmar_host_page_alloc() */
-    unsigned dma_outside;      /* translated to an address without memory */
-    unsigned polls_under_lock; /* clock calls with a lock held and the queue busy */
+    unsigned dma_to_freed;      /* pages hit by DMA after they were given back */
+    unsigned dma_to_tables;     /* writes that hit pages from udmar_host_page_alloc() */
+    unsigned dma_outside;       /* translated to an address without memory */
+    unsigned polls_under_lock;  /* clock calls with a lock held and the queue busy */
+    unsigned audited, needless; /* invalidations with audit on; those that removed nothing stale */
+    unsigned interrupts_remapped, interrupt_reads; /* requests let through; IRTEs read */
 };
 struct model_unit_stats *model_stats(struct model_unit *unit); /* may be reset to zero */
 
@@ -341,6 +382,16 @@ enum model_queue_error {
 void model_inject_queue_error(struct model_unit *unit, unsigned n, enum model_queue_error error,
                               uint16_t sid, uint32_t fetched);
 
+/*
+ * Waits for hardware: commands of GCMD and PMEN, register-based invalidations, wait descriptors.
+ * The n-th (1 = next) never comes to its end, with @persistent all those that follow neither, until
+ * model_release_waits() lets everything go on. n = 0: none. Counting begins with this call.
+ */
+void model_hang_wait(struct model_unit *unit, unsigned n, bool persistent);
+void model_release_waits(struct model_unit *unit);
+unsigned model_waits(struct model_unit *unit);
+unsigned model_waits_hung(struct model_unit *unit);
+
 /* The next n register-based invalidations are refused (CAIG or IAIG 0). */
 void model_refuse_invalidations(struct model_unit *unit, unsigned n);
 
@@ -348,6 +399,19 @@ void model_refuse_invalidations(struct model_unit *unit, unsigned n);
 enum model_cache { MODEL_CACHE_CONTEXT, MODEL_CACHE_IOTLB, MODEL_CACHE_WALK };
 unsigned model_cache_count(struct model_unit *unit, enum model_cache which);
 void model_cache_drop_all(struct model_unit *unit);
+
+/*
+ * Hardware may cache what is present at any moment: this makes it cache all of it, as it stands in
+ * memory now (at most some 16,000 leaves). Entries that are cached already stay as they are.
+ */
+void model_cache_warm(struct model_unit *unit);
+
+/*
+ * Cached entries that say something else than memory does now. While no call into the library is
+ * going on, and nothing is deferred, there must not be any: each one is an invalidation that was
+ * needed and not made. Prints the first few if UDMAR_TEST_VERBOSE is set.
+ */
+unsigned model_cache_stale(struct model_unit *unit);
 
 /* ---- DMA ------------------------------------------------------------------------------------- */
 
@@ -387,6 +451,12 @@ struct model_translation model_translate(struct model *m, uint16_t segment, uint
 struct model_translation model_translate_cached(struct model *m, uint16_t segment, uint16_t rid,
                                                 uint64_t iova, bool write);
 
+/* Calls @visit for each leaf of a function's page tree in memory, lowest address first. */
+typedef void model_leaf_fn(void *context, uint64_t iova, uint64_t size, uint64_t physical,
+                           bool readable, bool writable);
+void model_visit_leaves(struct model *m, uint16_t segment, uint16_t rid, model_leaf_fn *visit,
+                        void *context);
+
 /* The page tree of a function, counted from memory. leaves[n]: leaf entries at level n. */
 struct model_tree {
     bool valid; /* the context entry is present and names a tree */
@@ -398,11 +468,53 @@ struct model_tree {
 };
 struct model_tree model_count_tree(struct model *m, uint16_t segment, uint16_t rid);
 
+/* ---- Single steps ---------------------------------------------------------------------------- */
+
+/*
+ * From begin to end this thread runs in single steps (trap flag). After each instruction of the
+ * library the tables in memory are compared with what they were; @step is called after each change,
+ * and after each call of a host function. So the library is watched as it was compiled, and on i386
+ * between the two halves of a 64-bit store. @step may call the functions of this header. One thread
+ * at a time, x86 only.
+ */
+typedef void model_step_fn(void *context, struct model *m);
+void model_step_begin(struct model *m, model_step_fn *step, void *context);
+void model_step_end(struct model *m);
+
+struct model_step_counts {
+    uint64_t instructions;
+    uint64_t stores; /* changes of a table */
+    uint64_t calls;  /* host functions entered and left again */
+};
+struct model_step_counts model_step_counts(void);
+
+/* ---- Interrupt remapping --------------------------------------------------------------------- */
+
+enum model_interrupt_result {
+    MODEL_INT_REMAPPED,      /* by the table */
+    MODEL_INT_COMPATIBILITY, /* let through as it is */
+    MODEL_INT_BLOCKED,       /* a fault is recorded unless the entry forbids it */
+};
+
+/*
+ * A device's interrupt message: a 4-byte write to 0xFEExxxxx. @out_vector and @out_destination
+ * where it is remapped. Entries are cached until an interrupt-entry invalidation covers them.
+ */
+enum model_interrupt_result model_interrupt(struct model *m, uint16_t segment, uint16_t rid,
+                                            uint64_t address, uint32_t data, uint8_t *out_vector,
+                                            uint32_t *out_destination);
+
 /* ---- Faults and interrupts ------------------------------------------------------------------- */
 
 /* A fault out of nowhere, as if a device had caused it; obeys overflow and merging. */
 void model_inject_fault(struct model_unit *unit, uint16_t sid, uint8_t reason, uint64_t address,
                         bool write);
+
+/* Errata BJ124, BV100, HSD40: overflow is shown though nothing has been recorded. */
+void model_inject_overflow(struct model_unit *unit);
+
+/* Erratum BV30: a fault event with nothing behind it. */
+void model_inject_event(struct model_unit *unit);
 
 /* Runs handlers of interrupts held back. Returns how many. */
 unsigned model_deliver_interrupts(struct model *m);

@@ -29,7 +29,7 @@ enum outcome { DONE, STOPPED };
 
 bool queue_busy(struct model_unit *u)
 {
-    return (*reg(u, R_GSTS) & G_QIE) != 0 && *reg(u, R_IQH) != *reg(u, R_IQT);
+    return (*reg(u, R_GSTS) & G_QIE) != 0 && (*reg(u, R_IQH) != *reg(u, R_IQT) || fetch_busy(u));
 }
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
@@ -41,6 +41,7 @@ static enum outcome queue_error(struct model_unit *u, unsigned info)
         return STOPPED;
     u->stats.queue_errors++;
     u->queue.needs_tail = true;
+    u->queue.fetched.bad = 0;
     *reg(u, R_IQERCD) = (*reg(u, R_IQERCD) & ~0xfu) | info;
     status_raise(u, F_IQE);
     return STOPPED;
@@ -56,7 +57,7 @@ static void completion_error(struct model_unit *u, uint16_t sid)
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
-static bool fetch(struct model_unit *u, uint32_t head, uint64_t words[4])
+bool descriptor_read(struct model_unit *u, uint32_t head, uint64_t words[4])
 {
     /* The queue is read with snooping whatever ECAP.C says [VTD 6.5.2]. */
     for (unsigned i = 0; i < u->queue.entry_size / 8; i++) {
@@ -105,7 +106,7 @@ static unsigned check_fields(struct model_unit *u, unsigned type, const uint64_t
 }
 
 /* IQEI_NONE: the descriptor is good. */
-static unsigned check(struct model_unit *u, const uint64_t words[4])
+unsigned descriptor_check(struct model_unit *u, const uint64_t words[4])
 {
     unsigned type = (unsigned)(FIELD(words[0], 3, 0) | FIELD(words[0], 11, 9) << 4);
     uint64_t low_allowed;
@@ -198,12 +199,30 @@ static bool device_answers(struct model_unit *u, uint16_t sid)
     return f != NULL && f->ats && (*reg(u, R_GSTS) & G_TE) != 0;
 }
 
-static void head_advance(struct model_unit *u)
+void head_advance(struct model_unit *u)
 {
     uint32_t size = u->queue.entries * u->queue.entry_size;
 
     *reg(u, R_IQH) = (*reg(u, R_IQH) + u->queue.entry_size) % size;
+}
+
+/* One descriptor has been dealt with; the head has passed it already if it was taken in ahead. */
+static void descriptor_done(struct model_unit *u, bool ahead)
+{
     u->stats.descriptors++;
+    if (!ahead)
+        head_advance(u);
+}
+
+/* The next descriptor to deal with, taken in ahead or read now. False: neither. */
+static bool next_words(struct model_unit *u, uint64_t words[4], bool *out_ahead)
+{
+    *out_ahead = fetch_busy(u);
+    if (*out_ahead) {
+        fetch_take(u, words);
+        return true;
+    }
+    return descriptor_read(u, *reg(u, R_IQH), words);
 }
 
 /* Executes everything but device-TLB requests. */
@@ -216,7 +235,7 @@ static void execute_simple(struct model_unit *u, const struct model_invalidation
     }
     invalidation_note(u, what);
     if (what->kind == MODEL_INV_IEC)
-        u->stats.iec++;
+        remap_invalidate(u, what);
     else if (what->kind == MODEL_INV_WAIT)
         execute_wait(u, what);
 }
@@ -231,36 +250,37 @@ static enum outcome queue_timeout(struct model_unit *u, uint16_t sid, uint32_t f
 
     while (fetched-- > 0 && queue_busy(u)) {
         struct model_invalidation what;
+        bool ahead;
 
-        if (!fetch(u, *reg(u, R_IQH), words) || check(u, words) != IQEI_NONE)
+        if (!next_words(u, words, &ahead) || descriptor_check(u, words) != IQEI_NONE)
             break;
         what = decode(words);
         if (what.kind == MODEL_INV_WAIT)
             u->stats.queue_aborted++;
         else
             execute_simple(u, &what);
-        head_advance(u);
+        descriptor_done(u, ahead);
     }
     *reg(u, R_IQERCD + 4) = (*reg(u, R_IQERCD + 4) & ~0xffffu) | sid;
     status_raise(u, F_ITE);
     return STOPPED;
 }
 
-static enum outcome execute(struct model_unit *u, const uint64_t words[4])
+static enum outcome execute(struct model_unit *u, const uint64_t words[4], bool ahead)
 {
     struct model_invalidation what = decode(words);
 
     if (what.kind == MODEL_INV_DEVICE) {
         invalidation_note(u, &what);
         if (!device_answers(u, what.sid)) {
-            head_advance(u);
+            descriptor_done(u, ahead);
             return queue_timeout(u, what.sid, MODEL_NEVER);
         }
         u->queue.last_was_wait = false;
     } else {
         execute_simple(u, &what);
     }
-    head_advance(u);
+    descriptor_done(u, ahead);
     return DONE;
 }
 
@@ -288,26 +308,54 @@ static bool injected(struct model_unit *u, enum outcome *out_outcome)
     }
 }
 
+/* A wait that is made to hang stays where it is, with all that is behind it. */
+static bool stalls(struct model_unit *u, const uint64_t words[4])
+{
+    if (FIELD(words[0], 3, 0) == D_WAIT && wait_hangs(u))
+        u->queue.stalled = true;
+    if (FIELD(words[0], 3, 0) == D_CONTEXT && u->contexts_dead)
+        u->queue.stalled = true;
+    return u->queue.stalled;
+}
+
+static enum outcome execute_ahead(struct model_unit *u)
+{
+    uint64_t words[4] = { 0 };
+
+    if (u->queue.fetched.count > 0 && stalls(u, u->queue.fetched.words[0]))
+        return STOPPED;
+    if (u->queue.fetched.count > 0) {
+        fetch_take(u, words);
+        return execute(u, words, true);
+    }
+    return queue_error(u, u->queue.fetched.bad - 1);
+}
+
 static enum outcome execute_next(struct model_unit *u)
 {
     uint64_t words[4] = { 0 };
     enum outcome outcome = DONE;
     unsigned info;
 
-    if (!fetch(u, *reg(u, R_IQH), words))
+    if (!fetch_busy(u) && !descriptor_read(u, *reg(u, R_IQH), words))
         return queue_error(u, IQEI_FETCH);
     if (injected(u, &outcome))
         return outcome;
-    info = check(u, words);
+    if (fetch_busy(u))
+        return execute_ahead(u);
+    info = descriptor_check(u, words);
     if (info != IQEI_NONE)
         return queue_error(u, info);
-    return execute(u, words);
+    if (stalls(u, words))
+        return STOPPED;
+    return execute(u, words, false);
 }
 
 /* Fetching stands still while an error is shown, and after IQE until it is set going again. */
 static bool may_fetch(struct model_unit *u)
 {
-    return queue_busy(u) && (*reg(u, R_FSTS) & (F_IQE | F_ITE)) == 0 && !u->queue.needs_tail;
+    return queue_busy(u) && (*reg(u, R_FSTS) & (F_IQE | F_ITE)) == 0 && !u->queue.needs_tail &&
+           !u->queue.stalled;
 }
 
 static unsigned queue_run(struct model_unit *u, unsigned limit)
@@ -315,6 +363,7 @@ static unsigned queue_run(struct model_unit *u, unsigned limit)
     unsigned done = 0;
 
     while (done < limit && may_fetch(u)) {
+        fetch_ahead(u);
         if (execute_next(u) != DONE)
             break;
         done++;
@@ -324,8 +373,10 @@ static unsigned queue_run(struct model_unit *u, unsigned limit)
 
 /* ---- What sets it going ---------------------------------------------------------------------- */
 
-static void queue_kick(struct model_unit *u)
+void queue_kick(struct model_unit *u)
 {
+    if (may_fetch(u))
+        fetch_ahead(u);
     if (u->behaviour.queue_mode == MODEL_QUEUE_IMMEDIATE)
         queue_run(u, UINT32_MAX);
     else if (u->behaviour.queue_mode == MODEL_QUEUE_DELAYED && u->queue.delay_left == 0)
@@ -397,6 +448,8 @@ void queue_enable(struct model_unit *u)
     q->last_was_wait = true;
     q->needs_tail = false;
     q->delay_left = 0;
+    q->fetched.count = q->fetched.bad = 0;
+    q->stalled = false;
     if (*reg(u, R_IQT) != 0 && *reg(u, R_IQH) == 0)
         violation(u->m, "queue enabled with a tail that is not 0");
     if (frame_of(u->m, q->base) == NO_FRAME)
@@ -409,14 +462,16 @@ void queue_enable(struct model_unit *u)
 void queue_disable(struct model_unit *u)
 {
     bool stopped = (*reg(u, R_FSTS) & (F_IQE | F_ITE)) != 0 || u->queue.needs_tail ||
-                   u->behaviour.queue_mode == MODEL_QUEUE_DEAD;
+                   u->queue.stalled || u->behaviour.queue_mode == MODEL_QUEUE_DEAD;
 
-    if (*reg(u, R_IQH) != *reg(u, R_IQT) && !stopped)
+    if ((*reg(u, R_IQH) != *reg(u, R_IQT) || fetch_busy(u)) && !stopped)
         violation(u->m, "queue disabled while descriptors wait");
     else if (!u->queue.last_was_wait && !stopped)
         violation(u->m, "queue disabled though the last descriptor was no wait");
     *reg(u, R_IQH) = 0;
     u->queue.needs_tail = false;
+    u->queue.stalled = false;
+    u->queue.fetched.count = u->queue.fetched.bad = 0;
     u->queue.delay_left = 0;
 }
 

@@ -130,6 +130,8 @@ void model_poke32(struct model_unit *unit, uint32_t offset, uint32_t value)
 {
     must(offset < unit->window && offset % 4 == 0, "model_poke32: bad offset");
     *reg(unit, offset) = value;
+    if (offset == R_FSTS)
+        unit->status_seen = 0;
 }
 
 uint32_t model_peek32(struct model_unit *unit, uint32_t offset)
@@ -163,6 +165,8 @@ uint32_t unit_read(struct model_unit *u, uint32_t offset)
         return 0;
     }
     before_read(u, offset);
+    if (offset == R_FSTS)
+        u->status_seen |= *reg(u, R_FSTS);
     return *reg(u, offset);
 }
 
@@ -389,6 +393,13 @@ static void reset_registers(struct model_unit *u)
         *reg(u, R_PHMLIMIT) = 0x1fffff;
 }
 
+void model_set_errata(struct model_unit *unit, unsigned errata)
+{
+    unit->errata = errata;
+    if ((errata & MODEL_ERRATUM_HIDDEN_BUFFER) != 0 && unit->buffered == NULL)
+        unit->buffered = zalloc(unit->m->memory.total * MODEL_PAGE);
+}
+
 struct model_unit *model_add_unit(struct model *m, const struct model_unit_config *config)
 {
     const struct model_profile *p =
@@ -403,7 +414,7 @@ struct model_unit *model_add_unit(struct model *m, const struct model_unit_confi
     u->base = config->base;
     u->include_all = config->include_all;
     u->size_field = config->size_field;
-    u->version = p->version;
+    u->version = config->version != 0 ? config->version : p->version;
     u->cap = (p->cap & ~config->cap_clear) | config->cap_set;
     u->ecap = (p->ecap & ~config->ecap_clear) | config->ecap_set;
     check_capabilities(u);
@@ -429,6 +440,7 @@ void unit_destroy(struct model_unit *u)
     cache_free(&u->context_cache);
     cache_free(&u->iotlb);
     cache_free(&u->walk_cache);
+    remap_destroy(u);
     free(u->buffered);
     free(u->log);
     free(u->index);

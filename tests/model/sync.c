@@ -56,16 +56,20 @@ uintptr_t udmar_host_lock_acquire(void *host, void *lock)
     struct host_lock *l = lock;
 
     run_hook(m, MODEL_EVENT_ACQUIRE);
+    step_pause();
     if (t->locks_held == sizeof(t->lock_stack) / sizeof(t->lock_stack[0])) {
         fatal(m, "host: too many locks held");
+        step_resume();
         return 0;
     }
     if (pthread_mutex_lock(&l->mutex) != 0) {
         fatal(m, "host: lock_acquire of a lock that this thread holds");
+        step_resume();
         return 0;
     }
     t->lock_stack[t->locks_held] = lock;
     t->locks_held++;
+    step_resume();
     return SAVED_STATE(t->locks_held);
 }
 

@@ -161,7 +161,7 @@ static void check_shared_domain(struct model_unit *u, uint16_t rid, const struct
  * Without caching mode nothing is cached that is not present or faulty. With it, such entries are
  * kept under domain id 0 [VTD 6.1].
  */
-static void cache_context(struct model_unit *u, uint16_t rid, const struct context *c)
+void cache_context(struct model_unit *u, uint16_t rid, const struct context *c)
 {
     struct cache_entry *entry;
 
@@ -228,7 +228,7 @@ static struct context find_context(struct model_unit *u, const struct request *r
 
 /* ---- Second level ---------------------------------------------------------------------------- */
 
-static bool is_leaf(uint64_t entry, unsigned level)
+bool entry_is_leaf(uint64_t entry, unsigned level)
 {
     return level == 1 || ((level == 2 || level == 3) && (entry & S_LARGE) != 0);
 }
@@ -239,7 +239,7 @@ static bool has_reserved_bits(const struct model_unit *u, uint64_t entry, unsign
 
     if (level >= 4 || (level > 1 && (CAP_SLLPS(u->cap) & BIT32(level - 2)) == 0))
         reserved |= S_LARGE;
-    if (is_leaf(entry, level)) {
+    if (entry_is_leaf(entry, level)) {
         reserved |= (BIT64(level_shift(level)) - 1) & ~PAGE_LOW;
         reserved |= (u->ecap & ECAP_SC) == 0 ? S_SNOOP : 0;
         reserved |= (u->ecap & ECAP_DT) == 0 ? S_TM : 0;
@@ -247,7 +247,7 @@ static bool has_reserved_bits(const struct model_unit *u, uint64_t entry, unsign
     return (entry & reserved) != 0;
 }
 
-static uint64_t entry_address(uint64_t entry)
+uint64_t entry_target(uint64_t entry)
 {
     return entry & UINT64_C(0x000ffffffffff000);
 }
@@ -255,7 +255,7 @@ static uint64_t entry_address(uint64_t entry)
 static struct cache_entry *cache_entry_for(struct walk *w, unsigned level, uint64_t iova,
                                            uint64_t entry)
 {
-    bool leaf = is_leaf(entry, level);
+    bool leaf = entry_is_leaf(entry, level);
     struct cache *cache = leaf ? &w->u->iotlb : &w->u->walk_cache;
     struct cache_entry *e;
 
@@ -265,7 +265,7 @@ static struct cache_entry *cache_entry_for(struct walk *w, unsigned level, uint6
     e->present = true;
     e->readable = w->readable && (entry & S_READ) != 0;
     e->writable = w->writable && (entry & S_WRITE) != 0;
-    e->value = entry_address(entry);
+    e->value = entry_target(entry);
     return e;
 }
 
@@ -274,6 +274,41 @@ static bool is_cached(struct walk *w, unsigned level, uint64_t key, bool leaf)
     struct cache *cache = leaf ? &w->u->iotlb : &w->u->walk_cache;
 
     return cache_find(cache, w->context.did, (uint8_t)level, key) != NULL;
+}
+
+/* Everything that is present below an entry, whether a device has used it or not. */
+static void cache_table(struct walk *w, uint64_t table, unsigned level, uint64_t base,
+                        unsigned *limit)
+{
+    bool readable = w->readable, writable = w->writable;
+
+    for (unsigned i = 0; i < 512 && *limit > 0; i++) {
+        uint64_t iova = base | (uint64_t)i << level_shift(level), entry;
+        bool leaf;
+
+        if (!unit_load(w->u, table + 8 * i, &entry) || (entry & (S_READ | S_WRITE)) == 0 ||
+            has_reserved_bits(w->u, entry, level))
+            continue;
+        leaf = entry_is_leaf(entry, level);
+        if (!is_cached(w, level, iova >> level_shift(level), leaf))
+            cache_entry_for(w, level, iova, entry);
+        if (leaf) {
+            (*limit)--;
+            continue;
+        }
+        w->readable = readable && (entry & S_READ) != 0;
+        w->writable = writable && (entry & S_WRITE) != 0;
+        cache_table(w, entry_target(entry), level - 1, iova, limit);
+        w->readable = readable;
+        w->writable = writable;
+    }
+}
+
+void cache_below(struct model_unit *u, const struct context *c, unsigned *limit)
+{
+    struct walk w = { .u = u, .context = *c, .readable = true, .writable = true };
+
+    cache_table(&w, c->top, c->aw + 2u, 0, limit);
 }
 
 /* Caches the present entries around the one just read: hardware may prefetch at any time. */
@@ -288,7 +323,7 @@ static void prefetch_entries(struct walk *w)
 
         if (i == index || !unit_load(w->u, w->table + 8 * i, &entry) ||
             (entry & (S_READ | S_WRITE)) == 0 || has_reserved_bits(w->u, entry, w->level) ||
-            is_cached(w, w->level, start + i, is_leaf(entry, w->level)))
+            is_cached(w, w->level, start + i, entry_is_leaf(entry, w->level)))
             continue;
         cache_entry_for(w, w->level, (start + i) << shift, entry);
     }
@@ -330,8 +365,13 @@ static bool walk_step(struct walk *w, uint64_t *out_entry, uint8_t *out_reason)
         *out_reason = FR_PAGING_RESERVED;
         return false;
     }
-    if (w->request->fill)
+    if (w->request->fill) {
+        if (w->level > 1 && entry_is_leaf(*out_entry, w->level) &&
+            (w->u->errata & MODEL_ERRATUM_NO_LARGE) != 0)
+            violation(w->u->m, "a superpage for %04x on a unit that has no TLB for them",
+                      w->request->rid);
         cache_entry_for(w, w->level, w->request->iova, *out_entry);
+    }
     w->readable = w->readable && (*out_entry & S_READ) != 0;
     w->writable = w->writable && (*out_entry & S_WRITE) != 0;
     return true;
@@ -410,9 +450,9 @@ static struct model_translation walk_tables(struct walk *w)
     for (;; w->level--) {
         if (!walk_step(w, &entry, &reason))
             return blocked(reason, &w->context);
-        if (is_leaf(entry, w->level))
-            return finish(w, w->level, entry_address(entry));
-        w->table = entry_address(entry);
+        if (entry_is_leaf(entry, w->level))
+            return finish(w, w->level, entry_target(entry));
+        w->table = entry_target(entry);
     }
 }
 

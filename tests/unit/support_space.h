@@ -35,6 +35,7 @@ struct setup {
     bool no_direct_map;            /* page_map() addresses do not last */
     bool no_ram;                   /* the instance is not told of any RAM */
     bool not_attached;             /* no device is attached */
+    bool not_started;              /* the instance is created, that is all */
     uint64_t window_limit;         /* 0: the default */
     uint64_t rmrr_base;            /* an RMRR of device 0 ... */
     uint64_t rmrr_limit;           /* ... up to here, inclusive; 0: none */
@@ -47,7 +48,8 @@ struct machine {
     struct udmar_device *device[DEVICES];
     struct udmar_domain *domain; /* of device 0 */
     uint8_t table[4096];
-    bool forgive; /* closing does not look at violations and leaks */
+    bool forgive;       /* closing does not look at violations and leaks */
+    bool forgive_pages; /* ... at table pages that were not given back */
 };
 
 /* setup null: all defaults. */

@@ -54,7 +54,7 @@ static void drop_faults(struct bench *b)
 {
     for (unsigned i = 0; i < 8; i++)
         bench_take_fault(b, i % ((model_unit_cap(b->u) >> 40 & 0xff) + 1));
-    bench_write(b, 0x34, PFO);
+    bench_acknowledge(b, PFO);
 }
 
 /* ---- Caches ---------------------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ static void drop_faults(struct bench *b)
 {
     for (unsigned i = 0; i < 8; i++)
         bench_take_fault(b, i % ((model_unit_cap(b->u) >> 40 & 0xff) + 1));
-    bench_write(b, 0x34, PFO);
+    bench_acknowledge(b, PFO);
 }
 
 /* ---- Queue ----------------------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ static void test_queue_refuses(void **state)
         model_store64(b.m, b.queue + head + 8, 0);
         bench_ring(&b);
         assert_int_equal(bench_word(&b, 0), i); /* not while the error is shown */
-        bench_write(&b, 0x34, IQE);
+        bench_acknowledge(&b, IQE);
         assert_int_equal(bench_word(&b, 0), i);
         bench_ring(&b);
         assert_int_equal(bench_word(&b, 0), i + 1);
@@ -211,7 +211,7 @@ static void test_queue_refuses(void **state)
     model_behaviour(b.u)->queue_resumes_on_clear = true;
     bench_submit(&b, 0, 0);
     model_store64(b.m, b.queue + b.tail - 16, IOTLB_GLOBAL);
-    bench_write(&b, 0x34, IQE);
+    bench_acknowledge(&b, IQE);
     assert_int_equal(bench_read(&b, 0x80), b.tail);
     bench_write(&b, 0x88, 4096);
     assert_int_equal(bench_read(&b, 0xb0) & 15, 1); /* bad tail */
@@ -231,7 +231,7 @@ static void test_queue_errors_injected(void **state)
     bench_wait(&b, 0, 1);
     assert_int_equal(model_queue_step(b.u, 10), 1);
     assert_int_equal(bench_read(&b, 0x34) & IQE, IQE);
-    bench_write(&b, 0x34, IQE);
+    bench_acknowledge(&b, IQE);
     bench_ring(&b);
     assert_int_equal(model_queue_step(b.u, 10), 1);
     assert_int_equal(bench_word(&b, 0), 1);
@@ -245,7 +245,7 @@ static void test_queue_errors_injected(void **state)
     assert_int_equal(bench_read(&b, 0xb4), 0x0300);
     assert_int_equal(bench_read(&b, 0x80), b.tail - 16);
     assert_int_equal(model_queue_step(b.u, 10), 0); /* stands still */
-    bench_write(&b, 0x34, ITE);
+    bench_acknowledge(&b, ITE);
     assert_int_equal(model_queue_step(b.u, 10), 1);
     assert_true(bench_word(&b, 0) == 1 && bench_word(&b, 1) == 0 && bench_word(&b, 2) == 2);
     assert_int_equal(model_stats(b.u)->queue_aborted, 2);
@@ -255,7 +255,7 @@ static void test_queue_errors_injected(void **state)
     assert_int_equal(bench_read(&b, 0x34) & ICE, ICE);
     assert_int_equal(bench_read(&b, 0xb4) >> 16, 0x0400);
     assert_int_equal(bench_word(&b, 0), 3);
-    bench_write(&b, 0x34, ICE);
+    bench_acknowledge(&b, ICE);
     assert_int_equal(bench_read(&b, 0x34), 0);
     close_clean(&b);
 }
@@ -277,7 +277,7 @@ static void test_device_tlb(void **state)
     bench_submit(b, UINT64_C(0x80000014), 0); /* IEC by index, 2^16 entries */
     assert_int_equal(bench_read(b, 0xb0) & 15, 4);
     model_store64(b->m, b->queue + b->tail - 16, UINT64_C(0x78000014));
-    bench_write(b, 0x34, IQE);
+    bench_acknowledge(b, IQE);
     bench_ring(b);
     assert_int_equal(model_stats(b->u)->iec, 1);
     /* A device that is not there, or does not do ATS, never answers. */
@@ -290,7 +290,7 @@ static void test_device_tlb(void **state)
     assert_int_equal(bench_read(b, 0xb4), RID);
     assert_int_equal(bench_word(b, 0), 1);
     assert_int_equal(bench_read(b, 0x80), b->tail);
-    bench_write(b, 0x34, ITE);
+    bench_acknowledge(b, ITE);
     bench_wait(b, 0, 3);
     model_queue_step(b->u, 1);
     assert_int_equal(bench_word(b, 0), 3);
@@ -317,7 +317,7 @@ static void test_wide_descriptors(void **state)
     bench_post(&b, 1, 0); /* reserved upper half */
     bench_ring(&b);
     assert_int_equal(bench_read(&b, 0xb0) & 15, 4);
-    bench_write(&b, 0x34, IQE);
+    bench_acknowledge(&b, IQE);
     bench_write(&b, 0x88, 48); /* bit 4 */
     assert_int_equal(bench_read(&b, 0xb0) & 15, 6);
     close_clean(&b);
@@ -375,7 +375,7 @@ static void test_fault_ring(void **state)
     assert_int_equal(bench_take_fault(&b, 2), 5);
     model_inject_fault(b.u, 11, 6, 0, false); /* nothing more while PFO stands */
     assert_int_equal(bench_read(&b, 0x122c) >> 31, 0);
-    bench_write(&b, 0x34, PFO);
+    bench_acknowledge(&b, PFO);
     model_inject_fault(b.u, 12, 6, 0, false);
     assert_int_equal(bench_read(&b, 0x1228), 12);
     assert_int_equal(bench_read(&b, 0x34), PPF | 3 << 8);

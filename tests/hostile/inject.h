@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Operations for fault injection: each is a call of the public interface with what it needs before
+ * and how it is undone.
+ */
+#ifndef UDMAR_TESTS_INJECT_H
+#define UDMAR_TESTS_INJECT_H
+
+#include "support_space.h"
+
+struct trial {
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    size_t size;
+    void *memory;
+    uint64_t iova;
+    bool done; /* act() has got its result and undo() must take it back */
+};
+
+/* What act() says: as far as a caller can tell. */
+enum answer {
+    DONE,
+    NO_MEMORY,    /* UDMAR_ERR_MEMORY, UDMAR_ENOMEM */
+    NO_ANSWER,    /* UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED */
+    NO_UNIT,      /* UDMAR_ERR_NO_UNIT */
+    UNDOCUMENTED, /* anything else */
+};
+
+struct operation {
+    const char *name;
+    void (*prepare)(struct trial *t);
+    enum answer (*act)(struct trial *t);
+    void (*undo)(struct trial *t);   /* of an act() that was DONE */
+    void (*finish)(struct trial *t); /* of prepare() */
+    uint64_t window_limit;
+    enum answer (*retry)(struct trial *t); /* when hardware answers again; null: act() */
+    bool changes_on_failure; /* the contract: what it was is not kept (blocked, cleared) */
+    bool keeps_tables;       /* tables that a dead unit may still walk are never given back */
+};
+
+extern const struct operation operations[];
+extern const unsigned operation_count;
+
+#endif

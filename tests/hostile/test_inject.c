@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each operation of the public interface with each thing failing that it relies on: the first host
+ * call, the second, the third... once and from then on; each wait for hardware; an error at each
+ * descriptor of the queue. Until the operation passes untouched.
+ *
+ *   UDMAR_OPERATION=name   only this one
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inject.h"
+
+#define MANY 600u
+
+static const uint16_t rids[DEVICES] = { RID0, RID1, RID2 };
+
+/* ---- What devices reach, as a digest --------------------------------------------------------- */
+
+struct digest {
+    uint64_t sum;
+    uint64_t leaves;
+    uint64_t iova, physical, size; /* the run of leaves that goes on */
+    unsigned rights;
+};
+
+static void mix(struct digest *d, uint64_t word)
+{
+    d->sum = (d->sum ^ word) * UINT64_C(0x100000001b3);
+    d->sum ^= d->sum >> 29;
+}
+
+static void close_run(struct digest *d)
+{
+    if (d->size != 0) {
+        mix(d, d->iova);
+        mix(d, d->physical);
+        mix(d, d->size);
+        mix(d, d->rights);
+    }
+    d->size = 0;
+}
+
+/* Leaves that join count as one: sizes of pages do not matter. */
+static void add_leaf(void *context, uint64_t iova, uint64_t size, uint64_t physical, bool readable,
+                     bool writable)
+{
+    struct digest *d = context;
+    unsigned rights = (unsigned)readable | (unsigned)writable << 1;
+
+    if (d->size != 0 && d->iova + d->size == iova && d->physical + d->size == physical &&
+        d->rights == rights) {
+        d->size += size;
+        return;
+    }
+    close_run(d);
+    d->iova = iova;
+    d->physical = physical;
+    d->size = size;
+    d->rights = rights;
+}
+
+static uint64_t digest(struct trial *t)
+{
+    struct digest d = { .sum = 14695981039346656037u };
+
+    for (unsigned i = 0; i < DEVICES; i++) {
+        struct model_translation seen =
+            model_translate(t->mc.m, 0, rids[i], UINT64_C(0x300000), true);
+
+        mix(&d, (uint64_t)seen.result);
+        mix(&d, seen.pass_through);
+        model_visit_leaves(t->mc.m, 0, rids[i], add_leaf, &d);
+        close_run(&d);
+    }
+    return d.sum;
+}
+
+/* ---- Trials ---------------------------------------------------------------------------------- */
+
+static unsigned injected; /* failures, all in all */
+
+static void open_trial(struct trial *t, const struct operation *op, const char *profile)
+{
+    const struct setup setup = { .profile = profile,
+                                 .window_limit = op->window_limit,
+                                 .tunables = "hw.dmar.timeout=300000",
+                                 .machine = { .low_size = MIB(12), .high_size = MIB(4) } };
+
+    memset(t, 0, sizeof(*t));
+    machine_open(&t->mc, &setup);
+    op->prepare(t);
+}
+
+static void close_trial(struct trial *t, const struct operation *op)
+{
+    op->finish(t);
+    drain_faults(&t->mc);
+    machine_close(&t->mc);
+}
+
+static void give_up(const struct operation *op, const char *what, unsigned n)
+{
+    fail_msg("%s, %u: %s", op->name, n, what);
+}
+
+/* ---- Host calls ------------------------------------------------------------------------------ */
+
+/* One sweep over all host calls; leaves everything as it was. */
+static void sweep_host(struct trial *t, const struct operation *op, unsigned kinds, bool persistent)
+{
+    for (unsigned n = 1;; n++) {
+        uint64_t before = digest(t);
+        enum answer answer;
+        bool failed;
+
+        assert_true(n < MANY);
+        model_fail_host_calls_of(t->mc.m, kinds, n, persistent);
+        answer = op->act(t);
+        failed = model_host_calls_failed(t->mc.m) != 0;
+        model_fail_host_call(t->mc.m, 0, false);
+        injected += failed;
+        if (answer != DONE && (!failed || (answer != NO_MEMORY && answer != NO_UNIT)))
+            give_up(op, "a status that is not documented for this", n);
+        if (answer == DONE) {
+            op->undo(t);
+        } else if (op->changes_on_failure) {
+            assert_int_equal(op->act(t), DONE);
+            op->undo(t);
+        }
+        if (digest(t) != before)
+            give_up(op, "devices reach something else than before", n);
+        if (model_cache_stale(t->mc.u) != 0)
+            give_up(op, "caches know something that is not so any more", n);
+        if (!failed)
+            break;
+    }
+}
+
+static void host_calls(const char *profile)
+{
+    static const unsigned kinds[] = { MODEL_CALL_ANY, MODEL_CALL_PAGE_ALLOC, MODEL_CALL_ALLOC };
+    const char *only = getenv("UDMAR_OPERATION");
+
+    for (unsigned i = 0; i < operation_count; i++) {
+        const struct operation *op = &operations[i];
+        size_t pages, bytes;
+        struct trial t;
+
+        if (only != NULL && strcmp(only, op->name) != 0)
+            continue;
+        open_trial(&t, op, profile);
+        for (unsigned k = 0; k < 3; k++) {
+            sweep_host(&t, op, kinds[k], false);
+            sweep_host(&t, op, kinds[k], true);
+        }
+        /* Caches of the library are full by now: another round must not take any more. */
+        pages = model_pages_in_use(t.mc.m);
+        bytes = model_bytes_in_use(t.mc.m);
+        sweep_host(&t, op, MODEL_CALL_ANY, false);
+        sweep_host(&t, op, MODEL_CALL_ANY, true);
+        if (model_pages_in_use(t.mc.m) != pages || model_bytes_in_use(t.mc.m) != bytes)
+            give_up(op, "memory is lost with each failure", 0);
+        close_trial(&t, op);
+    }
+}
+
+static void test_host_calls(void **state)
+{
+    static const char *const profiles[] = { "generic48", "noncoherent", "cm", "oldest" };
+
+    (void)state;
+    injected = 0;
+    for (unsigned i = 0; i < 4; i++)
+        host_calls(profiles[i]);
+    print_message("# %u operations, %u failures of the host\n", operation_count, injected);
+}
+
+/* ---- Waits for hardware ---------------------------------------------------------------------- */
+
+/* The hardware answers again: the same call has to work now, and nothing old may be left. */
+static void recover(struct trial *t, const struct operation *op, enum answer answer, unsigned n)
+{
+    if (answer != DONE && answer != NO_ANSWER && answer != NO_MEMORY && answer != NO_UNIT)
+        give_up(op, "a status that is not documented for this", n);
+    if (answer != DONE && (op->retry != NULL ? op->retry : op->act)(t) != DONE)
+        give_up(op, "does not work when the hardware works again", n);
+    op->undo(t);
+    /* Once more without trouble: what an unload without a status has left open is closed now. */
+    if (op->act(t) != DONE)
+        give_up(op, "does not work any more", n);
+    if (model_cache_stale(t->mc.u) != 0)
+        give_up(op, "caches know something that is not so any more", n);
+    op->undo(t);
+}
+
+static bool hang(struct trial *t, const struct operation *op, unsigned n, bool persistent)
+{
+    enum answer answer;
+    bool hung;
+
+    model_cache_warm(t->mc.u);
+    model_hang_wait(t->mc.u, n, persistent);
+    answer = op->act(t);
+    hung = model_waits_hung(t->mc.u) != 0;
+    if (!hung && answer != DONE)
+        give_up(op, "fails without a reason", n);
+    model_release_waits(t->mc.u);
+    recover(t, op, answer, n);
+    return hung;
+}
+
+/* A unit that does not carry out one command is given the next one all the same: the last resort.
+ */
+static void forgive_haste(struct trial *t)
+{
+    unsigned hasty = 0;
+
+    for (unsigned i = 0; i < model_violations(t->mc.m); i++)
+        hasty += strstr(model_violation_text(t->mc.m, i), "before the command before") != NULL;
+    if (hasty == model_violations(t->mc.m))
+        model_clear_violations(t->mc.m);
+}
+
+static void hanging_waits(const char *profile)
+{
+    const char *only = getenv("UDMAR_OPERATION");
+
+    for (unsigned i = 0; i < operation_count; i++) {
+        const struct operation *op = &operations[i];
+
+        if (only != NULL && strcmp(only, op->name) != 0)
+            continue;
+        for (unsigned persistent = 0; persistent < 2; persistent++) {
+            bool hung = true;
+
+            /* A unit that hung may have been given up for good: each time a machine of its own. */
+            for (unsigned n = 1; hung; n++) {
+                struct trial t;
+
+                assert_true(n < MANY);
+                open_trial(&t, op, profile);
+                hung = hang(&t, op, n, persistent != 0);
+                injected += hung;
+                t.mc.forgive_pages = op->keeps_tables && hung;
+                forgive_haste(&t);
+                close_trial(&t, op);
+            }
+        }
+    }
+}
+
+static void test_hanging_waits(void **state)
+{
+    static const char *const profiles[] = { "generic48", "cm", "oldest" };
+
+    (void)state;
+    injected = 0;
+    for (unsigned i = 0; i < 3; i++)
+        hanging_waits(profiles[i]);
+    print_message("# %u operations, %u waits that hung\n", operation_count, injected);
+}
+
+/* ---- Errors of the queue --------------------------------------------------------------------- */
+
+static bool queue_error(struct trial *t, const struct operation *op, enum model_queue_error error,
+                        unsigned n, uint32_t fetched)
+{
+    struct model_unit_stats *stats = model_stats(t->mc.u);
+    unsigned descriptors = stats->descriptors;
+    enum answer answer;
+
+    model_cache_warm(t->mc.u);
+    model_inject_queue_error(t->mc.u, n, error, RID0, fetched);
+    answer = op->act(t);
+    model_inject_queue_error(t->mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    /* One error is repaired: nobody notices. */
+    if (answer != DONE)
+        give_up(op, "an error of the queue is not repaired", n);
+    if (error != MODEL_QUEUE_ICE && model_cache_stale(t->mc.u) != 0)
+        give_up(op, "caches know something that is not so any more", n);
+    descriptors = stats->descriptors - descriptors;
+    recover(t, op, answer, n);
+    return descriptors >= n;
+}
+
+static void test_queue_errors(void **state)
+{
+    static const enum model_queue_error errors[] = { MODEL_QUEUE_IQE, MODEL_QUEUE_ITE,
+                                                     MODEL_QUEUE_ITE, MODEL_QUEUE_ICE };
+    const char *only = getenv("UDMAR_OPERATION");
+
+    (void)state;
+    injected = 0;
+    for (unsigned i = 0; i < operation_count; i++) {
+        const struct operation *op = &operations[i];
+
+        if (only != NULL && strcmp(only, op->name) != 0)
+            continue;
+        for (unsigned k = 0; k < 4; k++) {
+            struct trial t;
+
+            open_trial(&t, op, k % 2 == 0 ? "generic48" : "cm");
+            for (unsigned n = 1; queue_error(&t, op, errors[k], n, k == 1 ? 0 : MODEL_NEVER); n++)
+                injected++;
+            close_trial(&t, op);
+        }
+    }
+    print_message("# %u operations, %u errors of the queue\n", operation_count, injected);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_host_calls),
+        cmocka_unit_test(test_hanging_waits),
+        cmocka_unit_test(test_queue_errors),
+    };
+
+    return cmocka_run_group_tests_name("inject", tests, NULL, NULL);
+}

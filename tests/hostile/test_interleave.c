@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every interleaving of a call and one DMA, on the machines that differ in what a store means:
+ * coherent, not coherent, with a write buffer, in caching mode, on a host without a direct map.
+ *
+ *   UDMAR_SCENARIO=name   only this one
+ *   UDMAR_TEST_FULL=1     all scenarios on all machines, a device at every point
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interleave.h"
+
+static void all_on(const struct setup *setup, bool heavy)
+{
+    const char *only = getenv("UDMAR_SCENARIO");
+
+    heavy = heavy || getenv("UDMAR_TEST_FULL") != NULL || only != NULL;
+    memset(&interleave_counts, 0, sizeof(interleave_counts));
+    for (unsigned i = 0; i < scenario_count; i++) {
+        if (only != NULL && strcmp(only, scenarios[i].name) != 0)
+            continue;
+        if (heavy || !scenarios[i].heavy)
+            interleave(&scenarios[i], setup, heavy);
+    }
+    print_message("# %llu runs, %llu instructions, %llu stores, %llu tries; warm: %u of %u "
+                  "invalidations were not needed\n",
+                  (unsigned long long)interleave_counts.runs,
+                  (unsigned long long)interleave_counts.instructions,
+                  (unsigned long long)interleave_counts.stores,
+                  (unsigned long long)interleave_counts.tries, interleave_counts.needless,
+                  interleave_counts.audited);
+}
+
+static void test_coherent(void **state)
+{
+    (void)state;
+    all_on(&(struct setup){ .profile = "generic48" }, true);
+}
+
+static void test_non_coherent(void **state)
+{
+    (void)state;
+    all_on(&(struct setup){ .profile = "noncoherent" }, false);
+}
+
+static void test_caching_mode(void **state)
+{
+    (void)state;
+    all_on(&(struct setup){ .profile = "cm" }, false);
+}
+
+static void test_oldest(void **state)
+{
+    (void)state;
+    all_on(&(struct setup){ .profile = "oldest" }, false);
+}
+
+static void test_without_a_direct_map(void **state)
+{
+    const struct setup setup = { .profile = "noncoherent",
+                                 .no_direct_map = true,
+                                 .machine = { .no_virtual = true, .prefer_high = true } };
+
+    (void)state;
+    all_on(&setup, false);
+}
+
+/* Each load takes a range of its own. */
+static void test_ranges(void **state)
+{
+    (void)state;
+    all_on(&(struct setup){ .profile = "modern", .window_limit = KIB(16) }, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_coherent),     cmocka_unit_test(test_non_coherent),
+        cmocka_unit_test(test_caching_mode), cmocka_unit_test(test_oldest),
+        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_without_a_direct_map),
+    };
+
+    return cmocka_run_group_tests_name("interleave", tests, NULL, NULL);
+}
