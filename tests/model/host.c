@@ -487,7 +487,7 @@ void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
         violation(m, "host: log level %d", (int)level);
     else if (m->verbose)
         fprintf(stderr, "log %s: %s\n", names[level], text);
-    if (strlen(text) > 240 || strchr(text, '\n') != NULL || text[0] == '\0')
+    if (strlen(text) > 319 || strchr(text, '\n') != NULL || text[0] == '\0')
         violation(m, "host: log line is empty, too long or has a line end: %.60s", text);
     text_append(&m->log, (uint8_t)level, text);
     leave(m);
