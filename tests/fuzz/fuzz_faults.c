@@ -95,9 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     compare(raw, &fault);
     choices = (unsigned)take(&in, 1);
     /* A copy may be older than its device: any pointer has to do. */
-    fault.device = choices & 1 ? devices[choices >> 1 & 1] :
-                   choices & 2 ? (struct udmar_device *)(uintptr_t)0x1000 :
-                                 NULL;
+    fault.device = choices & 1   ? devices[choices >> 1 & 1]
+                   : choices & 2 ? (struct udmar_device *)(uintptr_t)0x1000
+                                 : NULL;
     fault.from_firmware = choices & 4;
     fault.overflow = choices & 8;
     fault.place = (uint8_t)take(&in, 1);

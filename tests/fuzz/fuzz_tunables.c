@@ -40,15 +40,15 @@ static bool number(const char *text, uint64_t low, uint64_t high, uint64_t *out_
 
 static enum udmar_mode mode_named(const char *text)
 {
-    static const char *const names[] = { "", "translate", "identity", "passthrough", "bounce",
-                                         "blocked" };
+    static const char *const names[] = { "",       "translate", "identity", "passthrough",
+                                         "bounce", "blocked" };
 
     for (int i = 1; i <= 5; i++) {
         if (strcmp(text, names[i]) == 0)
             return (enum udmar_mode)i;
     }
-    return strcmp(text, "dmar") == 0 || strcmp(text, "iommu") == 0 ? UDMAR_MODE_TRANSLATE :
-                                                                     (enum udmar_mode)0;
+    return strcmp(text, "dmar") == 0 || strcmp(text, "iommu") == 0 ? UDMAR_MODE_TRANSLATE
+                                                                   : (enum udmar_mode)0;
 }
 
 static bool device_named(const char *text, const char *value, struct udmar_tunable_device *out)
