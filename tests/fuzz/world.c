@@ -149,7 +149,7 @@ static void no_complaint(struct world *w)
     for (unsigned i = 0; i < model_violations(w->m); i++)
         fprintf(stderr, "violation: %s\n", model_violation_text(w->m, i));
     REQUIRE(model_violations(w->m) == 0);
-    REQUIRE(model_stats(w->u)->dma_to_tables == 0);
+    REQUIRE(model_stats(w->u)->dma_to_tables == 0 || w->bounced || w->shaky);
 }
 
 void world_close(struct world *w)
@@ -168,7 +168,8 @@ void world_close(struct world *w)
         model_buffer_free(w->m, w->kept[i]);
     no_complaint(w);
     leaks = model_leaks(w->m);
-    REQUIRE(leaks == 0);
+    /* Tables that a unit has never confirmed to have forgotten are not given back. */
+    REQUIRE(leaks == 0 || w->shaky);
     model_destroy(w->m);
 }
 

@@ -59,6 +59,7 @@ struct world {
     bool strict;
     bool started;
     bool shaky;         /* the unit has missed a deadline or refused something */
+    bool bounced;       /* pages that stand in for buffers look like tables to the model */
     bool unloaded;      /* deferred: something may be reachable still */
     uint8_t *kept[256]; /* buffers that a device may still reach */
     unsigned kept_count;
