@@ -253,9 +253,16 @@ static void do_stop_start(struct world *w, struct input *in)
     } else {
         REQUIRE(hardware(status) || status == UDMAR_ERR_NO_UNIT || status == UDMAR_ERR_ORDER);
         w->shaky = true;
-        /* A unit that is left out takes the address spaces of its devices along. */
-        for (unsigned i = 0; i < DEVICES && status == UDMAR_ERR_NO_UNIT; i++)
-            world_forget(&w->dev[i]);
+        /*
+         * A unit that is left out takes the address spaces of its devices along; who has loads
+         * keeps the books but must not use it.
+         */
+        for (unsigned i = 0; i < DEVICES && status == UDMAR_ERR_NO_UNIT; i++) {
+            if (world_domain(&w->dev[i]) == NULL)
+                world_forget(&w->dev[i]);
+            else
+                w->dev[i].unsettled = true;
+        }
         return;
     }
     for (unsigned i = 0; i < DEVICES && w->started; i++)
