@@ -454,8 +454,11 @@ static void do_faults(struct world *w, struct input *in)
         REQUIRE((fault.address & 4095) == 0 || fault.access == UDMAR_FAULT_INTERRUPT);
     }
     REQUIRE(sequence == counts.total);
-    if (counts.total != 0)
-        REQUIRE(udmar_fault_format(w->d, &fault, text, sizeof(text)) == strlen(text));
+    if (counts.total != 0) {
+        size_t length = udmar_fault_format(w->d, &fault, text, sizeof(text));
+
+        REQUIRE(length == strlen(text));
+    }
 }
 
 /* The next operation meets a host call that fails. */

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Corners that no journey passes through: null arguments, storms of faults, odd configuration
+ * spaces, hardware that goes silent between two steps.
+ */
+#include "support.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+#define PLX_BRIDGE UINT16_C(0x00e0)
+#define CARD       UINT16_C(0x0500)
+
+/* ---- questions to nobody ---- */
+
+static void questions_to_nobody(void **state)
+{
+    struct udmar_unit_status status;
+    uint64_t root, context[2];
+    struct rig r;
+
+    (void)state;
+    assert_null(udmar_device_find(NULL, 0, NIC));
+    assert_int_equal(udmar_unit_count(NULL), 0);
+    assert_int_equal(udmar_unit_status(NULL, 0, &status), UDMAR_ERR_ARGUMENT);
+    assert_null(udmar_instance_table(NULL));
+    assert_null(udmar_device_domain(NULL));
+    assert_int_equal(udmar_fault_poll(NULL), 0);
+    assert_int_equal(udmar_device_detach(NULL), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_device_set_mode(NULL, UDMAR_MODE_BLOCKED), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_device_on_fault(NULL, NULL, NULL), UDMAR_ERR_ARGUMENT);
+    rig_open(&r, "generic48");
+    assert_int_equal(udmar_unit_count(r.d), 1);
+    assert_int_equal(udmar_unit_status(r.d, 1, &status), UDMAR_ERR_ARGUMENT);
+    assert_ptr_equal(udmar_instance_table(r.d)->bytes, r.table);
+    assert_int_equal(udmar_context_entries(r.d, 0, DISK, &root, context), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_OK);
+    assert_int_equal(context[0] & 1, 1);
+    rig_close(&r);
+}
+
+static void disabled_instance_has_no_table(void **state)
+{
+    uint64_t root, context[2];
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    rig_tune(&r, "hw.dmar.enable", "0");
+    rig_create(&r);
+    assert_null(udmar_instance_table(r.d));
+    assert_int_equal(udmar_unit_count(r.d), 0);
+    r.nic = rig_attach(&r, NIC);
+    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_ERR_NO_UNIT);
+    rig_close(&r);
+}
+
+static void ram_has_to_make_sense(void **state)
+{
+    static const struct udmar_ram_range wrong[] = {
+        { RAM_1, 0 },
+        { RAM_1 + 1, RAM },
+        { RAM_1, RAM + 8 },
+        { UINT64_C(0xfffffffffffff000), UINT64_C(0x2000) },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        r.ram[1] = wrong[i];
+        assert_int_equal(rig_try_create(&r), UDMAR_ERR_ARGUMENT);
+        r.config.ram = NULL;
+        assert_int_equal(rig_try_create(&r), UDMAR_ERR_ARGUMENT);
+        rig_close(&r);
+    }
+}
+
+static void table_defects_are_logged(void **state)
+{
+    static const uint8_t strange[8] = { 9, 0, 8, 0 };
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_raw_structure(r.m, strange, sizeof(strange));
+    rig_create(&r);
+    assert_true(model_log_contains(r.m, "structure type is not known here"));
+    rig_close(&r);
+    rig_machine(&r, "generic48");
+    r.config.table_size = model_dmar_build(r.m, r.table, sizeof(r.table)) + 1;
+    assert_int_equal(udmar_create(r.m, &r.config, &r.d), UDMAR_OK);
+    assert_true(model_log_contains(r.m, "(header): buffer is longer"));
+    rig_close(&r);
+}
+
+static void table_without_units(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_empty(&r);
+    assert_int_equal(rig_try_create(&r), UDMAR_ERR_NO_UNIT);
+    rig_close(&r);
+}
+
+/* ---- faults ---- */
+
+static void words_for_every_access(void **state)
+{
+    static const struct {
+        uint8_t access;
+        const char *words;
+    } rows[] = {
+        { UDMAR_FAULT_WRITE, "tried to write to 0x5000" },
+        { UDMAR_FAULT_READ, "tried to read from 0x5000" },
+        { UDMAR_FAULT_PAGE_REQUEST, "tried to request page 0x5000" },
+        { UDMAR_FAULT_ATOMIC, "tried to do an atomic operation at 0x5000" },
+        { UDMAR_FAULT_INTERRUPT, "tried to send interrupt 0x5000" },
+    };
+    char text[400];
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct udmar_fault fault = { .access = rows[i].access,
+                                     .address = 0x5000,
+                                     .has_pasid = true,
+                                     .pasid = 77,
+                                     .overflow = i % 2 == 1,
+                                     .reason = 0x85,
+                                     .place = UDMAR_PLACE_LIVE,
+                                     .near_base = 0x4000,
+                                     .near_size = 0x2000 };
+        size_t length = udmar_fault_format(r.d, &fault, text, sizeof(text));
+
+        assert_int_equal(length, strlen(text));
+        assert_non_null(strstr(text, rows[i].words));
+        assert_non_null(strstr(text, "live mapping 0x4000-0x5fff; PASID 77"));
+        assert_int_equal(strstr(text, "further faults were lost") != NULL, i % 2 == 1);
+        fault.reason = 5 + i % 2;
+        (void)udmar_fault_format(r.d, &fault, text, sizeof(text));
+        assert_non_null(strstr(text, "0x4000-0x5fff, which does not allow that"));
+    }
+    rig_close(&r);
+}
+
+struct storm {
+    struct rig *r;
+    unsigned taken;
+};
+
+/* For each fault that is read out a device causes the next. */
+static void feed(void *context, struct udmar_unit *unit, const struct udmar_fault *fault)
+{
+    struct storm *storm = context;
+
+    (void)unit;
+    assert_int_equal(fault->rid, DISK);
+    storm->taken++;
+    model_inject_fault(storm->r->u, DISK, 2, 0x1000 * storm->taken, true);
+}
+
+static void endless_faults_come_to_an_end(void **state)
+{
+    struct rig r;
+    struct storm storm = { .r = &r };
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config unit = { .base = BASE, .include_all = true };
+    unsigned seen, records;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &unit);
+    rig_create(&r);
+    rig_start(&r);
+    records = rig_unit(&r, 0)->facts.fault_count;
+    model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    seen = udmar__faults_drain(rig_unit(&r, 0), feed, &storm);
+    assert_int_equal(seen, storm.taken);
+    assert_in_range(seen, records, 16 * records);
+    /* Nothing is left that would keep the next event away. */
+    assert_int_equal(model_peek32(r.u, FSTS) & 3, 0);
+    (void)model_deliver_interrupts(r.m);
+    model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    assert_int_equal(model_deliver_interrupts(r.m), 1);
+    rig_close(&r);
+}
+
+static void wide_interrupt_address(void **state)
+{
+    const struct model_unit_config unit = {
+        .profile = "generic48", .base = BASE, .include_all = true, .ecap_set = 0x18
+    };
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, NULL, &unit);
+    rig_create(&r);
+    rig_start(&r);
+    assert_true(rig_unit(&r, 0)->facts.extended_ids);
+    model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    assert_int_equal(model_interrupts(r.m), 1);
+    rig_close(&r);
+}
+
+/* ---- configuration spaces ---- */
+
+static void slot_1_alias_of_two_boards_only(void **state)
+{
+    static const uint16_t subsystems[] = { 0x02bb, 0x02bc, 0x02bd };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct udmar_device_info info;
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
+        model_add_function(r.m, 0, CARD, 0x9005, 0x0285, 0x010400);
+        model_set_config(r.m, 0, CARD, 0x2c, (uint32_t)subsystems[i] << 16 | 0x9005);
+        rig_create(&r);
+        rig_start(&r);
+        info = rig_info(rig_attach(&r, CARD));
+        assert_int_equal(info.id_count, i < 2 ? 2 : 1);
+        assert_int_equal(info.ids[1], i < 2 ? 0x0508 : 0);
+        rig_close(&r);
+    }
+}
+
+/* A list of capabilities that bites its tail, and one that has no PCI Express in it. */
+static void odd_capability_lists(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct udmar_device_info info;
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
+        model_add_function(r.m, 0, CARD, 0x8086, 0x1000, 0x020000);
+        model_set_config(r.m, 0, PLX_BRIDGE, 0x04, 0x00100007);
+        model_set_config(r.m, 0, PLX_BRIDGE, 0x34, 0x40);
+        model_set_config(r.m, 0, PLX_BRIDGE, 0x40, i == 0 ? 0x4001 : 0x0001);
+        rig_create(&r);
+        rig_start(&r);
+        info = rig_info(rig_attach(&r, CARD));
+        assert_int_equal(info.id_count, 2);
+        assert_int_equal(info.ids[1], PLX_BRIDGE);
+        rig_close(&r);
+    }
+}
+
+/* ---- hardware that goes silent ---- */
+
+/* From the moment that translation is on nothing in PMEN changes any more. */
+static void freeze_after_enable(void *context, struct model *m, enum model_event event)
+{
+    struct rig *r = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_WRITE && (model_peek32(r->u, GSTS) & TE) != 0) {
+        model_behaviour(r->u)->gsts_lag = MODEL_NEVER;
+    }
+}
+
+static void protected_regions_that_stay(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "rwbf");
+    model_poke32(r.u, PMEN, 0x80000001);
+    rig_create(&r);
+    model_set_hook(r.m, freeze_after_enable, &r);
+    /* The write buffer's flush freezes as well, but start has no more to flush by then. */
+    assert_int_equal(udmar_start(r.d), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(model_log_contains(r.m, "protected memory regions stay on"));
+    rig_abandon(&r);
+}
+
+static void window_larger_than_any(void **state)
+{
+    struct udmar_unit *unit = NULL;
+    const char *reason = NULL;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "bigwindow");
+    assert_int_equal(udmar__unit_create(r.m, 0, 0, BASE, 1u << 20, 1000000, &unit, &reason),
+                     UDMAR_OK);
+    /* What firmware says is beyond belief: what the registers say is mapped. */
+    assert_int_equal(unit->window, unit->facts.window_size);
+    udmar__unit_destroy(unit);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(questions_to_nobody),
+        cmocka_unit_test(disabled_instance_has_no_table),
+        cmocka_unit_test(ram_has_to_make_sense),
+        cmocka_unit_test(table_defects_are_logged),
+        cmocka_unit_test(table_without_units),
+        cmocka_unit_test(words_for_every_access),
+        cmocka_unit_test(endless_faults_come_to_an_end),
+        cmocka_unit_test(wide_interrupt_address),
+        cmocka_unit_test(slot_1_alias_of_two_boards_only),
+        cmocka_unit_test(odd_capability_lists),
+        cmocka_unit_test(protected_regions_that_stay),
+        cmocka_unit_test(window_larger_than_any),
+    };
+
+    return cmocka_run_group_tests_name("edges", tests, NULL, NULL);
+}
