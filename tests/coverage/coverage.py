@@ -33,12 +33,14 @@ class Line:
 
 
 def gcov_documents(build):
-    """What gcov says of each object file of the library."""
-    folder = os.path.join(build, "src", "libudmar.a.p")
-    notes = sorted(f for f in os.listdir(folder) if f.endswith(".gcno"))
+    """What gcov says of each object file of the library, and of the test of what is only in headers."""
+    notes = []
+    for folder in (os.path.join(build, "src", "libudmar.a.p"),
+                   os.path.join(build, "tests", "unit", "test_base.p")):
+        if os.path.isdir(folder):
+            notes += sorted(os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".gcno"))
     for name in notes:
-        out = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout",
-                              os.path.join(folder, name)],
+        out = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", name],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
         if out[:2] == b"\x1f\x8b":
             out = gzip.decompress(out)
@@ -56,21 +58,15 @@ def gather(build):
             path = os.path.relpath(os.path.realpath(os.path.join(base, file["file"])), ROOT)
             if not path.startswith("src" + os.sep):
                 continue
-            seen = collections.Counter()
             for item in file["lines"]:
                 line = files[path][item["line_number"]]
                 line.count += item["count"]
                 line.function = item.get("function_name", line.function) or line.function
-                # A line of a function that was compiled twice into one object comes twice.
-                first = 0
-                if seen[item["line_number"]]:
-                    first = 0
-                seen[item["line_number"]] += 1
                 for index, branch in enumerate(item["branches"]):
                     if branch.get("throw"):
                         continue
-                    line.branches[first + index] += branch["count"]
-                    line.known = max(line.known, first + index + 1)
+                    line.branches[index] += branch["count"]
+                    line.known = max(line.known, index + 1)
     return files
 
 
