@@ -177,6 +177,8 @@ static void endless_faults_come_to_an_end(void **state)
     rig_create(&r);
     rig_start(&r);
     records = rig_unit(&r, 0)->facts.fault_count;
+    /* Two to begin with, so that one is always there when the last has been read. */
+    model_inject_fault(r.u, DISK, 2, 0x1000, true);
     model_inject_fault(r.u, DISK, 2, 0x1000, true);
     seen = udmar__faults_drain(rig_unit(&r, 0), feed, &storm);
     assert_int_equal(seen, storm.taken);
@@ -203,6 +205,69 @@ static void wide_interrupt_address(void **state)
     assert_true(rig_unit(&r, 0)->facts.extended_ids);
     model_inject_fault(r.u, DISK, 2, 0x1000, true);
     assert_int_equal(model_interrupts(r.m), 1);
+    rig_close(&r);
+}
+
+static void fault_index_beyond_the_records(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config unit = { .base = BASE, .include_all = true };
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &unit);
+    rig_create(&r);
+    rig_start(&r);
+    model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0xff00);
+    assert_int_equal(udmar_fault_poll(r.d), 1);
+    rig_close(&r);
+}
+
+/* ---- invalidation ---- */
+
+static void tickets_mean_nothing_to_registers(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "rwbf");
+    assert_int_equal(udmar__invalidate_wait(rig_unit(&r, 0), 5), UDMAR_OK);
+    assert_true(udmar__invalidate_done(rig_unit(&r, 0), 5));
+    assert_true(udmar__invalidate_done(rig_unit(&r, 0), 0));
+    rig_close(&r);
+}
+
+static void iotlb_command_that_never_ends(void **state)
+{
+    struct udmar__request iotlb;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "rwbf");
+    iotlb = udmar__iotlb_request(rig_unit(&r, 0), 1, 0, 0, 0, false);
+    model_behaviour(r.u)->invalidation_lag = MODEL_NEVER;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &iotlb, 1, true, NULL),
+                         UDMAR_ERR_TIMEOUT);
+    }
+    assert_int_equal(rig_violations(&r), 0);
+    rig_abandon(&r);
+}
+
+static void only_the_high_region_is_there(void **state)
+{
+    const struct model_unit_config unit = {
+        .profile = "rwbf", .base = BASE, .include_all = true, .cap_set = 0x40, .cap_clear = 0x20
+    };
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, NULL, &unit);
+    model_poke32(r.u, PMEN, 0x80000001);
+    rig_create(&r);
+    rig_start(&r);
+    assert_int_equal(model_peek32(r.u, PMEN), 0);
     rig_close(&r);
 }
 
@@ -309,6 +374,10 @@ int main(void)
         cmocka_unit_test(words_for_every_access),
         cmocka_unit_test(endless_faults_come_to_an_end),
         cmocka_unit_test(wide_interrupt_address),
+        cmocka_unit_test(fault_index_beyond_the_records),
+        cmocka_unit_test(tickets_mean_nothing_to_registers),
+        cmocka_unit_test(iotlb_command_that_never_ends),
+        cmocka_unit_test(only_the_high_region_is_there),
         cmocka_unit_test(slot_1_alias_of_two_boards_only),
         cmocka_unit_test(odd_capability_lists),
         cmocka_unit_test(protected_regions_that_stay),

@@ -68,6 +68,30 @@ static void scopes_of_every_type_are_measured(void **state)
     }
 }
 
+/* An interrupt source has one unit as well; its number tells it from others at its place. */
+static void interrupt_source_claimed_twice(void **state)
+{
+    const uint8_t path[2] = { 0x1f, 0 };
+
+    (void)state;
+    for (uint8_t id = 2; id <= 3; id++) {
+        struct udmar_table table;
+        struct build b;
+        uint32_t scope;
+
+        build_begin(&b);
+        add_drhd(&b, 0, 0, BASE_A);
+        add_path(&b, UDMAR_SCOPE_IOAPIC, 2, 0xf0, 1, path);
+        add_drhd(&b, 0, 0, BASE_B);
+        scope = add_path(&b, UDMAR_SCOPE_IOAPIC, id, 0xf0, 1, path);
+        table = build_finish(&b);
+        if (id == 2)
+            expect_only(&table, UDMAR_DEFECT_SCOPE_TWICE, scope, UDMAR_ENTRY_DRHD, BASE_A);
+        else
+            assert_int_equal(check_table(&table).count, 0);
+    }
+}
+
 static void compiled_defects(void **state)
 {
     static const struct {
@@ -122,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_is_measured),
         cmocka_unit_test(scopes_of_every_type_are_measured),
+        cmocka_unit_test(interrupt_source_claimed_twice),
         cmocka_unit_test(compiled_defects),
     };
 
