@@ -175,6 +175,131 @@ static void apertures_of_every_kind(void **state)
     }
 }
 
+/* Below a PCIe-to-PCI bridge a conventional one is what it claims to be. */
+static void conventional_bridge_below_a_real_one(void **state)
+{
+    struct udmar_device_info info;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_bridge(r.m, 0, BRIDGE, 5, 6, MODEL_PCIE_TO_PCI);
+    model_add_bridge(r.m, 0, 0x0508, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_function(r.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
+    rig_create(&r);
+    rig_start(&r);
+    info = rig_info(rig_attach(&r, 0x0620));
+    assert_int_equal(info.id_count, 3);
+    assert_int_equal(info.ids[1], 0x0508);
+    assert_int_equal(info.ids[2], ALIAS);
+    rig_close(&r);
+}
+
+/* ---- segments ---- */
+
+static void same_id_in_two_segments(void **state)
+{
+    const struct model_unit_config second = { .segment = 1, .base = BASE_2, .include_all = true };
+    struct udmar_device *here, *there = NULL;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_unit(r.m, &second);
+    add_card(&r, MODEL_PCIE_TO_PCI);
+    model_add_function(r.m, 1, CARD, 0x8086, 0x1000, 0x020000);
+    rig_create(&r);
+    rig_start(&r);
+    here = rig_attach(&r, CARD);
+    assert_null(udmar_device_find(r.d, 1, ALIAS));
+    assert_int_equal(udmar_device_attach(r.d, 1, CARD, "there", &there), UDMAR_OK);
+    assert_ptr_not_equal(udmar_device_domain(here), udmar_device_domain(there));
+    assert_int_equal(rig_info(there).unit, 1);
+    assert_int_equal(rig_info(there).id_count, 1);
+    assert_ptr_equal(udmar_device_find(r.d, 0, ALIAS), here);
+    assert_int_equal(udmar_device_set_mode(there, UDMAR_MODE_BLOCKED), UDMAR_OK);
+    assert_int_equal(rig_info(here).mode, UDMAR_MODE_TRANSLATE);
+    rig_close(&r);
+}
+
+/* ---- graphics ---- */
+
+static void who_serves_graphics_only(void **state)
+{
+    static const struct {
+        uint16_t segment;
+        bool include_all, left_out;
+        unsigned count;
+        struct model_scope scope[2];
+    } rows[] = {
+        { 0, false, true, 1, { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } } } },
+        { 0,
+          false,
+          true,
+          2,
+          { { MODEL_SCOPE_IOAPIC, 2, 0xf0, 1, { 0xf8 } },
+            { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } } } },
+        { 0,
+          false,
+          false,
+          2,
+          { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } },
+            { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x18 } } } },
+        { 0, false, false, 1, { { MODEL_SCOPE_BRIDGE, 0, 0, 1, { 0xe0 } } } },
+        { 0, false, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0xe0, 0x10 } } } },
+        { 0, false, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 1, 1, { 0x10 } } } },
+        { 1, false, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } } } },
+        { 0, true, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } } } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct model_unit_config rest = { .base = BASE_2, .segment = 2, .include_all = true };
+        const struct model_unit_config unit = { .base = BASE,
+                                                .segment = rows[i].segment,
+                                                .include_all = rows[i].include_all };
+        struct rig r;
+
+        rig_empty(&r);
+        r.u = model_add_unit(r.m, &unit);
+        for (unsigned j = 0; j < rows[i].count; j++)
+            model_add_unit_scope(r.u, &rows[i].scope[j]);
+        model_add_unit(r.m, &rest);
+        model_add_function(r.m, 0, 0, 0x8086, 0x0044, 0x060000); /* QM57 */
+        rig_create(&r);
+        assert_int_equal(udmar_unit_count(r.d), rows[i].left_out ? 1 : 2);
+        rig_close(&r);
+    }
+}
+
+/* A graphics unit of those that hang must stay on when it drains, and may go off when not. */
+static void graphics_unit_that_drains(void **state)
+{
+    const struct model_scope scope = model_scope(MODEL_SCOPE_ENDPOINT, 0x0010);
+
+    (void)state;
+    for (unsigned drains = 0; drains < 4; drains++) {
+        const struct model_unit_config unit = { .base = BASE,
+                                                .cap_clear = UINT64_C(3) << 54,
+                                                .cap_set = (uint64_t)drains << 54 };
+        struct udmar_domain_info info;
+        struct rig r;
+
+        rig_empty(&r);
+        r.u = model_add_unit(r.m, &unit);
+        model_add_unit_scope(r.u, &scope);
+        model_add_function(r.m, 0, 0x0010, 0x8086, 0x9a49, 0x030000);
+        rig_tune(&r, "hw.dmar.strict", "0");
+        rig_create(&r);
+        rig_start(&r);
+        udmar_domain_info(udmar_device_domain(rig_attach(&r, 0x0010)), &info);
+        assert_false(info.strict);
+        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        assert_int_equal(model_peek32(r.u, GSTS) & TE, drains != 0 ? TE : 0);
+        rig_abandon(&r);
+    }
+}
+
 static void tunable_of_the_alias(void **state)
 {
     struct udmar_device_info info;
@@ -341,6 +466,32 @@ static void interrupt_remapping_left_on_without_our_queue(void **state)
     rig_close(&r);
 }
 
+/* A second chance that meets a host without memory: unprotected still, and a third one works. */
+static void no_memory_for_the_second_chance(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "rwbf");
+    rig_create(&r);
+    r.nic = rig_attach(&r, NIC);
+    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
+    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
+    model_behaviour(r.u)->gsts_lag = 0;
+    (void)model_peek32(r.u, GSTS);
+    model_fail_host_calls_of(r.m, MODEL_CALL_ALLOC | MODEL_CALL_PAGE_ALLOC, 1, true);
+    (void)udmar_start(r.d);
+    model_fail_host_call(r.m, 0, false);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
+    assert_string_equal(rig_info(r.nic).reason, "there was no memory to look for its unit again");
+    model_clear_violations(r.m);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_start(&r);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
+    rig_close(&r);
+}
+
 static void too_much_ram(void **state)
 {
     struct rig r;
@@ -360,6 +511,10 @@ int main(void)
         cmocka_unit_test(rmrr_of_an_alias),
         cmocka_unit_test(rmrr_that_does_not_fit_into_the_shared_table),
         cmocka_unit_test(apertures_of_every_kind),
+        cmocka_unit_test(conventional_bridge_below_a_real_one),
+        cmocka_unit_test(same_id_in_two_segments),
+        cmocka_unit_test(who_serves_graphics_only),
+        cmocka_unit_test(graphics_unit_that_drains),
         cmocka_unit_test(tunable_of_the_alias),
         cmocka_unit_test(second_of_a_group_that_fails),
         cmocka_unit_test(physical_addresses_of_two_kinds),
@@ -368,6 +523,7 @@ int main(void)
         cmocka_unit_test(queue_that_cannot_be_stopped),
         cmocka_unit_test(queue_that_never_starts),
         cmocka_unit_test(interrupt_remapping_left_on_without_our_queue),
+        cmocka_unit_test(no_memory_for_the_second_chance),
         cmocka_unit_test(too_much_ram),
     };
 
