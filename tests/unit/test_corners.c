@@ -492,6 +492,171 @@ static void no_memory_for_the_second_chance(void **state)
     rig_close(&r);
 }
 
+/* Every host call of an attach below two bridges fails once: nothing is lost, a later try works. */
+static void no_memory_below_bridges(void **state)
+{
+    struct udmar_device *device = NULL;
+    unsigned n = 0;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_bridge(r.m, 0, BRIDGE, 5, 6, MODEL_ROOT_PORT);
+    model_add_bridge(r.m, 0, 0x0508, 6, 6, MODEL_ROOT_PORT);
+    model_add_function(r.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
+    for (unsigned i = 0; i < 2; i++) {
+        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x20, 0xd010d000u + (i << 25));
+        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x24, 0xe011e001u + (i << 25));
+    }
+    rig_create(&r);
+    rig_start(&r);
+    for (enum udmar_status status = UDMAR_ERR_MEMORY; status != UDMAR_OK;) {
+        size_t pages = model_pages_in_use(r.m), bytes = model_bytes_in_use(r.m);
+
+        assert_true(n < 100);
+        model_fail_host_call(r.m, ++n, false);
+        status = udmar_device_attach(r.d, 0, 0x0620, "card", &device);
+        if (model_host_calls_failed(r.m) == 0) {
+            assert_int_equal(status, UDMAR_OK);
+        } else {
+            assert_int_equal(status, UDMAR_ERR_MEMORY);
+            assert_int_equal(model_pages_in_use(r.m), pages);
+            assert_int_equal(model_bytes_in_use(r.m), bytes);
+        }
+    }
+    assert_true(n > 8);
+    model_fail_host_call(r.m, 0, false);
+    rig_close(&r);
+}
+
+/* Tags of an unprotected device have handed out physical addresses: it stays what it is. */
+static void unprotected_device_in_use_stays(void **state)
+{
+    struct udmar_dma_tag *tag;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "rwbf");
+    rig_create(&r);
+    r.nic = rig_attach(&r, NIC);
+    model_behaviour(r.u)->gsts_lag = 300;
+    r.d->units[0].unit->timeout_ns = 10000;
+    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(r.nic), 1, 0, UINT64_MAX, UINT64_MAX,
+                                          NULL, NULL, 4096, 1, 4096, 0, NULL, NULL, &tag),
+                     0);
+    model_behaviour(r.u)->gsts_lag = 0;
+    model_clear_violations(r.m);
+    r.d->units[0].unit->timeout_ns = 10000000;
+    rig_start(&r);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(udmar_dma_tag_destroy(tag), 0);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_start(&r);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
+    rig_close(&r);
+}
+
+/* The queue dies when the first of two contexts has been announced. */
+static void die_after_first_context(void *context, struct model *m, enum model_event event)
+{
+    struct rig *r = context;
+
+    (void)m;
+    (void)event;
+    if (model_stats(r->u)->context_device != 0) {
+        model_behaviour(r->u)->queue_mode = MODEL_QUEUE_DEAD;
+    }
+}
+
+static void second_context_is_not_answered(void **state)
+{
+    struct udmar_device *device = NULL;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "cm");
+    add_card(&r, MODEL_PCIE_TO_PCI);
+    rig_create(&r);
+    rig_start(&r);
+    model_stats(r.u)->context_device = 0;
+    model_set_hook(r.m, die_after_first_context, &r);
+    assert_int_equal(udmar_device_attach(r.d, 0, CARD, "card", &device), UDMAR_ERR_TIMEOUT);
+    model_set_hook(r.m, NULL, NULL);
+    assert_null(udmar_device_find(r.d, 0, CARD));
+    /* Whatever its caches know, the tables that the unit may walk are still there. */
+    assert_int_not_equal(rig_write(&r, CARD, r.page), MODEL_OK);
+    assert_int_equal(rig_violations(&r), 0);
+    rig_abandon(&r);
+}
+
+/* What queue starts is seen too late, and then it does not go away. */
+static void show_queue_late(void *context, struct model *m, enum model_event event)
+{
+    struct rig *r = context;
+
+    if (event == MODEL_EVENT_WRITE && model_log_contains(m, "queue does not start")) {
+        model_poke32(r->u, GSTS, QIE);
+    }
+}
+
+static void queue_that_starts_too_late(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    rig_create(&r);
+    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
+    model_set_hook(r.m, show_queue_late, &r);
+    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(model_log_contains(r.m, "starting the invalidation queue failed"));
+    rig_abandon(&r);
+}
+
+static void instance_that_cannot_go(void **state)
+{
+    const struct model_scope scope = rig_endpoint(DISK);
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_rmrr(r.m, 0, RMRR, RMRR_END, &scope, 1);
+    rig_create(&r);
+    rig_start(&r);
+    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
+    assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    /* The unit may still use the tables of firmware's device. */
+    assert_int_equal(udmar_destroy(r.d), UDMAR_ERR_TIMEOUT);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(r.u, 4096);
+    assert_int_equal(udmar_destroy(r.d), UDMAR_OK);
+    rig_abandon(&r);
+}
+
+static void graphics_unit_with_an_impossible_path(void **state)
+{
+    /* A DRHD at BASE for segment 0 with one endpoint, device 32. */
+    static const uint8_t drhd[24] = { 0, 0, 24, 0, 0, 0, 0, 0, 0, 0x10, 0xd9, 0xfe,
+                                      0, 0, 0,  0, 1, 8, 0, 0, 0, 0,    32,   0 };
+    const struct model_unit_config rest = { .base = BASE_2, .include_all = true };
+    const struct model_unit_config hidden = { .base = BASE, .segment = 7 };
+    struct rig r;
+
+    (void)state;
+    rig_empty(&r);
+    r.u = model_add_unit(r.m, &rest);
+    model_add_unit(r.m, &hidden);
+    model_add_raw_structure(r.m, drhd, sizeof(drhd));
+    model_add_function(r.m, 0, 0, 0x8086, 0x0044, 0x060000); /* QM57 */
+    rig_create(&r);
+    assert_false(model_log_contains(r.m, "graphics-only unit left off (") ||
+                 model_log_contains(r.m, "left out: graphics"));
+    rig_abandon(&r);
+}
+
 static void too_much_ram(void **state)
 {
     struct rig r;
@@ -524,6 +689,12 @@ int main(void)
         cmocka_unit_test(queue_that_never_starts),
         cmocka_unit_test(interrupt_remapping_left_on_without_our_queue),
         cmocka_unit_test(no_memory_for_the_second_chance),
+        cmocka_unit_test(no_memory_below_bridges),
+        cmocka_unit_test(unprotected_device_in_use_stays),
+        cmocka_unit_test(second_context_is_not_answered),
+        cmocka_unit_test(queue_that_starts_too_late),
+        cmocka_unit_test(instance_that_cannot_go),
+        cmocka_unit_test(graphics_unit_with_an_impossible_path),
         cmocka_unit_test(too_much_ram),
     };
 
