@@ -526,6 +526,12 @@ static void no_memory_below_bridges(void **state)
     }
     assert_true(n > 8);
     model_fail_host_call(r.m, 0, false);
+    /* What both of them forward is kept free. */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(udmar_domain_map(udmar_device_domain(device), 0xd0000000u + (i << 25),
+                                          r.page, 4096, UDMAR_READ),
+                         UDMAR_ERR_EXISTS);
+    }
     rig_close(&r);
 }
 

@@ -355,6 +355,71 @@ static void protected_regions_that_stay(void **state)
     rig_abandon(&r);
 }
 
+/* An error that an old queue has left would stop ours before its first request. */
+static void old_queue_error_is_cleared(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_poke32(r.u, FSTS, 0x70);
+    rig_create(&r);
+    rig_start(&r);
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 0);
+    rig_close(&r);
+}
+
+/* Silent from the moment that the fault event has its address. */
+static void freeze_after_event(void *context, struct model *m, enum model_event event)
+{
+    struct rig *r = context;
+
+    (void)m;
+    (void)event;
+    if (model_peek32(r->u, 0x40) != 0) {
+        model_behaviour(r->u)->gsts_lag = MODEL_NEVER;
+    }
+}
+
+static void vector_of_a_failed_unit_goes_back(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "rwbf");
+    rig_create(&r);
+    model_set_hook(r.m, freeze_after_event, &r);
+    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(model_log_contains(r.m, "switching translation on failed"));
+    model_behaviour(r.u)->gsts_lag = 0;
+    rig_start(&r);
+    model_clear_violations(r.m);
+    rig_close(&r); /* finds a vector that was lost */
+}
+
+/* The higher one of two regions says how wide the table has to be. */
+static void table_is_wide_enough_for_every_rmrr(void **state)
+{
+    const struct model_scope scope = rig_endpoint(DISK);
+    const uint64_t high = UINT64_C(1) << 41;
+    struct udmar_domain_info info;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
+    model_add_rmrr(r.m, 0, high, high + 0xfff, &scope, 1);
+    rig_create(&r);
+    rig_start(&r);
+    udmar_domain_info(udmar_device_domain(rig_attach(&r, DISK)), &info);
+    assert_int_equal(info.width, 48);
+    assert_int_equal(rig_write(&r, DISK, high), MODEL_NO_MEMORY);
+    assert_int_equal(rig_write(&r, DISK, 0x180000), MODEL_OK);
+    rig_close(&r);
+}
+
 static void window_larger_than_any(void **state)
 {
     struct udmar_unit *unit = NULL;
@@ -389,6 +454,9 @@ int main(void)
         cmocka_unit_test(slot_1_alias_of_two_boards_only),
         cmocka_unit_test(odd_capability_lists),
         cmocka_unit_test(protected_regions_that_stay),
+        cmocka_unit_test(old_queue_error_is_cleared),
+        cmocka_unit_test(vector_of_a_failed_unit_goes_back),
+        cmocka_unit_test(table_is_wide_enough_for_every_rmrr),
         cmocka_unit_test(window_larger_than_any),
     };
 
