@@ -326,6 +326,99 @@ static void odd_capability_lists(void **state)
     }
 }
 
+/* It says that it is conventional, and yet it hangs on a PCI Express port. */
+static void bridge_that_lost_its_capability(void **state)
+{
+    struct udmar_device_info info;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 6, MODEL_ROOT_PORT);
+    model_add_bridge(r.m, 0, CARD, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_function(r.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
+    rig_create(&r);
+    rig_start(&r);
+    info = rig_info(rig_attach(&r, 0x0620));
+    assert_int_equal(info.id_count, 3);
+    assert_int_equal(info.ids[1], CARD);
+    assert_int_equal(info.ids[2], 0x0600);
+    rig_close(&r);
+}
+
+/* The top bit of the header type says "more functions", not "another kind of header". */
+static void bridge_with_more_functions(void **state)
+{
+    const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0xe0, 0x20 } };
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
+    model_set_config(r.m, 0, PLX_BRIDGE, 0x0c, 0x00810000);
+    model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
+    rig_create(&r);
+    rig_start(&r);
+    assert_non_null(udmar_device_find(r.d, 0, 0x0520));
+    rig_close(&r);
+}
+
+/* No memory for the second of two contexts: the first one goes as well. */
+static void first_context_goes_with_the_second(void **state)
+{
+    uint8_t byte = 0;
+    struct rig r;
+
+    (void)state;
+    for (unsigned n = 1, failed = 1; failed != 0; n++) {
+        struct udmar_device *device = NULL;
+        enum udmar_status status;
+
+        rig_machine(&r, "generic48");
+        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
+        model_add_function(r.m, 0, CARD, 0x8086, 0x1000, 0x020000);
+        rig_create(&r);
+        rig_start(&r);
+        model_fail_host_calls_of(r.m, MODEL_CALL_PAGE_ALLOC, n, false);
+        status = udmar_device_attach(r.d, 0, CARD, "card", &device);
+        failed = model_host_calls_failed(r.m);
+        assert_int_equal(status, failed != 0 ? UDMAR_ERR_MEMORY : UDMAR_OK);
+        model_fail_host_call(r.m, 0, false);
+        assert_int_equal(model_dma(r.m, 0, CARD, r.page, &byte, 1, true), MODEL_BLOCKED);
+        assert_int_equal(model_dma(r.m, 0, PLX_BRIDGE, r.page, &byte, 1, true), MODEL_BLOCKED);
+        rig_close(&r);
+    }
+}
+
+static void identity_leaves_the_msi_window_out(void **state)
+{
+    static const struct {
+        uint64_t at;
+        enum udmar_status status;
+    } rows[] = { { 0xfed00000, UDMAR_OK },
+                 { 0xfedff000, UDMAR_OK },
+                 { 0xfee00000, UDMAR_ERR_NOT_FOUND },
+                 { 0xfeeff000, UDMAR_ERR_NOT_FOUND },
+                 { 0xfef00000, UDMAR_OK },
+                 { 0xfefff000, UDMAR_OK },
+                 { 0xff000000, UDMAR_ERR_NOT_FOUND } };
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    rig_tune(&r, "hw.busdma.default", "identity");
+    r.ram[1] = (struct udmar_ram_range){ 0xfed00000, 0x300000 };
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(
+            udmar_domain_translate(udmar_device_domain(r.nic), rows[i].at, NULL, NULL, NULL),
+            rows[i].status);
+    }
+    rig_close(&r);
+}
+
 /* ---- hardware that goes silent ---- */
 
 /* From the moment that translation is on nothing in PMEN changes any more. */
@@ -453,6 +546,10 @@ int main(void)
         cmocka_unit_test(only_the_high_region_is_there),
         cmocka_unit_test(slot_1_alias_of_two_boards_only),
         cmocka_unit_test(odd_capability_lists),
+        cmocka_unit_test(bridge_that_lost_its_capability),
+        cmocka_unit_test(bridge_with_more_functions),
+        cmocka_unit_test(first_context_goes_with_the_second),
+        cmocka_unit_test(identity_leaves_the_msi_window_out),
         cmocka_unit_test(protected_regions_that_stay),
         cmocka_unit_test(old_queue_error_is_cleared),
         cmocka_unit_test(vector_of_a_failed_unit_goes_back),
