@@ -245,6 +245,12 @@ static void who_serves_graphics_only(void **state)
           2,
           { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } },
             { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x18 } } } },
+        { 0,
+          false,
+          false,
+          2,
+          { { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x18 } },
+            { MODEL_SCOPE_ENDPOINT, 0, 0, 1, { 0x10 } } } },
         { 0, false, false, 1, { { MODEL_SCOPE_BRIDGE, 0, 0, 1, { 0xe0 } } } },
         { 0, false, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0xe0, 0x10 } } } },
         { 0, false, false, 1, { { MODEL_SCOPE_ENDPOINT, 0, 1, 1, { 0x10 } } } },
@@ -639,6 +645,10 @@ static void instance_that_cannot_go(void **state)
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     (void)model_queue_step(r.u, 4096);
     assert_int_equal(udmar_destroy(r.d), UDMAR_OK);
+    /* It translates still, for all that is known: its root table stays for ever. */
+    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BLOCKED);
+    assert_int_equal(rig_violations(&r), 0);
+    assert_true(model_pages_in_use(r.m) > 0);
     rig_abandon(&r);
 }
 

@@ -60,6 +60,7 @@ static void ram_has_to_make_sense(void **state)
 {
     static const struct udmar_ram_range wrong[] = {
         { RAM_1, 0 },
+        { 0, 0 },
         { RAM_1 + 1, RAM },
         { RAM_1, RAM + 8 },
         { UINT64_C(0xfffffffffffff000), UINT64_C(0x2000) },
@@ -229,6 +230,85 @@ static void fault_index_beyond_the_records(void **state)
     model_inject_fault(r.u, DISK, 2, 0x1000, true);
     model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0xff00);
     assert_int_equal(udmar_fault_poll(r.d), 1);
+    rig_close(&r);
+}
+
+/* From the last record on it goes on with the first, and nobody looks behind the last. */
+static void records_go_round(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config unit = { .base = BASE, .include_all = true };
+    unsigned records, absent;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &unit);
+    rig_create(&r);
+    rig_start(&r);
+    records = rig_unit(&r, 0)->facts.fault_count;
+    for (unsigned i = 0; i + 1 < records; i++) {
+        model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    }
+    assert_int_equal(udmar_fault_poll(r.d), records - 1);
+    absent = model_stats(r.u)->absent_reads;
+    for (unsigned i = 0; i < 3; i++) {
+        model_inject_fault(r.u, DISK, 2, 0x1000, true);
+    }
+    model_stats(r.u)->register_reads = 0;
+    assert_int_equal(udmar_fault_poll(r.d), 3);
+    assert_int_equal(model_stats(r.u)->absent_reads, absent);
+    /* FSTS, three records of four words, the head of the next, FSTS, the queue's FSTS: one round.
+     */
+    assert_in_range(model_stats(r.u)->register_reads, 1 + 3 * 4 + 1, 1 + 3 * 4 + 1 + 3);
+    rig_close(&r);
+}
+
+static void reasons_have_eight_bits(void **state)
+{
+    const uint64_t raw[2] = { 0x5000, UINT64_C(1) << 63 | UINT64_C(0x87) << 32 | NIC };
+    struct udmar_fault fault;
+
+    (void)state;
+    udmar_fault_decode(raw, &fault);
+    assert_int_equal(fault.reason, 0x87);
+}
+
+static void fields_end_where_they_end(void **state)
+{
+    struct udmar_unit_facts facts;
+    const struct model_profile *profile = model_profile("generic48");
+    uint64_t cap = (profile->cap & ~(UINT64_C(0x3f) << 48)) | UINT64_C(0x3f) << 48;
+
+    (void)state;
+    cap = (cap & ~(UINT64_C(7) << 34)) | UINT64_C(4) << 34;
+    assert_int_equal(udmar_unit_decode(profile->version, cap, profile->ecap, &facts, NULL),
+                     UDMAR_OK);
+    assert_int_equal(facts.max_mask, 63);
+    assert_int_equal(facts.superpages, 0); /* bit 36 is none of them */
+}
+
+/* The clock jumps over the deadline between two looks: the CPU was away, the unit was not. */
+static void jump(void *context, struct model *m, enum model_event event)
+{
+    unsigned *calls = context;
+
+    if (event == MODEL_EVENT_TIME && ++*calls == 2) {
+        model_advance_time(m, UINT64_C(1000000000));
+    }
+}
+
+static void one_more_look_after_the_deadline(void **state)
+{
+    unsigned calls = 0;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "rwbf");
+    model_behaviour(r.u)->gsts_lag = 2;
+    model_set_hook(r.m, jump, &calls);
+    assert_int_equal(udmar__write_buffer_flush(rig_unit(&r, 0)), UDMAR_OK);
+    assert_true(calls >= 2);
+    model_set_hook(r.m, NULL, NULL);
     rig_close(&r);
 }
 
@@ -527,6 +607,12 @@ static void window_larger_than_any(void **state)
     assert_int_equal(unit->window, unit->facts.window_size);
     udmar__unit_destroy(unit);
     rig_close(&r);
+    /* Two pages are believed. */
+    rig_machine(&r, "generic48");
+    assert_int_equal(udmar__unit_create(r.m, 0, 0, BASE, 8192, 1000000, &unit, &reason), UDMAR_OK);
+    assert_int_equal(unit->window, 8192);
+    udmar__unit_destroy(unit);
+    rig_close(&r);
 }
 
 int main(void)
@@ -541,6 +627,10 @@ int main(void)
         cmocka_unit_test(endless_faults_come_to_an_end),
         cmocka_unit_test(wide_interrupt_address),
         cmocka_unit_test(fault_index_beyond_the_records),
+        cmocka_unit_test(records_go_round),
+        cmocka_unit_test(reasons_have_eight_bits),
+        cmocka_unit_test(fields_end_where_they_end),
+        cmocka_unit_test(one_more_look_after_the_deadline),
         cmocka_unit_test(tickets_mean_nothing_to_registers),
         cmocka_unit_test(iotlb_command_that_never_ends),
         cmocka_unit_test(only_the_high_region_is_there),

@@ -92,6 +92,37 @@ static void interrupt_source_claimed_twice(void **state)
     }
 }
 
+static void satc_flag_has_two_values(void **state)
+{
+    (void)state;
+    for (uint8_t flags = 0; flags < 4; flags++) {
+        struct udmar_table table;
+        struct build b;
+        uint32_t at;
+
+        build_begin(&b);
+        at = add_list(&b, UDMAR_ENTRY_SATC, flags, 3);
+        table = build_finish(&b);
+        assert_int_equal(entry_at(&table, at).u.satc.atc_required, flags & 1);
+        assert_int_equal(entry_at(&table, at).u.satc.segment, 3);
+    }
+}
+
+static void rmrr_of_one_byte_is_one(void **state)
+{
+    struct udmar_table table;
+    struct build b;
+    uint32_t at;
+
+    (void)state;
+    build_begin(&b);
+    at = add_rmrr(&b, 0, 0x1000, 0x1000);
+    add_endpoint(&b, 2);
+    table = build_finish(&b);
+    expect_only(&table, UDMAR_DEFECT_RMRR_ALIGNMENT, at, UDMAR_ENTRY_RMRR, 0x1000);
+    EXPECT_ENTRIES(&table, at);
+}
+
 static void compiled_defects(void **state)
 {
     static const struct {
@@ -147,6 +178,8 @@ int main(void)
         cmocka_unit_test(every_type_is_measured),
         cmocka_unit_test(scopes_of_every_type_are_measured),
         cmocka_unit_test(interrupt_source_claimed_twice),
+        cmocka_unit_test(satc_flag_has_two_values),
+        cmocka_unit_test(rmrr_of_one_byte_is_one),
         cmocka_unit_test(compiled_defects),
     };
 
