@@ -511,8 +511,8 @@ static void no_memory_below_bridges(void **state)
     model_add_bridge(r.m, 0, 0x0508, 6, 6, MODEL_ROOT_PORT);
     model_add_function(r.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
     for (unsigned i = 0; i < 2; i++) {
-        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x20, 0xd010d000u + (i << 25));
-        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x24, 0xe011e001u + (i << 25));
+        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x20, 0xd010d000u + i * 0x02000200u);
+        model_set_config(r.m, 0, i == 0 ? BRIDGE : 0x0508, 0x24, 0xe011e001u + i * 0x02000200u);
     }
     rig_create(&r);
     rig_start(&r);
