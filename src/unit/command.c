@@ -116,7 +116,7 @@ enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit)
 
 enum udmar_status udmar__protected_regions_off(struct udmar_unit *unit)
 {
-    enum udmar_status status;
+    enum udmar_status status = UDMAR_OK;
     uintptr_t state;
     uint32_t enable;
 
@@ -125,8 +125,11 @@ enum udmar_status udmar__protected_regions_off(struct udmar_unit *unit)
     }
     state = udmar__lock(unit->host, &unit->lock);
     enable = udmar__read32(unit, REG_PMEN);
-    udmar__write32(unit, REG_PMEN, enable & ~(PMEN_EPM | PMEN_PRS));
-    status = udmar__wait_register(unit, REG_PMEN, PMEN_PRS, 0);
+    /* Where they are off a write would only have to be waited for. */
+    if ((enable & (PMEN_EPM | PMEN_PRS)) != 0) {
+        udmar__write32(unit, REG_PMEN, enable & ~(PMEN_EPM | PMEN_PRS));
+        status = udmar__wait_register(unit, REG_PMEN, PMEN_PRS, 0);
+    }
     udmar__unlock(unit->host, &unit->lock, state);
     return status;
 }

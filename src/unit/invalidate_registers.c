@@ -3,19 +3,28 @@
 #include "unit/descriptor.h"
 #include "unit/unit.h"
 
+/* Waits until no context-cache command is under way; remembers one that is late. */
+static enum udmar_status context_idle(struct udmar_unit *unit) UDMAR_REQUIRES(unit->lock)
+{
+    enum udmar_status status = udmar__wait_register(unit, REG_CCMD + 4, 1u << 31, 0);
+
+    unit->context_late = status != UDMAR_OK;
+    return status;
+}
+
 static enum udmar_status context_cache(struct udmar_unit *unit, uint64_t low)
     UDMAR_REQUIRES(unit->lock)
 {
     uint64_t command = CCMD_ICC | (uint64_t)DESC_GRAN(low) << CCMD_CIRG_SHIFT |
                        DESC_SID(low) << 16 | DESC_DID(low);
-    enum udmar_status status = udmar__wait_register(unit, REG_CCMD + 4, 1u << 31, 0);
+    enum udmar_status status = context_idle(unit);
 
     if (status != UDMAR_OK) {
         return status;
     }
     unit->counts.context_requests++;
     udmar__write64(unit, REG_CCMD, command);
-    status = udmar__wait_register(unit, REG_CCMD + 4, 1u << 31, 0);
+    status = context_idle(unit);
     if (status == UDMAR_OK && CCMD_CAIG(udmar__read64(unit, REG_CCMD)) == 0) {
         status = UDMAR_ERR_REFUSED;
     }
@@ -31,8 +40,15 @@ static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__requ
                        DESC_DID(request->low) << IOTLB_DID_SHIFT |
                        (request->low & DESC_IOTLB_DR ? IOTLB_DR : 0) |
                        (request->low & DESC_IOTLB_DW ? IOTLB_DW : 0);
-    enum udmar_status status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
+    enum udmar_status status = UDMAR_OK;
 
+    if (unit->context_late) {
+        /* The IOTLB must not be asked before the context cache has answered [VTD 6.5.1]. */
+        status = context_idle(unit);
+    }
+    if (status == UDMAR_OK) {
+        status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
+    }
     if (status != UDMAR_OK) {
         return status;
     }

@@ -87,6 +87,7 @@ struct udmar_unit {
     uint32_t commands; /* [lock] persistent GCMD bits that are set */
     bool use_queue;    /* constant once started: which back end invalidates */
     bool translating;  /* [lock] TE is on */
+    bool context_late; /* [lock] a context-cache command by register has not ended in time */
     struct udmar__queue queue;
     struct udmar__unit_counts counts;
     struct udmar_page root;  /* root table; physical 0: none yet */

@@ -162,6 +162,22 @@ static void protected_regions_where_they_exist(void **state)
 }
 
 /* Addresses above 4 GiB arrive whole, low half first (the model complains otherwise). */
+/* A write that changes nothing could meet the next one before the unit has shown it. */
+static void protected_regions_that_are_off_are_left_alone(void **state)
+{
+    struct bare b;
+
+    (void)state;
+    open_bare(&b, "rwbf");
+    assert_true(b.unit->facts.protected_low);
+    model_behaviour(b.r.u)->gsts_lag = 5;
+    model_stats(b.r.u)->register_writes = 0;
+    assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+    assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+    assert_int_equal(model_stats(b.r.u)->register_writes, 0);
+    close_bare(&b);
+}
+
 static void wide_registers_are_written_in_halves(void **state)
 {
     struct bare b;
@@ -218,6 +234,7 @@ int main(void)
         cmocka_unit_test(dead_registers_end_in_time),
         cmocka_unit_test(write_buffer_flush_where_it_exists),
         cmocka_unit_test(protected_regions_where_they_exist),
+        cmocka_unit_test(protected_regions_that_are_off_are_left_alone),
         cmocka_unit_test(wide_registers_are_written_in_halves),
         cmocka_unit_test(window_larger_than_a_page),
         cmocka_unit_test(unit_that_cannot_be_mapped),

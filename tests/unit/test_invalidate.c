@@ -290,6 +290,24 @@ static void register_request_that_never_ends(void **state)
     rig_abandon(&r);
 }
 
+/* What a late context-cache command holds up is the IOTLB, whose own register is free. */
+static void iotlb_waits_for_a_late_context_command(void **state)
+{
+    struct udmar__request context = udmar__context_request(GRAN_GLOBAL, 0, 0);
+    struct udmar__request iotlb;
+    struct rig r;
+
+    (void)state;
+    open_by(&r, "generic48", false);
+    iotlb = udmar__iotlb_request(rig_unit(&r, 0), GRAN_GLOBAL, 0, 0, 0, false);
+    model_behaviour(r.u)->invalidation_lag = MODEL_NEVER;
+    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &context, 1, true, NULL),
+                     UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &iotlb, 1, true, NULL), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(rig_violations(&r), 0);
+    rig_abandon(&r);
+}
+
 static void slow_registers_are_waited_for(void **state)
 {
     struct rig r;
@@ -341,6 +359,7 @@ int main(void)
         cmocka_unit_test(caching_mode_forgets_absence),
         cmocka_unit_test(refused_register_request),
         cmocka_unit_test(register_request_that_never_ends),
+        cmocka_unit_test(iotlb_waits_for_a_late_context_command),
         cmocka_unit_test(slow_registers_are_waited_for),
         cmocka_unit_test(interrupt_entries_have_no_registers),
         cmocka_unit_test(version_6_keeps_its_queue),

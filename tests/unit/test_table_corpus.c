@@ -163,8 +163,17 @@ static void same_text(struct reading *r, const struct field *field, const char *
     r->compared++;
 }
 
+/* iasl has as many pairs as we have hops. */
+static void end_scope(const struct reading *r)
+{
+    if (r->in_scope)
+        assert_int_equal(r->hop, r->scope.hops);
+}
+
 static void end_scopes(struct reading *r)
 {
+    if (!r->lost && !r->stopped)
+        end_scope(r);
     if (r->entry.offset != 0 && !r->lost && !r->stopped)
         assert_false(udmar_entry_next_scope(&r->table, &r->entry, &r->scope));
 }
@@ -187,11 +196,34 @@ static void start_structure(struct reading *r, const struct field *field)
 
 static void start_scope(struct reading *r, const struct field *field)
 {
+    end_scope(r);
     assert_true(udmar_entry_next_scope(&r->table, &r->entry, &r->scope));
     assert_int_equal(r->scope.offset, field->offset);
     r->in_scope = true;
     r->hop = 0;
     same(r, field, r->scope.type);
+}
+
+/* What the library does not hand out. */
+static bool passed_over(const struct field *field)
+{
+    static const char *const names[] = {
+        "Signature", "Checksum", "Oem Revision", "Asl Compiler ID", "Asl Compiler Revision",
+        "Reserved"
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (is(field, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static void unknown(const struct reading *r, const struct field *field)
+{
+    if (!passed_over(field))
+        fail_msg("%s: nothing is compared with %s at 0x%x", r->file, field->name,
+                 (unsigned)field->offset);
 }
 
 static void header_field(struct reading *r, const struct field *field)
@@ -208,6 +240,8 @@ static void header_field(struct reading *r, const struct field *field)
         same(r, field, r->table.host_width - 1u);
     else if (is(field, "Flags"))
         same(r, field, r->table.flags);
+    else
+        unknown(r, field);
 }
 
 static void scope_field(struct reading *r, const struct field *field)
@@ -227,6 +261,8 @@ static void scope_field(struct reading *r, const struct field *field)
         assert_int_equal(r->scope.path[2 * r->hop + 1], function);
         r->hop++;
         r->compared++;
+    } else {
+        unknown(r, field);
     }
 }
 
@@ -260,6 +296,8 @@ static void structure_field(struct reading *r, const struct field *field)
     else if (is(field, "Device Name")) {
         same_text(r, field, entry->u.andd.path, entry->u.andd.path_length);
         assert_int_equal(entry->u.andd.path_length, strlen(field->value));
+    } else {
+        unknown(r, field);
     }
 }
 
@@ -332,10 +370,6 @@ static void corpus_reads_as_iasl_reads_it(void **state)
     DIR *directory;
 
     (void)state;
-    if (!find_corpus()) {
-        print_message("%s is not there: real tables are not compared\n", corpus);
-        skip();
-    }
     directory = opendir(corpus);
     assert_non_null(directory);
     while ((item = readdir(directory)) != NULL) {
@@ -349,7 +383,63 @@ static void corpus_reads_as_iasl_reads_it(void **state)
     assert_true(tables > 0 && fields > 20 * tables);
 }
 
-/* iasl cannot help with SATC and SIDP: what INDEX.tsv lists at least has to be iterated. */
+/* ---- SATC and SIDP, which iasl does not know: read here once more, by bytes ---- */
+
+static unsigned compare_list(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    const uint8_t *at = bytes + entry->offset, *scope = at + 8;
+    struct udmar_scope ours = { 0 };
+    unsigned fields = 2;
+
+    assert_int_equal(entry->length, at[2] | at[3] << 8);
+    assert_int_equal(udmar_entry_segment(entry), at[6] | at[7] << 8);
+    if (entry->type == UDMAR_ENTRY_SATC) {
+        assert_int_equal(entry->u.satc.atc_required, at[4] & 1);
+        fields++;
+    }
+    for (; scope < at + entry->length; scope += scope[1]) {
+        assert_true(udmar_entry_next_scope(table, entry, &ours));
+        assert_int_equal(ours.offset, scope - bytes);
+        assert_int_equal(ours.type, scope[0]);
+        assert_int_equal(ours.length, scope[1]);
+        assert_int_equal(ours.flags, scope[2]);
+        assert_int_equal(ours.enumeration_id, scope[4]);
+        assert_int_equal(ours.start_bus, scope[5]);
+        assert_int_equal(ours.hops, (scope[1] - 6) / 2);
+        assert_memory_equal(ours.path, scope + 6, scope[1] - 6u);
+        fields += 7;
+    }
+    assert_false(udmar_entry_next_scope(table, entry, &ours));
+    return fields;
+}
+
+static void corpus_has_satc_and_sidp_as_the_bytes_say(void **state)
+{
+    unsigned structures = 0, fields = 0;
+    struct dirent *item;
+    DIR *directory = opendir(corpus);
+
+    (void)state;
+    assert_non_null(directory);
+    while ((item = readdir(directory)) != NULL) {
+        struct udmar_entry entry = { 0 };
+        struct udmar_table table;
+
+        if (!is_table(item->d_name))
+            continue;
+        assert_int_equal(udmar_table_open(bytes, load(item->d_name), &table), UDMAR_OK);
+        while (udmar_table_next(&table, &entry)) {
+            if (entry.type != UDMAR_ENTRY_SATC && entry.type != UDMAR_ENTRY_SIDP)
+                continue;
+            fields += compare_list(&table, &entry);
+            structures++;
+        }
+    }
+    closedir(directory);
+    print_message("# %u SATC and SIDP structures, %u fields compared\n", structures, fields);
+}
+
+/* What INDEX.tsv lists has to be iterated, no more and no less. */
 static void corpus_has_the_structures_of_its_index(void **state)
 {
     unsigned types = 0;
@@ -357,10 +447,6 @@ static void corpus_has_the_structures_of_its_index(void **state)
     FILE *index;
 
     (void)state;
-    if (!find_corpus()) {
-        print_message("%s is not there: its index is not compared\n", corpus);
-        skip();
-    }
     index = fopen(join("INDEX.tsv"), "r");
     assert_non_null(index);
     assert_non_null(fgets(line, sizeof(line), index));
@@ -376,6 +462,7 @@ static void corpus_has_the_structures_of_its_index(void **state)
             assert_int_equal(strtoul(next, &next, 10), entry.type);
             types++;
         }
+        assert_int_equal(strspn(next, " \r\n"), strlen(next));
     }
     fclose(index);
     print_message("# %u structures as in the index\n", types);
@@ -387,7 +474,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(corpus_reads_as_iasl_reads_it),
         cmocka_unit_test(corpus_has_the_structures_of_its_index),
+        cmocka_unit_test(corpus_has_satc_and_sidp_as_the_bytes_say),
     };
 
+    if (!find_corpus()) {
+        /* cmocka's own skip() reads as a failure. */
+        printf("1..1\nok 1 - real tables # SKIP %s is not there\n", corpus);
+        return 0;
+    }
     return cmocka_run_group_tests_name("table corpus", tests, NULL, NULL);
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The slow figures of docs/testing/: called by ./check.
+#
+#   report.sh report             line and branch coverage of src/ from the unit tests, with reasons
+#   report.sh report mutation [PATTERN...]   breaks the library in hundreds of ways, one at a time
+#   report.sh fuzz [SECONDS [TARGET...]]     the library's fuzzers
+#
+# Ends with one line of figures; the exit status says whether there is something to do.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. scripts/packages.sh
+
+set_up() { # DIR OPTIONS...
+    local dir=build/$1
+    shift
+    [ -f "$dir/build.ninja" ] || meson setup "$dir" -Dkernel=false "$@" >/dev/null
+}
+
+coverage() {
+    need_packages gcc meson ninja-build python3 libcmocka-dev acpica-tools || exit 1
+    CC=gcc set_up coverage -Dbuildtype=debug -Db_coverage=true || exit 1
+    ninja -C build/coverage >build/coverage/build.log || { tail -n 20 build/coverage/build.log; exit 1; }
+    find build/coverage -name '*.gcda' -delete
+    # The allowance is for a machine that does something else as well.
+    meson test -C build/coverage --no-rebuild --suite unit --num-processes 2 --timeout-multiplier 10 \
+        >build/coverage/tests.log 2>&1 || { grep -E 'FAIL|TIMEOUT|ERROR' build/coverage/tests.log; exit 1; }
+    python3 tests/coverage/coverage.py build/coverage
+}
+
+mutation() {
+    need_packages gcc python3 libcmocka-dev acpica-tools || exit 1
+    python3 tests/mutation/mutate.py "$@"
+}
+
+fuzz() {
+    need_packages clang libclang-rt-14-dev meson ninja-build acpica-tools libcmocka-dev || exit 1
+    CC=clang set_up fuzz -Dfuzz=true -Db_lundef=false || exit 1
+    ninja -C build/fuzz fuzzers >build/fuzz/build.log || { tail -n 20 build/fuzz/build.log; exit 1; }
+    local seconds=${1:-3600}
+    shift $(($# > 0 ? 1 : 0))
+    tests/fuzz/run.sh build/fuzz "$seconds" "$@"
+}
+
+mkdir -p build
+case "${1-} ${2-}" in
+"report mutation") shift 2; mutation "$@" ;;
+"report ") coverage ;;
+"fuzz "*) shift; fuzz "$@" ;;
+*) echo "report.sh: there is no $*; there are:" >&2; sed -n '/^#   /s/^#   //p' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs the library's fuzzers of a build folder made with CC=clang and -Dfuzz=true. Prints TAP: one
+# point a target.
+#
+#   run.sh BUILD [SECONDS [NAME...]]
+#
+# SECONDS (default: UDMAR_FUZZ_SECONDS, else 60) are for all targets together; operations on the
+# model get half of them. Seeds are tests/fuzz/seeds/NAME, the compiled tables and what earlier runs
+# have found, which stays in BUILD/fuzz/NAME. An input that fails lies in BUILD/fuzz, its log beside
+# it; run the target on that file to see it again.
+set -u -o pipefail
+
+here=$(realpath "$(dirname "$0")")
+build=$(realpath "${1:?"usage: run.sh BUILD [SECONDS [NAME...]]"}") || exit 2
+seconds=${2:-${UDMAR_FUZZ_SECONDS:-60}}
+shift $(($# < 2 ? $# : 2))
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(faults ops scopes table tunables)
+tests=0
+failures=0
+
+# share NAME: seconds of the whole.
+share()
+{
+    local weight=1 sum=0 name
+
+    for name in "${names[@]}"; do
+        [ "$name" = ops ] && sum=$((sum + 4)) || sum=$((sum + 1))
+    done
+    [ "$1" = ops ] && weight=4
+    echo $((seconds * weight / sum > 0 ? seconds * weight / sum : 1))
+}
+
+# The table target wants a control block before a table: flags, segment, function, no bridges.
+compiled_tables()
+{
+    local table
+
+    for table in "$build"/tests/tables/*.aml; do
+        [ -f "$table" ] && { printf '\1\0\20\0\0'; cat "$table"; } >"$1/${table##*/}"
+    done
+}
+
+run_one()
+{
+    local name=$1 found=$build/fuzz/$1 log=$build/fuzz/$1.log seeds=$build/fuzz/seeds-$1 time
+    local program=$build/tests/fuzz/fuzz_$1 options=()
+
+    time=$(share "$name")
+    tests=$((tests + 1))
+    mkdir -p "$found" "$seeds"
+    cp -r "$here/seeds/$name/." "$seeds" 2>/dev/null
+    [ "$name" = table ] && compiled_tables "$seeds"
+    [ -f "$here/$name.dict" ] && options+=("-dict=$here/$name.dict")
+    "$program" -max_total_time="$time" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$build/fuzz/$name-" "${options[@]}" \
+        "$found" "$seeds" >"$log" 2>&1
+    if [ $? -eq 0 ]; then
+        echo "ok $tests - $name"
+    else
+        failures=$((failures + 1))
+        echo "not ok $tests - $name"
+        grep -aE 'not true|violation|ERROR|SUMMARY|runtime error|Test unit written' "$log" |
+            head -n 12 | sed 's/^/# /'
+    fi
+    echo "# $time s, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions," \
+        "$(grep -aoE 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -n 1 |
+            sed -E 's/cov: ([0-9]+) ft: ([0-9]+)/\1 edges, \2 features/')"
+}
+
+for name in "${names[@]}"; do
+    run_one "$name"
+done
+echo "1..$tests"
+[ $failures -eq 0 ]

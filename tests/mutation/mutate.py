@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""mutate.py [-j N] [-v] [--work DIR] [PATTERN...]: breaks the library, one mistake at a time.
+
+Each mutant of mutants/*.txt is made from the sources as they are now, compiled, and given to the
+unit tests until one of them fails: then it is killed. One that no test minds has survived, and
+needs a test, or a line that says why nobody can tell the difference.
+
+A mutant in a file of mutants:
+
+    == NAME FILE [FUNCTION]
+    - text that is in the file (or the function) once; several lines allowed, blanks do not matter
+    + what stands there instead; none: nothing
+    = why nobody can tell the difference (only for mutants that are expected to survive)
+
+PATTERN: only mutants whose "file of mutants/name" contains one of them.
+"""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+CC = os.environ.get("CC", "gcc")
+CFLAGS = ["-std=c11", "-O0", "-fPIC", "-w", "-D_GNU_SOURCE", "-pthread"]
+
+# The tests that know most about a folder come first; all others follow, the fastest first.
+FIRST = {
+    "table": ["table", "table_defects", "table_match", "table_corpus"],
+    "unit": ["command", "capability", "invalidate", "queue", "quirk", "faults", "takeover", "bringup"],
+    "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
+    "base": ["base", "faults", "tunable", "bringup", "command"],
+    "space": ["page_table", "domain", "context", "iova", "window", "locate"],
+    "busdma": ["load", "tag", "dmamem", "bounce", "window"],
+}
+
+# Long runs that find in a minute what the others find at once; --slow gives them to survivors, too.
+SLOW = {"soak", "threads", "table_random"}
+
+
+class Mutant:
+    def __init__(self, area, name, file, function):
+        self.area, self.name, self.file, self.function = area, name, file, function
+        self.old, self.new, self.reason = [], [], ""
+        self.state, self.by = "", ""
+
+    def title(self):
+        return f"{self.area}/{self.name}"
+
+
+def read_mutants():
+    mutants, names = [], set()
+    for path in sorted(glob.glob(os.path.join(HERE, "mutants", "*.txt"))):
+        area = os.path.splitext(os.path.basename(path))[0]
+        for number, line in enumerate(open(path, encoding="utf-8"), 1):
+            line = line.rstrip("\n")
+            if not line.strip() or line.startswith("#"):
+                continue
+            if line.startswith("== "):
+                words = line.split()
+                if len(words) not in (3, 4):
+                    sys.exit(f"{path}:{number}: == NAME FILE [FUNCTION]")
+                mutants.append(Mutant(area, words[1], words[2], words[3] if len(words) == 4 else ""))
+                if mutants[-1].title() in names:
+                    sys.exit(f"{path}:{number}: the name is taken")
+                names.add(mutants[-1].title())
+            elif line[0] in "-+" and mutants:
+                (mutants[-1].old if line[0] == "-" else mutants[-1].new).append(line[1:].strip())
+            elif line.startswith("= ") and mutants:
+                mutants[-1].reason = (mutants[-1].reason + " " + line[2:].strip()).strip()
+            else:
+                sys.exit(f"{path}:{number}: not understood: {line}")
+    return mutants
+
+
+def function_span(text, name):
+    """Where the body of a function stands; braces of functions are alone at the start of a line."""
+    for match in re.finditer(r"^[A-Za-z_][^;{}]*?\b" + re.escape(name) + r"\(", text, re.M):
+        start = text.find("\n{", match.start())
+        between = text[match.start():start]
+        if start >= 0 and ";" not in between and "}" not in between:
+            return match.start(), text.find("\n}", start) + 2
+    return None
+
+
+def apply(mutant):
+    """The file's text with the mistake in it, or None and what is wrong."""
+    path = os.path.join(ROOT, mutant.file)
+    if not os.path.exists(path):
+        return None, "the file is gone"
+    text = open(path, encoding="utf-8").read()
+    start, end = 0, len(text)
+    if mutant.function:
+        span = function_span(text, mutant.function)
+        if span is None:
+            return None, f"the function {mutant.function} is gone"
+        start, end = span
+    words = " ".join(mutant.old).split()
+    pattern = r"\s+".join(re.escape(word) for word in words)
+    found = list(re.finditer(pattern, text[start:end]))
+    if len(found) != 1:
+        return None, f"its text is there {len(found)} times"
+    at = found[0]
+    return text[:start + at.start()] + "\n".join(mutant.new) + text[start + at.end():], ""
+
+
+def run(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+
+
+class Bench:
+    """Everything compiled once; a mutant recompiles what it changes and links the library anew."""
+
+    def __init__(self, work, slow):
+        self.work, self.slow = work, slow
+        self.sources = sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.c")))
+        self.objects = os.path.join(work, "objects")
+        os.makedirs(self.objects, exist_ok=True)
+        self.environment = dict(os.environ, UDMAR_SOURCE_ROOT=ROOT, UDMAR_TABLES=os.path.join(work, "tables"))
+        self.environment.pop("CMOCKA_MESSAGE_OUTPUT", None)
+        self.tests = {}  # name: seconds
+
+    def includes(self, extra=()):
+        return [f"-I{p}" for p in extra] + [f"-I{os.path.join(ROOT, p)}" for p in
+                                            ("include", "src", "tests/model", "tests/unit")]
+
+    def object_of(self, source):
+        return os.path.join(self.objects, os.path.relpath(source, ROOT).replace(os.sep, "_")[:-2] + ".o")
+
+    def compile(self, source, out, extra=()):
+        result = run([CC, *CFLAGS, *self.includes(extra), "-c", source, "-o", out], cwd=ROOT)
+        return result.stdout.decode(errors="replace") if result.returncode else ""
+
+    def link_library(self, objects, out):
+        return run([CC, "-shared", "-o", out, *objects]).returncode == 0
+
+    def tables(self):
+        os.makedirs(self.environment["UDMAR_TABLES"], exist_ok=True)
+        for asl in glob.glob(os.path.join(ROOT, "tests", "tables", "*.asl")):
+            out = os.path.join(self.environment["UDMAR_TABLES"], os.path.basename(asl)[:-4])
+            run(["timeout", "20", "iasl", "-p", out, asl])
+
+    def build(self, pool):
+        model = sorted(glob.glob(os.path.join(ROOT, "tests", "model", "*.c")))
+        model = [m for m in model if os.path.basename(m) != "bench.c"]
+        support = [s for s in glob.glob(os.path.join(ROOT, "tests", "unit", "*.c"))
+                   if not os.path.basename(s).startswith("test_")]
+        support += [os.path.join(ROOT, "tests", "model", "bench.c")]
+        tests = sorted(glob.glob(os.path.join(ROOT, "tests", "unit", "test_*.c")))
+        tests = [t for t in tests if self.slow or os.path.basename(t)[len("test_"):-2] not in SLOW]
+        for text in pool.map(lambda s: self.compile(s, self.object_of(s)), self.sources + model + support):
+            if text:
+                sys.exit(text)
+        self.link_library([self.object_of(s) for s in self.sources], os.path.join(self.work, "libudmar.so"))
+        self.link_library([self.object_of(s) for s in model], os.path.join(self.work, "libmodel.so"))
+        archive = os.path.join(self.work, "libsupport.a")
+        run(["ar", "rcs", archive, *[self.object_of(s) for s in support]])
+        self.tables()
+        for text in pool.map(self.link_test, tests):
+            if text:
+                print(f"left out: {text}")
+
+    def link_test(self, source):
+        name = os.path.basename(source)[len("test_"):-2]
+        program = os.path.join(self.work, "test_" + name)
+        if self.compile(source, self.object_of(source)):
+            return f"test_{name} does not compile with the folders that the others need"
+        result = run([CC, "-pthread", "-o", program, self.object_of(source), os.path.join(self.work, "libsupport.a"),
+                      f"-L{self.work}", "-ludmar", "-lmodel", "-lcmocka", "-Wl,--allow-shlib-undefined"])
+        if result.returncode != 0:
+            return f"test_{name} needs more than the library, the model and its support"
+        start = time.monotonic()
+        if not self.passes(name, self.work, 300):
+            sys.exit(f"test_{name} fails without any mutant")
+        self.tests[name] = time.monotonic() - start
+        return ""
+
+    def link_base(self, folder):
+        out = os.path.join(folder, "test_base.o")
+        self.compile(os.path.join(ROOT, "tests", "unit", "test_base.c"), out, [os.path.join(folder, "src")])
+        run([CC, "-pthread", "-o", os.path.join(folder, "test_base"), out, os.path.join(self.work, "libsupport.a"),
+             f"-L{folder}", f"-L{self.work}", "-ludmar", "-lmodel", "-lcmocka", "-Wl,--allow-shlib-undefined"])
+
+    def passes(self, name, library, limit):
+        environment = dict(self.environment, LD_LIBRARY_PATH=f"{library}:{self.work}")
+        program = os.path.join(library, "test_" + name)
+        if not os.path.exists(program):
+            program = os.path.join(self.work, "test_" + name)
+        try:
+            return run([program], env=environment, timeout=limit,
+                       stdin=subprocess.DEVNULL).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def order(self, mutant):
+        first = [t for t in FIRST.get(mutant.file.split("/")[1], []) if t in self.tests]
+        return first + sorted((t for t in self.tests if t not in first), key=lambda t: self.tests[t])
+
+    def try_mutant(self, mutant):
+        text, problem = apply(mutant)
+        if text is None:
+            mutant.state, mutant.by = "gone", problem
+            return mutant
+        folder = os.path.join(self.work, f"mutant-{threading.get_ident()}")
+        shutil.rmtree(folder, ignore_errors=True)
+        changed = os.path.join(folder, mutant.file)
+        os.makedirs(os.path.dirname(changed))
+        with open(changed, "w", encoding="utf-8") as file:
+            file.write(text)
+        objects = [self.object_of(s) for s in self.sources]
+        again = [os.path.join(ROOT, mutant.file)] if mutant.file.endswith(".c") else self.sources
+        for source in again:
+            out = os.path.join(folder, os.path.basename(self.object_of(source)))
+            broken = self.compile(changed if mutant.file.endswith(".c") else source, out,
+                                  [os.path.join(folder, "src"), os.path.join(folder, "include")])
+            if broken:
+                mutant.state, mutant.by = "does not compile", broken.splitlines()[0]
+                return mutant
+            objects[self.sources.index(source)] = out
+        if not self.link_library(objects, os.path.join(folder, "libudmar.so")):
+            mutant.state, mutant.by = "does not compile", "the library does not link"
+            return mutant
+        if mutant.file.endswith(".h") and "base" in self.tests:
+            # What is inline is in the test's own object as well.
+            self.link_base(folder)
+        mutant.state = "survived"
+        for name in self.order(mutant):
+            if not self.passes(name, folder, 5 + 8 * self.tests[name]):
+                mutant.state, mutant.by = "killed", name
+                break
+        shutil.rmtree(folder, ignore_errors=True)
+        return mutant
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-j", type=int, default=2)
+    parser.add_argument("-v", action="store_true", help="say which test kills each")
+    parser.add_argument("--work", default=os.path.join(ROOT, "build", "mutation"))
+    parser.add_argument("--slow", action="store_true", help="with the tests that run long, too")
+    parser.add_argument("--dry", action="store_true", help="only look whether each mutant can be made")
+    parser.add_argument("patterns", nargs="*")
+    options = parser.parse_args()
+    mutants = [m for m in read_mutants()
+               if not options.patterns or any(p in m.title() for p in options.patterns)]
+    if options.dry:
+        bad = [(m.title(), apply(m)[1]) for m in mutants if apply(m)[0] is None]
+        for title, why in bad:
+            print(f"gone: {title}: {why}")
+        print(f"{len(mutants)} mutants, {len(bad)} gone")
+        sys.exit(bool(bad))
+    start = time.monotonic()
+    bench = Bench(options.work, options.slow)
+    with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
+        bench.build(pool)
+        print(f"{len(bench.tests)} test programs, {len(mutants)} mutants", flush=True)
+        work = [pool.submit(bench.try_mutant, m) for m in mutants]
+        for done, future in enumerate(concurrent.futures.as_completed(work), 1):
+            mutant = future.result()
+            if done % 50 == 0:
+                print(f"# {done} of {len(mutants)}, {time.monotonic() - start:.0f} s", flush=True)
+            if mutant.state != "killed" or options.v:
+                print(f"{mutant.state}: {mutant.title()} ({mutant.file}) {mutant.by}", flush=True)
+    count = {s: sum(1 for m in mutants if m.state == s) for s in ("killed", "survived", "gone", "does not compile")}
+    answered = [m for m in mutants if m.state == "survived" and m.reason]
+    for mutant in answered:
+        print(f"answered: {mutant.title()}: {mutant.reason}")
+    wrong = [m for m in mutants if m.state == "killed" and m.reason]
+    for mutant in wrong:
+        print(f"killed though it says that nobody can tell: {mutant.title()} by {mutant.by}")
+    print(f"{len(mutants)} mutants in {time.monotonic() - start:.0f} s: {count['killed']} killed, "
+          f"{count['survived']} survived ({len(answered)} of them answered), {count['gone']} gone, "
+          f"{count['does not compile']} do not compile")
+    sys.exit(count["survived"] > len(answered) or count["gone"] + count["does not compile"] + len(wrong) > 0)
+
+
+if __name__ == "__main__":
+    main()
