@@ -145,6 +145,7 @@ boot() { # NAME SERIES CPUS THREADS LOAD SCRIPT MORE
 LABEL="$name"
 LOAD=${load:-$seconds}
 CPUS=$cpus
+PATIENCE=$((${UDMAR_TIMEOUT:-400} - 40))
 TUNABLES="$(option "$more" tunables)"
 MODE=$(value=$(option "$more" mode); echo "${value:-translate}")
 WORDS="${value//_/ }"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What the scripts that run inside the guest share. busybox sh; /test/plan has what the host says:
-#   TUNABLES, LOAD (seconds), GET and PUT (ports of the peer), NET_MIB, NET_MD5, PART_MIB, PART_MD5, LABEL...
+#   TUNABLES, LOAD (seconds), GET and PUT (ports of the peer), NET_MIB, NET_MD5, PART_MIB, PART_MD5, LABEL, PATIENCE...
 #
 # Each claim is one line on the console, "ok TEXT" or "not ok TEXT"; the host numbers them.
 
@@ -16,6 +16,14 @@ start() {
     # Lines of the kernel would come in the middle of ours; they are shown at the end.
     dmesg -n 1
     . /test/plan
+    # What hangs shows where, before the host loses patience. No child of ours: load() waits for those.
+    ( (
+        sleep "$PATIENCE"
+        echo "not ok the guest hangs"
+        echo w >/proc/sysrq-trigger
+        cat /proc/interrupts $DEBUG/counters $DEBUG/faults 2>/dev/null | sed 's/^/| /'
+        finish
+    ) & )
 }
 
 finish() {
