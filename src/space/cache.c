@@ -15,6 +15,9 @@ struct udmar__cache *udmar__cache_make(struct udmar_domain *domain, unsigned cpu
     if (cache == NULL) {
         return NULL;
     }
+    cache->resting = &cache->batch[0];
+    cache->waiting = &cache->batch[1];
+    cache->ready = &cache->batch[2];
     if (!udmar__lock_create(domain->host, &cache->lock)) {
         udmar_host_free(domain->host, cache, sizeof(*cache));
         return NULL;
@@ -105,31 +108,17 @@ void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *a
 
 /* ---- Deferred mode ---- */
 
-/* Blocks whose invalidation is complete, into the magazines; what finds no room to the arenas. */
-static void recycle(struct udmar_domain *domain, const struct udmar__batch *batch)
+/* A block whose invalidation is complete, into its magazine. False: that is full. */
+static bool recycle(struct udmar_domain *domain, struct udmar__cache *cache, uint32_t page)
 {
-    uint32_t left[UDMAR__RESTING];
-    unsigned count = 0;
-    uintptr_t state;
-    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__magazine *magazine =
+        udmar__magazine_of(domain, cache, udmar__arena_of(domain, page), page);
 
-    for (unsigned i = 0; i < batch->count; i++) {
-        struct udmar__arena *arena = udmar__arena_of(domain, batch->page[i]);
-        struct udmar__magazine *magazine =
-            cache == NULL ? NULL : udmar__magazine_of(domain, cache, arena, batch->page[i]);
-
-        if (magazine != NULL && magazine->count < UDMAR__MAGAZINE) {
-            magazine->page[magazine->count++] = batch->page[i];
-        } else {
-            left[count++] = batch->page[i];
-        }
+    if (magazine->count == UDMAR__MAGAZINE) {
+        return false;
     }
-    if (cache != NULL) {
-        udmar__cache_leave(domain, cache, state);
-    }
-    if (count > 0) {
-        udmar__blocks_give(domain, left, count, true);
-    }
+    magazine->page[magazine->count++] = page;
+    return true;
 }
 
 static struct udmar__request whole_domain(const struct udmar_domain *domain)
@@ -137,78 +126,97 @@ static struct udmar__request whole_domain(const struct udmar_domain *domain)
     return (struct udmar__request){ .low = domain->request_low_all };
 }
 
-static void give_up(struct udmar_domain *domain, const struct udmar__batch *batch,
-                    enum udmar_status status)
+/* What a unit has not confirmed is not used again. */
+static void give_or_lose(struct udmar_domain *domain, const struct udmar__batch *batch,
+                         enum udmar_status status)
 {
-    if (batch->count > 0) {
+    if (status == UDMAR_OK) {
+        udmar__blocks_give(domain, batch->page, batch->count, true);
+    } else if (batch->count > 0) {
         udmar__log(domain->host, UDMAR_LOG_ERROR,
                    "guest addresses of %u unmapped buffers are given up: %s",
                    (unsigned)batch->count, udmar_status_string(status));
     }
 }
 
-/* A batch is full: one request for all of it, and the batch before is free. Takes the lock away. */
-static void turn_over(struct udmar_domain *domain, struct udmar__cache *cache,
-                      uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
+/* The usual turn: what waited is done, and what rested waits. False: not now. */
+static bool turn_over(struct udmar_domain *domain, struct udmar__cache *cache)
 {
     struct udmar__request request = whole_domain(domain);
-    struct udmar__batch ready = cache->waiting;
-    uint64_t ready_ticket = cache->waiting_ticket;
-    uint64_t ticket = 0;
+    struct udmar__batch *empty = cache->ready;
+
+    if (empty->count > 0 || !domain->unit->use_queue ||
+        (cache->waiting->count > 0 &&
+         !udmar__queue_reached(&domain->unit->queue, cache->waiting_ticket)) ||
+        !udmar__queue_put_one(domain->unit, &request, true, &cache->waiting_ticket)) {
+        return false;
+    }
+    cache->ready = cache->waiting;
+    cache->waiting = cache->resting;
+    cache->resting = empty;
+    return true;
+}
+
+/*
+ * The hardware is late, or there is no room in the queue or no queue: all batches go the way of
+ * strict mode. Takes the lock away, so that nobody holds it while this one waits.
+ */
+static void turn_slowly(struct udmar_domain *domain, struct udmar__cache *cache,
+                        uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
+{
+    struct udmar__request request = whole_domain(domain);
+    struct udmar__batch resting = *cache->resting;
+    struct udmar__batch waiting = *cache->waiting;
+    struct udmar__batch ready = *cache->ready;
     enum udmar_status status;
+    uint64_t ticket;
 
-    if (udmar__queue_offer(domain->unit, &request, &ticket)) {
-        cache->waiting = cache->resting;
-        cache->waiting_ticket = ticket;
-        cache->resting.count = 0;
-        udmar__cache_leave(domain, cache, state);
-        status = udmar__invalidate_wait(domain->unit, ready_ticket);
-    } else {
-        /* No room in the queue, or no queue: everything at once, with a wait and without the lock.
-         */
-        struct udmar__batch second = cache->resting;
-
-        cache->waiting.count = 0;
-        cache->resting.count = 0;
-        udmar__cache_leave(domain, cache, state);
-        status = udmar__invalidate(domain->unit, &request, 1, true, &ticket);
-        if (status == UDMAR_OK) {
-            recycle(domain, &second);
-        } else {
-            give_up(domain, &second, status);
-        }
-    }
-    if (status == UDMAR_OK) {
-        recycle(domain, &ready);
-    } else {
-        give_up(domain, &ready, status);
-    }
+    cache->resting->count = 0;
+    cache->waiting->count = 0;
+    cache->ready->count = 0;
+    udmar__cache_leave(domain, cache, state);
+    give_or_lose(domain, &ready, UDMAR_OK);
+    /* In order: what covers the newest covers all. */
+    status = udmar__invalidate(domain->unit, &request, 1, true, &ticket);
+    give_or_lose(domain, &waiting, status);
+    give_or_lose(domain, &resting, status);
 }
 
 void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                        unsigned pages)
 {
+    uint32_t left[2];
+    unsigned count = 0;
     uintptr_t state;
-    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__cache *cache =
+        udmar__is_cached(domain, arena->pool) ? udmar__cache_enter(domain, &state) : NULL;
 
     udmar__mark_stale(domain);
     if (cache == NULL) {
         /* Nowhere to rest: as in strict mode. */
+        const struct udmar__batch one = { .count = 1, .page = { page } };
         struct udmar__request request = whole_domain(domain);
         uint64_t ticket;
 
-        if (udmar__invalidate(domain->unit, &request, 1, true, &ticket) == UDMAR_OK) {
-            udmar__blocks_give(domain, &page, 1, true);
-        }
+        give_or_lose(domain, &one, udmar__invalidate(domain->unit, &request, 1, true, &ticket));
         return;
     }
-    (void)arena;
     udmar__note_past(domain, cache, page, pages);
-    cache->resting.page[cache->resting.count++] = page;
-    if (cache->resting.count == UDMAR__RESTING) {
-        turn_over(domain, cache, state);
+    cache->resting->page[cache->resting->count++] = page;
+    for (unsigned i = 0; i < 2 && cache->ready->count > 0; i++) {
+        uint32_t next = cache->ready->page[--cache->ready->count];
+
+        if (!recycle(domain, cache, next)) {
+            left[count++] = next;
+        }
+    }
+    if (cache->resting->count == UDMAR__RESTING && !turn_over(domain, cache)) {
+        turn_slowly(domain, cache, state);
     } else {
         udmar__cache_leave(domain, cache, state);
+    }
+    if (count > 0) {
+        udmar__blocks_give(domain, left, count, true);
     }
 }
 
@@ -306,30 +314,15 @@ static void trim_blocks(struct udmar_domain *domain, struct udmar__cache *cache,
     }
 }
 
-/* What rests is asked for first; what a unit does not confirm is not used again. */
+/* What rests is asked for first. */
 static void trim_resting(struct udmar_domain *domain, struct udmar__cache *cache)
 {
-    struct udmar__request request = whole_domain(domain);
-    struct udmar__batch batch[2];
-    enum udmar_status status;
-    uint64_t ticket;
     uintptr_t state = udmar__lock(domain->host, &cache->lock);
 
-    batch[0] = cache->resting;
-    batch[1] = cache->waiting;
-    cache->resting.count = 0;
-    cache->waiting.count = 0;
-    udmar__unlock(domain->host, &cache->lock, state);
-    if (batch[0].count + batch[1].count == 0) {
-        return;
-    }
-    status = udmar__invalidate(domain->unit, &request, 1, true, &ticket);
-    for (unsigned i = 0; i < 2; i++) {
-        if (status == UDMAR_OK) {
-            udmar__blocks_give(domain, batch[i].page, batch[i].count, false);
-        } else {
-            give_up(domain, &batch[i], status);
-        }
+    if (cache->resting->count + cache->waiting->count + cache->ready->count > 0) {
+        turn_slowly(domain, cache, state);
+    } else {
+        udmar__unlock(domain->host, &cache->lock, state);
     }
 }
 

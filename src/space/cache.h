@@ -8,9 +8,9 @@
  * the arenas, an empty one takes a few, so the domain's lock is taken once for many mappings.
  *
  * Deferred mode: a block whose entries are clear, but not yet invalidated, rests. When `resting` is
- * full, one request for the whole domain is queued for all of them, they move to `waiting`, and
- * those that waited for the request before may be used again. Nobody polls: that request was done
- * long ago.
+ * full, one request for the whole domain is queued for all of them and they become those that wait;
+ * those that waited until then become ready, and go back to the magazines two by two as others come
+ * to rest, so that no unmap pays for all. Nobody polls: their request was done long ago.
  */
 #ifndef UDMAR_SPACE_CACHE_H
 #define UDMAR_SPACE_CACHE_H
@@ -53,8 +53,10 @@ struct udmar__cache {
     struct udmar__lock lock;
     struct udmar__magazine blocks[2][UDMAR__BLOCK_ORDERS]; /* [lock] of pool_all, of pool_32 */
     struct udmar__rack windows[2][UDMAR__WINDOW_ORDERS];   /* [lock] */
-    struct udmar__batch resting;                           /* [lock] */
-    struct udmar__batch waiting;                           /* [lock] for waiting_ticket */
+    struct udmar__batch batch[3];                          /* [lock] of the next three, in turn */
+    struct udmar__batch *resting;                          /* [lock] */
+    struct udmar__batch *waiting;                          /* [lock] for waiting_ticket */
+    struct udmar__batch *ready;                            /* [lock] */
     uint64_t waiting_ticket;                               /* [lock] */
     struct udmar__past gone[UDMAR__CACHE_GONE];            /* written with the lock */
     unsigned gone_next;                                    /* [lock] */

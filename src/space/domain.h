@@ -83,13 +83,19 @@ struct udmar_domain {
     int request_order;        /* the most pages of one request, log2; -1: the whole domain only */
 };
 
+#define UDMAR__REPLACED 4u
+
 /* What an unmap leaves to be invalidated and freed, collected under the lock. */
 struct udmar__gather {
     udmar_iova_t first; /* bytes, inclusive; first > last: nothing */
     udmar_iova_t last;
     bool tables_changed;  /* a non-leaf entry went or came: the leaf-only hint would be wrong */
     udmar_paddr_t tables; /* chain of unlinked tables */
-    unsigned unlinked;    /* how many of domain.unlinking are this one's */
+    /* Unlinked tables whose entries are still right: hardware may use them, so nothing is written.
+     */
+    udmar_paddr_t replaced[UDMAR__REPLACED];
+    unsigned replaced_count;
+    unsigned unlinked; /* how many of domain.unlinking are this one's */
 };
 
 struct udmar__domain_config {

@@ -41,6 +41,38 @@ static void free_tables(struct udmar_domain *domain, udmar_paddr_t table)
     }
 }
 
+/* Large leaves stand in their place, in all caches too. */
+static void free_replaced(struct udmar_domain *domain, struct udmar__gather *gather)
+{
+    uintptr_t state;
+
+    if (gather->replaced_count == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < gather->replaced_count; i++) {
+        struct udmar_page page = { .physical = gather->replaced[i] };
+
+        udmar_host_page_free(domain->host, &page, 1);
+    }
+    state = udmar__lock(domain->host, &domain->lock);
+    domain->table_pages -= gather->replaced_count;
+    udmar__unlock(domain->host, &domain->lock, state);
+    gather->replaced_count = 0;
+}
+
+/* Now a link may be written into them: the unit is beyond help. */
+static void chain_replaced(struct udmar_domain *domain, struct udmar__gather *gather)
+{
+    while (gather->replaced_count > 0) {
+        udmar_paddr_t table = gather->replaced[--gather->replaced_count];
+        volatile uint64_t *link = chain_link(domain, table);
+
+        udmar__entry_store(link, gather->tables);
+        udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
+        gather->tables = table;
+    }
+}
+
 /* Puts a chain in front of those that wait for a unit which has not answered. */
 static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
 {
@@ -111,14 +143,16 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     if (unconfirmed == 0 && gather->first <= gather->last) {
         status = invalidate(domain, gather->first, gather->last - gather->first + 1,
                             !gather->tables_changed);
-    } else if (unconfirmed != 0 || gather->tables != 0) {
+    } else if (unconfirmed != 0 || gather->tables != 0 || gather->replaced_count != 0) {
         /* Tables that nothing points to any more, or addresses that an earlier call has left. */
         status = invalidate(domain, 0, domain->end + 1, false);
     }
     if (status != UDMAR_OK) {
+        chain_replaced(domain, gather);
         keep_tables(domain, gather->tables);
     } else {
         unlinking_done(domain, gather);
+        free_replaced(domain, gather);
         free_tables(domain, gather->tables);
         if (unconfirmed != 0) {
             settle(domain, unconfirmed);

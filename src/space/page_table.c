@@ -212,6 +212,58 @@ static unsigned fill(struct walk *walk, unsigned level, udmar_paddr_t physical, 
     return count;
 }
 
+/* Do the entries of the table say together what one entry of the level above can say? */
+static bool is_one_leaf(const volatile uint64_t *table, unsigned level, uint64_t first)
+{
+    uint64_t step = UINT64_C(1) << udmar__level_shift(level);
+
+    if (!present(first) || !is_leaf(first, level) ||
+        (first & ENTRY_ADDRESS & (step * TABLE_ENTRIES - 1)) != 0) {
+        return false;
+    }
+    for (unsigned i = 1; i < TABLE_ENTRIES; i++) {
+        if (udmar__entry_load(&table[i]) != first + i * step) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * A table that has filled up becomes a large leaf, where its entries say the same: the entry above
+ * changes in one step between two equal translations. The table is freed after the invalidation,
+ * and left as it is until then, because hardware may still walk it.
+ */
+static void promote(struct walk *walk, struct udmar__gather *gather)
+{
+    struct udmar_domain *domain = walk->domain;
+
+    while (walk->lowest < domain->levels && walk->lowest <= 2 &&
+           (domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
+           count_of(walk, walk->lowest) == TABLE_ENTRIES &&
+           gather->replaced_count < UDMAR__REPLACED) {
+        unsigned level = walk->lowest;
+        volatile uint64_t *table = walk->table[level];
+        volatile uint64_t *parent = entry_at(walk, level + 1);
+        uint64_t first = udmar__entry_load(&table[0]);
+        udmar_iova_t base =
+            udmar__align_down(walk->iova, UINT64_C(1) << udmar__level_shift(level + 1));
+
+        if (!is_one_leaf(table, level, first)) {
+            return;
+        }
+        gather->replaced[gather->replaced_count++] = udmar__entry_load(parent) & ENTRY_ADDRESS;
+        udmar__entry_replace(parent, first | ENTRY_LARGE);
+        flush(domain, parent, 1);
+        gather->tables_changed = true;
+        udmar__gather_add(gather, base, base + (UINT64_C(1) << udmar__level_shift(level + 1)) - 1);
+        /* Whoever changes something here before that goes beyond the old table as well. */
+        gather->unlinked++;
+        domain->unlinking++;
+        walk_up_to(walk, level + 1);
+    }
+}
+
 static enum udmar_status map_piece(struct walk *walk, udmar_iova_t iova, udmar_paddr_t physical,
                                    uint64_t size, unsigned access, uint64_t *out_done)
 {
@@ -263,6 +315,9 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 
         status = map_piece(&walk, iova + done, physical + done, size - done, access, &step);
         done += step;
+        if (status == UDMAR_OK) {
+            promote(&walk, gather);
+        }
     }
     if (status != UDMAR_OK) {
         /* Tables that were made for the piece that failed hold nothing. */
@@ -366,6 +421,10 @@ enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t i
     enum udmar_status status;
     struct walk walk;
 
+    if (domain->unlinking != 0) {
+        /* The unit may know a table that is no longer linked: what ends here must end there. */
+        gather->tables_changed = true;
+    }
     walk_begin(&walk, domain);
     /* Both ends first: this can fail, and then nothing has been taken away yet. */
     status = split_at(&walk, iova, gather);

@@ -17,6 +17,13 @@ void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
 void udmar__queue_put_wait(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
 void udmar__queue_ring(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
 
+/* For comparison, ./bench host compiles the library with a wait for each request. */
+#ifdef UDMAR_ONE_WAIT_EACH
+#define QUEUE_SHARES_WAITS false
+#else
+#define QUEUE_SHARES_WAITS true
+#endif
+
 /* A wait that writes its number; the number's low 32 bits go above. */
 #define QUEUE_WAIT (DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE)
 
@@ -60,7 +67,7 @@ udmar__queue_put_one(struct udmar_unit *unit, const struct udmar__request *reque
     slot[0] = request->low;
     slot[1] = request->high;
     tail = (tail + 1) & mask;
-    if (wait && udmar__queue_idle(queue)) {
+    if (wait && (!QUEUE_SHARES_WAITS || udmar__queue_idle(queue))) {
         slot = &queue->descriptors[2 * tail];
         slot[0] = QUEUE_WAIT | ticket << DESC_WAIT_DATA_SHIFT;
         slot[1] = queue->status_page.physical;
