@@ -427,6 +427,101 @@ static void test_small_and_large_in_turn(void **state)
     }
 }
 
+/* ---- Small pages that complete a large one --------------------------------------------------- */
+
+/* In any order, with every cache warm; then a part of it goes again. */
+static void test_run_of_small_pages_becomes_a_leaf(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KINDS; i++) {
+        struct zone z;
+        uint64_t seen;
+
+        zone_open(&z, &kinds[i], 1);
+        model_behaviour(z.mc.u)->prefetch = i % 2 == 0;
+        for (unsigned n = 0; n < 512; n++) {
+            uint64_t page = (n * 5 + 3) % 512 * PAGE;
+
+            assert_int_equal(udmar_domain_map(z.mc.domain, z.base + page, DATA_BASE + MIB(2) + page,
+                                              PAGE, UDMAR_READ),
+                             UDMAR_OK);
+            assert_int_equal(model_dma(z.mc.m, 0, RID0, z.base + page, &seen, 8, false), MODEL_OK);
+        }
+        if (udmar_device_domain(z.mc.device[0]) != NULL) {
+            struct udmar_domain_info info;
+            struct model_tree tree = model_count_tree(z.mc.m, 0, RID0);
+
+            udmar_domain_info(z.mc.domain, &info);
+            assert_int_equal(tree.leaves[2], (info.superpages & 1) != 0 ? 1 : 0);
+            assert_int_equal(tree.leaves[1], (info.superpages & 1) != 0 ? 0 : 512);
+        }
+        for (uint64_t at = 0; at < MIB(2); at += 37 * PAGE) {
+            assert_int_equal(model_dma(z.mc.m, 0, RID0, z.base + at, &seen, 8, false), MODEL_OK);
+            assert_int_equal(seen, DATA_BASE + MIB(2) + at);
+            assert_false(can_write(&z.mc, RID0, z.base + at));
+        }
+        drain_faults(&z.mc);
+        assert_int_equal(udmar_domain_unmap(z.mc.domain, z.base + 7 * PAGE, PAGE), UDMAR_OK);
+        assert_false(can_read(&z.mc, RID0, z.base + 7 * PAGE));
+        assert_true(can_read(&z.mc, RID0, z.base + 8 * PAGE));
+        assert_int_equal(udmar_domain_unmap(z.mc.domain, z.base, MIB(2)), UDMAR_OK);
+        assert_false(can_read(&z.mc, RID0, z.base));
+        zone_close(&z);
+    }
+}
+
+/* One page elsewhere, with other rights, or all of it not aligned: it stays small. */
+static void test_what_is_no_run_stays_small(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct machine mc;
+
+        machine_open(&mc, NULL);
+        for (unsigned n = 0; n < 512; n++) {
+            uint64_t physical = MIB(64) + n * PAGE + (kind == 0 ? PAGE : 0);
+            unsigned access = kind == 1 && n == 511 ? UDMAR_READ : UDMAR_READ_WRITE;
+
+            if (kind == 2 && n == 100)
+                physical += MIB(2);
+            assert_int_equal(udmar_domain_map(mc.domain, GIB(5) + n * PAGE, physical, PAGE, access),
+                             UDMAR_OK);
+        }
+        assert_int_equal(model_count_tree(mc.m, 0, RID0).leaves[1], 512);
+        assert_int_equal(udmar_domain_unmap(mc.domain, GIB(5), MIB(2)), UDMAR_OK);
+        machine_close(&mc);
+    }
+}
+
+/* 512 large pages complete one of 1 GiB, and both tables below come back. */
+static void test_large_pages_become_a_larger_one(void **state)
+{
+    struct udmar_domain_info before, after;
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    udmar_domain_info(mc.domain, &before);
+    for (unsigned n = 0; n < 511; n++) {
+        assert_int_equal(udmar_domain_map(mc.domain, GIB(6) + n * MIB(2), GIB(2) + n * MIB(2),
+                                          MIB(2), UDMAR_READ_WRITE),
+                         UDMAR_OK);
+    }
+    for (unsigned n = 0; n < 512; n++) {
+        assert_int_equal(udmar_domain_map(mc.domain, GIB(6) + 511 * MIB(2) + n * PAGE,
+                                          GIB(2) + 511 * MIB(2) + n * PAGE, PAGE, UDMAR_READ_WRITE),
+                         UDMAR_OK);
+    }
+    assert_int_equal(model_count_tree(mc.m, 0, RID0).leaves[3], 1);
+    udmar_domain_info(mc.domain, &after);
+    /* The leaf of 1 GiB stands in the root of three levels. */
+    assert_int_equal(after.table_pages, before.table_pages);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(6), GIB(1)), UDMAR_OK);
+    udmar_domain_info(mc.domain, &after);
+    assert_int_equal(after.table_pages, before.table_pages);
+    machine_close(&mc);
+}
+
 /* The leaf-only hint may be given only when no table went away. */
 static void test_hint_only_for_leaves(void **state)
 {
@@ -474,6 +569,9 @@ int main(void)
         cmocka_unit_test(test_part_of_a_2m_leaf),
         cmocka_unit_test(test_part_of_a_1g_leaf),
         cmocka_unit_test(test_small_and_large_in_turn),
+        cmocka_unit_test(test_run_of_small_pages_becomes_a_leaf),
+        cmocka_unit_test(test_what_is_no_run_stays_small),
+        cmocka_unit_test(test_large_pages_become_a_larger_one),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
     };
