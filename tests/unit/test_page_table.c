@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <udmar/host.h>
+
 #include "support_space.h"
 
 /* ---- A naive dictionary of pages ------------------------------------------------------------- */
@@ -434,6 +436,7 @@ static void test_run_of_small_pages_becomes_a_leaf(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < KINDS; i++) {
+        struct udmar_page other[8];
         struct zone z;
         uint64_t seen;
 
@@ -455,12 +458,17 @@ static void test_run_of_small_pages_becomes_a_leaf(void **state)
             assert_int_equal(tree.leaves[2], (info.superpages & 1) != 0 ? 1 : 0);
             assert_int_equal(tree.leaves[1], (info.superpages & 1) != 0 ? 0 : 512);
         }
+        /* What the table was is somebody else's now, and full of zeroes. */
+        for (unsigned n = 0; n < 8; n++)
+            assert_true(udmar_host_page_alloc(z.mc.m, 1, UINT64_MAX, false, &other[n]));
         for (uint64_t at = 0; at < MIB(2); at += 37 * PAGE) {
             assert_int_equal(model_dma(z.mc.m, 0, RID0, z.base + at, &seen, 8, false), MODEL_OK);
             assert_int_equal(seen, DATA_BASE + MIB(2) + at);
             assert_false(can_write(&z.mc, RID0, z.base + at));
         }
         drain_faults(&z.mc);
+        for (unsigned n = 0; n < 8; n++)
+            udmar_host_page_free(z.mc.m, &other[n], 1);
         assert_int_equal(udmar_domain_unmap(z.mc.domain, z.base + 7 * PAGE, PAGE), UDMAR_OK);
         assert_false(can_read(&z.mc, RID0, z.base + 7 * PAGE));
         assert_true(can_read(&z.mc, RID0, z.base + 8 * PAGE));
