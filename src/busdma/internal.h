@@ -402,7 +402,7 @@ void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller);
 #else
 #define UDMAR__CALLER   NULL
 /* Out of the way of what is short. */
-#define UDMAR__LONG_WAY __attribute__((noinline))
+#define UDMAR__LONG_WAY __attribute__((__noinline__))
 static inline void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
 {
     (void)map;
