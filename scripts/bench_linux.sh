@@ -73,7 +73,7 @@ linux_profile() {
         -- -device edu,addr=0x1b,dma_mask=0xffffffffffffffff -plugin "file=$linux_run/count.so,out=$folder/counts,by=address" \
         </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"
     grep -q '^end 0' "$folder/console" || { grep -v '^symbol' "$folder/console" >&2; return 1; }
-    python3 scripts/linux/profile.py "$folder/counts" "$folder/console"
+    python3 scripts/linux/profile.py "$folder/counts" "$folder/console" build/linux/"$1"/root/boot/System.map-*
 }
 
 # linux_end KERNEL MODE: instructions for 4 KiB through a whole driver. Rows on standard output.

@@ -13,18 +13,15 @@ static u64 highest_of(struct device *dev, u64 mask)
     return min_not_zero(mask, dev->bus_dma_limit);
 }
 
-static dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
-                            enum dma_data_direction direction)
+static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
+                                            enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
     struct udmar_dma_physical piece = { .address = physical, .length = size };
-    struct port_limits limits = {
-        .highest = highest_of(dev, dma_get_mask(dev)),
-        .boundary_mask = U64_MAX,
-    };
+    u64 highest = highest_of(dev, dma_get_mask(dev));
     dma_addr_t iova;
 
-    if (unlikely(port_map(device, &piece, 1, port_access(direction), &limits, &iova) != 0)) {
+    if (unlikely(port_map_piece(device, &piece, port_access(direction), highest, &iova) != 0)) {
         return DMA_MAPPING_ERROR;
     }
     port_count(device, bytes, size);
@@ -49,24 +46,53 @@ static dma_addr_t map_resource(struct device *dev, phys_addr_t physical, size_t 
     return map_piece(dev, physical, size, direction);
 }
 
-/* The kernel's list as the library's; returns the bytes in it, 0: an entry is empty. */
-static size_t take_list(struct scatterlist *list, int count, struct udmar_dma_physical *pieces)
+/* sg_next() without a call, for an entry that is not the last one. */
+static inline struct scatterlist *next_entry(struct scatterlist *entry)
 {
-    struct scatterlist *entry;
-    size_t bytes = 0;
-    int i;
+    entry++;
+    return unlikely(sg_is_chain(entry)) ? sg_chain_ptr(entry) : entry;
+}
 
-    for_each_sg(list, entry, count, i) {
-        if (unlikely(entry->length == 0)) {
+/*
+ * The kernel's list as the library's; returns the bytes in it, 0: an entry is empty. @out_whole:
+ * all entries are whole pages.
+ */
+static size_t take_list(struct scatterlist *list, int count, struct udmar_dma_physical *pieces,
+                        bool *out_whole)
+{
+    struct scatterlist *entry = list;
+    size_t bytes = 0;
+    unsigned bits = 0;
+
+    for (int i = 0;;) {
+        unsigned length = entry->length;
+
+        if (unlikely(length == 0)) {
             return 0;
         }
-        pieces[i] = (struct udmar_dma_physical){
-            .address = sg_phys(entry),
-            .length = entry->length,
-        };
-        bytes += entry->length;
+        pieces[i] = (struct udmar_dma_physical){ .address = sg_phys(entry), .length = length };
+        bits |= entry->offset | length;
+        bytes += length;
+        if (++i == count) {
+            break;
+        }
+        entry = next_entry(entry);
     }
+    *out_whole = !(bits & ~PAGE_MASK);
     return bytes;
+}
+
+/* All pieces are one for the device. */
+static int write_segment(struct scatterlist *list, int count, dma_addr_t iova, size_t bytes)
+{
+    sg_dma_address(list) = iova;
+    sg_dma_len(list) = bytes;
+    if (count > 1) {
+        list = next_entry(list);
+        sg_dma_address(list) = DMA_MAPPING_ERROR;
+        sg_dma_len(list) = 0;
+    }
+    return 1;
 }
 
 /*
@@ -118,18 +144,24 @@ static int map_pieces(struct device *dev, struct scatterlist *list, int count, u
         .highest = highest_of(dev, dma_get_mask(dev)),
         .boundary_mask = dma_get_seg_boundary(dev),
     };
-    size_t bytes = take_list(list, count, pieces);
+    bool whole;
+    size_t bytes = take_list(list, count, pieces, &whole);
     dma_addr_t iova;
     int error;
 
     if (bytes == 0) {
         return -EINVAL;
     }
-    error = port_map(device, pieces, count, access, &limits, &iova);
+    error = port_map(device, pieces, count, whole ? bytes : 0, access, &limits, &iova);
     if (unlikely(error != 0)) {
         return error;
     }
     port_count(device, bytes, bytes);
+    /* Whole pages follow each other without gaps. */
+    if (whole && bytes <= dma_get_max_seg_size(dev) &&
+        (iova & limits.boundary_mask) + bytes - 1 <= limits.boundary_mask) {
+        return write_segment(list, count, iova, bytes);
+    }
     return write_segments(dev, list, count, pieces, iova & PAGE_MASK);
 }
 
@@ -153,11 +185,10 @@ static int map_sg(struct device *dev, struct scatterlist *list, int count,
     return result;
 }
 
-static void unmap_sg(struct device *dev, struct scatterlist *list, int count,
-                     enum dma_data_direction direction, unsigned long attributes)
+/* From the first byte of the first segment to the last one of the last. */
+static size_t extent(struct scatterlist *list, int count)
 {
-    dma_addr_t start = sg_dma_address(list);
-    dma_addr_t end = start;
+    dma_addr_t end = sg_dma_address(list);
     struct scatterlist *segment;
     int i;
 
@@ -167,7 +198,19 @@ static void unmap_sg(struct device *dev, struct scatterlist *list, int count,
         }
         end = sg_dma_address(segment) + sg_dma_len(segment);
     }
-    port_unmap(port_device_get(dev), start, end - start);
+    return end - sg_dma_address(list);
+}
+
+static void unmap_sg(struct device *dev, struct scatterlist *list, int count,
+                     enum dma_data_direction direction, unsigned long attributes)
+{
+    struct port_device *device = port_device_get(dev);
+    enum udmar_status status = udmar_stream_unmap(device->domain, sg_dma_address(list));
+
+    port_count(device, unmaps, 1);
+    if (unlikely(status != UDMAR_OK)) {
+        port_unmap_other(device, sg_dma_address(list), extent(list, count), status);
+    }
 }
 
 /* Below 16 MiB there may be no room among what firmware has reserved. */

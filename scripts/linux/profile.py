@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""profile.py COUNTS CONSOLE: which functions the instructions between two marks are in
+"""profile.py COUNTS CONSOLE SYSTEM-MAP: which functions the instructions between two marks are in
 
-COUNTS is what tests/linux/count/count.c writes with by=address; CONSOLE has the kernel's symbols in
-lines "symbol ADDRESS TYPE NAME [MODULE]".
+COUNTS is what tests/linux/count/count.c writes with by=address; CONSOLE has the modules' symbols in
+lines "symbol ADDRESS TYPE NAME [MODULE]". The kernel itself is where its map says, because QEMU starts
+it without anything that would move it.
 """
 import bisect
 import sys
@@ -19,6 +20,11 @@ def main():
                 symbols.append((int(words[1], 16), name))
     if not symbols:
         sys.exit("the guest did not tell where its functions are")
+    with open(sys.argv[3], encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if words[1] in "tTwW":
+                symbols.append((int(words[0], 16), words[2]))
     symbols.sort()
     starts = [address for address, _ in symbols]
     sums, entries, total = {}, {}, 0

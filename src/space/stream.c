@@ -32,18 +32,49 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
     return status;
 }
 
-enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
-                                     uint32_t page)
+/* udmar__block_put() where the order of the block is known. */
+static inline void put_block(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
+                             unsigned order, unsigned pages)
+{
+    struct udmar__magazine *magazine;
+    struct udmar__cache *cache;
+    uintptr_t state;
+    bool kept;
+
+    if (!udmar__is_cached(domain, arena->pool) ||
+        (cache = udmar__cache_enter(domain, &state)) == NULL) {
+        udmar__block_put_slowly(domain, arena, page, pages);
+        return;
+    }
+    magazine = &cache->blocks[udmar__pool_index(domain, arena->pool)][order];
+    kept = magazine->count < UDMAR__MAGAZINE;
+    if (kept) {
+        udmar__note_past(domain, cache, page, pages);
+        magazine->page[magazine->count++] = page;
+    }
+    udmar__cache_leave(domain, cache, state);
+    if (UDMAR__UNLIKELY(!kept)) {
+        udmar__block_put_slowly(domain, arena, page, pages);
+    }
+}
+
+/* @block: what stands for it in the arena. */
+static inline enum udmar_status unmap_block(struct udmar_domain *domain, struct udmar__arena *arena,
+                                            uint32_t page, unsigned block)
 {
     volatile uint64_t *slots = udmar__block_slots(arena, page);
-    unsigned block = udmar__block_at(arena, page);
     unsigned order = UDMAR__BLOCK_ORDER(block);
     unsigned pages = UDMAR__BLOCK_PAGES(block);
+    struct udmar_unit *unit = domain->unit;
     struct udmar__request request;
     enum udmar_status status;
     uint64_t ticket;
 
-    udmar__entries_clear(slots, pages);
+    if (pages == 1) {
+        udmar__entry_store(slots, 0);
+    } else {
+        udmar__entries_clear(slots, pages);
+    }
     flush_slots(domain, slots, pages);
     udmar__block_note(arena, page, order, 0);
     if (udmar__may_rest(domain)) {
@@ -51,13 +82,18 @@ enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__
         return UDMAR_OK;
     }
     request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
-    status = domain->unit->use_queue
-                 ? udmar__queue_execute_inline(domain->unit, &request, true, &ticket)
-                 : udmar__invalidate(domain->unit, &request, 1, true, &ticket);
+    status = unit->use_queue ? udmar__queue_execute_inline(unit, &request, true, &ticket)
+                             : udmar__invalidate(unit, &request, 1, true, &ticket);
     if (status == UDMAR_OK) {
-        udmar__block_put(domain, arena, page, pages);
+        put_block(domain, arena, page, order, pages);
     }
     return status;
+}
+
+enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
+                                     uint32_t page)
+{
+    return unmap_block(domain, arena, page, udmar__block_at(arena, page));
 }
 
 /* ---- Laying pieces out ---- */
@@ -66,7 +102,7 @@ enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__
 #define PHYSICAL_END (UINT64_C(1) << 52)
 
 /* The pages that the pieces need; 0: a piece lies in no memory, or they are too many. */
-static uint64_t measure(const struct udmar_dma_physical *pieces, unsigned count)
+static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned count)
 {
     uint64_t end = 0;
 
@@ -82,6 +118,30 @@ static uint64_t measure(const struct udmar_dma_physical *pieces, unsigned count)
     return (end + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
 }
 
+/*
+ * The same, without looking at each where all are whole pages that lie far from the end of memory:
+ * then they follow each other without gaps. @out_single: and each of them is one page.
+ */
+static inline uint64_t measure(const struct udmar_dma_physical *pieces, unsigned count,
+                               bool *out_single)
+{
+    uint64_t sum = 0;
+    uint64_t bits = 0;   /* of all addresses and lengths */
+    uint64_t before = 0; /* of all lengths minus one: a length of 0 sets the highest */
+
+    for (unsigned i = 0; i < count; i++) {
+        bits |= pieces[i].address | pieces[i].length;
+        before |= pieces[i].length - 1;
+        sum += pieces[i].length;
+    }
+    *out_single = before == UDMAR_PAGE_MASK && (bits & UDMAR_PAGE_MASK) == 0;
+    if ((bits & UDMAR_PAGE_MASK) != 0 || (bits | before) >= PHYSICAL_END / 2 ||
+        sum > PHYSICAL_END) {
+        return measure_each(pieces, count);
+    }
+    return sum >> UDMAR_PAGE_SHIFT;
+}
+
 static inline uint64_t pages_of(const struct udmar_dma_physical *piece)
 {
     return ((piece->address & UDMAR_PAGE_MASK) + piece->length + UDMAR_PAGE_MASK) >>
@@ -90,7 +150,8 @@ static inline uint64_t pages_of(const struct udmar_dma_physical *piece)
 
 static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
-                                   uint64_t pages, unsigned access, udmar_iova_t *out_iova)
+                                   uint64_t pages, bool single, unsigned access,
+                                   udmar_iova_t *out_iova)
 {
     volatile uint64_t *slot;
     struct udmar__arena *arena;
@@ -102,7 +163,10 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
     }
     arena = udmar__arena_of(domain, page);
     slot = udmar__block_slots(arena, page);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; single && i < count; i++) {
+        udmar__entry_store(slot++, pieces[i].address | access);
+    }
+    for (unsigned i = 0; !single && i < count; i++) {
         uint64_t here = pages_of(&pieces[i]);
 
         udmar__entries_fill(slot, (pieces[i].address & ~UDMAR_PAGE_MASK) | access, here);
@@ -110,6 +174,58 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
     }
     *out_iova = ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + (pieces[0].address & UDMAR_PAGE_MASK);
     return udmar__block_publish(domain, arena, page, (unsigned)pages);
+}
+
+/*
+ * One piece into a block that this CPU has at hand: what most calls are. False: nothing has been
+ * done. A block comes from an arena of this domain, so what stands in the directory is there.
+ */
+static inline bool map_at_hand(struct udmar_domain *domain, const struct udmar_dma_physical *piece,
+                               unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
+{
+    uint64_t offset = piece->address & UDMAR_PAGE_MASK;
+    uint64_t pages = (offset + piece->length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
+    uint64_t entry = (piece->address & ~UDMAR_PAGE_MASK) | access;
+    bool low = highest < domain->end;
+    volatile uint64_t *slots;
+    struct udmar__magazine *magazine;
+    struct udmar__arena *arena;
+    struct udmar__cache *cache;
+    uint32_t page = 0;
+    uintptr_t state;
+    unsigned order;
+    bool found;
+
+    if (piece->length - 1 >= UDMAR__BLOCK_MOST << UDMAR_PAGE_SHIFT || pages > UDMAR__BLOCK_MOST ||
+        piece->address >= PHYSICAL_END / 2 || (low && highest != UINT32_MAX) || !domain->direct ||
+        domain->caching_mode || domain->write_buffer) {
+        return false;
+    }
+    order = pages == 1 ? 0 : udmar__log2_up(pages);
+    cache = udmar__cache_enter(domain, &state);
+    if (cache == NULL) {
+        return false;
+    }
+    magazine = &cache->blocks[low][order];
+    found = magazine->count > 0;
+    if (found) {
+        page = magazine->page[--magazine->count];
+    }
+    udmar__cache_leave(domain, cache, state);
+    if (UDMAR__UNLIKELY(!found)) {
+        return false;
+    }
+    arena = domain->arenas[page >> 18][(page >> 9) & 511];
+    slots = udmar__block_slots(arena, page);
+    if (pages == 1) {
+        udmar__entry_store(slots, entry);
+    } else {
+        udmar__entries_fill(slots, entry, pages);
+    }
+    flush_slots(domain, slots, (unsigned)pages);
+    udmar__block_note(arena, page, order, (unsigned)pages);
+    *out_iova = ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + offset;
+    return true;
 }
 
 /* ---- More than a block holds ---- */
@@ -147,6 +263,11 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__p
     enum udmar_status status = udmar__window_get(domain, pool, chunks, &window);
     uint64_t here;
 
+    if (status == UDMAR_OK && count == 1 && first == 0 && !window->announce &&
+        udmar__window_load_large(window, pieces[0].address - offset, (uint32_t)pages, access)) {
+        *out_iova = window->base + offset;
+        return UDMAR_OK;
+    }
     if (status == UDMAR_OK) {
         status = udmar__window_ready(window);
         if (status != UDMAR_OK) {
@@ -226,13 +347,17 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
     struct udmar__pool *pool;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
     uint64_t pages;
+    bool single;
 
     if (domain == NULL || pieces == NULL || count == 0 || out_iova == NULL || access == 0 ||
         (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || domain->table == 0 || domain->identity ||
         domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    pages = measure(pieces, count);
+    if (count == 1 && map_at_hand(domain, pieces, access, highest, out_iova)) {
+        return UDMAR_OK;
+    }
+    pages = measure(pieces, count, &single);
     if (pages == 0) {
         return UDMAR_ERR_ARGUMENT;
     }
@@ -241,7 +366,7 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
         return UDMAR_ERR_MEMORY;
     }
     if (domain->direct && pages <= UDMAR__BLOCK_MOST) {
-        status = map_block(domain, pool, pieces, count, pages, access, out_iova);
+        status = map_block(domain, pool, pieces, count, pages, single, access, out_iova);
     } else if (domain->direct && pages <= UDMAR__WINDOW_MOST) {
         status = map_window(domain, pool, pieces, count, pages, access, out_iova);
     }
@@ -277,7 +402,7 @@ static enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
     if (window == NULL) {
         return udmar__range_end(domain, range);
     }
-    status = udmar__window_clear(window, domain->strict);
+    status = udmar__window_clear_large(window, domain->strict);
     udmar__window_put(domain, window);
     return status;
 }
@@ -286,6 +411,7 @@ enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t i
 {
     uint64_t page = iova >> UDMAR_PAGE_SHIFT;
     struct udmar__arena *arena;
+    unsigned block;
 
     if (domain == NULL || domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
@@ -294,8 +420,9 @@ enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t i
     if (arena == NULL) {
         return unmap_other(domain, page);
     }
-    if (UDMAR__BLOCK_PAGES(udmar__block_at(arena, page)) == 0) {
+    block = udmar__block_at(arena, page);
+    if (UDMAR__BLOCK_PAGES(block) == 0) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    return udmar__block_unmap(domain, arena, (uint32_t)page);
+    return unmap_block(domain, arena, (uint32_t)page, block);
 }

@@ -29,7 +29,8 @@ module_param(most_live, uint, 0444);
 MODULE_PARM_DESC(most_live, "leave out what has more other mappings live");
 static char *profile;
 module_param(profile, charp, 0444);
-MODULE_PARM_DESC(profile, "4096, 65536, 2097152 or 256x4096: mark one map and unmap, measure nothing");
+MODULE_PARM_DESC(profile,
+                 "4096, 65536, 2097152 or 256x4096: mark one map and unmap, measure nothing");
 
 #define SAMPLES       1001u
 #define SCATTERED     256u
@@ -53,7 +54,8 @@ static unsigned live_count;
 static u32 *map_cost, *unmap_cost, *both_cost;
 static u64 empty;
 
-/* ---- figures ---------------------------------------------------------------------------------- */
+/* ---- figures ----------------------------------------------------------------------------------
+ */
 
 static int compare(const void *a, const void *b)
 {
@@ -92,7 +94,8 @@ static u64 measure_empty(void)
     return least;
 }
 
-/* ---- one mapping ------------------------------------------------------------------------------ */
+/* ---- one mapping ------------------------------------------------------------------------------
+ */
 
 struct mapping {
     dma_addr_t iova;
@@ -144,13 +147,14 @@ static int sample(size_t bytes, unsigned i)
     return 0;
 }
 
-/* ---- sizes and live mappings ------------------------------------------------------------------ */
+/* ---- sizes and live mappings ------------------------------------------------------------------
+ */
 
 static int fill_live(unsigned count)
 {
     while (live_count < count) {
-        live[live_count] = dma_map_page(&edu->dev, buffer + live_count % 512, 0, SZ_4K,
-                                        DMA_BIDIRECTIONAL);
+        live[live_count] =
+            dma_map_page(&edu->dev, buffer + live_count % 512, 0, SZ_4K, DMA_BIDIRECTIONAL);
         if (dma_mapping_error(&edu->dev, live[live_count])) {
             return -ENOMEM;
         }
@@ -194,7 +198,8 @@ static int measure_sizes(unsigned others)
     return error;
 }
 
-/* ---- random sizes ----------------------------------------------------------------------------- */
+/* ---- random sizes -----------------------------------------------------------------------------
+ */
 
 static u64 random_state = 88172645463325252ull;
 
@@ -273,7 +278,8 @@ static int measure_churn(unsigned count)
     return error;
 }
 
-/* ---- one mapping for the plugin that counts by function ---------------------------------------- */
+/* ---- one mapping for the plugin that counts by function ----------------------------------------
+ */
 
 #define MARK(number) asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00, " number ", 0x6d, 0x64, 0x75")
 
@@ -304,7 +310,8 @@ static int mark_one(void)
     return -EINVAL;
 }
 
-/* ---- the module ------------------------------------------------------------------------------- */
+/* ---- the module -------------------------------------------------------------------------------
+ */
 
 static int measure(void)
 {

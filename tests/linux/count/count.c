@@ -83,8 +83,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
         qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &total, 1);
         if (places != NULL) {
-            qemu_plugin_register_vcpu_insn_exec_inline(
-                insn, QEMU_PLUGIN_INLINE_ADD_U64, counter_of(qemu_plugin_insn_vaddr(insn)), 1);
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64,
+                                                       counter_of(qemu_plugin_insn_vaddr(insn)), 1);
         }
         if (qemu_plugin_insn_size(insn) == 8 && memcmp(bytes, mark, sizeof(mark)) == 0 &&
             memcmp(bytes + 5, "mdu", 3) == 0 && (bytes[4] == 1 || bytes[4] == 2)) {

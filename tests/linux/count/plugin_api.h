@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The few functions of QEMU's plugin interface, version 1, that count.c calls. Debian has no package
- * with QEMU's own header, so the facts are declared anew: names, types and numbers are those that
- * QEMU's documentation of TCG plugins gives for releases 4.2 to 7.2.
+ * The few functions of QEMU's plugin interface, version 1, that count.c calls. Debian has no
+ * package with QEMU's own header, so the facts are declared anew: names, types and numbers are
+ * those that QEMU's documentation of TCG plugins gives for releases 4.2 to 7.2.
  */
 #ifndef UDMAR_TESTS_PLUGIN_API_H
 #define UDMAR_TESTS_PLUGIN_API_H

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK (1 << 20)
+#define CHUNK        (1 << 20)
 #define MARK(number) __asm__ volatile(".byte 0x0f, 0x1f, 0x84, 0x00, " number ", 0x6d, 0x64, 0x75")
 
 static int fail(const char *what)
@@ -53,7 +53,8 @@ static int receive(const char *address, int port, int passes)
     static char buffer[CHUNK / 16];
 
     for (int pass = 0; pass < passes; pass++) {
-        struct sockaddr_in peer = { .sin_family = AF_INET, .sin_port = htons((unsigned short)port) };
+        struct sockaddr_in peer = { .sin_family = AF_INET,
+                                    .sin_port = htons((unsigned short)port) };
         int connection = socket(AF_INET, SOCK_STREAM, 0);
         long bytes = 0;
         ssize_t got;
