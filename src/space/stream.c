@@ -4,6 +4,13 @@
 
 #include "space/address.h"
 
+/*
+ * Most calls are one piece in a block. Their way is one function without calls and without what the
+ * other ways need on the stack.
+ */
+#define SHORT_WAY __attribute__((__flatten__))
+#define LONG_WAY  __attribute__((__noinline__))
+
 /* ---- Blocks ---- */
 
 static inline void flush_slots(const struct udmar_domain *domain, volatile uint64_t *slots,
@@ -36,26 +43,28 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 static inline void put_block(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                              unsigned order, unsigned pages)
 {
+    const struct udmar__pool *pool = arena->pool;
+    bool low = pool == &domain->pool_32;
     struct udmar__magazine *magazine;
-    struct udmar__cache *cache;
+    struct udmar__cache *cache = NULL;
     uintptr_t state;
-    bool kept;
 
-    if (!udmar__is_cached(domain, arena->pool) ||
-        (cache = udmar__cache_enter(domain, &state)) == NULL) {
+    if (low || pool == &domain->pool_all) {
+        cache = udmar__cache_enter(domain, &state);
+    }
+    if (UDMAR__UNLIKELY(cache == NULL)) {
         udmar__block_put_slowly(domain, arena, page, pages);
         return;
     }
-    magazine = &cache->blocks[udmar__pool_index(domain, arena->pool)][order];
-    kept = magazine->count < UDMAR__MAGAZINE;
-    if (kept) {
-        udmar__note_past(domain, cache, page, pages);
-        magazine->page[magazine->count++] = page;
-    }
-    udmar__cache_leave(domain, cache, state);
-    if (UDMAR__UNLIKELY(!kept)) {
+    magazine = &cache->blocks[low][order];
+    if (UDMAR__UNLIKELY(magazine->count == UDMAR__MAGAZINE)) {
+        udmar__cache_leave(domain, cache, state);
         udmar__block_put_slowly(domain, arena, page, pages);
+        return;
     }
+    udmar__note_past(domain, cache, page, pages);
+    magazine->page[magazine->count++] = page;
+    udmar__cache_leave(domain, cache, state);
 }
 
 /* @block: what stands for it in the arena. */
@@ -177,8 +186,9 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
 }
 
 /*
- * One piece into a block that this CPU has at hand: what most calls are. False: nothing has been
- * done. A block comes from an arena of this domain, so what stands in the directory is there.
+ * One piece into a block that this CPU has at hand. False: nothing has been done. A block comes
+ * from an arena of this domain, so the domain has tables and a unit, and the arena is in the
+ * directory.
  */
 static inline bool map_at_hand(struct udmar_domain *domain, const struct udmar_dma_physical *piece,
                                unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
@@ -340,9 +350,11 @@ static struct udmar__pool *pool_for(struct udmar_domain *domain, udmar_iova_t hi
                                  : udmar__pool_get(domain, highest + 1, domain->end);
 }
 
-enum udmar_status udmar_stream_map(struct udmar_domain *domain,
-                                   const struct udmar_dma_physical *pieces, unsigned count,
-                                   unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
+/* With all checks, and all kinds of places. */
+static LONG_WAY enum udmar_status map_any(struct udmar_domain *domain,
+                                          const struct udmar_dma_physical *pieces, unsigned count,
+                                          unsigned access, udmar_iova_t highest,
+                                          udmar_iova_t *out_iova)
 {
     struct udmar__pool *pool;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
@@ -353,9 +365,6 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
         (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || domain->table == 0 || domain->identity ||
         domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
-    }
-    if (count == 1 && map_at_hand(domain, pieces, access, highest, out_iova)) {
-        return UDMAR_OK;
     }
     pages = measure(pieces, count, &single);
     if (pages == 0) {
@@ -377,8 +386,20 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
     return status;
 }
 
+SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
+                                             const struct udmar_dma_physical *pieces,
+                                             unsigned count, unsigned access, udmar_iova_t highest,
+                                             udmar_iova_t *out_iova)
+{
+    if (count == 1 && domain != NULL && pieces != NULL && out_iova != NULL &&
+        access - 1 < UDMAR_READ_WRITE && map_at_hand(domain, pieces, access, highest, out_iova)) {
+        return UDMAR_OK;
+    }
+    return map_any(domain, pieces, count, access, highest, out_iova);
+}
+
 /* What is no block: a window of ours or a range of ours, taken out of others' sight. */
-static enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+static LONG_WAY enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__window *window = NULL;
     struct udmar__range *range;
@@ -407,7 +428,7 @@ static enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
     return status;
 }
 
-enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
+SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
 {
     uint64_t page = iova >> UDMAR_PAGE_SHIFT;
     struct udmar__arena *arena;
