@@ -5,7 +5,9 @@
  *   main.c        loading, unloading, the order of things
  *   fit.c         does this kernel and this machine fit, and why not
  *   device.c      every PCI function gets its operations before its driver
- *   dma_ops.c     streaming mappings     coherent.c   memory for a device
+ *   dma_ops.c     streaming mappings     list.c       the same for scatter lists
+ *   short_way.c   dma_ops.c with the library's part of it
+ *   coherent.c    memory for a device
  *   mapping.c     guest addresses: the way into the library
  *   host.c, interrupt.c   the host interface
  *   report.c      debugfs
@@ -86,11 +88,22 @@ u64 port_device_count(const struct port_device *device, size_t field);
 #define port_device_sum(device, field) \
     port_device_count((device), offsetof(struct port_counts, field))
 
-/* ---- dma_ops.c, coherent.c ------------------------------------------------------------------- */
+/* ---- dma_ops.c, list.c, coherent.c ----------------------------------------------------------- */
 
 /* Fills in the operations for the device's mode; false when its mode needs none. */
 bool port_ops_fill(struct port_device *device);
 void port_coherent_fill(struct dma_map_ops *ops);
+
+int port_map_sg(struct device *dev, struct scatterlist *list, int count,
+                enum dma_data_direction direction, unsigned long attributes);
+void port_unmap_sg(struct device *dev, struct scatterlist *list, int count,
+                   enum dma_data_direction direction, unsigned long attributes);
+
+/* The last address that a device can use, when its mask is this one. */
+static inline u64 port_highest(struct device *dev, u64 mask)
+{
+    return min_not_zero(mask, dev->bus_dma_limit);
+}
 
 static inline struct port_device *port_device_get(struct device *dev)
 {

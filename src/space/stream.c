@@ -240,6 +240,65 @@ static inline bool map_at_hand(struct udmar_domain *domain, const struct udmar_d
 
 /* ---- More than a block holds ---- */
 
+/* One piece that is exactly a large leaf, into a window that this CPU has at hand; as above. */
+static inline bool map_large_at_hand(struct udmar_domain *domain,
+                                     const struct udmar_dma_physical *piece, unsigned access,
+                                     udmar_iova_t highest, udmar_iova_t *out_iova)
+{
+    bool low = highest < domain->end;
+    struct udmar__window *window = NULL;
+    struct udmar__cache *cache;
+    struct udmar__rack *rack;
+    uintptr_t state;
+
+    if ((piece->address & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
+        piece->address >= PHYSICAL_END / 2 || (low && highest != UINT32_MAX) ||
+        domain->caching_mode || domain->write_buffer || (domain->superpages & 1u) == 0) {
+        return false;
+    }
+    cache = udmar__cache_enter(domain, &state);
+    if (cache == NULL) {
+        return false;
+    }
+    rack = &cache->windows[low][0];
+    if (rack->count > 0 && udmar__window_is_ready(rack->window[rack->count - 1])) {
+        window = rack->window[--rack->count];
+    }
+    udmar__cache_leave(domain, cache, state);
+    if (UDMAR__UNLIKELY(window == NULL)) {
+        return false;
+    }
+    /* It cannot refuse: all that it asks for has been looked at. */
+    (void)udmar__window_load_large(window, piece->address, UDMAR__ARENA_PAGES, access);
+    *out_iova = window->base;
+    return true;
+}
+
+/* udmar__window_put() for such a window. */
+static inline void put_large(struct udmar_domain *domain, struct udmar__window *window)
+{
+    bool low = window->pool == &domain->pool_32;
+    struct udmar__cache *cache = NULL;
+    bool kept = false;
+    uintptr_t state;
+
+    if (window->chunk_count == 1 && (low || window->pool == &domain->pool_all)) {
+        cache = udmar__cache_enter(domain, &state);
+    }
+    if (cache != NULL) {
+        struct udmar__rack *rack = &cache->windows[low][0];
+
+        kept = rack->count < sizeof(rack->window) / sizeof(rack->window[0]);
+        if (kept) {
+            rack->window[rack->count++] = window;
+        }
+        udmar__cache_leave(domain, cache, state);
+    }
+    if (!kept) {
+        udmar__window_put(domain, window);
+    }
+}
+
 /* Pieces as runs of pages, physical neighbours together: what becomes a large leaf. */
 static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
                      udmar_paddr_t *out_physical, uint64_t *out_pages)
@@ -273,11 +332,6 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__p
     enum udmar_status status = udmar__window_get(domain, pool, chunks, &window);
     uint64_t here;
 
-    if (status == UDMAR_OK && count == 1 && first == 0 && !window->announce &&
-        udmar__window_load_large(window, pieces[0].address - offset, (uint32_t)pages, access)) {
-        *out_iova = window->base + offset;
-        return UDMAR_OK;
-    }
     if (status == UDMAR_OK) {
         status = udmar__window_ready(window);
         if (status != UDMAR_OK) {
@@ -392,14 +446,17 @@ SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                              udmar_iova_t *out_iova)
 {
     if (count == 1 && domain != NULL && pieces != NULL && out_iova != NULL &&
-        access - 1 < UDMAR_READ_WRITE && map_at_hand(domain, pieces, access, highest, out_iova)) {
+        access - 1 < UDMAR_READ_WRITE &&
+        (pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
+             ? map_large_at_hand(domain, pieces, access, highest, out_iova)
+             : map_at_hand(domain, pieces, access, highest, out_iova))) {
         return UDMAR_OK;
     }
     return map_any(domain, pieces, count, access, highest, out_iova);
 }
 
 /* What is no block: a window of ours or a range of ours, taken out of others' sight. */
-static LONG_WAY enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+static LONG_WAY SHORT_WAY enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__window *window = NULL;
     struct udmar__range *range;
@@ -424,7 +481,7 @@ static LONG_WAY enum udmar_status unmap_other(struct udmar_domain *domain, uint6
         return udmar__range_end(domain, range);
     }
     status = udmar__window_clear_large(window, domain->strict);
-    udmar__window_put(domain, window);
+    put_large(domain, window);
     return status;
 }
 
