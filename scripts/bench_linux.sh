@@ -80,23 +80,24 @@ linux_profile() {
 linux_end() {
     local folder=$linux_run/end-$1-$2 options peer port status
     linux_options "$2"
-    rm -f $linux_run/ports
+    linux_guest "$1" "$folder" tests/linux/count/init "$2" </dev/null
     [ -f $linux_run/content ] || head -c 8M /dev/urandom >$linux_run/content
-    scripts/linux/peer.py $linux_run/content >$linux_run/ports &
+    scripts/linux/peer.py $linux_run/content >"$folder/ports" &
     peer=$!
     for _ in $(seq 100); do
-        [ -s $linux_run/ports ] && break
+        [ -s "$folder/ports" ] && break
         sleep 0.1
     done
-    read -r port _ <$linux_run/ports
-    linux_guest "$1" "$folder" tests/linux/count/init "$2" <<<"PORT=$port"
+    read -r port _ <"$folder/ports"
+    echo "PORT=$port" >>"$folder/plan"
+    scripts/linux/pack.sh "$folder.cpio" "$folder"
     for name in nvme ahci; do
         [ -f $linux_run/$name.img ] || head -c 64M /dev/urandom >$linux_run/$name.img
     done
     scripts/linux/boot.sh "$1" --timeout 1500 "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
         -- -plugin "file=$linux_run/count.so,out=$folder/counts" \
-        -drive "if=none,id=nvme,file=$linux_run/nvme.img,format=raw,cache=unsafe" -device nvme,serial=NV0,drive=nvme,addr=0x17 \
-        -drive "if=none,id=ahci,file=$linux_run/ahci.img,format=raw,cache=unsafe" -device ide-hd,drive=ahci,bus=ide.0 \
+        -drive "if=none,id=nvme,file=$linux_run/nvme.img,format=raw,cache=unsafe,file.locking=off" -device nvme,serial=NV0,drive=nvme,addr=0x17 \
+        -drive "if=none,id=ahci,file=$linux_run/ahci.img,format=raw,cache=unsafe,file.locking=off" -device ide-hd,drive=ahci,bus=ide.0 \
         -netdev user,id=n0,net=10.0.10.0/24 -device e1000,netdev=n0,addr=0x15,romfile=,mac=52:54:00:00:00:10 \
         -netdev user,id=n1,net=10.0.11.0/24 -device e1000e,netdev=n1,addr=0x16,romfile=,mac=52:54:00:00:00:11 \
         </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"

@@ -2,6 +2,11 @@
 /* The DMA operations of a device that is translated, and those of one that may do none. */
 #include "port.h"
 
+/* The library's part may be in this unit as well (short_way.c): all of it becomes one function. */
+#ifndef SHORT_WAY
+#define SHORT_WAY __attribute__((__flatten__))
+#endif
+
 static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
                                             enum dma_data_direction direction)
 {
@@ -17,14 +22,15 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
     return iova;
 }
 
-static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
-                           enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
+                                     size_t size, enum dma_data_direction direction,
+                                     unsigned long attributes)
 {
     return map_piece(dev, page_to_phys(page) + offset, size, direction);
 }
 
-static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
-                       enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
+                                 enum dma_data_direction direction, unsigned long attributes)
 {
     port_unmap(port_device_get(dev), iova, size);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,11 +30,13 @@ static int fail(const char *what)
 static int read_disk(const char *device, long chunks, int passes)
 {
     int file = open(device, O_RDONLY | O_DIRECT);
-    char *buffer = NULL;
+    char *buffer = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (file < 0 || posix_memalign((void **)&buffer, CHUNK, CHUNK) != 0) {
+    if (file < 0 || buffer == MAP_FAILED) {
         return fail(device);
     }
+    /* Pages that lie anywhere, as most programs have them: what is hard for whoever maps them. */
+    madvise(buffer, CHUNK, MADV_NOHUGEPAGE);
     memset(buffer, 1, CHUNK);
     for (int pass = 0; pass < passes; pass++) {
         MARK("1");
