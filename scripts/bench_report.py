@@ -10,6 +10,7 @@ import io
 import re
 import sys
 
+import bench_linux
 import bench_plots
 import bench_table
 
@@ -22,6 +23,9 @@ def tables(lines):
         "kernel": lambda: bench_table.kernel_table(writer, rows),
         "churn": lambda: bench_table.churn_table(writer, rows),
         "sync": lambda: bench_table.sync_table(writer, rows),
+        "linux-targets": lambda: bench_linux.target_table(writer, lines),
+        "linux-calls": lambda: bench_linux.calls_table(writer, lines),
+        "linux-end": lambda: bench_linux.end_table(writer, lines),
         "host": lambda: bench_table.host_tables(writer, lines),
     }
 

@@ -8,6 +8,7 @@ the project's own targets with whether they were reached.
 import json
 import sys
 
+import bench_linux
 import bench_peers as peers
 
 
@@ -55,7 +56,7 @@ def kernel_rows(lines):
     """(size, mode, live): {what: line}"""
     rows = {}
     for line in lines:
-        if line.get("unit") == "instructions" and "live" in line:
+        if line.get("unit") == "instructions" and "live" in line and "kernel" not in line:
             key = (str(line["size"]), line["mode"], line["live"])
             rows.setdefault(key, {})[line["what"]] = line
     return rows
@@ -134,6 +135,7 @@ def target_table(writer, rows):
 
 
 def host_tables(writer, lines):
+    lines = [line for line in lines if "kernel" not in line]
     table = []
     for line in lines:
         if line["mode"] == "table":
@@ -173,6 +175,7 @@ def write_all(writer, lines):
     churn_table(writer, rows)
     target_table(writer, rows)
     host_tables(writer, lines)
+    bench_linux.write_all(writer, lines)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""count.py BROKEN DIR...: adds up the test points that meson has written down in each build folder.
+"""count.py BROKEN DIR|TAP...: adds up the test points that meson has written down in each build folder,
+and those of files with TAP.
 
 A test program with points of its own (TAP) counts by its points. BROKEN builds count as failures.
 """
 import os
+import re
 import sys
 import xml.etree.ElementTree as tree
 
@@ -27,11 +29,27 @@ def count(path):
     return passed, failed, skipped
 
 
+def count_tap(path):
+    passed = failed = skipped = 0
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if re.match(r"ok\b.*# SKIP", line) or re.match(r"1\.\.0 # SKIP", line):
+                skipped += 1
+            elif re.match(r"ok\b", line):
+                passed += 1
+            elif re.match(r"(not ok|Bail out!)", line):
+                failed += 1
+                print(f"failed: {line.strip()}")
+    return passed, failed, skipped
+
+
 def main():
     total = [0, int(sys.argv[1]), 0]
     for directory in sys.argv[2:]:
         path = os.path.join(directory, "meson-logs", "testlog.junit.xml")
-        if os.path.exists(path):
+        if os.path.isfile(directory):
+            total = [a + b for a, b in zip(total, count_tap(directory))]
+        elif os.path.exists(path):
             total = [a + b for a, b in zip(total, count(path))]
     line = f"{total[0]} passed, {total[1]} failed"
     if total[2]:

@@ -66,7 +66,7 @@ static int map_scattered(struct port_device *device, void *memory, size_t size,
             .length = PAGE_SIZE,
         };
     }
-    error = port_map(device, pieces, count, UDMAR_READ_WRITE, limits, out_iova);
+    error = port_map(device, pieces, count, 0, UDMAR_READ_WRITE, limits, out_iova);
     kvfree(pieces);
     return error;
 }
@@ -80,7 +80,7 @@ static int map_memory(struct port_device *device, void *memory, size_t size,
         return map_scattered(device, memory, size, limits, out_iova);
     }
     piece = (struct udmar_dma_physical){ .address = virt_to_phys(memory), .length = size };
-    return port_map(device, &piece, 1, UDMAR_READ_WRITE, limits, out_iova);
+    return port_map(device, &piece, 1, 0, UDMAR_READ_WRITE, limits, out_iova);
 }
 
 static void *alloc_coherent(struct device *dev, size_t size, dma_addr_t *out_iova, gfp_t gfp,
@@ -132,7 +132,7 @@ static struct page *alloc_pages_for(struct device *dev, size_t size, dma_addr_t 
     }
     piece =
         (struct udmar_dma_physical){ .address = page_to_phys(page), .length = PAGE_ALIGN(size) };
-    if (port_map(device, &piece, 1, port_access(direction), &limits, out_iova) != 0) {
+    if (port_map(device, &piece, 1, 0, port_access(direction), &limits, out_iova) != 0) {
         __free_pages(page, get_order(size));
         return NULL;
     }

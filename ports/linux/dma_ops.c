@@ -2,43 +2,35 @@
 /* The DMA operations of a device that is translated, and those of one that may do none. */
 #include "port.h"
 
-#include <linux/scatterlist.h>
-#include <linux/slab.h>
+/* The library's part may be in this unit as well (short_way.c): all of it becomes one function. */
+#ifndef SHORT_WAY
+#define SHORT_WAY __attribute__((__flatten__))
+#endif
 
-/* Lists up to this length need no memory for their description. */
-#define SHORT_LIST 12
-
-static u64 highest_of(struct device *dev, u64 mask)
-{
-    return min_not_zero(mask, dev->bus_dma_limit);
-}
-
-static dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
-                            enum dma_data_direction direction)
+static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
+                                            enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
     struct udmar_dma_physical piece = { .address = physical, .length = size };
-    struct port_limits limits = {
-        .highest = highest_of(dev, dma_get_mask(dev)),
-        .boundary_mask = U64_MAX,
-    };
+    u64 highest = port_highest(dev, dma_get_mask(dev));
     dma_addr_t iova;
 
-    if (unlikely(port_map(device, &piece, 1, port_access(direction), &limits, &iova) != 0)) {
+    if (unlikely(port_map_piece(device, &piece, port_access(direction), highest, &iova) != 0)) {
         return DMA_MAPPING_ERROR;
     }
     port_count(device, bytes, size);
     return iova;
 }
 
-static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
-                           enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
+                                     size_t size, enum dma_data_direction direction,
+                                     unsigned long attributes)
 {
     return map_piece(dev, page_to_phys(page) + offset, size, direction);
 }
 
-static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
-                       enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
+                                 enum dma_data_direction direction, unsigned long attributes)
 {
     port_unmap(port_device_get(dev), iova, size);
 }
@@ -47,127 +39,6 @@ static dma_addr_t map_resource(struct device *dev, phys_addr_t physical, size_t 
                                enum dma_data_direction direction, unsigned long attributes)
 {
     return map_piece(dev, physical, size, direction);
-}
-
-/* The kernel's list as the library's; returns the bytes in it, 0: an entry is empty. */
-static size_t take_list(struct scatterlist *list, int count, struct udmar_dma_physical *pieces)
-{
-    struct scatterlist *entry;
-    size_t bytes = 0;
-    int i;
-
-    for_each_sg(list, entry, count, i) {
-        if (unlikely(entry->length == 0)) {
-            return 0;
-        }
-        pieces[i] = (struct udmar_dma_physical){
-            .address = sg_phys(entry),
-            .length = entry->length,
-        };
-        bytes += entry->length;
-    }
-    return bytes;
-}
-
-/*
- * Writes the segments that the device gets to see into the list; returns how many. Pieces that join
- * in guest addresses share one, within the limits of the device.
- */
-static int write_segments(struct device *dev, struct scatterlist *list, int count,
-                          const struct udmar_dma_physical *pieces, dma_addr_t range)
-{
-    u64 boundary_mask = dma_get_seg_boundary(dev);
-    unsigned longest = dma_get_max_seg_size(dev);
-    struct scatterlist *segment = NULL;
-    int segments = 0;
-    u64 at = 0;
-
-    for (int i = 0; i < count; i++) {
-        u64 size = pieces[i].length;
-        dma_addr_t start;
-
-        at = port_place(at, &pieces[i], boundary_mask);
-        start = range + at + offset_in_page(pieces[i].address);
-        at += port_pages(&pieces[i]);
-        if (segment != NULL && start == sg_dma_address(segment) + sg_dma_len(segment) &&
-            sg_dma_len(segment) + size <= longest &&
-            (sg_dma_address(segment) & boundary_mask) + sg_dma_len(segment) + size - 1 <=
-                boundary_mask) {
-            sg_dma_len(segment) += size;
-            continue;
-        }
-        segment = segment == NULL ? list : sg_next(segment);
-        sg_dma_address(segment) = start;
-        sg_dma_len(segment) = size;
-        segments++;
-    }
-    if (segments < count) {
-        /* Unmapping looks for the end of the range. */
-        segment = sg_next(segment);
-        sg_dma_address(segment) = DMA_MAPPING_ERROR;
-        sg_dma_len(segment) = 0;
-    }
-    return segments;
-}
-
-static int map_pieces(struct device *dev, struct scatterlist *list, int count, unsigned access,
-                      struct udmar_dma_physical *pieces)
-{
-    struct port_device *device = port_device_get(dev);
-    struct port_limits limits = {
-        .highest = highest_of(dev, dma_get_mask(dev)),
-        .boundary_mask = dma_get_seg_boundary(dev),
-    };
-    size_t bytes = take_list(list, count, pieces);
-    dma_addr_t iova;
-    int error;
-
-    if (bytes == 0) {
-        return -EINVAL;
-    }
-    error = port_map(device, pieces, count, access, &limits, &iova);
-    if (unlikely(error != 0)) {
-        return error;
-    }
-    port_count(device, bytes, bytes);
-    return write_segments(dev, list, count, pieces, iova & PAGE_MASK);
-}
-
-static int map_sg(struct device *dev, struct scatterlist *list, int count,
-                  enum dma_data_direction direction, unsigned long attributes)
-{
-    struct udmar_dma_physical few[SHORT_LIST];
-    struct udmar_dma_physical *pieces = few;
-    int result;
-
-    if (count > SHORT_LIST) {
-        pieces = kmalloc_array(count, sizeof(*pieces), GFP_ATOMIC | __GFP_NOWARN);
-        if (pieces == NULL) {
-            return -ENOMEM;
-        }
-    }
-    result = map_pieces(dev, list, count, port_access(direction), pieces);
-    if (pieces != few) {
-        kfree(pieces);
-    }
-    return result;
-}
-
-static void unmap_sg(struct device *dev, struct scatterlist *list, int count,
-                     enum dma_data_direction direction, unsigned long attributes)
-{
-    dma_addr_t start = sg_dma_address(list);
-    dma_addr_t end = start;
-    struct scatterlist *segment;
-    int i;
-
-    for_each_sg(list, segment, count, i) {
-        if (sg_dma_len(segment) == 0) {
-            break;
-        }
-        end = sg_dma_address(segment) + sg_dma_len(segment);
-    }
-    port_unmap(port_device_get(dev), start, end - start);
 }
 
 /* Below 16 MiB there may be no room among what firmware has reserved. */
@@ -188,7 +59,7 @@ static size_t max_mapping_size(struct device *dev)
     struct udmar_domain_info info;
 
     udmar_domain_info(port_device_get(dev)->domain, &info);
-    return min_t(u64, highest_of(dev, dma_get_mask(dev)), info.end) / 4;
+    return min_t(u64, port_highest(dev, dma_get_mask(dev)), info.end) / 4;
 }
 
 /* Pieces that meet at a page border can be joined for the device. */
@@ -204,8 +75,8 @@ static unsigned long get_merge_boundary(struct device *dev)
 static const struct dma_map_ops translated_ops = {
     .map_page = map_page,
     .unmap_page = unmap_page,
-    .map_sg = map_sg,
-    .unmap_sg = unmap_sg,
+    .map_sg = port_map_sg,
+    .unmap_sg = port_unmap_sg,
     .map_resource = map_resource,
     .unmap_resource = unmap_page,
     .dma_supported = dma_supported,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The host interface on Linux, but for the interrupt. Nothing here sleeps unless it says so. */
+/*
+ * The host interface on Linux, but for the interrupt and what port_inline.h has. Nothing here
+ * sleeps unless it says so.
+ */
 #include "port.h"
 
 #include <linux/gfp.h>
@@ -10,10 +13,10 @@
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
 
-#include <asm/cacheflush.h>
-#include <asm/special_insns.h>
-
 #include <udmar/host.h>
+
+#define PORT_INLINE
+#include "port_inline.h"
 
 void *udmar_host_mmio_map(void *host, udmar_paddr_t physical, size_t size)
 {
@@ -28,11 +31,6 @@ void udmar_host_mmio_unmap(void *host, void *registers, size_t size)
 uint32_t udmar_host_mmio_read32(void *host, void *registers, uint32_t offset)
 {
     return readl((void __iomem __force *)registers + offset);
-}
-
-void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint32_t value)
-{
-    writel(value, (void __iomem __force *)registers + offset);
 }
 
 /*
@@ -79,26 +77,6 @@ bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest,
 void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
 {
     __free_pages(pfn_to_page(page->physical >> PAGE_SHIFT), get_order(count << PAGE_SHIFT));
-}
-
-void *udmar_host_page_map(void *host, udmar_paddr_t physical)
-{
-    return __va(physical);
-}
-
-void udmar_host_page_unmap(void *host, void *address)
-{
-}
-
-void udmar_host_cache_flush(void *host, const void *address, size_t size)
-{
-    unsigned line_size = boot_cpu_data.x86_clflush_size;
-    const void *end = address + size;
-
-    for (const void *line = PTR_ALIGN_DOWN(address, line_size); line < end; line += line_size) {
-        clflushopt((void *)line);
-    }
-    mb();
 }
 
 /* Only caches whose size is a power of two align what is in them to more than 8 bytes. */
@@ -169,12 +147,6 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t number, udmar_r
     return true;
 }
 
-/* A class for each lock: lockdep would take two of one class, one in the other, for a deadlock. */
-struct port_lock {
-    spinlock_t spin;
-    struct lock_class_key key;
-};
-
 void *udmar_host_lock_create(void *host)
 {
     struct port_lock *lock = kzalloc(sizeof(*lock), GFP_ATOMIC);
@@ -183,7 +155,7 @@ void *udmar_host_lock_create(void *host)
         return NULL;
     }
     lockdep_register_key(&lock->key);
-    spin_lock_init(&lock->spin);
+    raw_spin_lock_init(&lock->spin);
     lockdep_set_class(&lock->spin, &lock->key);
     return lock;
 }
@@ -194,27 +166,6 @@ void udmar_host_lock_destroy(void *host, void *memory)
 
     lockdep_unregister_key(&lock->key);
     kfree(lock);
-}
-
-uintptr_t udmar_host_lock_acquire(void *host, void *memory)
-{
-    struct port_lock *lock = memory;
-    unsigned long flags;
-
-    spin_lock_irqsave(&lock->spin, flags);
-    return flags;
-}
-
-void udmar_host_lock_release(void *host, void *memory, uintptr_t state)
-{
-    struct port_lock *lock = memory;
-
-    spin_unlock_irqrestore(&lock->spin, state);
-}
-
-unsigned udmar_host_cpu(void *host)
-{
-    return raw_smp_processor_id();
 }
 
 udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, size_t *length)

@@ -119,14 +119,17 @@ static bool satisfies(udmar_iova_t iova, u64 size, const struct port_limits *lim
 }
 
 int port_map(struct port_device *device, const struct udmar_dma_physical *pieces, unsigned count,
-             unsigned access, const struct port_limits *limits, dma_addr_t *out_iova)
+             u64 whole, unsigned access, const struct port_limits *limits, dma_addr_t *out_iova)
 {
     struct udmar_domain *domain = device->domain;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
-    bool gaps;
-    u64 size = measure(pieces, count, limits->boundary_mask, &gaps);
+    bool gaps = false;
+    u64 size = whole;
     udmar_iova_t iova;
 
+    if (size == 0 || size - 1 > limits->boundary_mask) {
+        size = measure(pieces, count, limits->boundary_mask, &gaps);
+    }
     if (likely(!gaps)) {
         status = udmar_stream_map(domain, pieces, count, access, limits->highest, &iova);
         if (status == UDMAR_OK && unlikely(!satisfies(iova, size, limits))) {
@@ -156,15 +159,13 @@ static enum udmar_status unmap_by_hand(struct udmar_domain *domain, udmar_iova_t
     return status == UDMAR_OK ? udmar_domain_free_iova(domain, first) : status;
 }
 
-void port_unmap(struct port_device *device, dma_addr_t iova, size_t size)
+void port_unmap_other(struct port_device *device, dma_addr_t iova, size_t size,
+                      enum udmar_status status)
 {
-    enum udmar_status status = udmar_stream_unmap(device->domain, iova);
-
-    if (unlikely(status == UDMAR_ERR_NOT_FOUND)) {
+    if (status == UDMAR_ERR_NOT_FOUND) {
         status = unmap_by_hand(device->domain, iova, size);
     }
-    port_count(device, unmaps, 1);
-    if (unlikely(status != UDMAR_OK)) {
+    if (status != UDMAR_OK) {
         dev_err_ratelimited(&device->pci->dev, "udmar: unmapping %zu bytes at %pad: %s\n", size,
                             &iova, udmar_status_string(status));
     }

@@ -5,7 +5,9 @@
  *   main.c        loading, unloading, the order of things
  *   fit.c         does this kernel and this machine fit, and why not
  *   device.c      every PCI function gets its operations before its driver
- *   dma_ops.c     streaming mappings     coherent.c   memory for a device
+ *   dma_ops.c     streaming mappings     list.c       the same for scatter lists
+ *   short_way.c   dma_ops.c with the library's part of it
+ *   coherent.c    memory for a device
  *   mapping.c     guest addresses: the way into the library
  *   host.c, interrupt.c   the host interface
  *   report.c      debugfs
@@ -20,6 +22,7 @@
 #include <linux/percpu.h>
 
 #include <udmar/busdma.h>
+#include <udmar/stream.h>
 #include <udmar/udmar.h>
 
 /* Of one device on one CPU; statistics, so a read may miss what happens meanwhile. */
@@ -85,11 +88,22 @@ u64 port_device_count(const struct port_device *device, size_t field);
 #define port_device_sum(device, field) \
     port_device_count((device), offsetof(struct port_counts, field))
 
-/* ---- dma_ops.c, coherent.c ------------------------------------------------------------------- */
+/* ---- dma_ops.c, list.c, coherent.c ----------------------------------------------------------- */
 
 /* Fills in the operations for the device's mode; false when its mode needs none. */
 bool port_ops_fill(struct port_device *device);
 void port_coherent_fill(struct dma_map_ops *ops);
+
+int port_map_sg(struct device *dev, struct scatterlist *list, int count,
+                enum dma_data_direction direction, unsigned long attributes);
+void port_unmap_sg(struct device *dev, struct scatterlist *list, int count,
+                   enum dma_data_direction direction, unsigned long attributes);
+
+/* The last address that a device can use, when its mask is this one. */
+static inline u64 port_highest(struct device *dev, u64 mask)
+{
+    return min_not_zero(mask, dev->bus_dma_limit);
+}
 
 static inline struct port_device *port_device_get(struct device *dev)
 {
@@ -100,16 +114,14 @@ static inline struct port_device *port_device_get(struct device *dev)
 
 static inline unsigned port_access(enum dma_data_direction direction)
 {
-    switch (direction) {
-    case DMA_BIDIRECTIONAL:
-        return UDMAR_READ_WRITE;
-    case DMA_TO_DEVICE:
-        return UDMAR_READ;
-    case DMA_FROM_DEVICE:
-        return UDMAR_WRITE;
-    default:
-        return 0;
-    }
+    static const u8 access[] = {
+        [DMA_BIDIRECTIONAL] = UDMAR_READ_WRITE,
+        [DMA_TO_DEVICE] = UDMAR_READ,
+        [DMA_FROM_DEVICE] = UDMAR_WRITE,
+        [DMA_NONE] = 0,
+    };
+
+    return access[direction & 3];
 }
 
 /* ---- mapping.c ------------------------------------------------------------------------------- */
@@ -146,15 +158,50 @@ static inline u64 port_pages(const struct udmar_dma_physical *piece)
 /*
  * port_map - one range of guest addresses for a list of pieces
  * Each piece begins in a guest page of its own, at its offset in the page, where port_place() says.
- * Atomic context. @out_iova: of the first byte of the first piece.
- * Returns 0, -ENOMEM (no memory, or no guest addresses within the limits), -EINVAL or -EIO (the
- * unit did not answer).
+ * Atomic context. @whole: bytes in all pieces if each is whole pages, else 0. @out_iova: of the
+ * first byte of the first piece. Returns 0, -ENOMEM (no memory, or no guest addresses within the
+ * limits), -EINVAL or -EIO (the unit did not answer).
  */
 int port_map(struct port_device *device, const struct udmar_dma_physical *pieces, unsigned count,
-             unsigned access, const struct port_limits *limits, dma_addr_t *out_iova);
+             u64 whole, unsigned access, const struct port_limits *limits, dma_addr_t *out_iova);
 
-/* Takes such a range away: @iova and @size from its first byte to its last. Atomic context. */
-void port_unmap(struct port_device *device, dma_addr_t iova, size_t size);
+/*
+ * port_map_piece - the same for one piece that only has to lie low enough
+ * Without a call where the library has a block at hand.
+ */
+static __always_inline int port_map_piece(struct port_device *device,
+                                          const struct udmar_dma_physical *piece, unsigned access,
+                                          u64 highest, dma_addr_t *out_iova)
+{
+    udmar_iova_t iova;
+
+    if (unlikely(udmar_stream_map(device->domain, piece, 1, access, highest, &iova) != UDMAR_OK)) {
+        const struct port_limits limits = { .highest = highest, .boundary_mask = U64_MAX };
+
+        return port_map(device, piece, 1, 0, access, &limits, out_iova);
+    }
+    port_count(device, maps, 1);
+    port_count(device, pieces, 1);
+    *out_iova = iova;
+    return 0;
+}
+
+/*
+ * Takes such a range away: @iova and @size from its first byte to its last. Atomic context. The
+ * second half is for what is no stream, or was not unmapped: @status says what came of it.
+ */
+void port_unmap_other(struct port_device *device, dma_addr_t iova, size_t size,
+                      enum udmar_status status);
+
+static inline void port_unmap(struct port_device *device, dma_addr_t iova, size_t size)
+{
+    enum udmar_status status = udmar_stream_unmap(device->domain, iova);
+
+    port_count(device, unmaps, 1);
+    if (unlikely(status != UDMAR_OK)) {
+        port_unmap_other(device, iova, size, status);
+    }
+}
 
 /* ---- interrupt.c, report.c ------------------------------------------------------------------- */
 

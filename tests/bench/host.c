@@ -315,6 +315,19 @@ void udmar_host_lock_release(void *host, void *lock, uintptr_t state)
     atomic_store_explicit(&((struct lock *)lock)->taken, false, memory_order_release);
 }
 
+/* Threads are processors: each takes the next number when it first asks. */
+unsigned udmar_host_cpu(void *host)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned number;
+
+    (void)host;
+    if (number == 0) {
+        number = 1 + atomic_fetch_add(&threads, 1) % 64;
+    }
+    return number - 1;
+}
+
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
 {

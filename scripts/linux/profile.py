@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""profile.py COUNTS CONSOLE SYSTEM-MAP: which functions the instructions between two marks are in
+
+COUNTS is what tests/linux/count/count.c writes with by=address; CONSOLE has the modules' symbols in
+lines "symbol ADDRESS TYPE NAME [MODULE]". The kernel itself is where its map says, because QEMU starts
+it without anything that would move it.
+"""
+import bisect
+import sys
+
+
+def main():
+    symbols = []
+    with open(sys.argv[2], encoding="utf-8", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if len(words) >= 4 and words[0] == "symbol" and words[2] in "tTwW":
+                name = words[3] + (" " + words[4] if len(words) > 4 else "")
+                symbols.append((int(words[1], 16), name))
+    if not symbols:
+        sys.exit("the guest did not tell where its functions are")
+    with open(sys.argv[3], encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if words[1] in "tTwW":
+                symbols.append((int(words[0], 16), words[2]))
+    symbols.sort()
+    starts = [address for address, _ in symbols]
+    sums, entries, total = {}, {}, 0
+    with open(sys.argv[1], encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if words[0] != "at":
+                continue
+            address, count = int(words[1], 16), int(words[2])
+            index = bisect.bisect_right(starts, address) - 1
+            name = symbols[index][1] if index >= 0 else "?"
+            sums[name] = sums.get(name, 0) + count
+            if index >= 0 and starts[index] == address:
+                entries[name] = count
+            total += count
+    for name, count in sorted(sums.items(), key=lambda item: -item[1]):
+        print(f"{count:8} {100 * count / total:5.1f} %  {entries.get(name, ''):>6}  {name}")
+    print(f"{total:8}          all, with the two marks")
+
+
+if __name__ == "__main__":
+    main()
