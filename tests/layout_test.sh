@@ -310,7 +310,7 @@ check_rooms()
     check_room base "base" "$plain host"
     check_room table "table" "$plain table"
     check_room unit "base table unit" "$plain host table unit fault"
-    check_room space "base table unit space" "$plain $low"
+    check_room space "base table unit space" "$plain $low stream"
     check_room policy "base table unit space policy" "$plain $low tunable udmar"
     check_room busdma "base table unit space policy busdma" \
         "$plain $low tunable udmar busdma bus_dma"

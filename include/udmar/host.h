@@ -200,8 +200,8 @@ void udmar_host_interrupt_free(void *host, void *interrupt);
 
 /*
  * udmar_host_virtual_to_physical - the memory behind a driver's pointer
- * @address: any address that a driver hands to bus_dmamap_load(), wrong ones and null included: they
- *           are not mapped.
+ * @address: any address that a driver hands to bus_dmamap_load(), wrong ones and null included:
+ * they are not mapped.
  * @length: in: how many bytes from there on are wanted, at least 1. Out: how many of them are
  *          physically contiguous, at most what was asked for, and up to a page border if fewer.
  *          A simple host answers with what is left of the page; one that knows its direct map

@@ -29,8 +29,9 @@ extern "C" {
  *
  * A range of up to 256 pages is aligned to its size in pages rounded up to a power of two. A larger
  * one begins at the offset that the first piece has in its physical 2 MiB page, so that large pages
- * fit where memory has them. When it returns, devices can use the mapping. Any context but the fault
- * interrupt; spin locks may be held.
+ * fit where memory has them. When it returns, devices can use the mapping. Any context but the
+ * fault interrupt; spin locks may be held.
+ *
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_IOVA (no room below @highest);
  * UDMAR_ERR_TIMEOUT or UDMAR_ERR_QUEUE (a unit in caching mode did not invalidate). On failure
  * nothing is mapped.
