@@ -111,12 +111,142 @@ static void test_tick(void **state)
     machine_close(&mc);
 }
 
+/* Pieces of all kinds behind each other, where udmar_stream_next() says. */
+static void test_lists(void **state)
+{
+    uint32_t seed = 3;
+    struct machine mc;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    buffer = model_buffer_alloc(mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    fill_pattern(buffer, MIB(4), 5);
+    for (unsigned round = 0; round < 200; round++) {
+        struct udmar_dma_physical pieces[12];
+        uint8_t *at[12];
+        unsigned count = 1 + roll_below(&seed, 12);
+        udmar_iova_t iova, first;
+
+        for (unsigned i = 0; i < count; i++) {
+            bool whole = roll_below(&seed, 2) == 0;
+
+            at[i] = buffer + PAGE * roll_below(&seed, 900) + (whole ? 0 : roll_below(&seed, 4096));
+            pieces[i].address = physical_of(&mc, at[i]);
+            pieces[i].length = whole ? PAGE * (1 + roll_below(&seed, round < 100 ? 9 : 100))
+                                     : 1 + roll_below(&seed, 9000);
+        }
+        assert_int_equal(udmar_stream_map(mc.domain, pieces, count, UDMAR_READ, UINT64_MAX, &first),
+                         UDMAR_OK);
+        iova = first;
+        for (unsigned i = 0; i < count; i++) {
+            assert_true(device_sees(&mc, RID0, iova, at[i], pieces[i].length));
+            assert_false(can_write(&mc, RID0, iova));
+            if (i + 1 < count)
+                iova = udmar_stream_next(iova, pieces[i].length, pieces[i + 1].address);
+        }
+        assert_int_equal(udmar_stream_unmap(mc.domain, first), UDMAR_OK);
+        assert_false(can_read(&mc, RID0, first));
+        assert_false(can_read(&mc, RID0, iova));
+        drain_faults(&mc);
+    }
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+static void test_unanswered_address_is_lost(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    struct machine mc;
+    uint8_t *buffer;
+    uint64_t lost, iova[100];
+
+    (void)state;
+    machine_open(&mc, &setup);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    lost = map_one(&mc, buffer, PAGE, UINT64_MAX);
+    assert_true(can_read(&mc, RID0, lost));
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_stream_unmap(mc.domain, lost), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_stream_unmap(mc.domain, lost), UDMAR_ERR_NOT_FOUND);
+    assert_true(can_read(&mc, RID0, lost));
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    for (unsigned i = 0; i < 100; i++) {
+        iova[i] = map_one(&mc, buffer, PAGE, UINT64_MAX);
+        assert_int_not_equal(iova[i], lost);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(udmar_stream_unmap(mc.domain, iova[i]), UDMAR_OK);
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    mc.forgive_pages = true;
+    machine_close(&mc);
+}
+
+static void test_window_of_a_map_is_no_stream(void **state)
+{
+    static const uint64_t sizes[] = { PAGE, MIB(3) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct limits limits = { .maxsize = sizes[n] };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, sizes[n], 0, 0);
+        iova = load_one(tag, map, buffer, sizes[n]);
+        assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
+        assert_true(can_read(&mc, RID0, iova));
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* Who comes while a wait is on its way shares the next one. */
+static void test_waits_are_shared(void **state)
+{
+    struct udmar_unit_status before, after;
+    struct machine mc;
+    uint64_t ticket[20];
+
+    (void)state;
+    machine_open(&mc, NULL);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
+    model_behaviour(mc.u)->queue_delay = 30;
+    assert_int_equal(udmar_unit_status(mc.instance, 0, &before), UDMAR_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        struct udmar__request request = { .low = mc.domain->request_low_all };
+
+        assert_true(udmar__queue_put_one(mc.domain->unit, &request, true, &ticket[i]));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(udmar__queue_wait(mc.domain->unit, ticket[i]), UDMAR_OK);
+    assert_int_equal(udmar_unit_status(mc.instance, 0, &after), UDMAR_OK);
+    assert_int_equal(after.waits - before.waits, 2);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_tick),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_unanswered_address_is_lost),
+        cmocka_unit_test(test_window_of_a_map_is_no_stream),
+        cmocka_unit_test(test_waits_are_shared),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
