@@ -82,10 +82,45 @@ static void test_random_blocks(void **state)
     }
 }
 
+static void test_no_memory_leaves_nothing(void **state)
+{
+    struct machine mc;
+    struct udmar__pool *pool;
+    uint32_t other, page;
+    unsigned taken;
+    enum udmar_status status = UDMAR_ERR_MEMORY;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    /* The directories stay once they are there. */
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &other, &taken), UDMAR_OK);
+    udmar__blocks_give(mc.domain, &other, 1, false);
+    for (unsigned call = 1; status != UDMAR_OK; call++) {
+        size_t pages = model_pages_in_use(mc.m), bytes = model_bytes_in_use(mc.m);
+
+        assert_true(call < 20);
+        model_fail_host_call(mc.m, call, call % 2 == 0);
+        status = udmar__blocks_take(mc.domain, pool, 3, 1, &page, &taken);
+        model_fail_host_call(mc.m, 0, false);
+        if (status != UDMAR_OK) {
+            assert_int_equal(status, UDMAR_ERR_MEMORY);
+            assert_int_equal(model_pages_in_use(mc.m), pages);
+            assert_int_equal(model_bytes_in_use(mc.m), bytes);
+        } else {
+            assert_true(call > 2);
+        }
+    }
+    udmar__blocks_give(mc.domain, &page, 1, false);
+    expect_table_pages(&mc, 1);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_no_memory_leaves_nothing),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

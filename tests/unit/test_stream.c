@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Streams: mappings of the moment, of all sizes, and when devices lose them. */
+#include "space/address.h"
 #include "space/stream.h"
 #include "support_space.h"
 
@@ -237,6 +238,47 @@ static void test_waits_are_shared(void **state)
     machine_close(&mc);
 }
 
+/* Maps' windows have places: a load takes the next, until all have been used. */
+static void test_places_of_a_window(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    struct udmar_fault fault = { .sequence = 0 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    uint64_t iova[16];
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = PAGE });
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    for (unsigned n = 0; n < 48; n++) {
+        uint64_t here = load_one(tag, map, buffer, PAGE);
+
+        if (n < 16) {
+            iova[n] = here;
+            for (unsigned i = 0; i < n; i++)
+                assert_int_not_equal(iova[i], here);
+        }
+        assert_int_equal(here, iova[n % 16]);
+        assert_true(device_sees(&mc, RID0, here, buffer, PAGE));
+        udmar_dmamap_unload(tag, map);
+    }
+    (void)load_one(tag, map, buffer, PAGE);
+    udmar_dmamap_unload(tag, map);
+    udmar_tick(mc.instance);
+    assert_false(can_read(&mc, RID0, iova[0]));
+    udmar__locate(mc.domain, iova[0], &fault);
+    assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+    assert_int_equal(fault.near_base, iova[0]);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_unanswered_address_is_lost),
         cmocka_unit_test(test_window_of_a_map_is_no_stream),
         cmocka_unit_test(test_waits_are_shared),
+        cmocka_unit_test(test_places_of_a_window),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
