@@ -27,6 +27,8 @@ static void configure(struct machine *mc, const struct setup *setup, struct udma
         .ram_count = high_size == MODEL_NO_HIGH ? 1 : 2,
         .direct_map = !setup->no_direct_map,
         .window_limit = setup->window_limit,
+        .cpus = setup->cpus,
+        .ticking = setup->ticking,
     };
     if (setup->no_ram)
         config->ram_count = 0;

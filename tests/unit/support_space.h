@@ -37,6 +37,8 @@ struct setup {
     bool not_attached;             /* no device is attached */
     bool not_started;              /* the instance is created, that is all */
     uint64_t window_limit;         /* 0: the default */
+    unsigned cpus;                 /* 0: one */
+    bool ticking;                  /* the test calls udmar_tick() */
     uint64_t rmrr_base;            /* an RMRR of device 0 ... */
     uint64_t rmrr_limit;           /* ... up to here, inclusive; 0: none */
 };

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Arenas: blocks of all orders taken and given back, against a naive list of what is taken. */
+#include "space/arena.h"
+#include "support_space.h"
+
+#define HELD 300u
+
+struct held {
+    uint32_t page;
+    unsigned order;
+};
+
+static void expect_table_pages(struct machine *mc, uint64_t pages)
+{
+    struct udmar_domain_info info;
+
+    udmar_domain_info(mc->domain, &info);
+    assert_int_equal(info.table_pages, pages);
+}
+
+static void check_block(struct machine *mc, const struct udmar__pool *pool, const struct held *held,
+                        unsigned count, struct held block)
+{
+    uint64_t size = UINT64_C(1) << block.order;
+    uint64_t first = (uint64_t)block.page << 12;
+    uint64_t last = first + size * PAGE - 1;
+    struct udmar__arena *arena = udmar__arena_of(mc->domain, block.page);
+
+    assert_non_null(arena);
+    assert_int_equal(block.page & (size - 1), 0);
+    assert_true(pool->exclude_last == 0 || last < pool->exclude_first ||
+                first > pool->exclude_last);
+    for (unsigned i = 0; i < count; i++)
+        assert_true(block.page + size <= held[i].page ||
+                    held[i].page + (UINT64_C(1) << held[i].order) <= block.page);
+    assert_int_equal(udmar__block_first(arena, block.page), block.page);
+    assert_int_equal(udmar__block_first(arena, block.page + size - 1), block.page);
+    assert_true(udmar__arena_check(arena));
+}
+
+static void test_random_blocks(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct held held[HELD];
+        unsigned count = 0;
+        uint32_t seed = 7 + kind;
+        struct machine mc;
+        struct udmar__pool *pool;
+
+        machine_open(&mc, NULL);
+        pool = kind == 0   ? udmar__pool_get(mc.domain, 0, 0)
+               : kind == 1 ? udmar__pool_get(mc.domain, GIB(4), UINT64_MAX)
+                           : udmar__pool_get(mc.domain, MIB(5) + PAGE, MIB(77) - 1);
+        assert_non_null(pool);
+        for (unsigned step = 0; step < 4000; step++) {
+            if (count < HELD && roll_below(&seed, 100) < (step % 1000 < 600 ? 65u : 35u)) {
+                struct held block = { .order = roll_below(&seed, 9) };
+                unsigned taken;
+
+                assert_int_equal(
+                    udmar__blocks_take(mc.domain, pool, block.order, 1, &block.page, &taken),
+                    UDMAR_OK);
+                assert_int_equal(taken, 1);
+                check_block(&mc, pool, held, count, block);
+                held[count++] = block;
+            } else if (count > 0) {
+                unsigned n = roll_below(&seed, count);
+                struct udmar__arena *arena;
+
+                udmar__blocks_give(mc.domain, &held[n].page, 1, true);
+                arena = udmar__arena_of(mc.domain, held[n].page);
+                assert_true(arena == NULL || udmar__arena_check(arena));
+                assert_true(arena == NULL || udmar__block_first(arena, held[n].page) == UINT64_MAX);
+                held[n] = held[--count];
+            }
+        }
+        while (count > 0)
+            udmar__blocks_give(mc.domain, &held[--count].page, 1, false);
+        expect_table_pages(&mc, 1);
+        machine_close(&mc);
+    }
+}
+
+static void test_no_memory_leaves_nothing(void **state)
+{
+    struct machine mc;
+    struct udmar__pool *pool;
+    uint32_t other, page;
+    unsigned taken;
+    enum udmar_status status = UDMAR_ERR_MEMORY;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    /* The directories stay once they are there. */
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &other, &taken), UDMAR_OK);
+    udmar__blocks_give(mc.domain, &other, 1, false);
+    for (unsigned call = 1; status != UDMAR_OK; call++) {
+        size_t pages = model_pages_in_use(mc.m), bytes = model_bytes_in_use(mc.m);
+
+        assert_true(call < 20);
+        model_fail_host_call(mc.m, call, call % 2 == 0);
+        status = udmar__blocks_take(mc.domain, pool, 3, 1, &page, &taken);
+        model_fail_host_call(mc.m, 0, false);
+        if (status != UDMAR_OK) {
+            assert_int_equal(status, UDMAR_ERR_MEMORY);
+            assert_int_equal(model_pages_in_use(mc.m), pages);
+            assert_int_equal(model_bytes_in_use(mc.m), bytes);
+        } else {
+            assert_true(call > 2);
+        }
+    }
+    udmar__blocks_give(mc.domain, &page, 1, false);
+    expect_table_pages(&mc, 1);
+    machine_close(&mc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_no_memory_leaves_nothing),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
+}

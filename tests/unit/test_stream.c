@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Streams: mappings of the moment, of all sizes, and when devices lose them. */
+#include "space/address.h"
+#include "space/stream.h"
+#include "support_space.h"
+
+static uint64_t physical_of(struct machine *mc, void *buffer)
+{
+    size_t length = 1;
+
+    return udmar_host_virtual_to_physical(mc->m, buffer, &length);
+}
+
+static uint64_t map_one(struct machine *mc, uint8_t *buffer, uint64_t length, uint64_t highest)
+{
+    const struct udmar_dma_physical piece = { physical_of(mc, buffer), length };
+    udmar_iova_t iova = 0;
+
+    assert_int_equal(udmar_stream_map(mc->domain, &piece, 1, UDMAR_READ_WRITE, highest, &iova),
+                     UDMAR_OK);
+    assert_int_equal(iova % PAGE, piece.address % PAGE);
+    assert_true(iova + length - 1 <= highest);
+    return iova;
+}
+
+static void test_sizes(void **state)
+{
+    static const struct setup kinds[] = {
+        { .profile = "generic48" },   { .profile = "generic48", .no_direct_map = true },
+        { .profile = "noncoherent" }, { .profile = "cm" },
+        { .profile = "rwbf" },        { .profile = "generic48", .tunables = "hw.dmar.qi=0" },
+    };
+    static const uint64_t sizes[] = { 1,      4095,       4096,   4097,   KIB(64),
+                                      MIB(1), MIB(1) + 1, MIB(5), MIB(16) };
+    static const uint64_t highest[] = { UINT64_MAX, UINT32_MAX, MIB(200) + 4095 };
+
+    (void)state;
+    for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &kinds[k]);
+        buffer = model_buffer_alloc(mc.m, MIB(16) + PAGE, MODEL_CONTIGUOUS, 0);
+        fill_pattern(buffer, MIB(16) + PAGE, k);
+        for (unsigned n = 0; n < 27 * 2; n++) {
+            uint64_t length = sizes[n % 9];
+            uint8_t *from = buffer + (n >= 27 ? 77 : 0);
+            uint64_t iova = map_one(&mc, from, length, highest[n / 9 % 3]);
+
+            assert_true(device_sees(&mc, RID0, iova, from, 1));
+            assert_true(device_sees(&mc, RID0, iova + length - 1, from + length - 1, 1));
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
+            assert_false(can_read(&mc, RID0, iova));
+            assert_false(can_read(&mc, RID0, iova + length - 1));
+        }
+        model_buffer_free(mc.m, buffer);
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
+static void test_arguments(void **state)
+{
+    struct udmar_dma_physical piece = { MIB(2), PAGE };
+    struct machine mc;
+    udmar_iova_t iova;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_stream_map(NULL, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(mc.domain, NULL, 1, 3, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 0, 3, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 0, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 4, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    piece.length = 0;
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_unmap(NULL, 0), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_unmap(mc.domain, MIB(9)), UDMAR_ERR_NOT_FOUND);
+    machine_close(&mc);
+}
+
+/* Deferred: reachable until the tick, and no address again before it. */
+static void test_tick(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    struct machine mc;
+    uint8_t *buffer;
+    uint64_t old[20];
+
+    (void)state;
+    machine_open(&mc, &setup);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    for (unsigned n = 0; n < 20; n++) {
+        old[n] = map_one(&mc, buffer, PAGE, UINT64_MAX);
+        for (unsigned i = 0; i < n; i++)
+            assert_int_not_equal(old[i], old[n]);
+        assert_true(can_read(&mc, RID0, old[n]));
+        assert_int_equal(udmar_stream_unmap(mc.domain, old[n]), UDMAR_OK);
+        assert_true(can_read(&mc, RID0, old[n])); /* through what is cached */
+    }
+    udmar_tick(mc.instance);
+    for (unsigned n = 0; n < 20; n++)
+        assert_false(can_read(&mc, RID0, old[n]));
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+/* Pieces of all kinds behind each other, where udmar_stream_next() says. */
+static void test_lists(void **state)
+{
+    uint32_t seed = 3;
+    struct machine mc;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    buffer = model_buffer_alloc(mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    fill_pattern(buffer, MIB(4), 5);
+    for (unsigned round = 0; round < 200; round++) {
+        struct udmar_dma_physical pieces[12];
+        uint8_t *at[12];
+        unsigned count = 1 + roll_below(&seed, 12);
+        udmar_iova_t iova, first;
+
+        for (unsigned i = 0; i < count; i++) {
+            bool whole = roll_below(&seed, 2) == 0;
+
+            at[i] = buffer + PAGE * roll_below(&seed, 900) + (whole ? 0 : roll_below(&seed, 4096));
+            pieces[i].address = physical_of(&mc, at[i]);
+            pieces[i].length = whole ? PAGE * (1 + roll_below(&seed, round < 100 ? 9 : 100))
+                                     : 1 + roll_below(&seed, 9000);
+        }
+        assert_int_equal(udmar_stream_map(mc.domain, pieces, count, UDMAR_READ, UINT64_MAX, &first),
+                         UDMAR_OK);
+        iova = first;
+        for (unsigned i = 0; i < count; i++) {
+            assert_true(device_sees(&mc, RID0, iova, at[i], pieces[i].length));
+            assert_false(can_write(&mc, RID0, iova));
+            if (i + 1 < count)
+                iova = udmar_stream_next(iova, pieces[i].length, pieces[i + 1].address);
+        }
+        assert_int_equal(udmar_stream_unmap(mc.domain, first), UDMAR_OK);
+        assert_false(can_read(&mc, RID0, first));
+        assert_false(can_read(&mc, RID0, iova));
+        drain_faults(&mc);
+    }
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+static void test_unanswered_address_is_lost(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    struct machine mc;
+    uint8_t *buffer;
+    uint64_t lost, iova[100];
+
+    (void)state;
+    machine_open(&mc, &setup);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    lost = map_one(&mc, buffer, PAGE, UINT64_MAX);
+    assert_true(can_read(&mc, RID0, lost));
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_stream_unmap(mc.domain, lost), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_stream_unmap(mc.domain, lost), UDMAR_ERR_NOT_FOUND);
+    assert_true(can_read(&mc, RID0, lost));
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    for (unsigned i = 0; i < 100; i++) {
+        iova[i] = map_one(&mc, buffer, PAGE, UINT64_MAX);
+        assert_int_not_equal(iova[i], lost);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(udmar_stream_unmap(mc.domain, iova[i]), UDMAR_OK);
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    mc.forgive_pages = true;
+    machine_close(&mc);
+}
+
+static void test_window_of_a_map_is_no_stream(void **state)
+{
+    static const uint64_t sizes[] = { PAGE, MIB(3) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct limits limits = { .maxsize = sizes[n] };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, sizes[n], 0, 0);
+        iova = load_one(tag, map, buffer, sizes[n]);
+        assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
+        assert_true(can_read(&mc, RID0, iova));
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* Who comes while a wait is on its way shares the next one. */
+static void test_waits_are_shared(void **state)
+{
+    struct udmar_unit_status before, after;
+    struct machine mc;
+    uint64_t ticket[20];
+
+    (void)state;
+    machine_open(&mc, NULL);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
+    model_behaviour(mc.u)->queue_delay = 30;
+    assert_int_equal(udmar_unit_status(mc.instance, 0, &before), UDMAR_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        struct udmar__request request = { .low = mc.domain->request_low_all };
+
+        assert_true(udmar__queue_put_one(mc.domain->unit, &request, true, &ticket[i]));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(udmar__queue_wait(mc.domain->unit, ticket[i]), UDMAR_OK);
+    assert_int_equal(udmar_unit_status(mc.instance, 0, &after), UDMAR_OK);
+    assert_int_equal(after.waits - before.waits, 2);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    machine_close(&mc);
+}
+
+/* Maps' windows have places: a load takes the next, until all have been used. */
+static void test_places_of_a_window(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    struct udmar_fault fault = { .sequence = 0 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    uint64_t iova[16];
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = PAGE });
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    for (unsigned n = 0; n < 48; n++) {
+        uint64_t here = load_one(tag, map, buffer, PAGE);
+
+        if (n < 16) {
+            iova[n] = here;
+            for (unsigned i = 0; i < n; i++)
+                assert_int_not_equal(iova[i], here);
+        }
+        assert_int_equal(here, iova[n % 16]);
+        assert_true(device_sees(&mc, RID0, here, buffer, PAGE));
+        udmar_dmamap_unload(tag, map);
+    }
+    (void)load_one(tag, map, buffer, PAGE);
+    udmar_dmamap_unload(tag, map);
+    udmar_tick(mc.instance);
+    assert_false(can_read(&mc, RID0, iova[0]));
+    udmar__locate(mc.domain, iova[0], &fault);
+    assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+    assert_int_equal(fault.near_base, iova[0]);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_tick),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_unanswered_address_is_lost),
+        cmocka_unit_test(test_window_of_a_map_is_no_stream),
+        cmocka_unit_test(test_waits_are_shared),
+        cmocka_unit_test(test_places_of_a_window),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
+}
