@@ -206,6 +206,13 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     return true;
 }
 
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    (void)domain;
+    return udmar_host_page_alloc(host, count, highest, false, out_page);
+}
+
 void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
 {
     struct qemu *e = host;

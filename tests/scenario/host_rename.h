@@ -16,6 +16,7 @@
 #define udmar_host_mmio_read32         HOST_NAME(mmio_read32)
 #define udmar_host_mmio_write32        HOST_NAME(mmio_write32)
 #define udmar_host_page_alloc          HOST_NAME(page_alloc)
+#define udmar_host_page_alloc_near     HOST_NAME(page_alloc_near)
 #define udmar_host_page_free           HOST_NAME(page_free)
 #define udmar_host_page_map            HOST_NAME(page_map)
 #define udmar_host_page_unmap          HOST_NAME(page_unmap)

@@ -31,6 +31,12 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     return TO(host)->page_alloc(INNER(host), count, highest, mapped, out_page);
 }
 
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+                                struct udmar_page *out_page)
+{
+    return TO(host)->page_alloc_near(INNER(host), count, highest, domain, out_page);
+}
+
 void udmar_host_page_free(void *host, const struct udmar_page *page, size_t count)
 {
     TO(host)->page_free(INNER(host), page, count);
