@@ -267,7 +267,9 @@ static void test_places_of_a_window(void **state)
         udmar_dmamap_unload(tag, map);
     }
     (void)load_one(tag, map, buffer, PAGE);
+    assert_true(can_read(&mc, RID0, iova[0]));
     udmar_dmamap_unload(tag, map);
+    assert_true(can_read(&mc, RID0, iova[0])); /* through what is cached */
     udmar_tick(mc.instance);
     assert_false(can_read(&mc, RID0, iova[0]));
     udmar__locate(mc.domain, iova[0], &fault);
