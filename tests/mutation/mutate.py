@@ -44,8 +44,8 @@ FIRST = {
 # Long runs that find in a minute what the others find at once; --slow gives them to survivors, too.
 SLOW = {"soak", "threads", "table_random"}
 
-# Tests of a library that is built otherwise.
-OTHER = {"maps_debug"}
+# Tests of a library that is built otherwise: with more checks, or linked so that its steps can be counted.
+OTHER = {"maps_debug", "model_hostile"}
 
 
 class Mutant:

@@ -272,6 +272,23 @@ static void words_that_are_too_long(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 
+/* One device, several words: each says its part, in whatever order, and the last word counts. */
+static void words_for_one_device_add_up(void **state)
+{
+    (void)state;
+    assert_int_equal(udmar_tunables_parse(&t,
+                                          "hw.busdma.pci0:0:2:0=identity "
+                                          "hw.busdma.pci0:0:2:0.subpage=1",
+                                          NULL, NULL),
+                     0);
+    assert_int_equal(t.device_count, 1);
+    assert_int_equal(t.devices[0].mode, UDMAR_MODE_IDENTITY);
+    assert_true(t.devices[0].subpage_said && t.devices[0].subpage);
+    assert_int_equal(udmar_tunables_parse(&t, "hw.busdma.pci0:0:2:0.subpage=0", NULL, NULL), 0);
+    assert_true(t.devices[0].subpage_said && !t.devices[0].subpage);
+    assert_int_equal(t.devices[0].mode, UDMAR_MODE_IDENTITY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +303,7 @@ int main(void)
         TEST(command_line),
         TEST(the_last_one_wins),
         TEST(words_that_are_too_long),
+        TEST(words_for_one_device_add_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
