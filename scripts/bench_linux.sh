@@ -94,7 +94,7 @@ linux_end() {
     for name in nvme ahci; do
         [ -f $linux_run/$name.img ] || head -c 64M /dev/urandom >$linux_run/$name.img
     done
-    scripts/linux/boot.sh "$1" --timeout 1500 "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
+    scripts/linux/boot.sh "$1" --timeout "${UDMAR_TIMEOUT:-240}" "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
         -- -plugin "file=$linux_run/count.so,out=$folder/counts" \
         -drive "if=none,id=nvme,file=$linux_run/nvme.img,format=raw,cache=unsafe,file.locking=off" -device nvme,serial=NV0,drive=nvme,addr=0x17 \
         -drive "if=none,id=ahci,file=$linux_run/ahci.img,format=raw,cache=unsafe,file.locking=off" -device ide-hd,drive=ahci,bus=ide.0 \
