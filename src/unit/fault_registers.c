@@ -73,7 +73,7 @@ static void discard(struct udmar_unit *unit)
     udmar__write32(unit, REG_FSTS, FSTS_PFO);
 }
 
-unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
+static unsigned drain_once(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
 {
     unsigned limit = 16u * unit->facts.fault_count;
     unsigned found = 0;
@@ -102,6 +102,26 @@ unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, v
         }
     }
     discard(unit);
+    return found;
+}
+
+/*
+ * One at a time: of two, one could clear an overflow that has come after what it read, and leave the
+ * unit silent. Who finds another at work has him look once more.
+ */
+unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
+{
+    unsigned found = 0;
+    unsigned seen;
+
+    if (__atomic_fetch_add(&unit->drains, 1, __ATOMIC_ACQ_REL) != 0) {
+        return 0;
+    }
+    do {
+        seen = __atomic_load_n(&unit->drains, __ATOMIC_ACQUIRE);
+        found += drain_once(unit, sink, context);
+    } while (!__atomic_compare_exchange_n(&unit->drains, &seen, 0, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
     return found;
 }
 

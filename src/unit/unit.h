@@ -95,6 +95,7 @@ struct udmar_unit {
     uint64_t *domain_id_map; /* [lock] bit set: in use */
     void *interrupt;         /* host token, null: polled */
     struct udmar__lock fault_lock;
+    unsigned drains; /* atomic; who wants faults read out: the first does it for all */
 };
 
 /* ---- unit.c: life ---- */
@@ -209,7 +210,7 @@ typedef void udmar__fault_sink(void *context, struct udmar_unit *unit,
                                const struct udmar_fault *fault);
 /*
  * Reads out and clears all fault records and the overflow flag; calls @sink without locks held.
- * Returns the number of records.
+ * Returns the number of records; 0 where another thread is doing it, which then looks once more.
  */
 unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context);
 /* Programs the fault event; an address of 0 leaves it masked. */
