@@ -106,8 +106,8 @@ static unsigned drain_once(struct udmar_unit *unit, udmar__fault_sink *sink, voi
 }
 
 /*
- * One at a time: of two, one could clear an overflow that has come after what it read, and leave the
- * unit silent. Who finds another at work has him look once more.
+ * One at a time: of two, one could clear an overflow that has come after what it read, and leave
+ * the unit silent. Who finds another at work has him look once more.
  */
 unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
 {
