@@ -27,9 +27,9 @@ extern "C" {
  * @highest: last address that the device can emit; UINT64_MAX for no limit.
  * @out_iova: of the first piece's first byte.
  *
- * A range of up to 256 pages is aligned to its size in pages rounded up to a power of two. A larger
- * one begins at the offset that the first piece has in its physical 2 MiB page, so that large pages
- * fit where memory has them. When it returns, devices can use the mapping. Any context but the
+ * A range below 2 MiB is aligned to its size in pages rounded up to a power of two. A larger one
+ * begins at the offset that the first piece has in its physical 2 MiB page, so that large pages fit
+ * where memory has them. When it returns, devices can use the mapping. Any context but the
  * fault interrupt; spin locks may be held.
  *
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_IOVA (no room below @highest);

@@ -58,7 +58,9 @@ static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32
                        unsigned access, udmar_iova_t *out_base)
 {
     struct udmar_domain *domain = map->domain;
-    uint32_t shift = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
+    uint32_t shift = pages < UDMAR__ARENA_PAGES
+                         ? 0
+                         : (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
     uint64_t chunks = (shift + pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES;
     struct udmar__window *window;
 

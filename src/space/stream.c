@@ -257,7 +257,9 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__p
                                     uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
     /* At its offset in a 2 MiB page, so that what can be large becomes large. */
-    uint32_t first = (uint32_t)(pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
+    uint32_t first = pages < UDMAR__ARENA_PAGES
+                         ? 0
+                         : (uint32_t)(pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES;
     unsigned chunks = (unsigned)((first + pages + UDMAR__ARENA_PAGES - 1) / UDMAR__ARENA_PAGES);
     uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
     udmar_paddr_t physical;

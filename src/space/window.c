@@ -499,7 +499,7 @@ bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical
     }
     /* At its offset in a 2 MiB page, so that whole chunks become large leaves, where there is room.
      */
-    if (first + pages > window->pages) {
+    if (pages < CHUNK_PAGES || first + pages > window->pages) {
         large = false;
         first = 0;
     }
