@@ -315,7 +315,8 @@ static void trim_blocks(struct udmar_domain *domain, struct udmar__cache *cache,
 }
 
 /* What rests is asked for first. */
-static void trim_resting(struct udmar_domain *domain, struct udmar__cache *cache)
+static void trim_resting(struct udmar_domain *domain,
+                         struct udmar__cache *cache) UDMAR_NO_LOCK_ANALYSIS
 {
     uintptr_t state = udmar__lock(domain->host, &cache->lock);
 
