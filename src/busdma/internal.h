@@ -146,7 +146,6 @@ struct udmar__source {
     void *host;
     const uint8_t *buffer; /* null: the list */
     const struct udmar_dma_physical *list;
-    uint32_t count;     /* pieces of the list */
     uint64_t remaining; /* bytes; of the buffer, or of the whole list */
 };
 
