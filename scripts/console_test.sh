@@ -25,12 +25,12 @@ shows() { # PATTERN TEXT
     fi
 }
 
-shows 'attack +<what>' "help lists the commands"
+shows '^  walk <device> <address>  ' "help lists the commands"
 shows 'unit 0  registers 0xfed90000 .* translating' "show dmar: the unit"
 shows '00:04\.0  translate .*the default' "show dmar: what a device got and why"
 shows '00:04\.0  domain [0-9]+  translate  3 levels' "show domains"
 shows 'fee00000-0000feefffff  reserved' "show maps: the MSI window"
-shows 'level 1  table .*not present: the walk ends here' "walk: to the entry that stops it"
+shows 'level [12]  table .*not present: the walk ends here' "walk: to the entry that stops it"
 shows 'edu at 00:04\.0 writes to the kernel.*memory is intact' "attack: a write that is stopped"
 shows 'edu at 00:05\.0 writes to its own buffer.*memory is intact' "attack: after unload"
 shows '^fault 1: QEMU edu device \(0000:00:04\.0\) tried to write' "show faults: as sentences"

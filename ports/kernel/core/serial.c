@@ -27,10 +27,15 @@ enum { KEY_CTRL_C = 3, KEY_BACKSPACE = 8, KEY_CTRL_U = 21, KEY_DELETE = 127 };
 /* Absent, or given up on after it stopped taking characters. */
 static bool serial_dead;
 
+/* What had arrived before the kernel set the port up: turning the FIFO on drops it. -1: nothing. */
+static int early_key = -1;
+
 void serial_init(void)
 {
     outb(REG_SCRATCH, 0x5a);
     serial_dead = inb(REG_SCRATCH) != 0x5a;
+    outb(REG_LCR, LCR_8N1);
+    early_key = serial_getc();
     outb(REG_IER, 0);
     outb(REG_LCR, LCR_DIVISOR);
     outb(REG_DATA, 1);
@@ -67,6 +72,12 @@ void serial_putc(char c)
 
 int serial_getc(void)
 {
+    int key = early_key;
+
+    if (key >= 0) {
+        early_key = -1;
+        return key;
+    }
     if (serial_dead || (inb(REG_LSR) & LSR_DATA) == 0) {
         return -1;
     }
