@@ -116,7 +116,7 @@ def churn(rows, folder):
 
 
 def threads(lines, folder):
-    plain = [r for r in lines if "threads" in r and r["wait_ns"] == 0]
+    plain = [r for r in lines if "threads" in r]
     if not plain:
         return
     figure, axes = plt.subplots()
@@ -139,17 +139,17 @@ def threads(lines, folder):
 
 
 def waits(lines, folder):
-    timed = [r for r in lines if "threads" in r and r["wait_ns"] > 0]
+    timed = [r for r in lines if "wait_ns" in r]
     if not timed:
         return
     figure, axes = plt.subplots()
     for mode, colour in (("strict, shared waits", "strict"), ("strict, one wait each", "freebsd")):
         rows = [r for r in timed if r["mode"] == mode]
         if rows:
-            axes.plot([r["threads"] for r in rows], [r["per_second"] / 1e3 for r in rows],
+            axes.plot([r["processors"] for r in rows], [r["per_second"] / 1e3 for r in rows],
                       marker="o", color=COLOURS[colour], label=mode)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("threads on one device")
+    axes.set_xlabel("processors on one device, virtual time")
     axes.set_ylabel("thousand loads + unloads a second")
     axes.set_title(f"every wait takes the unit {timed[0]['wait_ns'] / 1000:.0f} microseconds",
                    fontsize=10)

@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "virtual.h"
+
 #define ARENA (UINT64_C(4) << 30)
 #define GIB   (UINT64_C(1) << 30)
 
@@ -53,6 +55,9 @@ double bench_cycles_per_ns(void)
 
 uint64_t bench_now(void)
 {
+    if (bench_virtual()) {
+        return bench_virtual_now();
+    }
     return (uint64_t)((double)__builtin_ia32_rdtsc() / bench_cycles_per_ns());
 }
 
@@ -252,14 +257,22 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 
 /* ---- Time, locks, words ---- */
 
+/* What a turn of a waiting loop takes a virtual processor. */
+#define LOOK_NS 50u
+
 static bool polite;
 
 uint64_t udmar_host_time_ns(void *host)
 {
     static _Thread_local unsigned looks;
-    uint64_t now = bench_now();
+    uint64_t now;
 
     (void)host;
+    if (bench_virtual()) {
+        bench_virtual_pass(LOOK_NS);
+        return bench_virtual_now();
+    }
+    now = bench_now();
     bench_units_tick(now);
     /* Not at once: who looks at the clock twice has not begun to wait. */
     if (polite && ++looks % 16 == 0) {
@@ -297,6 +310,9 @@ uintptr_t udmar_host_lock_acquire(void *host, void *lock)
 
     (void)host;
     while (atomic_exchange_explicit(taken, true, memory_order_acquire)) {
+        if (bench_virtual()) {
+            bench_die("a lock is held while time passes");
+        }
         for (unsigned turn = 1; atomic_load_explicit(taken, memory_order_relaxed); turn++) {
             /* The holder may not be running: a process is not a kernel. */
             if (turn % 256 == 0) {
@@ -322,6 +338,9 @@ unsigned udmar_host_cpu(void *host)
     static _Thread_local unsigned number;
 
     (void)host;
+    if (bench_virtual()) {
+        return bench_virtual_number();
+    }
     if (number == 0) {
         number = 1 + atomic_fetch_add(&threads, 1) % 64;
     }

@@ -8,8 +8,8 @@
 void bench_table_operations(void); /* map and unmap by page size, as Linux's generic_pt does */
 void bench_allocator(void);        /* guest addresses alone */
 void bench_threads(void);          /* load and unload by many threads */
-void bench_shared_waits(void);     /* the same where an invalidation takes 2 microseconds */
-void bench_memory(void);           /* bytes of tables per GiB */
+void bench_shared_waits(void); /* processors that share waits of 2 microseconds, in virtual time */
+void bench_memory(void);       /* bytes of tables per GiB */
 
 /* What callgrind looks at: `turns` times a 4 KiB load and unload, under this name. */
 void bench_cycles(unsigned turns);

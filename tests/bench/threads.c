@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Many threads that load and unload 4 KiB each on a map of their own: on one device, on a device
- * each, on a device and a unit each. And the same where every wait takes the unit 2 microseconds,
- * which is when it matters that waiting threads share waits.
+ * each, on a device and a unit each. The unit is done at once.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,7 +13,6 @@
 #define MAX_THREADS (BENCH_UNITS - 1)
 #define RUN_NS      4000000u
 #define RUNS        50u
-#define WAIT_NS     2000u
 
 enum spread { SAME_DEVICE, DEVICE_EACH, UNIT_EACH };
 
@@ -119,12 +117,11 @@ static struct result run_best(struct udmar *instance, struct worker *workers, un
     return best;
 }
 
-static void run(enum spread spread, unsigned threads, bool strict, uint64_t wait_ns,
-                const char *mode)
+static void run(enum spread spread, unsigned threads, bool strict)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    struct udmar *instance = bench_start(&(struct bench_config){
-        .strict = strict, .wait_ns = wait_ns, .yield = (long)threads > processors });
+    struct udmar *instance = bench_start(
+        &(struct bench_config){ .strict = strict, .yield = (long)threads > processors });
     uint8_t *buffer = bench_buffer(MAX_THREADS * UDMAR_PAGE_SIZE);
     struct worker workers[MAX_THREADS];
     struct result best;
@@ -136,9 +133,9 @@ static void run(enum spread spread, unsigned threads, bool strict, uint64_t wait
     }
     best = run_best(instance, workers, threads);
     printf("{\"what\": \"load+unload\", \"size\": 4096, \"mode\": \"%s\", \"threads\": %u, "
-           "\"processors\": %ld, \"spread\": \"%s\", \"wait_ns\": %llu, \"per_second\": %.0f, "
+           "\"processors\": %ld, \"spread\": \"%s\", \"per_second\": %.0f, "
            "\"waits_per_unload\": %.3f, \"avg\": %.1f, \"unit\": \"ns\"}\n",
-           mode, threads, processors, spreads[spread], (unsigned long long)wait_ns, best.per_second,
+           strict ? "strict" : "deferred", threads, processors, spreads[spread], best.per_second,
            best.waits_per_unload, 1e9 * threads / best.per_second);
     (void)fflush(stdout);
     for (unsigned i = 0; i < threads; i++) {
@@ -156,25 +153,8 @@ void bench_threads(void)
     for (unsigned strict = 0; strict < 2; strict++) {
         for (enum spread spread = SAME_DEVICE; spread <= UNIT_EACH; spread++) {
             for (unsigned threads = 1; threads <= most; threads++) {
-                run(spread, threads, strict == 0, 0, strict == 0 ? "strict" : "deferred");
+                run(spread, threads, strict == 0);
             }
         }
-    }
-}
-
-/*
- * The program that was built against a library with UDMAR_ONE_WAIT_EACH says so in the mode: there
- * every unload waits for a wait descriptor of its own.
- */
-void bench_shared_waits(void)
-{
-#ifdef UDMAR_ONE_WAIT_EACH
-    const char *mode = "strict, one wait each";
-#else
-    const char *mode = "strict, shared waits";
-#endif
-
-    for (unsigned threads = 1; threads <= MAX_THREADS; threads++) {
-        run(SAME_DEVICE, threads, true, WAIT_NS, mode);
     }
 }
