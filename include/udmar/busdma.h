@@ -303,6 +303,7 @@ struct udmar_dma_template {
     udmar_dma_lock_t *lockfunc;
     void *lockfuncarg;
     const char *name; /* for log lines; kept by the caller while the tag lives */
+    bool unknown_key; /* set by udmar_dma_template_fill() */
 };
 
 /* Defaults: alignment 1, no boundary, all addresses, any size and number of segments, no lock. */

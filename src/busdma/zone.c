@@ -87,6 +87,15 @@ static void free_page(const struct udmar__zone *zone, struct udmar__bounce *boun
     udmar_host_free(zone->instance->host, bounce, sizeof(*bounce));
 }
 
+void udmar__zone_hold(struct udmar__zone *zone)
+{
+    struct udmar *instance = zone->instance;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
+
+    zone->users++;
+    udmar__unlock(instance->host, &instance->lock, state);
+}
+
 void udmar__zone_put(struct udmar__zone *zone)
 {
     struct udmar *instance = zone->instance;
@@ -170,6 +179,23 @@ bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
     return enough;
 }
 
+bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages)
+{
+    void *host = zone->instance->host;
+    uintptr_t state = udmar__lock(host, &zone->lock);
+    uint64_t total = zone->total;
+
+    udmar__unlock(host, &zone->lock, state);
+    if (total >= pages) {
+        return true;
+    }
+    udmar__zone_grow(zone, pages - total);
+    state = udmar__lock(host, &zone->lock);
+    total = zone->total;
+    udmar__unlock(host, &zone->lock, state);
+    return total >= pages;
+}
+
 /* ---- Taking and giving ---- */
 
 static void hand_over(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
@@ -216,6 +242,7 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
         taken = take_now(zone, map, pages);
     }
     if (!taken && may_wait && pages <= zone->total) {
+        udmar__quick_off(map);
         udmar__deferral_set(map, DEFERRAL_WAITING);
         map->deferred.needed = pages;
         map->deferred.since = udmar_host_time_ns(host);
