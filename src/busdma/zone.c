@@ -166,34 +166,36 @@ void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages)
     }
 }
 
-bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
+/* After growing: loads that wait get their share first. Is the zone as large as that? */
+static bool serve_and_check(struct udmar__zone *zone, uint64_t pages)
 {
     void *host = zone->instance->host;
-    uintptr_t state;
-    bool enough;
+    uintptr_t state = udmar__lock(host, &zone->lock);
+    bool enough = zone->total >= pages;
+    bool served = udmar__zone_serve(zone);
 
-    udmar__zone_grow(zone, pages);
-    state = udmar__lock(host, &zone->lock);
-    enough = zone->total >= pages;
     udmar__unlock(host, &zone->lock, state);
+    if (served) {
+        udmar__deferred_kick(zone);
+    }
     return enough;
+}
+
+bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
+{
+    udmar__zone_grow(zone, pages);
+    return serve_and_check(zone, pages);
 }
 
 bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages)
 {
     void *host = zone->instance->host;
     uintptr_t state = udmar__lock(host, &zone->lock);
-    uint64_t total = zone->total;
+    uint64_t missing = pages > zone->total ? pages - zone->total : 0;
 
     udmar__unlock(host, &zone->lock, state);
-    if (total >= pages) {
-        return true;
-    }
-    udmar__zone_grow(zone, pages - total);
-    state = udmar__lock(host, &zone->lock);
-    total = zone->total;
-    udmar__unlock(host, &zone->lock, state);
-    return total >= pages;
+    udmar__zone_grow(zone, missing);
+    return serve_and_check(zone, pages);
 }
 
 /* ---- Taking and giving ---- */

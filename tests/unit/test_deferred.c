@@ -475,6 +475,30 @@ static void test_a_map_that_waits_is_busy_for_all(void **state)
     }
 }
 
+/* Pages that a new map brings are for the loads that wait before they are for it. */
+static void test_new_pages_serve_those_that_wait(void **state)
+{
+    struct udmar_dma_map *fresh;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, lock);
+    assert_int_equal(start(&s, 0, EACH, 0), 0);
+    assert_int_equal(start(&s, 1, EACH, 0), 0);
+    assert_int_equal(start(&s, 2, 2, 0), UDMAR_EINPROGRESS);
+    assert_int_equal(start(&s, 3, EACH, 0), UDMAR_EINPROGRESS);
+    no_more_pages(&s, false);
+    fresh = new_map(s.tag);
+    assert_string_equal(story, "01L2U");
+    assert_int_equal(zone_of(&s).free_pages, EACH - 2);
+    end(&s, 0);
+    assert_string_equal(story, "01L2UL3U");
+    for (unsigned i = 1; i < 4; i++)
+        end(&s, i);
+    drop_map(s.tag, fresh);
+    close_scene(&s);
+}
+
 /* The last that anybody hears of it: maps, tag and zone are gone when the unload returns. */
 struct end {
     struct udmar_dma_tag *tag;
@@ -542,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_deferred_list_is_remembered),
         cmocka_unit_test(test_deferred_load_with_too_many_segments),
         cmocka_unit_test(test_a_map_that_waits_is_busy_for_all),
+        cmocka_unit_test(test_new_pages_serve_those_that_wait),
         cmocka_unit_test(test_everything_ends_in_a_deferred_callback),
     };
 
