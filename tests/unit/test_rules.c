@@ -398,6 +398,7 @@ static void dmamem_is_one_zeroed_segment(struct scene *s)
         uint64_t bus;
 
         assert_int_equal(bus_dmamem_alloc(tag, &memory, flags[i], &map), 0);
+        assert_int_equal(model_dmamem_uncached(s->mc.m), (flags[i] & BUS_DMA_NOCACHE) != 0);
         for (unsigned k = 0; k < 10000; k++)
             assert_int_equal(((uint8_t *)memory)[k], 0);
         bus = load_one(tag, map, memory, 10000);
