@@ -103,7 +103,7 @@ struct udmar_dma_map {
     struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most; /* tag->maxsize */
+    uint64_t most; /* tag->maxsize, or less */
     struct udmar_domain *domain;
     struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
     struct udmar__window *small;     /* the window, if it is a block */

@@ -21,7 +21,8 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     }
     map->host = domain->host;
     map->domain = domain;
-    map->most = tag->maxsize;
+    /* Pages are counted in 32 bits there. */
+    map->most = udmar__min(tag->maxsize, UINT64_C(1) << 43);
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {

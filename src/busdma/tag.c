@@ -210,8 +210,12 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
     void *host;
 
     (void)filter_argument;
-    if (parent == NULL || out_tag == NULL) {
-        return udmar__mistake(parent, COUNT_TAG_REFUSED, UDMAR_EINVAL);
+    if (parent == NULL) {
+        /* Nobody to count it for, and no log to say why. */
+        return UDMAR_EINVAL;
+    }
+    if (out_tag == NULL) {
+        return udmar__tag_refuse(parent, "there is no place for it");
     }
     host = parent->device->instance->host;
     wrong = objection(alignment, boundary, filter, maxsize, nsegments, maxsegsz);
