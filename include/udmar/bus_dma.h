@@ -233,7 +233,8 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load(bus_dma_tag_t dmat, bus_dmamap_t map, v
     return udmar_dmamap_load(dmat, map, buf, buflen, callback, callback_arg, flags);
 }
 
-/* The end of the mbuf and uio forms: never deferred, the error is also the call's. */
+/* The end of the mbuf and uio forms: never deferred; every error is the callback's and the call's.
+ */
 static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t mapsize,
                                      bus_dmamap_callback2_t *callback, void *callback_arg)
 {
@@ -266,7 +267,7 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load_mbuf(bus_dma_tag_t dmat, bus_dmamap_t m
     int error;
 
     if (callback == NULL) {
-        return UDMAR_EINVAL;
+        return udmar_dmamap_load_each(dmat, map, NULL, NULL, NULL, NULL, flags);
     }
     error = bus_dmamap_load_mbuf_sg(dmat, map, mbuf, NULL, &nsegs, flags);
     return udmar_bus_dma_tell(map, error, mbuf != NULL ? udmar_mbuf_total(mbuf) : 0, callback,
@@ -283,14 +284,9 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load_uio(bus_dma_tag_t dmat, bus_dmamap_t ma
     int error;
 
     if (callback == NULL) {
-        return UDMAR_EINVAL;
+        return udmar_dmamap_load_each(dmat, map, NULL, NULL, NULL, NULL, flags);
     }
     error = udmar_dmamap_load_each_sg(dmat, map, udmar_uio_step, &walk, NULL, &nsegs, flags);
-    if (error == 0 && walk.left != 0) {
-        /* The vectors hold less than they promise. */
-        udmar_dmamap_unload(dmat, map);
-        error = UDMAR_EINVAL;
-    }
     return udmar_bus_dma_tell(map, error, mapsize, callback, callback_arg);
 }
 
@@ -327,7 +323,8 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ma_triv(bus_dma_tag_t dmat, bus_dmamap_
     int error;
 
     if (ma == NULL || ma_offs < 0 || segp == NULL) {
-        return UDMAR_EINVAL;
+        /* Refused and counted there. */
+        return udmar_dmamap_load_each_sg(dmat, map, NULL, NULL, NULL, NULL, flags);
     }
     error = udmar_dmamap_load_each_sg(dmat, map, udmar_pages_step, &walk,
                                       segs != NULL ? segs + (*segp + 1) : NULL, &nsegs, flags);

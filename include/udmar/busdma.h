@@ -62,7 +62,7 @@ typedef bool udmar_dma_next_t(void *context, struct udmar_dma_piece *out_piece);
 enum udmar_dma_flags {
     UDMAR_DMA_WAITOK = 0,
     UDMAR_DMA_NOWAIT = 0x1,           /* never defer: ENOMEM instead of EINPROGRESS */
-    UDMAR_DMA_ALLOCNOW = 0x2,         /* tag: bounce pages for one maxsize are got at once */
+    UDMAR_DMA_ALLOCNOW = 0x2,         /* tag: its zone has pages for one maxsize from the start */
     UDMAR_DMA_COHERENT = 0x4,         /* hint: memory that needs little sync; no effect on x86 */
     UDMAR_DMA_ZERO = 0x8,             /* dmamem_alloc: zeroed (it always is) */
     UDMAR_DMA_NOWRITE = 0x100,        /* load: the device may only read */
@@ -115,9 +115,9 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  *
  * A child can only tighten: it gets the smaller lowaddr, the larger highaddr (where the parent
  * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself,
- * the parent's domain and back end. Sizes and lock are its own. The parent cannot be destroyed
- * before it. Returns 0; UDMAR_EINVAL (the reason is logged as one line); UDMAR_ENOMEM (also: no
- * bounce pages for UDMAR_DMA_ALLOCNOW). From [busdma(9)].
+ * the parent's domain and back end. Sizes and lock are its own. The parent may be destroyed before
+ * it, and then lives on for it. Returns 0; UDMAR_EINVAL (the reason is logged as one line);
+ * UDMAR_ENOMEM (also: no bounce pages for UDMAR_DMA_ALLOCNOW). From [busdma(9)].
  */
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
                          udmar_bus_addr_t boundary, udmar_bus_addr_t lowaddr,
@@ -128,8 +128,9 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
 
 /*
  * udmar_dma_tag_destroy
- * Returns 0 (also for null); UDMAR_EBUSY while maps or child tags exist; UDMAR_EINVAL for a
- * device's root tag. Bounce pages that no other tag shares are given back.
+ * Returns 0 (also for null); UDMAR_EBUSY while maps exist; UDMAR_EINVAL for a device's root tag.
+ * Child tags are no obstacle: what they need of it lives as long as they do. Bounce pages that no
+ * other tag shares are given back.
  */
 int udmar_dma_tag_destroy(struct udmar_dma_tag *tag);
 
@@ -148,7 +149,8 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
  * instance's window limit, or no window is to be had, each load takes a range of its own. Where
  * loads may have to be bounced the zone of the tag's needs gets pages for one more maxsize, up to
  * its limit.
- * @flags: UDMAR_DMA_NOWAIT or 0. The map belongs to the caller.
+ * @flags: UDMAR_DMA_NOWAIT or 0, which are the same here: memory that is not there is not waited
+ * for. The map belongs to the caller.
  * Returns 0; UDMAR_EINVAL (null); UDMAR_ENOMEM.
  */
 int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map);
@@ -164,7 +166,8 @@ int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
  * udmar_dmamem_alloc - memory for a device, with a map for it
  * @out_address: tag's maxsize bytes, zeroed. With translation the pages may be physically
  * scattered: the device sees them in one piece.
- * @flags: UDMAR_DMA_NOWAIT, ZERO, COHERENT, NOCACHE.
+ * @flags: UDMAR_DMA_NOWAIT, ZERO, COHERENT, NOCACHE. Whether memory that is not there is waited for
+ * is the host's affair, with NOWAIT as without: see udmar_host_dmamem_alloc().
  *
  * The memory must still be loaded, and unloaded before udmar_dmamem_free().
  * Returns 0; UDMAR_EINVAL; UDMAR_ENOMEM.
@@ -174,7 +177,10 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
 
 /*
  * udmar_dmamem_free - give memory and map back
- * A map that is still loaded is unloaded first and the mistake is logged.
+ * @address, @map: as udmar_dmamem_alloc() gave them together; anything else is logged and ignored.
+ *
+ * A map that is still loaded is unloaded first and the mistake is logged. In deferred mode this
+ * waits for the unit. Memory whose unload the unit does not confirm is given up for good.
  */
 void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dma_map *map);
 
@@ -239,7 +245,9 @@ struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *
  * udmar_dmamap_sync - make memory and device agree at a hand-over
  * @op: udmar_dma_sync values, PRE with PRE or POST with POST. On a coherent bus this orders stores,
  * and copies where pages stand in for the buffer's: PREWRITE to them, POSTREAD back (not for a load
- * with UDMAR_DMA_NOWRITE). Null or unloaded maps are ignored.
+ * with UDMAR_DMA_NOWRITE). POSTREAD copies all of their bytes: what the device has not written is
+ * then what the pages had, which is the buffer's only after PREWRITE. Null or unloaded maps are
+ * ignored; @tag is not looked at.
  */
 void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int op);
 
@@ -249,11 +257,13 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
  * In strict mode (the default) the device cannot reach the memory any more when this returns; in
  * deferred mode it cannot as soon as the unit has worked off the request that has been queued.
  * Should a unit not answer within hw.dmar.timeout, this is logged and the window stays out of use
- * until the unit has answered. No sync is done. Null or unloaded maps are ignored.
+ * until the unit has answered. No sync is done. Null or unloaded maps are ignored; @tag is not
+ * looked at but for null.
  * A deferred load that still waits is cancelled: its callback will not run. (When it was about to
  * run in another thread the map stays busy for that moment.)
  * Deferred loads for which there are bounce pages now run before this returns, unless
- * udmar_dma_on_deferred() has said who runs them.
+ * udmar_dma_on_deferred() has said who runs them. Their callbacks may load this map again, or
+ * destroy it.
  */
 void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
 
@@ -303,6 +313,7 @@ struct udmar_dma_template {
     udmar_dma_lock_t *lockfunc;
     void *lockfuncarg;
     const char *name; /* for log lines; kept by the caller while the tag lives */
+    bool unknown_key; /* set by udmar_dma_template_fill() */
 };
 
 /* Defaults: alignment 1, no boundary, all addresses, any size and number of segments, no lock. */
@@ -326,9 +337,10 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 
 /*
  * udmar_dma_on_deferred - who runs deferred loads
- * @wake: called, from inside an unload or a map's end and possibly with the driver's locks held,
- *        when loads have become ready; it must do no more than wake the thread that calls
- *        udmar_dma_run_deferred(). Null (the default): the unloading thread runs them itself.
+ * @wake: called when loads have become ready, from inside what has brought pages: an unload or a
+ *        map's end, a load that fails, a map or tag (ALLOCNOW) that is made; possibly with the
+ *        driver's locks held. It must do no more than wake the thread that calls
+ *        udmar_dma_run_deferred(). Null (the default): the thread that is there runs them itself.
  *
  * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
  * whose drivers do so gives a thread of its own. Call it before drivers attach.
@@ -363,12 +375,13 @@ bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
 struct udmar_dma_counts {
     uint64_t tags_refused;      /* tag_create, set_domain, template: EINVAL */
     uint64_t wrong_arguments;   /* null, zero, too long, wrapping, not mapped: EINVAL */
-    uint64_t wrong_maps;        /* a map of another tag, or of the wrong kind: EINVAL */
+    uint64_t wrong_maps;        /* a map of another tag, the wrong kind, or other memory: EINVAL */
     uint64_t loaded_twice;      /* EBUSY */
     uint64_t unloaded_twice;    /* unload of a map that is not loaded: ignored */
     uint64_t synced_unloaded;   /* sync of a map that is not loaded: ignored */
     uint64_t ended_loaded;      /* dmamap_destroy (EBUSY) or dmamem_free of a loaded map */
-    uint64_t ended_in_use;      /* tag_destroy with maps or children (EBUSY), or of a root tag */
+    uint64_t ended_in_use;      /* tag_destroy with maps (EBUSY), of a root tag, or twice; also
+                                   set_domain with maps or child tags (EBUSY) */
     uint64_t too_many_segments; /* EFBIG */
     uint64_t no_resources;      /* loads with ENOMEM */
     uint64_t cancelled;         /* deferred loads that an unload ended */

@@ -56,6 +56,21 @@ static inline bool udmar_piece_of_memory(udmar_paddr_t physical, uint64_t length
     return true;
 }
 
+/* What can be no memory: the load is refused. A false instead would be the end of the pieces. */
+static inline bool udmar_piece_of_nothing(struct udmar_dma_piece *out_piece)
+{
+    return udmar_piece_of_buffer(NULL, UINT64_MAX, out_piece);
+}
+
+/* An address of the kernel's that was kept in a field of 64 bits. */
+static inline bool udmar_piece_of_address(uint64_t address, uint64_t length,
+                                          struct udmar_dma_piece *out_piece)
+{
+    return address > UINTPTR_MAX
+               ? udmar_piece_of_nothing(out_piece)
+               : udmar_piece_of_buffer((const void *)(uintptr_t)address, length, out_piece);
+}
+
 /* ---- Pages ----------------------------------------------------------------------------------- */
 
 #ifndef UDMAR_PORT_VM_PAGE
@@ -133,18 +148,21 @@ static inline bool udmar_mbuf_piece(struct mbuf *m, unsigned index,
         return index == 0 &&
                udmar_piece_of_buffer(m->m_data, udmar_foreign_length(m->m_len), out_piece);
     }
+    if (m->m_page_offset < 0 || m->m_page_length < 0 ||
+        (m->m_pages == NULL && m->m_page_length > 0)) {
+        return udmar_piece_of_nothing(out_piece);
+    }
     if (index == 0) {
         return udmar_piece_of_buffer(m->m_header, udmar_foreign_length(m->m_header_length),
                                      out_piece);
     }
-    if (udmar_pages_piece(m->m_pages, udmar_foreign_length(m->m_page_offset),
-                          udmar_foreign_length(m->m_page_length), index - 1, out_piece)) {
+    if (udmar_pages_piece(m->m_pages, (uint64_t)m->m_page_offset, (uint64_t)m->m_page_length,
+                          index - 1, out_piece)) {
         return true;
     }
     /* The one after the last page is the trailer. */
-    return (index == 1 ||
-            udmar_pages_piece(m->m_pages, udmar_foreign_length(m->m_page_offset),
-                              udmar_foreign_length(m->m_page_length), index - 2, out_piece)) &&
+    return (index == 1 || udmar_pages_piece(m->m_pages, (uint64_t)m->m_page_offset,
+                                            (uint64_t)m->m_page_length, index - 2, out_piece)) &&
            udmar_piece_of_buffer(m->m_trailer, udmar_foreign_length(m->m_trailer_length),
                                  out_piece);
 }
@@ -192,7 +210,7 @@ static inline uint64_t udmar_uio_total(struct uio *uio)
 static inline bool udmar_uio_piece(struct uio *uio, unsigned index,
                                    struct udmar_dma_piece *out_piece)
 {
-    return uio->uio_iovcnt > 0 && index < (unsigned)uio->uio_iovcnt &&
+    return uio->uio_iov != NULL && uio->uio_iovcnt > 0 && index < (unsigned)uio->uio_iovcnt &&
            udmar_piece_of_buffer(uio->uio_iov[index].iov_base, uio->uio_iov[index].iov_len,
                                  out_piece);
 }
@@ -208,8 +226,12 @@ static inline bool udmar_uio_step(void *context, struct udmar_dma_piece *out_pie
 {
     struct udmar_uio_walk *walk = (struct udmar_uio_walk *)context;
 
-    if (walk->left == 0 || !udmar_uio_piece(walk->uio, walk->index, out_piece)) {
+    if (walk->left == 0) {
         return false;
+    }
+    if (!udmar_uio_piece(walk->uio, walk->index, out_piece)) {
+        /* The vectors hold less than they promise. */
+        return udmar_piece_of_nothing(out_piece);
     }
     walk->index++;
     if (out_piece->length > walk->left) {
@@ -234,6 +256,19 @@ struct bio {
     int bio_ma_n;
 };
 
+static inline bool udmar_bio_page(struct bio *bio, unsigned index,
+                                  struct udmar_dma_piece *out_piece)
+{
+    uint64_t offset = (uint64_t)bio->bio_ma_offset;
+    uint64_t pages = bio->bio_ma_n < 0 ? 0 : (uint64_t)bio->bio_ma_n;
+
+    if (bio->bio_ma == NULL || bio->bio_ma_offset < 0 || offset > pages * UDMAR_PAGE_SIZE ||
+        bio->bio_bcount > pages * UDMAR_PAGE_SIZE - offset) {
+        return udmar_piece_of_nothing(out_piece);
+    }
+    return udmar_pages_piece(bio->bio_ma, offset, bio->bio_bcount, index, out_piece);
+}
+
 static inline bool udmar_bio_piece(struct bio *bio, unsigned index,
                                    struct udmar_dma_piece *out_piece)
 {
@@ -241,14 +276,11 @@ static inline bool udmar_bio_piece(struct bio *bio, unsigned index,
         const struct udmar_dma_segment *list = (const struct udmar_dma_segment *)bio->bio_data;
 
         /* Here a segment's address is one of the kernel's. */
-        return bio->bio_ma_n > 0 && index < (unsigned)bio->bio_ma_n &&
-               udmar_piece_of_buffer((const void *)(uintptr_t)list[index].ds_addr,
-                                     list[index].ds_len, out_piece);
+        return list != NULL && bio->bio_ma_n > 0 && index < (unsigned)bio->bio_ma_n &&
+               udmar_piece_of_address(list[index].ds_addr, list[index].ds_len, out_piece);
     }
     if ((bio->bio_flags & BIO_UNMAPPED) != 0) {
-        return bio->bio_ma_offset >= 0 &&
-               udmar_pages_piece(bio->bio_ma, (uint64_t)bio->bio_ma_offset, bio->bio_bcount, index,
-                                 out_piece);
+        return udmar_bio_page(bio, index, out_piece);
     }
     return index == 0 && udmar_piece_of_buffer(bio->bio_data, bio->bio_bcount, out_piece);
 }
@@ -338,11 +370,10 @@ static inline bool udmar_memdesc_piece(struct memdesc *mem, unsigned index,
     case MEMDESC_PADDR:
         return index == 0 && udmar_piece_of_memory(mem->u.md_paddr, mem->md_len, out_piece);
     case MEMDESC_VLIST:
-        return mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
-               udmar_piece_of_buffer((const void *)(uintptr_t)list[index].ds_addr,
-                                     list[index].ds_len, out_piece);
+        return list != NULL && mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
+               udmar_piece_of_address(list[index].ds_addr, list[index].ds_len, out_piece);
     case MEMDESC_PLIST:
-        return mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
+        return list != NULL && mem->md_nseg > 0 && index < (unsigned)mem->md_nseg &&
                udmar_piece_of_memory(list[index].ds_addr, list[index].ds_len, out_piece);
     default:
         return false;

@@ -35,10 +35,12 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
         if (map->bounces != NULL) {
             (void)udmar__zone_give(map, false);
         }
+        udmar__quick_on(map);
         /* Last: from here on the map may go. */
         udmar__deferral_set(map, DEFERRAL_NONE);
         return;
     }
+    udmar__quick_on(map);
     udmar__deferral_set(map, DEFERRAL_NONE);
     error = map->bounces != NULL ? udmar__load_with_pages(map) : UDMAR_ENOMEM;
     (void)udmar__load_finish(map, error, map->deferred.callback, map->deferred.callback_argument);
@@ -78,7 +80,10 @@ void udmar__deferred_kick(struct udmar__zone *zone)
     if (dma->wake != NULL) {
         dma->wake(dma->wake_argument);
     } else {
+        /* Callbacks may end maps and tags, and with the last of them the zone. */
+        udmar__zone_hold(zone);
         run(zone);
+        udmar__zone_put(zone);
     }
 }
 
@@ -105,6 +110,7 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
     state = udmar__lock(host, &zone->lock);
     if (map->deferred.state == DEFERRAL_WAITING) {
         unlink_map(&zone->waiting, map);
+        udmar__quick_on(map);
         udmar__deferral_set(map, DEFERRAL_NONE);
         waited = true;
         /* It may have been the one that held up the others. */

@@ -229,12 +229,11 @@ void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status statu
                udmar__device_label(map->tag->device, label), udmar_status_string(status));
 }
 
-static void drop_range(struct udmar_dma_map *map, struct udmar_domain *domain)
+/* A load that failed has been taken back; until the unit confirms it the device may reach it. */
+static void taken_back(struct udmar_dma_map *map, enum udmar_status status)
 {
-    enum udmar_status status = udmar__range_end(domain, map->range);
-
-    map->range = NULL;
     if (status != UDMAR_OK) {
+        map->unsettled = true;
         udmar__report_loss(map, status);
     }
 }
@@ -252,7 +251,8 @@ static int load_range(struct udmar_dma_map *map, struct udmar_domain *domain,
     layout.room = bytes >> UDMAR_PAGE_SHIFT;
     error = place_all(&layout, *source);
     if (error != 0) {
-        drop_range(map, domain);
+        taken_back(map, udmar__range_end(domain, map->range));
+        map->range = NULL;
     }
     return error;
 }
@@ -273,11 +273,13 @@ static int load_block(struct udmar_dma_map *map, struct udmar_domain *domain,
     place.base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
     error = udmar__slots_place(map, source, access, &place);
     if (place.used > 0 && udmar__block_publish(domain, arena, page, place.used) != UDMAR_OK) {
+        map->unsettled = true;
         return UDMAR_ENOMEM;
     }
     if (error != 0) {
         /* Entries were live from the first store on: taken back as an unload. */
-        (void)udmar__block_unmap(domain, arena, page);
+        map->strayed = true;
+        taken_back(map, udmar__block_unmap(domain, arena, page));
         return error;
     }
     map->arena = arena;
@@ -295,8 +297,14 @@ static int load_lent(struct udmar_dma_map *map, struct udmar_domain *domain,
     if (udmar__window_get(domain, map->pool, chunks, &window) != UDMAR_OK) {
         return UDMAR__NEEDS_RANGE;
     }
+    error = udmar__window_ready(window) == UDMAR_OK ? 0 : UDMAR_ENOMEM;
+    if (error != 0) {
+        udmar__window_put(domain, window);
+        return error;
+    }
     error = load_window(map, window, source, access);
     if (error != 0) {
+        taken_back(map, udmar__window_ready(window));
         udmar__window_put(domain, window);
         return error;
     }
@@ -332,6 +340,10 @@ static int load_dynamic(struct udmar_dma_map *map, struct udmar__source *source,
 
     if (error != 0) {
         return error;
+    }
+    if (pages == 0) {
+        /* All addresses there are would not do: the count has come around to nothing. */
+        return UDMAR_ENOMEM;
     }
     error = UDMAR__NEEDS_RANGE;
     map->count = 0;
@@ -408,6 +420,7 @@ static enum udmar_status end_dynamic(struct udmar_dma_map *map, struct udmar_dom
 {
     enum udmar_status status;
 
+    map->strayed = true;
     if (map->arena != NULL) {
         status = udmar__block_unmap(domain, map->arena, map->block);
         map->arena = NULL;
@@ -435,11 +448,29 @@ static void unload(struct udmar_dma_map *map)
     }
 }
 
+/* In deferred mode blocks and lent windows may still rest: one request for all of the domain. */
+static bool moments_settled(struct udmar_dma_map *map)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    struct udmar__request request;
+
+    if (domain->strict || (map->window != NULL && !map->strayed)) {
+        return true;
+    }
+    request = (struct udmar__request){ .low = domain->request_low_all };
+    if (udmar__invalidate(domain->unit, &request, 1, true, NULL) != UDMAR_OK) {
+        return false;
+    }
+    map->strayed = false;
+    return true;
+}
+
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
     return !map->unsettled &&
-           (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK);
+           (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK) &&
+           moments_settled(map);
 }
 
 static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)

@@ -37,7 +37,9 @@ struct udmar_dma_tag {
     udmar_dma_lock_t *lock;
     void *lock_argument;
     const char *name;
-    unsigned children; /* atomic: tags and maps that hold this one */
+    unsigned holders; /* atomic: its maps, its child tags, and the driver until it destroys it */
+    unsigned maps;    /* atomic */
+    bool ended;       /* destroyed by the driver, and alive for its child tags */
     /* Standing in for the driver's pages. */
     uint64_t misaligned;      /* address bits that must be 0 where a segment begins */
     bool may_miss;            /* there may be memory that the device cannot reach */
@@ -84,7 +86,7 @@ enum udmar__quick {
     QUICK_NEVER,
     QUICK_IDLE,   /* a small window may be loaded all the same: see ready_for */
     QUICK_LOADED, /* that way, but not into a small window */
-    QUICK_BUSY,   /* loaded the long way */
+    QUICK_BUSY,   /* loaded the long way, or only that may look at it: see udmar__quick_off() */
 };
 
 /*
@@ -101,7 +103,7 @@ struct udmar_dma_map {
     struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most; /* tag->maxsize */
+    uint64_t most; /* tag->maxsize, or less */
     struct udmar_domain *domain;
     struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
     struct udmar__window *small;     /* the window, if it is a block */
@@ -124,6 +126,8 @@ struct udmar_dma_map {
     struct udmar__window *lent;
     struct udmar__range *range;
     bool unsettled; /* an unload was not confirmed: the device may reach its memory for ever */
+    bool strayed;   /* a load did not fit the window; deferred: what it had may still rest */
+    void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */
     bool subpage; /* partial pages must not be seen by the device */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
@@ -163,6 +167,10 @@ static inline bool udmar__source_next(struct udmar__source *source, udmar_paddr_
         size_t length = (size_t)source->remaining;
 
         *out_physical = udmar_host_virtual_to_physical(source->host, source->buffer, &length);
+        if (*out_physical == UINT64_MAX) {
+            /* The host has not said how much. With all of it the piece reaches around the end. */
+            length = (size_t)source->remaining;
+        }
         *out_length = length;
         source->buffer += length;
     } else {
@@ -234,6 +242,29 @@ static inline bool udmar__is_loaded(const struct udmar_dma_map *map)
     return map->loaded || map->ready_for == LOADED_SMALL || map->ready_for == LOADED_RESTING;
 }
 
+/*
+ * The short way asks neither whether a load waits for pages nor whether pages are left from an
+ * unload that was not confirmed: while there is such a thing it is closed.
+ */
+static inline void udmar__quick_off(struct udmar_dma_map *map)
+{
+    if (map->quick == QUICK_IDLE) {
+        map->quick = QUICK_BUSY;
+        map->ready_for = READY_FOR_NOBODY;
+    }
+}
+
+static inline void udmar__quick_on(struct udmar_dma_map *map)
+{
+    if (map->quick == QUICK_BUSY) {
+        map->quick = QUICK_IDLE;
+        if (map->small != NULL) {
+            map->count = 1;
+            map->ready_for = map->tag;
+        }
+    }
+}
+
 /* ---- load.c ---- */
 /* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -249,9 +280,8 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->loaded = error == 0;
     if (error != 0) {
         map->count = map->small != NULL;
-    } else if (map->quick == QUICK_IDLE) {
-        map->ready_for = READY_FOR_NOBODY;
-        map->quick = QUICK_BUSY;
+    } else {
+        udmar__quick_off(map);
     }
     return error;
 }
@@ -342,12 +372,16 @@ struct udmar__zone {
 /* The zone for such pages, made where there is none; null: no memory. Its user count goes up. */
 struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
                                     uint64_t alignment, int domain);
+/* One user more. */
+void udmar__zone_hold(struct udmar__zone *zone);
 /* The last user frees it. */
 void udmar__zone_put(struct udmar__zone *zone);
 /* Adds @pages as far as limit and memory allow. */
 void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages);
 /* Grows for one more map with loads of @pages. False: not even one such load could run. */
 bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages);
+/* Grows to @pages in all. False: it has fewer. */
+bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages);
 /*
  * Gives the map pages; or, if it may wait, a place in the queue (EINPROGRESS). ENOMEM otherwise,
  * and where waiting could not help.
@@ -385,8 +419,11 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
 void udmar__map_destroy(struct udmar_dma_map *map);
 
 /* ---- tag.c ---- */
+/* A map of the tag begins and ends. */
 void udmar__tag_hold(struct udmar_dma_tag *tag);
 void udmar__tag_drop(struct udmar_dma_tag *tag);
+/* Logs the reason, counts, returns EINVAL. */
+int udmar__tag_refuse(const struct udmar_dma_tag *near, const char *wrong);
 
 /* ---- counts.c ---- */
 /* In the order of struct udmar_dma_counts. */

@@ -287,13 +287,7 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
-    if (map->quick == QUICK_BUSY) {
-        map->quick = QUICK_IDLE;
-        if (map->small != NULL) {
-            map->count = 1;
-            map->ready_for = map->tag;
-        }
-    }
+    udmar__quick_on(map);
     udmar__debug_unload(map, caller);
     if (map->bounces != NULL) {
         udmar__rare_unloaded(map);

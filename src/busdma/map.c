@@ -194,6 +194,7 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
         return error;
     }
     udmar__debug_created(*out_map, UDMAR__CALLER);
+    (*out_map)->memory = memory;
     *out_address = memory;
     return 0;
 }
@@ -206,10 +207,11 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
         (void)udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, 0);
         return;
     }
-    if (map->tag != tag || !map->of_dmamem) {
+    if (map->tag != tag || map->memory != address) {
         (void)udmar__mistake(tag, COUNT_WRONG_MAP, 0);
         udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
-                   "%s: bus_dmamem_free of a map that bus_dmamem_alloc did not give; ignored",
+                   "%s: bus_dmamem_free of memory and a map that bus_dmamem_alloc did not give "
+                   "together; ignored",
                    udmar__device_label(tag->device, label));
         return;
     }

@@ -21,7 +21,8 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     }
     map->host = domain->host;
     map->domain = domain;
-    map->most = tag->maxsize;
+    /* Pages are counted in 32 bits there. */
+    map->most = udmar__min(tag->maxsize, UINT64_C(1) << 43);
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {
@@ -220,13 +221,15 @@ static unsigned place_pages(volatile uint64_t *slot, const struct udmar_dma_phys
     return count - (unsigned)(end - piece);
 }
 
-/* Whole pages into the slots of a window. */
-static bool list_window(struct udmar__window *window, const struct udmar_dma_physical *list,
+/* Whole pages into the slots of a window; a small one may be loaded, see QUICK_IDLE. */
+static bool list_window(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                         unsigned count, unsigned access, udmar_iova_t *out_base)
 {
+    struct udmar__window *window = map->window;
     unsigned placed;
 
-    if (window->slots == NULL || count > window->pages || udmar__window_ready(window) != UDMAR_OK) {
+    if ((map->small != NULL && map->ready_for != map->tag) || window->slots == NULL ||
+        count > window->pages || udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
     *out_base = window->base;
@@ -277,7 +280,7 @@ bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physica
     /* A last piece that is no whole page is common, and cheaper found out beforehand. */
     if (count == 0 || length > map->most || oddness(&list[0]) != 0 ||
         oddness(&list[count - 1]) != 0 ||
-        !(map->window != NULL ? list_window(map->window, list, count, access, &base)
+        !(map->window != NULL ? list_window(map, list, count, access, &base)
                               : list_block(map, list, count, access, &base))) {
         return false;
     }

@@ -5,10 +5,14 @@
 
 static void go_back(struct udmar_dma_map *map)
 {
-    if (udmar__zone_give(map, true)) {
-        udmar__deferred_kick(map->zone);
-    }
+    struct udmar__zone *zone = map->zone;
+
     map->rare = map->watched;
+    udmar__quick_on(map);
+    if (udmar__zone_give(map, true)) {
+        /* Last: a callback may load the map again, or end it. */
+        udmar__deferred_kick(zone);
+    }
 }
 
 int udmar__load_with_pages(struct udmar_dma_map *map)
@@ -24,10 +28,10 @@ int udmar__load_with_pages(struct udmar_dma_map *map)
         };
         error = udmar__load_source(map, &source);
     }
-    if (error == 0) {
-        udmar__zone_activate(map);
-    } else if (udmar__zone_give(map, false)) {
-        udmar__deferred_kick(map->zone);
+    udmar__zone_activate(map);
+    if (error != 0) {
+        /* Some of it may have been live already: as after an unload. */
+        udmar__rare_unloaded(map);
     }
     return error;
 }
@@ -90,6 +94,7 @@ void udmar__rare_unloaded(struct udmar_dma_map *map)
         go_back(map);
     } else {
         map->rare = true;
+        udmar__quick_off(map);
     }
 }
 

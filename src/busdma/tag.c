@@ -6,16 +6,47 @@
 #define LARGEST_ALIGNMENT (UINT64_C(1) << 32)
 #define LARGEST_DOMAIN    1023
 
+static void hold(struct udmar_dma_tag *tag)
+{
+    (void)__atomic_add_fetch(&tag->holders, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&tag->device->users, 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * One holder less; the last one ends the tag, and lets go of its parent. A root tag holds itself.
+ * @users: how many users the device has lost by that already.
+ */
+static void let_go(struct udmar_dma_tag *tag, unsigned users)
+{
+    struct udmar_device *device = tag->device;
+    void *host = device->instance->host;
+
+    while (__atomic_sub_fetch(&tag->holders, 1, __ATOMIC_ACQ_REL) == 0) {
+        struct udmar_dma_tag *parent = tag->parent;
+
+        if (tag->zone != NULL) {
+            udmar__zone_put(tag->zone);
+        }
+        udmar_host_free(host, tag, sizeof(*tag));
+        users++;
+        tag = parent;
+    }
+    if (users > 0) {
+        /* Last: with its last user the device may go, and the root tag with it. */
+        (void)__atomic_sub_fetch(&device->users, users, __ATOMIC_RELEASE);
+    }
+}
+
 void udmar__tag_hold(struct udmar_dma_tag *tag)
 {
-    (void)__atomic_add_fetch(&tag->children, 1, __ATOMIC_RELAXED);
-    (void)__atomic_add_fetch(&tag->device->users, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&tag->maps, 1, __ATOMIC_RELAXED);
+    hold(tag);
 }
 
 void udmar__tag_drop(struct udmar_dma_tag *tag)
 {
-    (void)__atomic_sub_fetch(&tag->children, 1, __ATOMIC_RELEASE);
-    (void)__atomic_sub_fetch(&tag->device->users, 1, __ATOMIC_RELEASE);
+    (void)__atomic_sub_fetch(&tag->maps, 1, __ATOMIC_RELEASE);
+    let_go(tag, 1);
 }
 
 struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
@@ -45,6 +76,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->maxsegsz = UINT64_MAX;
     tag->nsegments = UINT32_MAX;
     tag->domain = -1;
+    tag->holders = 1;
     /* Only a translated device has addresses of its own; all others see physical ones. */
     tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
                        ? &udmar__backend_dmar
@@ -137,36 +169,27 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     tag->may_miss = may_miss(tag);
 }
 
-/* Translation moves pages: those that stand in may come from anywhere. */
+/*
+ * The zone that the tag's loads may need, with pages in it where they are wanted at once; null
+ * where there is no such zone. Translation moves pages: those that stand in may come from anywhere.
+ */
 static struct udmar__zone *zone_for(const struct udmar_dma_tag *tag, int domain)
 {
     bool moves = tag->backend->scatters;
-
-    return udmar__zone_get(tag->device->instance, moves ? UINT64_MAX : tag->lowaddr,
-                           moves ? UDMAR_PAGE_SIZE : tag->alignment, domain);
-}
-
-/* The zone that the tag's loads may need, with pages in it where they are wanted at once. */
-static int set_up_zone(struct udmar_dma_tag *tag)
-{
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
+    struct udmar__zone *zone =
+        udmar__zone_get(tag->device->instance, moves ? UINT64_MAX : tag->lowaddr,
+                        moves ? UDMAR_PAGE_SIZE : tag->alignment, domain);
 
-    if (!udmar__tag_needs_zone(tag)) {
-        return 0;
+    if (zone != NULL && (tag->flags & UDMAR_DMA_ALLOCNOW) != 0 && tag->may_miss &&
+        !udmar__zone_fill(zone, udmar__min(pages, UDMAR__ZONE_MOST))) {
+        udmar__zone_put(zone);
+        zone = NULL;
     }
-    tag->zone = zone_for(tag, tag->domain);
-    if (tag->zone == NULL) {
-        return UDMAR_ENOMEM;
-    }
-    if ((tag->flags & UDMAR_DMA_ALLOCNOW) != 0 && tag->may_miss &&
-        !udmar__zone_provide(tag->zone, udmar__min(pages, UDMAR__ZONE_MOST))) {
-        udmar__zone_put(tag->zone);
-        return UDMAR_ENOMEM;
-    }
-    return 0;
+    return zone;
 }
 
-static int refuse(const struct udmar_dma_tag *near, const char *wrong)
+int udmar__tag_refuse(const struct udmar_dma_tag *near, const char *wrong)
 {
     char label[64];
 
@@ -187,13 +210,17 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
     void *host;
 
     (void)filter_argument;
-    if (parent == NULL || out_tag == NULL) {
-        return udmar__mistake(parent, COUNT_TAG_REFUSED, UDMAR_EINVAL);
+    if (parent == NULL) {
+        /* Nobody to count it for, and no log to say why. */
+        return UDMAR_EINVAL;
+    }
+    if (out_tag == NULL) {
+        return udmar__tag_refuse(parent, "there is no place for it");
     }
     host = parent->device->instance->host;
     wrong = objection(alignment, boundary, filter, maxsize, nsegments, maxsegsz);
     if (wrong != NULL) {
-        return refuse(parent, wrong);
+        return udmar__tag_refuse(parent, wrong);
     }
     tag = udmar_host_alloc(host, sizeof(*tag));
     if (tag == NULL) {
@@ -211,13 +238,17 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         .flags = flags,
         .lock = lock,
         .lock_argument = lock_argument,
+        .holders = 1,
     };
     inherit(tag, parent);
-    if (set_up_zone(tag) != 0) {
-        udmar_host_free(host, tag, sizeof(*tag));
-        return UDMAR_ENOMEM;
+    if (udmar__tag_needs_zone(tag)) {
+        tag->zone = zone_for(tag, tag->domain);
+        if (tag->zone == NULL) {
+            udmar_host_free(host, tag, sizeof(*tag));
+            return UDMAR_ENOMEM;
+        }
     }
-    udmar__tag_hold(parent);
+    hold(parent);
     *out_tag = tag;
     return 0;
 }
@@ -230,15 +261,15 @@ int udmar_dma_tag_destroy(struct udmar_dma_tag *tag)
     if (tag->parent == NULL) {
         return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EINVAL);
     }
-    if (__atomic_load_n(&tag->children, __ATOMIC_ACQUIRE) != 0) {
+    if (__atomic_load_n(&tag->maps, __ATOMIC_ACQUIRE) != 0) {
         udmar__debug_leaks(tag, UDMAR__CALLER);
         return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EBUSY);
     }
-    if (tag->zone != NULL) {
-        udmar__zone_put(tag->zone);
+    if (tag->ended) {
+        return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EINVAL);
     }
-    udmar__tag_drop(tag->parent);
-    udmar_host_free(tag->device->instance->host, tag, sizeof(*tag));
+    tag->ended = true;
+    let_go(tag, 0);
     return 0;
 }
 
@@ -250,9 +281,9 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain)
         return UDMAR_EINVAL;
     }
     if (domain < -1 || domain > LARGEST_DOMAIN) {
-        return refuse(tag, "the NUMA domain is neither -1 nor 0 to 1023");
+        return udmar__tag_refuse(tag, "the NUMA domain is neither -1 nor 0 to 1023");
     }
-    if (__atomic_load_n(&tag->children, __ATOMIC_ACQUIRE) != 0) {
+    if (__atomic_load_n(&tag->holders, __ATOMIC_ACQUIRE) != 1) {
         return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EBUSY);
     }
     if (tag->zone != NULL) {

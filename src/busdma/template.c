@@ -81,7 +81,7 @@ static void set(struct udmar_dma_template *out, const struct udmar_dma_param *pa
         break;
     default:
         /* Refused, and with a reason, where the tag is made. */
-        out->nsegments = 0;
+        out->unknown_key = true;
         break;
     }
 }
@@ -101,6 +101,9 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 
     if (template_ == NULL) {
         return UDMAR_EINVAL;
+    }
+    if (template_->unknown_key && template_->parent != NULL) {
+        return udmar__tag_refuse(template_->parent, "its template has an unknown key");
     }
     error = udmar_dma_tag_create(template_->parent, template_->alignment, template_->boundary,
                                  template_->lowaddr, template_->highaddr, NULL, NULL,

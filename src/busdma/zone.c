@@ -87,6 +87,15 @@ static void free_page(const struct udmar__zone *zone, struct udmar__bounce *boun
     udmar_host_free(zone->instance->host, bounce, sizeof(*bounce));
 }
 
+void udmar__zone_hold(struct udmar__zone *zone)
+{
+    struct udmar *instance = zone->instance;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
+
+    zone->users++;
+    udmar__unlock(instance->host, &instance->lock, state);
+}
+
 void udmar__zone_put(struct udmar__zone *zone)
 {
     struct udmar *instance = zone->instance;
@@ -157,17 +166,36 @@ void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages)
     }
 }
 
-bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
+/* After growing: loads that wait get their share first. Is the zone as large as that? */
+static bool serve_and_check(struct udmar__zone *zone, uint64_t pages)
 {
     void *host = zone->instance->host;
-    uintptr_t state;
-    bool enough;
+    uintptr_t state = udmar__lock(host, &zone->lock);
+    bool enough = zone->total >= pages;
+    bool served = udmar__zone_serve(zone);
 
-    udmar__zone_grow(zone, pages);
-    state = udmar__lock(host, &zone->lock);
-    enough = zone->total >= pages;
     udmar__unlock(host, &zone->lock, state);
+    if (served) {
+        udmar__deferred_kick(zone);
+    }
     return enough;
+}
+
+bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
+{
+    udmar__zone_grow(zone, pages);
+    return serve_and_check(zone, pages);
+}
+
+bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages)
+{
+    void *host = zone->instance->host;
+    uintptr_t state = udmar__lock(host, &zone->lock);
+    uint64_t missing = pages > zone->total ? pages - zone->total : 0;
+
+    udmar__unlock(host, &zone->lock, state);
+    udmar__zone_grow(zone, missing);
+    return serve_and_check(zone, pages);
 }
 
 /* ---- Taking and giving ---- */
@@ -216,6 +244,7 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
         taken = take_now(zone, map, pages);
     }
     if (!taken && may_wait && pages <= zone->total) {
+        udmar__quick_off(map);
         udmar__deferral_set(map, DEFERRAL_WAITING);
         map->deferred.needed = pages;
         map->deferred.since = udmar_host_time_ns(host);

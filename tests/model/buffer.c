@@ -322,6 +322,11 @@ void model_buffer_free(struct model *m, void *buffer)
     leave(m);
 }
 
+bool model_dmamem_uncached(struct model *m)
+{
+    return m->dmamem_uncached;
+}
+
 void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_paddr_t highest,
                               bool contiguous, bool uncached)
 {
@@ -330,8 +335,8 @@ void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_p
     struct frame_wish wish = { .align = alignment, .highest = highest };
     uint8_t *at = NULL;
 
-    (void)uncached;
     host_enter(m, MODEL_EVENT_ALLOC);
+    m->dmamem_uncached = uncached;
     if (thread_state()->locks_held > 0 || thread_state()->in_handler > 0)
         violation(m, "host: dmamem_alloc with a lock held or from a handler");
     if (size == 0 || alignment == 0 || (alignment & (alignment - 1)) != 0) {
@@ -377,8 +382,11 @@ udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, si
 
     if (wanted == 0)
         fatal(m, "host: virtual_to_physical of no bytes");
-    if (frame == NO_FRAME)
+    if (frame == NO_FRAME) {
+        /* Nobody may rely on it. */
+        *length = 0;
         return UINT64_MAX;
+    }
     physical = frame_physical(m, frame) + (uintptr_t)address % MODEL_PAGE;
     /* As far as pages are neighbours in memory, as a host with a direct map would answer. */
     while (run < wanted) {

@@ -248,6 +248,7 @@ struct model {
     struct function *functions;
     struct firmware_entry *firmware;
     int near_domain;
+    bool dmamem_uncached;
     uint8_t dmar_flags;
     unsigned dmar_width;
 

@@ -411,6 +411,148 @@ static void test_deferred_load_with_too_many_segments(void **state)
     close_scene(&s);
 }
 
+/*
+ * With translation a load of an odd address waits, too, and until it has come to its end the map is
+ * not free for one that needs no page.
+ */
+static void test_a_map_that_waits_is_busy_for_all(void **state)
+{
+    const struct udmar_dma_physical page = { MIB(2), PAGE };
+    struct udmar_dma_tag *tag;
+    struct load load[2] = { { .number = 1 }, { .number = 2 } };
+    struct machine mc;
+    uint8_t *buffer;
+
+    (void)state;
+    for (unsigned cancel = 0; cancel < 2; cancel++) {
+        machine_open(&mc, NULL);
+        story[0] = '\0';
+        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 64, 0, UINT64_MAX,
+                                              UINT64_MAX, NULL, NULL, 2 * PAGE, 4, UINT64_MAX, 0,
+                                              lock, story, &tag),
+                         0);
+        buffer = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_SCATTERED, 0);
+        fill_pattern(buffer, 2 * PAGE, 4);
+        load[0].map = new_map(tag);
+        load[1].map = new_map(tag);
+        assert_int_equal(udmar_dmamap_load(tag, load[0].map, buffer + 8, 100, note, &load[0], 0),
+                         0);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(
+            udmar_dmamap_load(tag, load[1].map, buffer + PAGE + 8, 100, note, &load[1], 0),
+            UDMAR_EINPROGRESS);
+        assert_int_equal(udmar_dmamap_load(tag, load[1].map, buffer, 100, note, &load[1], 0),
+                         UDMAR_EBUSY);
+        assert_int_equal(udmar_dmamap_load_physical(tag, load[1].map, &page, 1, note, &load[1], 0),
+                         UDMAR_EBUSY);
+        assert_string_equal(story, "1");
+        if (cancel)
+            udmar_dmamap_unload(tag, load[1].map);
+        udmar_dmamap_unload(tag, load[0].map);
+        assert_string_equal(story, cancel ? "1" : "1L2U");
+        if (!cancel) {
+            udmar_dmamap_sync(tag, load[1].map, UDMAR_DMA_SYNC_PREWRITE);
+            assert_true(device_sees(&mc, RID0, load[1].bus, buffer + PAGE + 8, 100));
+            udmar_dmamap_unload(tag, load[1].map);
+            assert_false(can_read(&mc, RID0, load[1].bus));
+        }
+        /* And then it is as quick as before. */
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(udmar_dmamap_load(tag, load[1].map, buffer, 100, note, &load[1], 0),
+                             0);
+            assert_int_equal(udmar_dmamap_load(tag, load[1].map, buffer, 100, note, &load[1], 0),
+                             UDMAR_EBUSY);
+            assert_true(device_sees(&mc, RID0, load[1].bus, buffer, 100));
+            udmar_dmamap_unload(tag, load[1].map);
+            assert_false(can_read(&mc, RID0, load[1].bus));
+        }
+        model_fail_host_call(mc.m, 0, false);
+        drop_map(tag, load[0].map);
+        drop_map(tag, load[1].map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* Pages that a new map brings are for the loads that wait before they are for it. */
+static void test_new_pages_serve_those_that_wait(void **state)
+{
+    struct udmar_dma_map *fresh;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, lock);
+    assert_int_equal(start(&s, 0, EACH, 0), 0);
+    assert_int_equal(start(&s, 1, EACH, 0), 0);
+    assert_int_equal(start(&s, 2, 2, 0), UDMAR_EINPROGRESS);
+    assert_int_equal(start(&s, 3, EACH, 0), UDMAR_EINPROGRESS);
+    no_more_pages(&s, false);
+    fresh = new_map(s.tag);
+    assert_string_equal(story, "01L2U");
+    assert_int_equal(zone_of(&s).free_pages, EACH - 2);
+    end(&s, 0);
+    assert_string_equal(story, "01L2UL3U");
+    for (unsigned i = 1; i < 4; i++)
+        end(&s, i);
+    drop_map(s.tag, fresh);
+    close_scene(&s);
+}
+
+/* The last that anybody hears of it: maps, tag and zone are gone when the unload returns. */
+struct end {
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map[2];
+    unsigned calls;
+};
+
+static void end_of_all(void *argument, struct udmar_dma_segment *segments, int count, int error)
+{
+    struct end *end = argument;
+
+    (void)segments;
+    (void)count;
+    assert_int_equal(error, 0);
+    end->calls++;
+    udmar_dmamap_unload(end->tag, end->map[1]);
+    drop_map(end->tag, end->map[0]);
+    drop_map(end->tag, end->map[1]);
+    drop_tag(end->tag);
+}
+
+static void test_everything_ends_in_a_deferred_callback(void **state)
+{
+    const struct setup setup = { .tunables = "hw.busdma.default=bounce" };
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    struct end end = { .calls = 0 };
+    struct loaded first = { .calls = 0 };
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    story[0] = '\0';
+    buffer = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_HIGH, 0);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0, LOW_4G,
+                                          UINT64_MAX, NULL, NULL, 2 * PAGE, 4, UINT64_MAX, 0, lock,
+                                          story, &end.tag),
+                     0);
+    end.map[0] = new_map(end.tag);
+    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    end.map[1] = new_map(end.tag);
+    assert_int_equal(
+        udmar_dmamap_load(end.tag, end.map[0], buffer, 2 * PAGE, note_loaded, &first, 0), 0);
+    assert_int_equal(udmar_dmamap_load(end.tag, end.map[1], buffer, 2 * PAGE, end_of_all, &end, 0),
+                     UDMAR_EINPROGRESS);
+    udmar_dmamap_unload(end.tag, end.map[0]);
+    assert_int_equal(end.calls, 1);
+    assert_string_equal(story, "LU");
+    assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
+    model_fail_host_call(mc.m, 0, false);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +565,9 @@ int main(void)
         cmocka_unit_test(test_a_thread_of_its_own),
         cmocka_unit_test(test_deferred_list_is_remembered),
         cmocka_unit_test(test_deferred_load_with_too_many_segments),
+        cmocka_unit_test(test_a_map_that_waits_is_busy_for_all),
+        cmocka_unit_test(test_new_pages_serve_those_that_wait),
+        cmocka_unit_test(test_everything_ends_in_a_deferred_callback),
     };
 
     return cmocka_run_group_tests_name("deferred", tests, NULL, NULL);

@@ -61,6 +61,38 @@ static void test_free_of_loaded_memory(void **state)
     machine_close(&mc);
 }
 
+/* In deferred mode, too, and where loads have no window and what they had may rest. */
+static void test_free_waits_for_the_unit(void **state)
+{
+    static const uint64_t limits_of_windows[] = { 0, PAGE };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = {
+            .tunables = "hw.dmar.strict=0",
+            .window_limit = limits_of_windows[n],
+            .ticking = true,
+        };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        void *memory;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, NULL);
+        assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
+        iova = load_one(tag, map, memory, KIB(64));
+        assert_true(can_write(&mc, RID0, iova));
+        udmar_dmamap_unload(tag, map);
+        udmar_dmamem_free(tag, memory, map);
+        assert_false(can_write(&mc, RID0, iova));
+        assert_int_equal(model_stats(mc.u)->dma_to_freed, 0);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
 static void test_wrong_arguments(void **state)
 {
     struct machine mc;
@@ -165,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scattered_memory_is_one_segment),
         cmocka_unit_test(test_free_of_loaded_memory),
+        cmocka_unit_test(test_free_waits_for_the_unit),
         cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_unanswered_unload_keeps_the_memory),

@@ -334,6 +334,69 @@ static void test_refused(void **state)
     close_scene(&s);
 }
 
+/* What has no memory behind it is refused and counted, once, and nobody looks past an end. */
+static void test_broken(void **state)
+{
+    struct vm_page page, *pages[1] = { &page };
+    struct mbuf negative_offset = {
+        .m_flags = M_EXTPG, .m_pages = pages, .m_page_offset = -1, .m_page_length = 100
+    };
+    struct mbuf negative_length = { .m_flags = M_EXTPG, .m_pages = pages, .m_page_length = -1 };
+    struct mbuf no_pages = { .m_flags = M_EXTPG, .m_page_length = 100 };
+    struct bio few_pages = {
+        .bio_flags = BIO_UNMAPPED, .bio_ma = pages, .bio_ma_n = 1, .bio_bcount = 4097
+    };
+    struct bio far_offset = { .bio_flags = BIO_UNMAPPED,
+                              .bio_ma = pages,
+                              .bio_ma_n = 1,
+                              .bio_ma_offset = 4097,
+                              .bio_bcount = 1 };
+    struct bio bio_no_pages = { .bio_flags = BIO_UNMAPPED, .bio_ma_n = 1, .bio_bcount = 1 };
+    struct bio no_list = { .bio_flags = BIO_VLIST, .bio_ma_n = 2 };
+    struct memdesc no_vlist = memdesc_vlist(NULL, 2), no_plist = memdesc_plist(NULL, 2);
+    bus_dma_segment_t beyond = { UINT64_C(1) << 63, 10 }; /* 32 bits would lose that */
+    struct memdesc vlist_beyond = memdesc_vlist(&beyond, 1);
+    struct uio no_vectors = { .uio_iovcnt = 2, .uio_resid = 10 };
+    struct udmar_iovec vector = { NULL, 0 };
+    struct uio short_vectors = { .uio_iov = &vector, .uio_iovcnt = 1, .uio_resid = 10 };
+    const struct toy_request requests[] = {
+        { .mbuf = &negative_offset }, { .mbuf = &negative_length }, { .mbuf = &no_pages },
+        { .mbuf_sg = &no_pages },     { .bio = &few_pages },        { .bio = &far_offset },
+        { .bio = &bio_no_pages },     { .bio = &no_list },          { .mem = &no_vlist },
+        { .mem = &no_plist },         { .mem = &vlist_beyond },     { .uio = &no_vectors },
+        { .uio = &short_vectors },
+    };
+    struct udmar_dma_counts counts;
+    struct scene s;
+    bus_dma_tag_t tag;
+    bus_dmamap_t map;
+    int last = -1;
+
+    (void)state;
+    open_scene(&s, modes[0]);
+    page.phys_addr = physical_of(&s, s.area);
+    beyond.ds_addr |= (uintptr_t)s.area;
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (toy_write(s.sc, &requests[i], seen) != UDMAR_EINVAL)
+            fail_msg("request %u was not refused", i);
+        udmar_dma_counts(s.mc.instance, &counts);
+        assert_int_equal(counts.wrong_arguments, i + 1);
+    }
+    tag = new_tag(&s.mc, 0, NULL);
+    map = new_map(tag);
+    assert_int_equal(bus_dmamap_load_mbuf(tag, map, &no_pages, NULL, NULL, 0), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_uio(tag, map, &no_vectors, NULL, NULL, 0), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_ma_triv(tag, map, NULL, 1, 0, 0, NULL, &last), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_ma_triv(tag, map, pages, 1, -1, 0, NULL, &last), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_ma_triv(tag, map, pages, 1, 0, 0, NULL, NULL), UDMAR_EINVAL);
+    udmar_dma_counts(s.mc.instance, &counts);
+    assert_int_equal(counts.wrong_arguments, sizeof(requests) / sizeof(requests[0]) + 5);
+    assert_int_equal(counts.unloaded_twice, 0);
+    drop_map(tag, map);
+    drop_tag(tag);
+    close_scene(&s);
+}
+
 /* EFBIG: the mbuf forms say so themselves, those with the plain callback to the callback only. */
 static void test_too_many_segments(void **state)
 {
@@ -420,17 +483,12 @@ static void test_mutex(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_buffer),
-        cmocka_unit_test(test_mbuf_chain),
-        cmocka_unit_test(test_mbuf_of_pages),
-        cmocka_unit_test(test_uio),
-        cmocka_unit_test(test_bio),
-        cmocka_unit_test(test_memory_descriptors),
-        cmocka_unit_test(test_page_array),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_too_many_segments),
-        cmocka_unit_test(test_endless_chain),
-        cmocka_unit_test(test_mutex),
+        cmocka_unit_test(test_buffer),        cmocka_unit_test(test_mbuf_chain),
+        cmocka_unit_test(test_mbuf_of_pages), cmocka_unit_test(test_uio),
+        cmocka_unit_test(test_bio),           cmocka_unit_test(test_memory_descriptors),
+        cmocka_unit_test(test_page_array),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_broken),        cmocka_unit_test(test_too_many_segments),
+        cmocka_unit_test(test_endless_chain), cmocka_unit_test(test_mutex),
     };
 
     return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);

@@ -599,6 +599,81 @@ static void test_wrong_lists(void **state)
 }
 
 /* Many pieces with a page each need more pages than bytes: a range of its own does it. */
+/* A buffer, a list of whole pages, and a list of others: each after each, on the quick ways too. */
+static void test_second_load_of_any_kind_is_refused(void **state)
+{
+    const struct limits limits = { .maxsize = 3 * PAGE };
+
+    (void)state;
+    for (unsigned n = 0; n < 2 * 9; n++) {
+        const struct setup setup = { .window_limit = n < 9 ? 0 : PAGE };
+        const unsigned kinds[] = { n % 3, n / 3 % 3 };
+        struct udmar_dma_physical list[2];
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        struct machine mc;
+        uint8_t *buffer, *other;
+        uint64_t iova = 0;
+        size_t one = 1;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_CONTIGUOUS, 0);
+        other = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_CONTIGUOUS, 0);
+        fill_pattern(buffer, 2 * PAGE, n);
+        for (unsigned i = 0; i < 2; i++) {
+            uint8_t *at = i == 0 ? buffer : other;
+            uint64_t physical = udmar_host_virtual_to_physical(mc.m, at, &one);
+
+            list[0] = (struct udmar_dma_physical){ physical, PAGE };
+            list[1] = (struct udmar_dma_physical){ physical + PAGE, PAGE - kinds[i] / 2 };
+            assert_int_equal(
+                kinds[i] == 0
+                    ? udmar_dmamap_load(tag, map, at, 2 * PAGE, note_loaded, &result, 0)
+                    : udmar_dmamap_load_physical(tag, map, list, 2, note_loaded, &result, 0),
+                i == 0 ? 0 : UDMAR_EBUSY);
+            iova = i == 0 ? result.segment[0].ds_addr : iova;
+        }
+        assert_true(device_sees(&mc, RID0, iova, buffer, 2 * PAGE - 1));
+        udmar_dmamap_unload(tag, map);
+        assert_false(can_read(&mc, RID0, iova));
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        model_buffer_free(mc.m, other);
+        machine_close(&mc);
+    }
+}
+
+/* So many bytes that the count of their pages comes around to none. */
+static void test_as_much_as_all_addresses(void **state)
+{
+    static struct udmar_dma_physical list[4096];
+
+    (void)state;
+    for (unsigned direct = 0; direct < 2; direct++) {
+        const struct setup setup = { .no_direct_map = direct == 0 };
+        struct udmar_dma_tag *root;
+        struct udmar_dma_map *map;
+        struct machine mc;
+
+        machine_open(&mc, &setup);
+        root = udmar_device_dma_tag(mc.device[0]);
+        map = new_map(root);
+        for (unsigned i = 0; i < 4096; i++)
+            list[i] = (struct udmar_dma_physical){ 0x800, (UINT64_C(1) << 52) - 0x1000 };
+        assert_int_equal(udmar_dmamap_load_physical(root, map, list, 4096, note_loaded, &result, 0),
+                         UDMAR_ENOMEM);
+        assert_int_equal(result.error, UDMAR_ENOMEM);
+        assert_int_equal(udmar_dmamap_load(root, map, (void *)0xfff, UINTPTR_MAX - 0xfff,
+                                           note_loaded, &result, 0),
+                         sizeof(void *) == 8 ? UDMAR_ENOMEM : UDMAR_EINVAL);
+        drop_map(root, map);
+        machine_close(&mc);
+    }
+}
+
 static void test_list_that_needs_more_pages_than_the_window(void **state)
 {
     const struct limits limits = { .maxsize = 4 * PAGE, .nsegments = 64 };
@@ -718,6 +793,8 @@ int main(void)
         cmocka_unit_test(test_boundary_costs_no_segment),
         cmocka_unit_test(test_pieces_join_at_page_borders),
         cmocka_unit_test(test_wrong_lists),
+        cmocka_unit_test(test_second_load_of_any_kind_is_refused),
+        cmocka_unit_test(test_as_much_as_all_addresses),
         cmocka_unit_test(test_list_that_needs_more_pages_than_the_window),
         cmocka_unit_test(test_load_of_a_range_without_memory),
         cmocka_unit_test(test_load_with_the_root_tag),

@@ -184,6 +184,13 @@ static int list_twice(struct scene *s)
 
     return udmar_dmamap_load_physical(s->tag, s->loaded, &piece, 1, note_loaded, &result, 0);
 }
+/* Whole pages have a way of their own. */
+static int list_of_pages_twice(struct scene *s)
+{
+    const struct udmar_dma_physical pages[] = { { MIB(2), PAGE }, { MIB(3), PAGE } };
+
+    return udmar_dmamap_load_physical(s->tag, s->loaded, pages, 2, note_loaded, &result, 0);
+}
 static int list_no_callback(struct scene *s)
 {
     const struct udmar_dma_physical piece = { MIB(1), 10 };
@@ -284,6 +291,11 @@ static int free_other(struct scene *s)
     udmar_dmamem_free(s->tag, s->memory, s->map);
     return VOID;
 }
+static int free_elsewhere(struct scene *s)
+{
+    udmar_dmamem_free(s->tag, (uint8_t *)s->memory + PAGE, s->of_memory);
+    return VOID;
+}
 static int destroy_tag_in_use(struct scene *s)
 {
     return udmar_dma_tag_destroy(s->tag);
@@ -368,6 +380,7 @@ static const struct {
     { "list: wraps", list_wraps, UDMAR_EINVAL, ARGUMENT },
     { "list: outside of memory", list_outside, UDMAR_EINVAL, ARGUMENT },
     { "list: twice", list_twice, UDMAR_EBUSY, LOADED_TWICE },
+    { "list: whole pages, twice", list_of_pages_twice, UDMAR_EBUSY, LOADED_TWICE },
     { "list: no callback", list_no_callback, UDMAR_EINVAL, ARGUMENT },
     { "each: null", each_null, UDMAR_EINVAL, ARGUMENT },
     { "each: nothing", each_nothing, UDMAR_EINVAL, ARGUMENT },
@@ -389,6 +402,7 @@ static const struct {
     { "dmamem_free of null", free_null, VOID, ARGUMENT },
     { "dmamem_free without a tag", free_without_tag, VOID, ARGUMENT },
     { "dmamem_free with a plain map", free_other, VOID, WRONG_MAP },
+    { "dmamem_free of other memory", free_elsewhere, VOID, WRONG_MAP },
     { "tag_destroy with maps", destroy_tag_in_use, UDMAR_EBUSY, IN_USE },
     { "tag_destroy of the root", destroy_root, UDMAR_EINVAL, IN_USE },
     { "tag: alignment", bad_alignment, UDMAR_EINVAL, REFUSED },

@@ -203,12 +203,28 @@ static void children_only_tighten(struct scene *s)
     assert_int_equal(make_tag(s->root, &tight, 0, NULL, &parent), 0);
     assert_int_equal(make_tag(parent, &lax, 0, NULL, &child), 0);
     expect_segments(s, child, 8, 20000, &tight);
-    /* And a parent lives as long as its children; they are of its kind. */
-    assert_int_equal(bus_dma_tag_destroy(parent), UDMAR_EBUSY);
     assert_int_equal(bus_dma_id_mapped(child, MIB(2), PAGE),
                      bus_dma_id_mapped(parent, MIB(2), PAGE));
     drop_tag(child);
     drop_tag(parent);
+}
+
+/* A driver may destroy its tags in any order: EBUSY is for maps alone. */
+static void parents_may_be_destroyed_first(struct scene *s)
+{
+    const struct limits l = { .alignment = 64, .lowaddr = LOW_4G };
+    struct udmar_dma_tag *parent, *child, *grandchild;
+
+    assert_int_equal(make_tag(s->root, &l, BUS_DMA_ALLOCNOW, NULL, &parent), 0);
+    assert_int_equal(make_tag(parent, &l, 0, NULL, &child), 0);
+    assert_int_equal(make_tag(child, &l, 0, NULL, &grandchild), 0);
+    assert_int_equal(bus_dma_tag_destroy(parent), 0);
+    assert_int_equal(bus_dma_tag_destroy(parent), UDMAR_EINVAL);
+    expect_segments(s, child, 8, 20000, &l);
+    assert_int_equal(bus_dma_tag_destroy(child), 0);
+    expect_segments(s, grandchild, 8, 20000, &l);
+    assert_int_equal(udmar_device_detach(s->mc.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(bus_dma_tag_destroy(grandchild), 0);
 }
 
 static int filter(void *argument, bus_addr_t address)
@@ -272,8 +288,24 @@ static void allocnow_gets_pages_at_once(struct scene *s)
         assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
     } else {
         assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        struct udmar_dma_tag *twin;
+
         assert_int_equal(zone.free_pages, 6);
         assert_int_equal(zone.lowaddr, LOW_4G);
+        /* One maxsize in all, however many tags; and in the domain that is wanted. */
+        assert_int_equal(make_tag(s->root, &l, BUS_DMA_ALLOCNOW, NULL, &twin), 0);
+        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_int_equal(zone.total_pages, 6);
+        drop_tag(twin);
+        model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(bus_dma_tag_set_domain(tag, 2), UDMAR_ENOMEM);
+        model_fail_host_call(s->mc.m, 0, false);
+        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_int_equal(zone.domain, -1);
+        assert_int_equal(bus_dma_tag_set_domain(tag, 2), 0);
+        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_int_equal(zone.domain, 2);
+        assert_int_equal(zone.free_pages, 6);
     }
     drop_tag(tag);
     assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
@@ -366,6 +398,7 @@ static void dmamem_is_one_zeroed_segment(struct scene *s)
         uint64_t bus;
 
         assert_int_equal(bus_dmamem_alloc(tag, &memory, flags[i], &map), 0);
+        assert_int_equal(model_dmamem_uncached(s->mc.m), (flags[i] & BUS_DMA_NOCACHE) != 0);
         for (unsigned k = 0; k < 10000; k++)
             assert_int_equal(((uint8_t *)memory)[k], 0);
         bus = load_one(tag, map, memory, 10000);
@@ -644,7 +677,8 @@ static const struct {
     { "maxsize is the largest load", maxsize_is_the_largest_load },
     { "maxsegsz is the largest segment and not 0", maxsegsz_is_the_largest_segment },
     { "nsegments is the most", nsegments_is_the_most },
-    { "children only tighten, hold their parent, have its back end", children_only_tighten },
+    { "children only tighten and have the parent's back end", children_only_tighten },
+    { "tags are destroyed in any order", parents_may_be_destroyed_first },
     { "filters and null parents are refused", filters_and_null_parents_are_refused },
     { "ENOMEM for tags and maps, and nothing is lost", no_memory_for_tags_and_maps },
     { "ALLOCNOW gets bounce pages at once", allocnow_gets_pages_at_once },

@@ -273,6 +273,135 @@ static void test_pages_come_back_when_the_unit_has_confirmed(void **state)
     machine_close(&mc);
 }
 
+/* The same for loads without a window, whose places rest until the next tick. */
+static void test_pages_of_loads_without_a_window(void **state)
+{
+    static const uint64_t sizes[] = { 100, MIB(3) + 100 };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = {
+            .tunables = ASKED " hw.dmar.strict=0 hw.dmar.timeout=100000",
+            .window_limit = PAGE,
+            .ticking = true,
+        };
+        const struct limits limits = { .maxsize = MIB(4) };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, (size_t)sizes[n], MODEL_CONTIGUOUS, 8);
+        iova = load_one(tag, map, buffer, sizes[n]);
+        assert_true(can_write(&mc, RID0, iova));
+        udmar_dmamap_unload(tag, map);
+        assert_int_equal(active(&mc), 0);
+        assert_false(can_write(&mc, RID0, iova));
+        /* No answer, no pages. */
+        iova = load_one(tag, map, buffer, sizes[n]);
+        assert_true(can_write(&mc, RID0, iova));
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        udmar_dmamap_unload(tag, map);
+        assert_true(active(&mc) > 0);
+        assert_int_equal(load(tag, map, buffer, 100, 0), UDMAR_ENOMEM);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(mc.u, 4096);
+        assert_int_equal(load(tag, map, buffer, 100, 0), 0);
+        assert_int_equal(active(&mc), 1);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* A load that fails after its entries were live ends like an unload: confirmed, or not at all. */
+static void test_pages_of_a_load_that_failed(void **state)
+{
+    (void)state;
+    for (unsigned w = 0; w < 2; w++) {
+        const struct setup setup = {
+            .tunables = ASKED " hw.dmar.timeout=100000",
+            .window_limit = w ? PAGE : 0,
+        };
+        const struct limits limits = { .maxsegsz = 64 };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 200, 0, 0);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        assert_int_equal(load(tag, map, buffer, 200, 0), 0);
+        assert_int_equal(result.error, UDMAR_EFBIG);
+        assert_int_equal(active(&mc), 1);
+        assert_int_equal(load(tag, map, buffer, 10, 0), UDMAR_ENOMEM);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(mc.u, 4096);
+        if (w == 0) {
+            assert_int_equal(load(tag, map, buffer, 10, 0), 0);
+            udmar_dmamap_unload(tag, map);
+            assert_int_equal(active(&mc), 0);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        assert_true(machine_clean(&mc));
+        mc.forgive = w != 0; /* the page is lost on purpose */
+        machine_close(&mc);
+    }
+}
+
+/*
+ * A device that is not protected, a page all the same (the alignment), and an unload that the unit
+ * did not confirm: what comes next has nothing to do with that page.
+ */
+static void test_a_page_that_is_left_is_not_the_next_loads(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    const struct limits limits = { .alignment = 64 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *old, *buffer;
+    uint64_t iova;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    old = model_buffer_alloc(mc.m, 100, 0, 8);
+    buffer = model_buffer_alloc(mc.m, 100, 0, 0);
+    (void)load_one(tag, map, old, 100);
+    assert_int_equal(active(&mc), 1);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    udmar_dmamap_unload(tag, map);
+    assert_int_equal(active(&mc), 1);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(mc.u, 4096);
+    memset(old, 0x5a, 100);
+    iova = load_one(tag, map, buffer, 100);
+    assert_int_equal(active(&mc), 0);
+    assert_true(can_write(&mc, RID0, iova));
+    udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(old[i], 0x5a);
+    udmar_dmamap_unload(tag, map);
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, old);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +410,9 @@ int main(void)
         cmocka_unit_test(test_nowrite_is_still_read_only),
         cmocka_unit_test(test_who_is_protected),
         cmocka_unit_test(test_pages_come_back_when_the_unit_has_confirmed),
+        cmocka_unit_test(test_pages_of_loads_without_a_window),
+        cmocka_unit_test(test_pages_of_a_load_that_failed),
+        cmocka_unit_test(test_a_page_that_is_left_is_not_the_next_loads),
     };
 
     return cmocka_run_group_tests_name("subpage", tests, NULL, NULL);

@@ -136,11 +136,38 @@ static void test_child_can_only_tighten(void **state)
     assert_int_equal(grandchild->boundary, KIB(4));
     assert_int_equal(grandchild->lowaddr, 0xffffff);
     assert_int_equal(grandchild->highaddr, UINT64_MAX);
-    assert_int_equal(udmar_dma_tag_destroy(parent), UDMAR_EBUSY);
-    assert_int_equal(udmar_dma_tag_destroy(child), UDMAR_EBUSY);
     drop_tag(grandchild);
     drop_tag(child);
     drop_tag(parent);
+    machine_close(&mc);
+}
+
+/* Whatever comes behind it does not make an unknown key good, and the reason is that key. */
+static void test_unknown_key(void **state)
+{
+    const struct udmar_dma_param params[] = {
+        { .key = (enum udmar_dma_key)99, .num = 7 },
+        { .key = UDMAR_DMA_KEY_NSEGMENTS, .num = 4 },
+    };
+    struct udmar_dma_template values;
+    struct udmar_dma_counts counts;
+    struct udmar_dma_tag *tag;
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    udmar_dma_template_init(&values, udmar_device_dma_tag(mc.device[0]));
+    udmar_dma_template_fill(&values, params, 1);
+    udmar_dma_template_fill(&values, &params[1], 1);
+    assert_int_equal(udmar_dma_template_tag(&values, &tag), UDMAR_EINVAL);
+    assert_true(model_log_contains(mc.m, "unknown key"));
+    udmar_dma_counts(mc.instance, &counts);
+    assert_int_equal(counts.tags_refused, 1);
+    /* A fresh start is one. */
+    udmar_dma_template_init(&values, udmar_device_dma_tag(mc.device[0]));
+    udmar_dma_template_fill(&values, &params[1], 1);
+    assert_int_equal(udmar_dma_template_tag(&values, &tag), 0);
+    drop_tag(tag);
     machine_close(&mc);
 }
 
@@ -259,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_refused_arguments),
         cmocka_unit_test(test_no_memory_for_a_tag),
         cmocka_unit_test(test_child_can_only_tighten),
+        cmocka_unit_test(test_unknown_key),
         cmocka_unit_test(test_zero_alignment_is_one),
         cmocka_unit_test(test_root_tag_belongs_to_its_device),
         cmocka_unit_test(test_who_is_still_needed),
