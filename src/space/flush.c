@@ -122,16 +122,18 @@ static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t io
     return result;
 }
 
-/* Without this (the unit has not answered) everybody goes on to invalidate what they map. */
+/* Without this (the unit has not answered) everybody goes on to invalidate what they change. */
 static void unlinking_done(struct udmar_domain *domain, struct udmar__gather *gather)
 {
     uintptr_t state;
 
-    if (gather->unlinked != 0) {
+    if (gather->unlinked + gather->split != 0) {
         state = udmar__lock(domain->host, &domain->lock);
         domain->unlinking -= gather->unlinked;
+        domain->splitting -= gather->split;
         udmar__unlock(domain->host, &domain->lock, state);
         gather->unlinked = 0;
+        gather->split = 0;
     }
 }
 

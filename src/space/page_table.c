@@ -394,6 +394,8 @@ static enum udmar_status split(struct walk *walk,
     flush(walk->domain, entry, 1);
     gather->tables_changed = true;
     udmar__gather_add(gather, first, first + ((uint64_t)TABLE_ENTRIES << shift) - 1);
+    gather->split++;
+    walk->domain->splitting++;
     return UDMAR_OK;
 }
 
@@ -453,6 +455,10 @@ enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t i
     if (domain->unlinking != 0) {
         /* The unit may know a table that is no longer linked: what ends here must end there. */
         gather->tables_changed = true;
+    }
+    if (domain->splitting != 0) {
+        /* It may know a large leaf, too, which goes only with a request for all that it covered. */
+        udmar__gather_add(gather, 0, domain->end);
     }
     walk_begin(&walk, domain);
     /* Both ends first: this can fail, and then nothing has been taken away yet. */

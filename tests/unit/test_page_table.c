@@ -666,6 +666,47 @@ static void test_neighbours_end_without_memory(void **state)
     machine_close(&mc);
 }
 
+struct neighbour {
+    struct machine *mc;
+    uint64_t iova;
+    unsigned locks;
+};
+
+/* Before the request of the first unmap comes to the queue, another thread ends a page next door.
+ */
+static void unmap_meanwhile(void *context, struct model *m, enum model_event event)
+{
+    struct neighbour *n = context;
+
+    (void)m;
+    if (event != MODEL_EVENT_ACQUIRE || ++n->locks != 2)
+        return;
+    assert_int_equal(udmar_domain_unmap(n->mc->domain, n->iova, PAGE), UDMAR_OK);
+    assert_false(can_read(n->mc, RID0, n->iova));
+}
+
+/* The unit may know a large leaf that is no more: whoever ends a part of it ends all of that. */
+static void test_two_parts_of_a_large_leaf(void **state)
+{
+    struct machine mc;
+    struct neighbour other = { .mc = &mc, .iova = GIB(16) + 5 * PAGE };
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), MIB(2), UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_true(can_read(&mc, RID0, other.iova));
+    model_set_hook(mc.m, unmap_meanwhile, &other);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), PAGE), UDMAR_OK);
+    model_set_hook(mc.m, NULL, NULL);
+    assert_true(other.locks >= 2);
+    assert_false(can_read(&mc, RID0, GIB(16)));
+    assert_false(can_read(&mc, RID0, other.iova));
+    assert_true(can_read(&mc, RID0, GIB(16) + PAGE));
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_OK);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -684,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_window_among_large_pages),
         cmocka_unit_test(test_failed_map_is_taken_back_whole),
         cmocka_unit_test(test_neighbours_end_without_memory),
+        cmocka_unit_test(test_two_parts_of_a_large_leaf),
     };
 
     return cmocka_run_group_tests_name("page table", tests, NULL, NULL);
