@@ -122,7 +122,7 @@ static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t io
     return result;
 }
 
-/* Without this (the unit has not answered) everybody goes on to invalidate what they change. */
+/* What was changed is known to nobody's caches any more, or `unconfirmed` says that it may be. */
 static void unlinking_done(struct udmar_domain *domain, struct udmar__gather *gather)
 {
     uintptr_t state;
@@ -152,6 +152,8 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     if (status != UDMAR_OK) {
         chain_replaced(domain, gather);
         keep_tables(domain, gather->tables);
+        /* From here on everybody asks for the whole domain anyway, until that succeeds once. */
+        unlinking_done(domain, gather);
     } else {
         unlinking_done(domain, gather);
         free_replaced(domain, gather);

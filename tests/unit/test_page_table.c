@@ -707,6 +707,36 @@ static void test_two_parts_of_a_large_leaf(void **state)
     machine_close(&mc);
 }
 
+/* A time-out costs those that come after it nothing, as soon as the unit has answered again. */
+static void test_after_a_timeout(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    struct machine mc;
+    unsigned before;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), MIB(2), UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    /* A leaf is split, then a table becomes empty: both unconfirmed. */
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), PAGE), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_ERR_TIMEOUT);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), 2 * PAGE, UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_false(can_read(&mc, RID0, GIB(16) + 2 * PAGE));
+    before = model_stats(mc.u)->iqt_writes;
+    assert_int_equal(
+        udmar_domain_map(mc.domain, GIB(16) + 2 * PAGE, MIB(4), PAGE, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(model_stats(mc.u)->iqt_writes, before);
+    before = model_stats(mc.u)->iotlb_domain;
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16) + PAGE, PAGE), UDMAR_OK);
+    assert_int_equal(model_stats(mc.u)->iotlb_domain, before);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_OK);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -726,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_failed_map_is_taken_back_whole),
         cmocka_unit_test(test_neighbours_end_without_memory),
         cmocka_unit_test(test_two_parts_of_a_large_leaf),
+        cmocka_unit_test(test_after_a_timeout),
     };
 
     return cmocka_run_group_tests_name("page table", tests, NULL, NULL);
