@@ -300,6 +300,13 @@ static bool must_stay_on(const struct udmar__unit_slot *slot)
            (facts->drain_read || facts->drain_write);
 }
 
+/* Nobody asks for it any more; a tick that still does holds the instance's lock. */
+static void drop_queue(struct udmar *instance, struct udmar_unit *unit)
+{
+    udmar__unlock(instance->host, &instance->lock, udmar__lock(instance->host, &instance->lock));
+    udmar__queue_destroy(unit);
+}
+
 static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
@@ -317,7 +324,10 @@ static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
         unit->root_set = unit->translating;
         if (unit->queue.running) {
             status = udmar__queue_stop(unit);
-            udmar__queue_destroy(unit);
+            /* One that could not be switched off stays, for unmaps to fail and a start to end. */
+            if (status == UDMAR_OK) {
+                drop_queue(slot->instance, unit);
+            }
         }
     }
     return status;

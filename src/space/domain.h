@@ -59,6 +59,7 @@ struct udmar_domain {
     uint64_t table_pages;            /* [lock] */
     udmar_paddr_t limbo;  /* [lock] chain of tables that an unanswered unit may still walk */
     unsigned unlinking;   /* [lock] tables unlinked whose invalidation is still to come */
+    unsigned splitting;   /* [lock] large leaves split, likewise */
     unsigned unconfirmed; /* [lock] flushes that failed since one of the whole domain succeeded */
     struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
     unsigned gone_next;                   /* [lock] */
@@ -96,6 +97,7 @@ struct udmar__gather {
     udmar_paddr_t replaced[UDMAR__REPLACED];
     unsigned replaced_count;
     unsigned unlinked; /* how many of domain.unlinking are this one's */
+    unsigned split;    /* and of domain.splitting */
 };
 
 struct udmar__domain_config {

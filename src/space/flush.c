@@ -122,16 +122,18 @@ static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t io
     return result;
 }
 
-/* Without this (the unit has not answered) everybody goes on to invalidate what they map. */
+/* What was changed is known to nobody's caches any more, or `unconfirmed` says that it may be. */
 static void unlinking_done(struct udmar_domain *domain, struct udmar__gather *gather)
 {
     uintptr_t state;
 
-    if (gather->unlinked != 0) {
+    if (gather->unlinked + gather->split != 0) {
         state = udmar__lock(domain->host, &domain->lock);
         domain->unlinking -= gather->unlinked;
+        domain->splitting -= gather->split;
         udmar__unlock(domain->host, &domain->lock, state);
         gather->unlinked = 0;
+        gather->split = 0;
     }
 }
 
@@ -150,6 +152,8 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     if (status != UDMAR_OK) {
         chain_replaced(domain, gather);
         keep_tables(domain, gather->tables);
+        /* From here on everybody asks for the whole domain anyway, until that succeeds once. */
+        unlinking_done(domain, gather);
     } else {
         unlinking_done(domain, gather);
         free_replaced(domain, gather);

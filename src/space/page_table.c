@@ -230,6 +230,20 @@ static bool is_one_leaf(const volatile uint64_t *table, unsigned level, uint64_t
 }
 
 /*
+ * Does all of [base, last] belong to one range of addresses, or to none? A neighbour could end his
+ * part of a large leaf only with memory for a table again, and a window keeps where its entries
+ * are.
+ */
+static bool is_one_owners(const struct udmar_domain *domain, udmar_iova_t base, udmar_iova_t last)
+{
+    const struct udmar__range *range =
+        udmar__iova_at_or_above(&domain->iova, base >> UDMAR_PAGE_SHIFT);
+
+    return range == NULL || range->first > last >> UDMAR_PAGE_SHIFT ||
+           (range->first <= base >> UDMAR_PAGE_SHIFT && range->last >= last >> UDMAR_PAGE_SHIFT);
+}
+
+/*
  * A table that has filled up becomes a large leaf, where its entries say the same: the entry above
  * changes in one step between two equal translations. The table is freed after the invalidation,
  * and left as it is until then, because hardware may still walk it.
@@ -246,21 +260,36 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
         volatile uint64_t *table = walk->table[level];
         volatile uint64_t *parent = entry_at(walk, level + 1);
         uint64_t first = udmar__entry_load(&table[0]);
-        udmar_iova_t base =
-            udmar__align_down(walk->iova, UINT64_C(1) << udmar__level_shift(level + 1));
+        uint64_t size = UINT64_C(1) << udmar__level_shift(level + 1);
+        udmar_iova_t base = udmar__align_down(walk->iova, size);
 
-        if (!is_one_leaf(table, level, first)) {
+        if (!is_one_leaf(table, level, first) || !is_one_owners(domain, base, base + size - 1)) {
             return;
         }
         gather->replaced[gather->replaced_count++] = udmar__entry_load(parent) & ENTRY_ADDRESS;
         udmar__entry_replace(parent, first | ENTRY_LARGE);
         flush(domain, parent, 1);
         gather->tables_changed = true;
-        udmar__gather_add(gather, base, base + (UINT64_C(1) << udmar__level_shift(level + 1)) - 1);
+        udmar__gather_add(gather, base, base + size - 1);
         /* Whoever changes something here before that goes beyond the old table as well. */
         gather->unlinked++;
         domain->unlinking++;
         walk_up_to(walk, level + 1);
+    }
+}
+
+/*
+ * Only the first and the last table of [iova, iova + size) can have been completed by it: those in
+ * between are leaves already where they could be. The walk stands on the last.
+ */
+static void promote_ends(struct walk *walk, udmar_iova_t iova, uint64_t size,
+                         struct udmar__gather *gather)
+{
+    promote(walk, gather);
+    if (((iova ^ (iova + size - 1)) >> udmar__level_shift(2)) != 0 &&
+        walk->domain->superpages != 0) {
+        (void)walk_to(walk, iova, 1, false);
+        promote(walk, gather);
     }
 }
 
@@ -315,11 +344,11 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 
         status = map_piece(&walk, iova + done, physical + done, size - done, access, &step);
         done += step;
-        if (status == UDMAR_OK) {
-            promote(&walk, gather);
-        }
     }
-    if (status != UDMAR_OK) {
+    if (status == UDMAR_OK) {
+        /* Not before: what has failed is taken back, and that must not need memory. */
+        promote_ends(&walk, iova, size, gather);
+    } else {
         /* Tables that were made for the piece that failed hold nothing. */
         prune(&walk, gather);
     }
@@ -365,6 +394,8 @@ static enum udmar_status split(struct walk *walk,
     flush(walk->domain, entry, 1);
     gather->tables_changed = true;
     udmar__gather_add(gather, first, first + ((uint64_t)TABLE_ENTRIES << shift) - 1);
+    gather->split++;
+    walk->domain->splitting++;
     return UDMAR_OK;
 }
 
@@ -424,6 +455,10 @@ enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t i
     if (domain->unlinking != 0) {
         /* The unit may know a table that is no longer linked: what ends here must end there. */
         gather->tables_changed = true;
+    }
+    if (domain->splitting != 0) {
+        /* It may know a large leaf, too, which goes only with a request for all that it covered. */
+        udmar__gather_add(gather, 0, domain->end);
     }
     walk_begin(&walk, domain);
     /* Both ends first: this can fail, and then nothing has been taken away yet. */

@@ -40,6 +40,8 @@ enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__
 
 /* No entry of a page table holds more, and no processor has it. */
 #define PHYSICAL_END (UINT64_C(1) << 52)
+/* The sum of so many lengths below PHYSICAL_END / 2 fits into 64 bits. */
+#define SUM_MOST     8192u
 
 /* The pages that the pieces need; 0: a piece lies in no memory, or they are too many. */
 static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned count)
@@ -76,7 +78,7 @@ static inline uint64_t measure(const struct udmar_dma_physical *pieces, unsigned
     }
     *out_single = before == UDMAR_PAGE_MASK && (bits & UDMAR_PAGE_MASK) == 0;
     if ((bits & UDMAR_PAGE_MASK) != 0 || (bits | before) >= PHYSICAL_END / 2 ||
-        sum > PHYSICAL_END) {
+        sum > PHYSICAL_END || count > SUM_MOST) {
         return measure_each(pieces, count);
     }
     return sum >> UDMAR_PAGE_SHIFT;

@@ -116,11 +116,54 @@ static void test_no_memory_leaves_nothing(void **state)
     machine_close(&mc);
 }
 
+struct giver {
+    struct machine *mc;
+    uint32_t page[2];
+    bool given;
+};
+
+/* Somebody else gives blocks back in the moment in which there is no memory for another arena. */
+static void give_meanwhile(void *context, struct model *m, enum model_event event)
+{
+    struct giver *giver = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_ALLOC && !giver->given) {
+        giver->given = true;
+        udmar__blocks_give(giver->mc->domain, giver->page, 2, true);
+    }
+}
+
+static void test_block_that_comes_back_meanwhile(void **state)
+{
+    struct machine mc;
+    struct giver giver = { .mc = &mc };
+    struct udmar__pool *pool;
+    unsigned taken;
+    uint32_t page;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 8, 2, giver.page, &taken), UDMAR_OK);
+    assert_int_equal(taken, 2);
+    model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, 1, false);
+    model_set_hook(mc.m, give_meanwhile, &giver);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 8, 1, &page, &taken), UDMAR_OK);
+    model_set_hook(mc.m, NULL, NULL);
+    assert_true(giver.given);
+    assert_int_equal(model_host_calls_failed(mc.m), 1);
+    assert_int_equal(taken, 1);
+    udmar__blocks_give(mc.domain, &page, 1, false);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_blocks),
         cmocka_unit_test(test_no_memory_leaves_nothing),
+        cmocka_unit_test(test_block_that_comes_back_meanwhile),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <udmar/host.h>
+#include <udmar/stream.h>
 
 #include "support_space.h"
 
@@ -567,6 +568,175 @@ static void test_unmap_of_nothing_asks_nothing(void **state)
     machine_close(&mc);
 }
 
+/* A window keeps where its entry is: a large leaf must not take the place of that table. */
+static void test_window_among_large_pages(void **state)
+{
+    const struct udmar_dma_physical piece = { GIB(8), MIB(2) };
+    const struct udmar_iova_limits behind = { .lowest = GIB(1) + MIB(2) };
+    uint64_t found;
+    struct machine mc;
+    udmar_iova_t low, window, rest;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    /* So that the window begins at 1 GiB. */
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, GIB(1) - MIB(2), NULL, &low), UDMAR_OK);
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &window),
+                     UDMAR_OK);
+    assert_int_equal(window, GIB(1));
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, GIB(1) - MIB(2), &behind, &rest), UDMAR_OK);
+    assert_int_equal(rest, GIB(1) + MIB(2));
+    assert_int_equal(udmar_domain_map(mc.domain, rest, piece.address + MIB(2), GIB(1) - MIB(2),
+                                      UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_int_equal(udmar_stream_unmap(mc.domain, window), UDMAR_OK);
+    assert_int_equal(udmar_domain_translate(mc.domain, window, &found, NULL, NULL),
+                     UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_domain_translate(mc.domain, rest, &found, NULL, NULL), UDMAR_OK);
+    assert_int_equal(found, piece.address + MIB(2));
+    assert_int_equal(udmar_domain_unmap(mc.domain, rest, GIB(1) - MIB(2)), UDMAR_OK);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, rest), UDMAR_OK);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, low), UDMAR_OK);
+    machine_close(&mc);
+}
+
+static void no_more_tables(struct machine *mc, bool none)
+{
+    model_fail_host_calls_of(mc->m, MODEL_CALL_PAGE_ALLOC, none ? 1 : 0, none);
+}
+
+/* What completes a large leaf and then finds no memory for the rest leaves nothing mapped. */
+static void test_failed_map_is_taken_back_whole(void **state)
+{
+    uint64_t base = GIB(16), last = base + MIB(2) - PAGE, found;
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, base, GIB(8), MIB(2) - PAGE, UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    no_more_tables(&mc, true);
+    assert_int_equal(
+        udmar_domain_map(mc.domain, last, GIB(8) + MIB(2) - PAGE, 3 * PAGE, UDMAR_READ_WRITE),
+        UDMAR_ERR_MEMORY);
+    assert_int_equal(udmar_domain_translate(mc.domain, last, &found, NULL, NULL),
+                     UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_domain_translate(mc.domain, last - 1, &found, NULL, NULL), UDMAR_OK);
+    no_more_tables(&mc, false);
+    /* With memory both tables at the border are looked at. */
+    assert_int_equal(udmar_domain_map(mc.domain, base + MIB(2) + PAGE, GIB(8) + MIB(2) + PAGE,
+                                      MIB(2) - PAGE, UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_int_equal(
+        udmar_domain_map(mc.domain, last, GIB(8) + MIB(2) - PAGE, 2 * PAGE, UDMAR_READ_WRITE),
+        UDMAR_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(udmar_domain_translate(mc.domain, base + i * MIB(2), NULL, NULL, &found),
+                         UDMAR_OK);
+        assert_int_equal(found, MIB(2));
+    }
+    assert_int_equal(udmar_domain_unmap(mc.domain, base, MIB(4)), UDMAR_OK);
+    machine_close(&mc);
+}
+
+/* Two owners' neighbouring pages: ending one's mapping never needs memory. */
+static void test_neighbours_end_without_memory(void **state)
+{
+    const struct udmar_iova_limits first = { .lowest = GIB(16) };
+    const struct udmar_iova_limits second = { .lowest = GIB(16) + MIB(1) };
+    struct machine mc;
+    udmar_iova_t a, b;
+    uint64_t found;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(1), &first, &a), UDMAR_OK);
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(1), &second, &b), UDMAR_OK);
+    assert_int_equal(b, a + MIB(1));
+    assert_int_equal(udmar_domain_map(mc.domain, a, GIB(8), MIB(1), UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(mc.domain, b, GIB(8) + MIB(1), MIB(1), UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    no_more_tables(&mc, true);
+    assert_int_equal(udmar_domain_unmap(mc.domain, b, MIB(1)), UDMAR_OK);
+    assert_int_equal(udmar_domain_translate(mc.domain, b, &found, NULL, NULL), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_domain_unmap(mc.domain, a, MIB(1)), UDMAR_OK);
+    no_more_tables(&mc, false);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, a), UDMAR_OK);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, b), UDMAR_OK);
+    machine_close(&mc);
+}
+
+struct neighbour {
+    struct machine *mc;
+    uint64_t iova;
+    unsigned locks;
+};
+
+/* Before the request of the first unmap comes to the queue, another thread ends a page next door.
+ */
+static void unmap_meanwhile(void *context, struct model *m, enum model_event event)
+{
+    struct neighbour *n = context;
+
+    (void)m;
+    if (event != MODEL_EVENT_ACQUIRE || ++n->locks != 2)
+        return;
+    assert_int_equal(udmar_domain_unmap(n->mc->domain, n->iova, PAGE), UDMAR_OK);
+    assert_false(can_read(n->mc, RID0, n->iova));
+}
+
+/* The unit may know a large leaf that is no more: whoever ends a part of it ends all of that. */
+static void test_two_parts_of_a_large_leaf(void **state)
+{
+    struct machine mc;
+    struct neighbour other = { .mc = &mc, .iova = GIB(16) + 5 * PAGE };
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), MIB(2), UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_true(can_read(&mc, RID0, other.iova));
+    model_set_hook(mc.m, unmap_meanwhile, &other);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), PAGE), UDMAR_OK);
+    model_set_hook(mc.m, NULL, NULL);
+    assert_true(other.locks >= 2);
+    assert_false(can_read(&mc, RID0, GIB(16)));
+    assert_false(can_read(&mc, RID0, other.iova));
+    assert_true(can_read(&mc, RID0, GIB(16) + PAGE));
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_OK);
+    machine_close(&mc);
+}
+
+/* A time-out costs those that come after it nothing, as soon as the unit has answered again. */
+static void test_after_a_timeout(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    struct machine mc;
+    unsigned before;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), MIB(2), UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    /* A leaf is split, then a table becomes empty: both unconfirmed. */
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), PAGE), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_ERR_TIMEOUT);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(16), MIB(4), 2 * PAGE, UDMAR_READ_WRITE),
+                     UDMAR_OK);
+    assert_false(can_read(&mc, RID0, GIB(16) + 2 * PAGE));
+    before = model_stats(mc.u)->iqt_writes;
+    assert_int_equal(
+        udmar_domain_map(mc.domain, GIB(16) + 2 * PAGE, MIB(4), PAGE, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(model_stats(mc.u)->iqt_writes, before);
+    before = model_stats(mc.u)->iotlb_domain;
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16) + PAGE, PAGE), UDMAR_OK);
+    assert_int_equal(model_stats(mc.u)->iotlb_domain, before);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(16), MIB(2)), UDMAR_OK);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +752,11 @@ int main(void)
         cmocka_unit_test(test_large_pages_become_a_larger_one),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
+        cmocka_unit_test(test_window_among_large_pages),
+        cmocka_unit_test(test_failed_map_is_taken_back_whole),
+        cmocka_unit_test(test_neighbours_end_without_memory),
+        cmocka_unit_test(test_two_parts_of_a_large_leaf),
+        cmocka_unit_test(test_after_a_timeout),
     };
 
     return cmocka_run_group_tests_name("page table", tests, NULL, NULL);

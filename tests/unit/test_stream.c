@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Streams: mappings of the moment, of all sizes, and when devices lose them. */
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
 #include "space/address.h"
 #include "space/stream.h"
 #include "support_space.h"
@@ -281,6 +285,183 @@ static void test_places_of_a_window(void **state)
     machine_close(&mc);
 }
 
+/* After the stop there is no queue, and nothing to invalidate; windows have their places still. */
+static void test_places_after_the_stop(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    struct machine mc;
+    uint8_t *buffer;
+    uint64_t last;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = PAGE });
+    map = new_map(tag);
+    (void)load_one(tag, map, buffer, PAGE);
+    udmar_dmamap_unload(tag, map);
+    assert_int_equal(udmar_stop(mc.instance), UDMAR_OK);
+    for (unsigned n = 0; n < 40; n++) {
+        (void)load_one(tag, map, buffer, PAGE);
+        udmar_dmamap_unload(tag, map);
+        udmar_tick(mc.instance);
+    }
+    assert_int_equal(udmar_start(mc.instance), UDMAR_OK);
+    for (unsigned n = 0; n < 40; n++) {
+        last = load_one(tag, map, buffer, PAGE);
+        assert_true(device_sees(&mc, RID0, last, buffer, PAGE));
+        udmar_dmamap_unload(tag, map);
+    }
+    udmar_tick(mc.instance);
+    assert_false(can_read(&mc, RID0, last));
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* So many long pieces that the sum of their lengths begins at 0 again. */
+static void test_too_much_for_any_address(void **state)
+{
+    const uint64_t longest = (UINT64_C(1) << 51) - PAGE;
+    struct udmar_dma_physical *pieces = test_calloc(8193, sizeof(*pieces));
+    struct machine mc;
+    udmar_iova_t iova;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    for (unsigned i = 0; i < 8192; i++)
+        pieces[i] = (struct udmar_dma_physical){ 0, longest };
+    pieces[8192] = (struct udmar_dma_physical){ 0, MIB(32) + PAGE };
+    assert_int_equal(pieces[8192].length + 8192 * longest, PAGE);
+    assert_int_equal(udmar_stream_map(mc.domain, pieces, 8193, UDMAR_READ_WRITE, UINT64_MAX, &iova),
+                     UDMAR_ERR_ARGUMENT);
+    machine_close(&mc);
+    test_free(pieces);
+}
+
+/* Streams of small pieces that lie behind each other in memory end without memory for tables. */
+static void test_neighbours_end_without_memory(void **state)
+{
+    const struct setup setup = { .no_direct_map = true };
+    uint64_t iova[1024];
+    struct machine mc;
+    uint8_t *buffer, *from;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    buffer = model_buffer_alloc(mc.m, MIB(6), MODEL_CONTIGUOUS, 0);
+    from = buffer + (MIB(2) - physical_of(&mc, buffer) % MIB(2)) % MIB(2);
+    iova[0] = 0;
+    /* Page 0 of guest addresses is nobody's: from the second 2 MiB on both lie alike. */
+    for (unsigned n = 1; n < 1024; n++) {
+        iova[n] = map_one(&mc, from + n * PAGE, PAGE, UINT64_MAX);
+        assert_int_equal(iova[n], n * PAGE);
+    }
+    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    for (unsigned n = 1; n < 1024; n++)
+        assert_int_equal(udmar_stream_unmap(mc.domain, iova[n]), UDMAR_OK);
+    assert_false(can_read(&mc, RID0, iova[700]));
+    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 0, false);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
+/* The unit switches translation off and then does not answer any more. */
+static void hang_after_translation(void *context, struct model *m, enum model_event event)
+{
+    struct machine *mc = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_READ && (model_peek32(mc->u, 0x1c) & UINT32_C(0x80000000)) == 0)
+        model_behaviour(mc->u)->gsts_lag = MODEL_NEVER;
+}
+
+static void test_unmap_after_a_stop_that_failed(void **state)
+{
+    struct machine mc = { 0 };
+    uint8_t *buffer;
+    uint64_t small, large;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    buffer = model_buffer_alloc(mc.m, MIB(3), MODEL_CONTIGUOUS, 0);
+    small = map_one(&mc, buffer, PAGE, UINT64_MAX);
+    large = map_one(&mc, buffer, MIB(3), UINT64_MAX);
+    model_set_hook(mc.m, hang_after_translation, &mc);
+    assert_int_equal(udmar_stop(mc.instance), UDMAR_ERR_TIMEOUT);
+    model_set_hook(mc.m, NULL, NULL);
+    (void)udmar_stream_unmap(mc.domain, small);
+    (void)udmar_stream_unmap(mc.domain, large);
+    model_behaviour(mc.u)->gsts_lag = 0;
+    assert_int_equal(udmar_start(mc.instance), UDMAR_OK);
+    assert_false(can_read(&mc, RID0, small));
+    assert_false(can_read(&mc, RID0, large));
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+struct late_tick {
+    struct machine mc;
+    pthread_t thread;
+    unsigned locks;      /* that the tick has asked for */
+    bool waits, stopped; /* atomic */
+};
+
+/* The tick has seen that there is a queue, and is about to take its lock. */
+static void hold_tick(void *context, struct model *m, enum model_event event)
+{
+    const struct timespec moment = { .tv_nsec = 1000000 };
+    struct late_tick *late = context;
+
+    (void)m;
+    if (event != MODEL_EVENT_ACQUIRE || !pthread_equal(pthread_self(), late->thread) ||
+        ++late->locks != 2)
+        return;
+    __atomic_store_n(&late->waits, true, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < 100 && !__atomic_load_n(&late->stopped, __ATOMIC_ACQUIRE); i++)
+        nanosleep(&moment, NULL);
+}
+
+static void *tick_late(void *argument)
+{
+    struct late_tick *late = argument;
+
+    late->thread = pthread_self();
+    model_set_hook(late->mc.m, hold_tick, late);
+    udmar_tick(late->mc.instance);
+    return NULL;
+}
+
+/* A stop takes no queue away from a tick that is under way. */
+static void test_tick_during_a_stop(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    struct late_tick late = { 0 };
+    pthread_t thread;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&late.mc, &setup);
+    buffer = model_buffer_alloc(late.mc.m, PAGE, 0, 0);
+    assert_int_equal(
+        udmar_stream_unmap(late.mc.domain, map_one(&late.mc, buffer, PAGE, UINT64_MAX)), UDMAR_OK);
+    assert_int_equal(pthread_create(&thread, NULL, tick_late, &late), 0);
+    while (!__atomic_load_n(&late.waits, __ATOMIC_ACQUIRE))
+        sched_yield();
+    assert_int_equal(udmar_stop(late.mc.instance), UDMAR_OK);
+    __atomic_store_n(&late.stopped, true, __ATOMIC_RELEASE);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    model_set_hook(late.mc.m, NULL, NULL);
+    assert_int_equal(udmar_start(late.mc.instance), UDMAR_OK);
+    model_buffer_free(late.mc.m, buffer);
+    udmar__caches_trim(late.mc.domain);
+    machine_close(&late.mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +473,11 @@ int main(void)
         cmocka_unit_test(test_window_of_a_map_is_no_stream),
         cmocka_unit_test(test_waits_are_shared),
         cmocka_unit_test(test_places_of_a_window),
+        cmocka_unit_test(test_places_after_the_stop),
+        cmocka_unit_test(test_too_much_for_any_address),
+        cmocka_unit_test(test_neighbours_end_without_memory),
+        cmocka_unit_test(test_unmap_after_a_stop_that_failed),
+        cmocka_unit_test(test_tick_during_a_stop),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
