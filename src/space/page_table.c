@@ -229,6 +229,14 @@ static bool is_one_leaf(const volatile uint64_t *table, unsigned level, uint64_t
     return true;
 }
 
+/* The table that the walk stands on, where a leaf of the level above is possible. */
+static bool is_full(const struct walk *walk)
+{
+    return walk->lowest < walk->domain->levels && walk->lowest <= 2 &&
+           (walk->domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
+           count_of(walk, walk->lowest) == TABLE_ENTRIES;
+}
+
 /*
  * A table that has filled up becomes a large leaf, where its entries say the same: the entry above
  * changes in one step between two equal translations. The table is freed after the invalidation,
@@ -238,10 +246,7 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
 {
     struct udmar_domain *domain = walk->domain;
 
-    while (walk->lowest < domain->levels && walk->lowest <= 2 &&
-           (domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
-           count_of(walk, walk->lowest) == TABLE_ENTRIES &&
-           gather->replaced_count < UDMAR__REPLACED) {
+    while (is_full(walk) && gather->replaced_count < UDMAR__REPLACED) {
         unsigned level = walk->lowest;
         volatile uint64_t *table = walk->table[level];
         volatile uint64_t *parent = entry_at(walk, level + 1);
@@ -261,6 +266,18 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
         gather->unlinked++;
         domain->unlinking++;
         walk_up_to(walk, level + 1);
+    }
+}
+
+/* All tables in [iova, iova + size). */
+static void promote_all(struct walk *walk, udmar_iova_t iova, uint64_t size,
+                        struct udmar__gather *gather)
+{
+    uint64_t step = UINT64_C(1) << udmar__level_shift(2);
+
+    for (udmar_iova_t at = iova; at - iova < size; at = udmar__align_down(at, step) + step) {
+        (void)walk_to(walk, at, 1, false);
+        promote(walk, gather);
     }
 }
 
@@ -307,6 +324,7 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 {
     enum udmar_status status = UDMAR_OK;
     uint64_t done = 0;
+    bool full = false; /* a table before the last one */
     struct walk walk;
 
     walk_begin(&walk, domain);
@@ -315,11 +333,14 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 
         status = map_piece(&walk, iova + done, physical + done, size - done, access, &step);
         done += step;
-        if (status == UDMAR_OK) {
-            promote(&walk, gather);
-        }
+        full = full || (done < size && status == UDMAR_OK && is_full(&walk));
     }
-    if (status != UDMAR_OK) {
+    /* Not before nothing can fail any more: to take a large leaf back may need memory. */
+    if (status == UDMAR_OK && full) {
+        promote_all(&walk, iova, size, gather);
+    } else if (status == UDMAR_OK) {
+        promote(&walk, gather);
+    } else {
         /* Tables that were made for the piece that failed hold nothing. */
         prune(&walk, gather);
     }

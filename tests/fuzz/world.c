@@ -415,7 +415,8 @@ void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
     uint64_t iova = stream->iova;
     uint8_t byte = 0;
 
-    REQUIRE(status == UDMAR_OK || status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE);
+    REQUIRE(status == UDMAR_OK || status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE ||
+            status == UDMAR_ERR_REFUSED);
     w->shaky = w->shaky || status != UDMAR_OK;
     w->unloaded = w->unloaded || !w->strict;
     world_look(w);
