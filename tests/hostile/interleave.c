@@ -164,6 +164,10 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
     with.machine.high_size = MIB(4);
     with.not_attached = scenario->not_started;
     with.not_started = scenario->not_started;
+    if (scenario->lazy) {
+        with.tunables = "hw.dmar.strict=0";
+        with.ticking = true;
+    }
     if (scenario->rmrr) {
         with.rmrr_base = RMRR_BASE;
         with.rmrr_limit = RMRR_LIMIT;

@@ -10,9 +10,12 @@
 #ifndef UDMAR_TESTS_INTERLEAVE_H
 #define UDMAR_TESTS_INTERLEAVE_H
 
+#include <udmar/stream.h>
+
 #include "support_space.h"
 
 #define PROBES 10
+#define PIECES 3
 
 struct probe {
     uint16_t rid;
@@ -31,6 +34,8 @@ struct scene {
     uint8_t *buffer;
     size_t size;
     uint64_t iova;
+    struct udmar_dma_physical piece[PIECES];
+    unsigned pieces;
 };
 
 struct scenario {
@@ -42,6 +47,7 @@ struct scenario {
     bool may_block;           /* the contract says: blocked during the change */
     bool taken_back;          /* what was asked for may be seen for a while: AT at PHYS */
     bool unseen;              /* no access changes: nothing is mapped */
+    bool lazy;                /* hw.dmar.strict=0, and somebody ticks */
     bool deferred;            /* caches may know the old translation afterwards */
     bool heavy;               /* many stores: not on every machine */
     bool not_started;         /* the instance is created only */
@@ -70,5 +76,7 @@ void probe_add(struct scene *s, uint16_t rid, uint64_t iova);
 
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;
+extern const struct scenario stream_scenarios[];
+extern const unsigned stream_scenario_count;
 
 #endif

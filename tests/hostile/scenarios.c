@@ -112,6 +112,27 @@ static void map_over_obstacle(struct scene *s)
     s->status = udmar_domain_map(s->mc.domain, AT, PHYS, 16 * PAGE, UDMAR_READ_WRITE);
 }
 
+/* What was large once. */
+static void split_again(struct scene *s)
+{
+    must_map(s, AT, PHYS, MIB(2));
+    must_unmap(s, AT + MIB(2) - PAGE, PAGE);
+    before_large(s);
+}
+
+/* The call completes a run, and meets a page that is mapped behind it. */
+static void obstacle_behind(struct scene *s)
+{
+    all_but_one(s);
+    must_map(s, AT + MIB(2) + PAGE, PHYS + MIB(5), PAGE);
+}
+
+static void map_last_and_more(struct scene *s)
+{
+    s->status = udmar_domain_map(s->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, 3 * PAGE,
+                                 UDMAR_READ_WRITE);
+}
+
 static void one_page(struct scene *s)
 {
     must_map(s, AT, PHYS, PAGE);
@@ -185,6 +206,21 @@ static void giant(struct scene *s)
     probe_add(s, RID0, BIG);
     probe_add(s, RID0, BIG + PAGE);
     probe_add(s, RID0, BIG + MIB(600));
+}
+
+/* 511 large ones: the last one makes the run complete. */
+static void nearly_giant(struct scene *s)
+{
+    must_map(s, BIG, BIG, BIG - MIB(2));
+    probe_add(s, RID0, BIG);
+    probe_add(s, RID0, BIG + MIB(600));
+    probe_add(s, RID0, BIG + BIG - PAGE);
+}
+
+static void map_last_of_giant(struct scene *s)
+{
+    s->status = udmar_domain_map(s->mc.domain, BIG + BIG - MIB(2), BIG + BIG - MIB(2), MIB(2),
+                                 UDMAR_READ_WRITE);
 }
 
 static void unmap_first_of_giant(struct scene *s)
@@ -439,6 +475,23 @@ const struct scenario scenarios[] = {
       .prepare = all_but_one_crooked,
       .act = map_last_page,
       .finish = clear_all },
+    { .name = "promote again",
+      .prepare = split_again,
+      .act = map_last_page,
+      .finish = clear_all,
+      .heavy = true },
+    { .name = "promote to a giant",
+      .prepare = nearly_giant,
+      .act = map_last_of_giant,
+      .finish = clear_giant,
+      .heavy = true },
+    { .name = "complete run that is taken back",
+      .prepare = obstacle_behind,
+      .act = map_last_and_more,
+      .finish = clear_all,
+      .status = UDMAR_ERR_EXISTS,
+      .taken_back = true,
+      .heavy = true },
     { .name = "map that is taken back",
       .prepare = obstacle,
       .act = map_over_obstacle,

@@ -12,25 +12,32 @@
 
 #include "interleave.h"
 
-static void all_on(const struct setup *setup, bool heavy)
+static void each_of(const struct scenario *list, unsigned count, const struct setup *setup,
+                    bool heavy)
 {
     const char *only = getenv("UDMAR_SCENARIO");
 
     heavy = heavy || getenv("UDMAR_TEST_FULL") != NULL || only != NULL;
-    memset(&interleave_counts, 0, sizeof(interleave_counts));
-    for (unsigned i = 0; i < scenario_count; i++) {
-        if (only != NULL && strcmp(only, scenarios[i].name) != 0)
+    for (unsigned i = 0; i < count; i++) {
+        if (only != NULL && strcmp(only, list[i].name) != 0)
             continue;
-        if (heavy || !scenarios[i].heavy)
-            interleave(&scenarios[i], setup, heavy);
+        if (heavy || !list[i].heavy)
+            interleave(&list[i], setup, heavy);
     }
-    print_message("# %llu runs, %llu instructions, %llu stores, %llu tries; warm: %u of %u "
-                  "invalidations were not needed\n",
-                  (unsigned long long)interleave_counts.runs,
-                  (unsigned long long)interleave_counts.instructions,
-                  (unsigned long long)interleave_counts.stores,
-                  (unsigned long long)interleave_counts.tries, interleave_counts.needless,
-                  interleave_counts.audited);
+}
+
+static void all_on(const struct setup *setup, bool heavy)
+{
+    memset(&interleave_counts, 0, sizeof(interleave_counts));
+    each_of(scenarios, scenario_count, setup, heavy);
+    each_of(stream_scenarios, stream_scenario_count, setup, heavy);
+    print_message(
+        "# %u scenarios, %llu runs, %llu instructions, %llu stores, %llu tries; warm: %u "
+        "of %u invalidations were not needed\n",
+        scenario_count + stream_scenario_count, (unsigned long long)interleave_counts.runs,
+        (unsigned long long)interleave_counts.instructions,
+        (unsigned long long)interleave_counts.stores, (unsigned long long)interleave_counts.tries,
+        interleave_counts.needless, interleave_counts.audited);
 }
 
 static void test_coherent(void **state)
