@@ -208,7 +208,7 @@ static bool worth(const struct run *pattern, uint64_t point, unsigned done)
 {
     bool turns = pattern->turned[point] != 0 || pattern->turned[point + 1] != 0;
 
-    return getenv("UDMAR_TEST_FULL") != NULL || (turns && done < 5);
+    return getenv("UDMAR_TEST_FULL") != NULL || (turns && done < 3);
 }
 
 void interleave(const struct scenario *scenario, const struct setup *setup, bool each_point)

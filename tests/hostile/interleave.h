@@ -54,8 +54,9 @@ struct scenario {
     bool rmrr;                /* device 0 has one */
 };
 
-#define AT   UINT64_C(0x10000000) /* 2 MiB-aligned, below 1 GiB */
-#define PHYS UINT64_C(0x00400000) /* so are these */
+/* 2 MiB-aligned. Memory lies above 4 GiB, so that both halves of an entry matter on i386. */
+#define AT   UINT64_C(0x10000000)
+#define PHYS UINT64_C(0x500400000)
 
 #define RMRR_BASE  UINT64_C(0x180000)
 #define RMRR_LIMIT UINT64_C(0x181fff)

@@ -3,6 +3,7 @@
 #include "interleave.h"
 
 #define BIG UINT64_C(0x40000000)
+#define FAR UINT64_C(0x740000000)
 
 static void nothing(struct scene *s)
 {
@@ -202,7 +203,7 @@ static void unmap_over_border(struct scene *s)
 
 static void giant(struct scene *s)
 {
-    must_map(s, BIG, BIG, BIG);
+    must_map(s, BIG, FAR, BIG);
     probe_add(s, RID0, BIG);
     probe_add(s, RID0, BIG + PAGE);
     probe_add(s, RID0, BIG + MIB(600));
@@ -211,7 +212,7 @@ static void giant(struct scene *s)
 /* 511 large ones: the last one makes the run complete. */
 static void nearly_giant(struct scene *s)
 {
-    must_map(s, BIG, BIG, BIG - MIB(2));
+    must_map(s, BIG, FAR, BIG - MIB(2));
     probe_add(s, RID0, BIG);
     probe_add(s, RID0, BIG + MIB(600));
     probe_add(s, RID0, BIG + BIG - PAGE);
@@ -219,7 +220,7 @@ static void nearly_giant(struct scene *s)
 
 static void map_last_of_giant(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, BIG + BIG - MIB(2), BIG + BIG - MIB(2), MIB(2),
+    s->status = udmar_domain_map(s->mc.domain, BIG + BIG - MIB(2), FAR + BIG - MIB(2), MIB(2),
                                  UDMAR_READ_WRITE);
 }
 
@@ -297,7 +298,7 @@ static void unload_and_drop(struct scene *s)
 
 static void small_map(struct scene *s)
 {
-    make_map(s, 16 * PAGE, MODEL_SCATTERED);
+    make_map(s, 16 * PAGE, MODEL_SCATTERED | MODEL_HIGH);
     probe_map(s);
 }
 

@@ -43,7 +43,7 @@ static void all_on(const struct setup *setup, bool heavy)
 static void test_coherent(void **state)
 {
     (void)state;
-    all_on(&(struct setup){ .profile = "generic48" }, true);
+    all_on(&(struct setup){ .profile = "generic48", .machine = { .prefer_high = true } }, true);
 }
 
 static void test_non_coherent(void **state)
