@@ -6,6 +6,7 @@
 #include "interleave.h"
 
 struct interleave_counts interleave_counts;
+struct model_behaviour interleave_manners;
 
 void probe_add(struct scene *s, uint16_t rid, uint64_t iova)
 {
@@ -182,10 +183,15 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
     for (unsigned i = 0; i < r->s.probes; i++)
         r->old[i] = look(&r->s, &r->s.probe[i], false);
     stats = model_stats(r->s.mc.u);
+    *model_behaviour(r->s.mc.u) = interleave_manners;
     model_behaviour(r->s.mc.u)->audit = true;
     model_step_begin(r->s.mc.m, step, r);
     scenario->act(&r->s);
     model_step_end(r->s.mc.m);
+    if (scenario->after != NULL)
+        scenario->after(&r->s);
+    if (scenario->lazy)
+        (void)model_queue_step(r->s.mc.u, 4096); /* nobody has promised to wait */
     model_behaviour(r->s.mc.u)->audit = false;
     assert_int_equal(r->s.status, scenario->status);
     check(r);
@@ -197,6 +203,8 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
         interleave_counts.audited += stats->audited;
         interleave_counts.needless += stats->needless;
     }
+    (void)model_queue_step(r->s.mc.u, 4096);
+    memset(model_behaviour(r->s.mc.u), 0, sizeof(interleave_manners));
     scenario->finish(&r->s);
     drain_faults(&r->s.mc);
     assert_true(machine_clean(&r->s.mc));

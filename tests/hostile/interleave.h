@@ -41,7 +41,8 @@ struct scene {
 struct scenario {
     const char *name;
     void (*prepare)(struct scene *s);
-    void (*act)(struct scene *s); /* sets status */
+    void (*act)(struct scene *s);   /* sets status */
+    void (*after)(struct scene *s); /* before late hardware catches up; may be null */
     void (*finish)(struct scene *s);
     enum udmar_status status; /* that act() must have */
     bool may_block;           /* the contract says: blocked during the change */
@@ -66,6 +67,9 @@ struct interleave_counts {
     unsigned audited, needless;
 };
 extern struct interleave_counts interleave_counts;
+
+/* How the unit behaves while the call goes on. */
+extern struct model_behaviour interleave_manners;
 
 /*
  * On one kind of machine: with warm caches; with cold ones and a device that works at each point;

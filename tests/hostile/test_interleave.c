@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every interleaving of a call and one DMA, on the machines that differ in what a store means:
- * coherent, not coherent, with a write buffer, in caching mode, on a host without a direct map.
+ * coherent, not coherent, with a write buffer, in caching mode, with a late queue, on a host
+ * without a direct map.
  *
  *   UDMAR_SCENARIO=name   only this one
  *   UDMAR_TEST_FULL=1     all scenarios on all machines, a device at every point
@@ -74,6 +75,17 @@ static void test_without_a_direct_map(void **state)
     all_on(&setup, false);
 }
 
+/* Who does not wait returns before the unit has done anything. */
+static void test_late(void **state)
+{
+    (void)state;
+    interleave_manners = (struct model_behaviour){ .queue_mode = MODEL_QUEUE_DELAYED,
+                                                   .queue_delay = 12,
+                                                   .gsts_lag = 3 };
+    all_on(&(struct setup){ .profile = "modern" }, false);
+    memset(&interleave_manners, 0, sizeof(interleave_manners));
+}
+
 /* Each load takes a range of its own. */
 static void test_ranges(void **state)
 {
@@ -87,6 +99,7 @@ int main(void)
         cmocka_unit_test(test_coherent),     cmocka_unit_test(test_non_coherent),
         cmocka_unit_test(test_caching_mode), cmocka_unit_test(test_oldest),
         cmocka_unit_test(test_ranges),       cmocka_unit_test(test_without_a_direct_map),
+        cmocka_unit_test(test_late),
     };
 
     return cmocka_run_group_tests_name("interleave", tests, NULL, NULL);
