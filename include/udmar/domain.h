@@ -30,7 +30,7 @@ struct udmar_domain;
  * The largest pages are used that alignment and the domain's units allow. When it returns, devices
  * can use the mapping.
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_EXISTS (something is mapped or reserved there);
- * UDMAR_ERR_MEMORY; UDMAR_ERR_TIMEOUT or UDMAR_ERR_QUEUE (a unit in caching mode did not
+ * UDMAR_ERR_MEMORY; UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE or UDMAR_ERR_REFUSED (a unit did not
  * invalidate). On failure nothing is mapped that was not before.
  */
 enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iova,
@@ -44,8 +44,8 @@ enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iov
  * When it returns UDMAR_OK, no device can reach the memory any more, and page tables that became
  * empty have been given back.
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY (a large page had to be split; nothing was
- * changed); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE (the entries are cleared, but a unit has not
- * confirmed: devices may still reach the memory; do not reuse it).
+ * changed); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (the entries are cleared, but a
+ * unit has not confirmed: devices may still reach the memory; do not reuse it).
  */
 enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size);
 

@@ -118,7 +118,8 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
 /*
  * udmar_device_detach - forget it and block its DMA
  * A device with RMRRs keeps its context, because firmware may go on using it.
- * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE.
+ * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE,
+ * UDMAR_ERR_REFUSED.
  */
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 

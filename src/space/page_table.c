@@ -229,6 +229,14 @@ static bool is_one_leaf(const volatile uint64_t *table, unsigned level, uint64_t
     return true;
 }
 
+/* The table that the walk stands on, where a leaf of the level above is possible. */
+static bool is_full(const struct walk *walk)
+{
+    return walk->lowest < walk->domain->levels && walk->lowest <= 2 &&
+           (walk->domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
+           count_of(walk, walk->lowest) == TABLE_ENTRIES;
+}
+
 /*
  * Does all of [base, last] belong to one range of addresses, or to none? A neighbour could end his
  * part of a large leaf only with memory for a table again, and a window keeps where its entries
@@ -252,10 +260,7 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
 {
     struct udmar_domain *domain = walk->domain;
 
-    while (walk->lowest < domain->levels && walk->lowest <= 2 &&
-           (domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
-           count_of(walk, walk->lowest) == TABLE_ENTRIES &&
-           gather->replaced_count < UDMAR__REPLACED) {
+    while (is_full(walk) && gather->replaced_count < UDMAR__REPLACED) {
         unsigned level = walk->lowest;
         volatile uint64_t *table = walk->table[level];
         volatile uint64_t *parent = entry_at(walk, level + 1);
@@ -278,17 +283,14 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
     }
 }
 
-/*
- * Only the first and the last table of [iova, iova + size) can have been completed by it: those in
- * between are leaves already where they could be. The walk stands on the last.
- */
-static void promote_ends(struct walk *walk, udmar_iova_t iova, uint64_t size,
-                         struct udmar__gather *gather)
+/* All tables in [iova, iova + size). */
+static void promote_all(struct walk *walk, udmar_iova_t iova, uint64_t size,
+                        struct udmar__gather *gather)
 {
-    promote(walk, gather);
-    if (((iova ^ (iova + size - 1)) >> udmar__level_shift(2)) != 0 &&
-        walk->domain->superpages != 0) {
-        (void)walk_to(walk, iova, 1, false);
+    uint64_t step = UINT64_C(1) << udmar__level_shift(2);
+
+    for (udmar_iova_t at = iova; at - iova < size; at = udmar__align_down(at, step) + step) {
+        (void)walk_to(walk, at, 1, false);
         promote(walk, gather);
     }
 }
@@ -336,6 +338,7 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 {
     enum udmar_status status = UDMAR_OK;
     uint64_t done = 0;
+    bool full = false; /* a table before the last one */
     struct walk walk;
 
     walk_begin(&walk, domain);
@@ -344,10 +347,13 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 
         status = map_piece(&walk, iova + done, physical + done, size - done, access, &step);
         done += step;
+        full = full || (done < size && status == UDMAR_OK && is_full(&walk));
     }
-    if (status == UDMAR_OK) {
-        /* Not before: what has failed is taken back, and that must not need memory. */
-        promote_ends(&walk, iova, size, gather);
+    /* Not before nothing can fail any more: to take a large leaf back may need memory. */
+    if (status == UDMAR_OK && full) {
+        promote_all(&walk, iova, size, gather);
+    } else if (status == UDMAR_OK) {
+        promote(&walk, gather);
     } else {
         /* Tables that were made for the piece that failed hold nothing. */
         prune(&walk, gather);

@@ -293,14 +293,29 @@ static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__p
     return UDMAR_OK;
 }
 
+/* Takes so many pages away from the range's beginning. */
+static void range_begin_later(struct udmar_domain *domain, struct udmar__range *range,
+                              uint64_t pages)
+{
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    udmar__iova_remove(&domain->iova, range);
+    range->first += pages;
+    (void)udmar__iova_insert(&domain->iova, range); /* nothing else can be there */
+    udmar__unlock(domain->host, &domain->lock, state);
+}
+
 static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
+    bool large = pages >= UDMAR__ARENA_PAGES;
+    uint64_t skip = large ? (pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES : 0;
     const struct udmar_iova_limits limits = {
         .exclude_first = pool->exclude_first,
         .exclude_last = pool->exclude_last,
-        .alignment = pages >= UDMAR__ARENA_PAGES ? UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE : 0,
+        .alignment =
+            (large ? UDMAR__ARENA_PAGES : UINT64_C(1) << udmar__log2_up(pages)) * UDMAR_PAGE_SIZE,
     };
     uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
     struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
@@ -314,10 +329,13 @@ static enum udmar_status map_range(struct udmar_domain *domain, const struct udm
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
     range->of_load = true;
-    status = udmar__range_alloc(domain, pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
+    status = udmar__range_alloc(domain, skip + pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
     if (status != UDMAR_OK) {
         udmar_host_free(domain->host, range, sizeof(*range));
         return status;
+    }
+    if (skip != 0) {
+        range_begin_later(domain, range, skip);
     }
     iova = range->first << UDMAR_PAGE_SHIFT;
     *out_iova = iova + offset;

@@ -377,6 +377,74 @@ static void do_check_load(struct world *w, struct input *in)
         world_check_load(w, slot, at, (uint8_t)take(in, 1));
 }
 
+/* ---- streams ---- */
+
+/* Anywhere in the dictionary's memory, whole pages or not, up to all of it. */
+static bool choose_piece(struct input *in, struct udmar_dma_physical *out_piece)
+{
+    static const uint32_t pages[] = { 1, 1, 2, 3, 16, 100, 256, 257, 512, 512, 600, 2048 };
+    unsigned where = (unsigned)take(in, 2), kind = (unsigned)take(in, 1);
+    uint64_t first = (kind & 0x80 ? where & ~511u : where) % PAGES, end = PAGES * UINT64_C(4096);
+    uint64_t offset = kind & 0x40 ? take(in, 2) % 4096 : 0;
+
+    out_piece->address = first * 4096 + offset;
+    out_piece->length = pages[(kind & 0x1f) % 12] * UINT64_C(4096);
+    if (kind & 0x20)
+        out_piece->length -= take(in, 2) % 4096;
+    if (out_piece->length > end - out_piece->address)
+        out_piece->length = end - out_piece->address;
+    out_piece->address += DATA_BASE;
+    return out_piece->length != 0;
+}
+
+static void map_stream(struct world *w, struct dev *dev, struct stream *stream, struct input *in)
+{
+    static const uint64_t highest[] = { UINT64_MAX, UINT32_MAX, 0x1fffffff, UINT64_MAX };
+    unsigned flags = (unsigned)take(in, 1), count = 1 + flags % PIECES;
+    uint64_t most = highest[flags >> 4 & 3];
+    enum udmar_status status;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!choose_piece(in, &stream->piece[i]))
+            return;
+    }
+    stream->access = 1 + (flags >> 2) % 3;
+    status = udmar_stream_map(world_domain(dev), stream->piece, count, stream->access, most,
+                              &stream->iova);
+    REQUIRE(status == UDMAR_OK || excused(w, status));
+    if (status != UDMAR_OK)
+        return;
+    stream->count = count;
+    REQUIRE(stream->iova % 4096 == stream->piece[0].address % 4096);
+    REQUIRE(stream->iova >= 4096 && stream->iova + stream->piece[0].length - 1 <= most);
+    REQUIRE(stream->iova + stream->piece[0].length <= IOVA_BASE ||
+            stream->iova >= IOVA_BASE + PAGES * UINT64_C(4096));
+    world_check_stream(w, dev, stream, (unsigned)stream->piece[0].length - 1, flags & 64,
+                       (uint8_t)flags);
+}
+
+static void do_stream(struct world *w, struct input *in)
+{
+    struct dev *dev = choose_dev(w, in);
+    unsigned choice = (unsigned)take(in, 1);
+    struct stream *stream = &dev->stream[choice % STREAMS];
+
+    if (world_domain(dev) == NULL || !dev->region)
+        return;
+    if (stream->count == 0)
+        map_stream(w, dev, stream, in);
+    else if (choice & 128)
+        world_check_stream(w, dev, stream, (unsigned)take(in, 3), choice & 64, (uint8_t)choice);
+    else
+        world_unmap_stream(w, dev, stream);
+}
+
+static void do_tick(struct world *w, struct input *in)
+{
+    (void)in;
+    udmar_tick(w->d);
+}
+
 /* ---- hardware ---- */
 
 static void do_access(struct world *w, struct input *in)
@@ -470,10 +538,10 @@ static void do_fail(struct world *w, struct input *in)
 }
 
 static operation_fn *const operations[] = {
-    do_map,    do_unmap,  do_access,     do_slot,       do_check_load, do_map,
-    do_unmap,  do_access, do_slot,       do_check_load, do_compare,    do_attach,
-    do_detach, do_mode,   do_iova,       do_ranges,     do_manners,    do_queue_error,
-    do_faults, do_fail,   do_stop_start, do_wrong_map,  do_access,     do_attach,
+    do_map,       do_unmap,  do_access,     do_slot,        do_check_load, do_map,    do_unmap,
+    do_access,    do_slot,   do_check_load, do_compare,     do_attach,     do_detach, do_mode,
+    do_iova,      do_ranges, do_manners,    do_queue_error, do_faults,     do_fail,   do_stop_start,
+    do_wrong_map, do_access, do_attach,     do_stream,      do_stream,     do_stream, do_tick,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

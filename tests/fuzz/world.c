@@ -93,6 +93,7 @@ static void make_tunables(struct world *w, struct input *in, struct udmar_config
     config->tunables.default_mode = modes[more & 7];
     config->fault_log = more & 8 ? 16 : 0;
     config->tunables.width = more & 16 ? 48 : 0;
+    config->ticking = more & 32;
     config->tunables.timeout_ns = 400000;
 }
 
@@ -218,6 +219,7 @@ void world_settle(struct world *w, struct dev *dev)
 void world_forget(struct dev *dev)
 {
     memset(dev->page, 0, sizeof(dev->page));
+    memset(dev->stream, 0, sizeof(dev->stream));
     dev->region = false;
 }
 
@@ -255,6 +257,18 @@ static void access_dictionary(struct world *w, struct dev *dev, unsigned index, 
         REQUIRE(dma(w, dev, at, &value, write) == MODEL_BLOCKED);
 }
 
+/* A load or a stream may have any place. */
+static bool has_place(const struct world *w, const struct dev *dev)
+{
+    bool has = w->unloaded;
+
+    for (unsigned i = 0; i < SLOTS; i++)
+        has = has || w->slot[i].tag != NULL;
+    for (unsigned i = 0; i < STREAMS; i++)
+        has = has || dev->stream[i].count != 0;
+    return has;
+}
+
 void world_access(struct world *w, struct dev *dev, unsigned page, bool write, uint8_t value)
 {
     uint64_t physical = DATA_BASE + page * UINT64_C(4096) + value;
@@ -272,9 +286,7 @@ void world_access(struct world *w, struct dev *dev, unsigned page, bool write, u
         access_dictionary(w, dev, page, write, value);
         result = dma(w, dev, physical, &byte, write);
         /* Memory by its physical address: blocked but by accident of a load that has that place. */
-        REQUIRE(result == MODEL_BLOCKED || w->shaky || w->unloaded || w->slot[0].tag != NULL ||
-                w->slot[1].tag != NULL || w->slot[2].tag != NULL || w->slot[3].tag != NULL ||
-                w->slot[4].tag != NULL || w->slot[5].tag != NULL);
+        REQUIRE(result == MODEL_BLOCKED || w->shaky || has_place(w, dev));
         break;
     case UDMAR_MODE_BLOCKED:
         if (dev->rmrr && dev->handle == NULL)
@@ -371,4 +383,51 @@ void world_drop(struct world *w, struct slot *slot)
         REQUIRE(udmar_dmamap_destroy(slot->tag, slot->map) == 0);
     REQUIRE(udmar_dma_tag_destroy(slot->tag) == 0);
     memset(slot, 0, sizeof(*slot));
+}
+
+/* ---- streams ---- */
+
+void world_check_stream(struct world *w, struct dev *dev, const struct stream *stream, unsigned at,
+                        bool write, uint8_t value)
+{
+    bool allowed = (stream->access & (write ? UDMAR_WRITE : UDMAR_READ)) != 0;
+    uint64_t iova = stream->iova;
+
+    if (!w->started || dev->unsettled || world_domain(dev) == NULL)
+        return;
+    for (unsigned i = 0; i < stream->count; i++) {
+        const struct udmar_dma_physical *piece = &stream->piece[i];
+        uint64_t place = at % piece->length;
+
+        if (i > 0)
+            iova = udmar_stream_next(iova, stream->piece[i - 1].length, piece->address);
+        if (allowed)
+            must_reach(w, dev, iova + place, piece->address + place, write, value);
+        else
+            REQUIRE(dma(w, dev, iova + place, &value, write) == MODEL_BLOCKED);
+    }
+}
+
+/* It needs nothing of the host: only hardware can fail. */
+void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
+{
+    enum udmar_status status = udmar_stream_unmap(world_domain(dev), stream->iova);
+    uint64_t iova = stream->iova;
+    uint8_t byte = 0;
+
+    REQUIRE(status == UDMAR_OK || status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE ||
+            status == UDMAR_ERR_REFUSED);
+    w->shaky = w->shaky || status != UDMAR_OK;
+    w->unloaded = w->unloaded || !w->strict;
+    world_look(w);
+    for (unsigned i = 0; w->started && w->strict && !w->shaky && i < stream->count; i++) {
+        uint64_t last = stream->piece[i].length - 1;
+
+        if (i > 0)
+            iova = udmar_stream_next(iova, stream->piece[i - 1].length, stream->piece[i].address);
+        REQUIRE(dma(w, dev, iova, &byte, false) == MODEL_BLOCKED);
+        REQUIRE(dma(w, dev, iova + last, &byte, true) == MODEL_BLOCKED);
+    }
+    REQUIRE(udmar_stream_unmap(world_domain(dev), stream->iova) == UDMAR_ERR_NOT_FOUND);
+    memset(stream, 0, sizeof(*stream));
 }

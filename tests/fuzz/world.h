@@ -7,6 +7,7 @@
 #define UDMAR_TESTS_FUZZ_WORLD_H
 
 #include <udmar/busdma.h>
+#include <udmar/stream.h>
 #include <udmar/udmar.h>
 
 #include "fuzz.h"
@@ -14,6 +15,8 @@
 
 #define DEVICES   3
 #define SLOTS     6
+#define STREAMS   4 /* of a device */
+#define PIECES    3
 /* Addresses that the dictionary keeps account of: as many pages of guest addresses as of memory. */
 #define PAGES     2048u
 #define IOVA_BASE UINT64_C(0x20000000)
@@ -27,6 +30,13 @@ struct page {
     bool unsettled; /* a unit has not confirmed the last change: anything may happen */
 };
 
+struct stream {
+    struct udmar_dma_physical piece[PIECES];
+    unsigned count; /* 0: none */
+    unsigned access;
+    uint64_t iova;
+};
+
 struct dev {
     uint16_t rid;
     struct udmar_device *handle; /* null: not attached */
@@ -35,6 +45,7 @@ struct dev {
     bool unsettled; /* a change of its context failed */
     bool region;    /* the dictionary's addresses are reserved for it */
     struct page page[PAGES];
+    struct stream stream[STREAMS];
 };
 
 struct slot {
@@ -87,5 +98,10 @@ void world_compare(struct world *w, struct dev *dev, unsigned first, unsigned co
 void world_check_load(struct world *w, struct slot *slot, unsigned at, uint8_t value);
 void world_unload(struct world *w, struct slot *slot);
 void world_drop(struct world *w, struct slot *slot);
+
+/* A byte of each piece of a stream. */
+void world_check_stream(struct world *w, struct dev *dev, const struct stream *stream, unsigned at,
+                        bool write, uint8_t value);
+void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream);
 
 #endif

@@ -71,6 +71,18 @@ static void unmap_last(struct trial *t)
     assert_int_equal(udmar_domain_unmap(t->mc.domain, AT + MIB(2) - PAGE, PAGE), UDMAR_OK);
 }
 
+/* ... and goes on in the next table: what has become large by then has to be taken back. */
+static enum answer map_last_and_more(struct trial *t)
+{
+    return answer_of(udmar_domain_map(t->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE,
+                                      3 * PAGE, UDMAR_READ_WRITE));
+}
+
+static void unmap_last_and_more(struct trial *t)
+{
+    assert_int_equal(udmar_domain_unmap(t->mc.domain, AT + MIB(2) - PAGE, 3 * PAGE), UDMAR_OK);
+}
+
 static void one_page(struct trial *t)
 {
     assert_int_equal(map_page(t), DONE);
@@ -341,6 +353,11 @@ const struct operation operations[] = {
       .prepare = run_but_one,
       .act = map_last,
       .undo = unmap_last,
+      .finish = clear },
+    { .name = "complete a run and go on",
+      .prepare = run_but_one,
+      .act = map_last_and_more,
+      .undo = unmap_last_and_more,
       .finish = clear },
     { .name = "unmap a page",
       .prepare = one_page,

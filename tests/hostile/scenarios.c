@@ -3,6 +3,7 @@
 #include "interleave.h"
 
 #define BIG UINT64_C(0x40000000)
+#define FAR UINT64_C(0x740000000)
 
 static void nothing(struct scene *s)
 {
@@ -112,6 +113,27 @@ static void map_over_obstacle(struct scene *s)
     s->status = udmar_domain_map(s->mc.domain, AT, PHYS, 16 * PAGE, UDMAR_READ_WRITE);
 }
 
+/* What was large once. */
+static void split_again(struct scene *s)
+{
+    must_map(s, AT, PHYS, MIB(2));
+    must_unmap(s, AT + MIB(2) - PAGE, PAGE);
+    before_large(s);
+}
+
+/* The call completes a run, and meets a page that is mapped behind it. */
+static void obstacle_behind(struct scene *s)
+{
+    all_but_one(s);
+    must_map(s, AT + MIB(2) + PAGE, PHYS + MIB(5), PAGE);
+}
+
+static void map_last_and_more(struct scene *s)
+{
+    s->status = udmar_domain_map(s->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, 3 * PAGE,
+                                 UDMAR_READ_WRITE);
+}
+
 static void one_page(struct scene *s)
 {
     must_map(s, AT, PHYS, PAGE);
@@ -181,10 +203,25 @@ static void unmap_over_border(struct scene *s)
 
 static void giant(struct scene *s)
 {
-    must_map(s, BIG, BIG, BIG);
+    must_map(s, BIG, FAR, BIG);
     probe_add(s, RID0, BIG);
     probe_add(s, RID0, BIG + PAGE);
     probe_add(s, RID0, BIG + MIB(600));
+}
+
+/* 511 large ones: the last one makes the run complete. */
+static void nearly_giant(struct scene *s)
+{
+    must_map(s, BIG, FAR, BIG - MIB(2));
+    probe_add(s, RID0, BIG);
+    probe_add(s, RID0, BIG + MIB(600));
+    probe_add(s, RID0, BIG + BIG - PAGE);
+}
+
+static void map_last_of_giant(struct scene *s)
+{
+    s->status = udmar_domain_map(s->mc.domain, BIG + BIG - MIB(2), FAR + BIG - MIB(2), MIB(2),
+                                 UDMAR_READ_WRITE);
 }
 
 static void unmap_first_of_giant(struct scene *s)
@@ -261,7 +298,7 @@ static void unload_and_drop(struct scene *s)
 
 static void small_map(struct scene *s)
 {
-    make_map(s, 16 * PAGE, MODEL_SCATTERED);
+    make_map(s, 16 * PAGE, MODEL_SCATTERED | MODEL_HIGH);
     probe_map(s);
 }
 
@@ -439,6 +476,23 @@ const struct scenario scenarios[] = {
       .prepare = all_but_one_crooked,
       .act = map_last_page,
       .finish = clear_all },
+    { .name = "promote again",
+      .prepare = split_again,
+      .act = map_last_page,
+      .finish = clear_all,
+      .heavy = true },
+    { .name = "promote to a giant",
+      .prepare = nearly_giant,
+      .act = map_last_of_giant,
+      .finish = clear_giant,
+      .heavy = true },
+    { .name = "complete run that is taken back",
+      .prepare = obstacle_behind,
+      .act = map_last_and_more,
+      .finish = clear_all,
+      .status = UDMAR_ERR_EXISTS,
+      .taken_back = true,
+      .heavy = true },
     { .name = "map that is taken back",
       .prepare = obstacle,
       .act = map_over_obstacle,

@@ -5,17 +5,23 @@
  *
  *   UDMAR_SOAK_STEPS=N     operations, all in all (default 24,000)
  *   UDMAR_SOAK_SEED=N      another course (default 1); a failure prints what repeats it
+ *   UDMAR_SOAK_MACHINE=N   only on this machine, 0 to 9
  *   UDMAR_TEST_VERBOSE=1   all log lines
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <udmar/stream.h>
+
 #include "support_space.h"
 
 #define AREA   UINT64_C(0x10000000) /* of pages mapped one by one; below 1 GiB, 2 MiB-aligned */
 #define PAGES  2048u                /* of the area */
 #define MAPS   8u
+#define FLOWS  12u /* streams */
+#define PIECES 4u
+#define GONE   64u
 #define MEMORY UINT64_C(0x00800000) /* nobody's */
 
 static const uint16_t rids[DEVICES] = { RID0, RID1, RID2 };
@@ -34,14 +40,33 @@ struct load {
     bool loaded, read_only;
 };
 
+struct flow {
+    struct udmar_dma_physical piece[PIECES];
+    unsigned count; /* 0: none */
+    unsigned device, access;
+    uint64_t iova;
+};
+
+/* A stream that is no more. */
+struct gone {
+    uint64_t iova, physical;
+    unsigned device;
+    unsigned ticks; /* since then */
+};
+
 struct soak {
     struct machine mc;
     uint32_t random;
     struct entry area[2][PAGES]; /* of devices 0 and 1 */
     struct load load[MAPS];
+    struct flow flow[FLOWS];
+    struct gone gone[GONE];
+    unsigned gone_next;
+    uint64_t fresh;       /* physical memory that no stream has had */
     enum udmar_mode mode; /* of device 2 */
     bool attached;
     bool strict;
+    bool ticking;
     /* The operation that goes on. */
     unsigned busy_device;
     uint32_t busy_first, busy_count;
@@ -96,13 +121,55 @@ static void check_guest(struct soak *s)
     }
 }
 
+/* Any byte of any piece. */
+static void check_flow(struct soak *s, const struct flow *f)
+{
+    unsigned which = roll_below(&s->random, f->count);
+    bool write = roll_below(&s->random, 2) == 0;
+    bool allowed = (f->access & (write ? UDMAR_WRITE : UDMAR_READ)) != 0;
+    uint64_t iova = f->iova, at = roll_below(&s->random, (uint32_t)f->piece[which].length);
+    struct model_translation seen;
+
+    for (unsigned i = 0; i < which; i++)
+        iova = udmar_stream_next(iova, f->piece[i].length, f->piece[i + 1].address);
+    seen = model_translate_cached(s->mc.m, 0, rids[f->device], iova + at, write);
+    s->tried++;
+    if ((seen.result == MODEL_OK) != allowed ||
+        (allowed && seen.physical != f->piece[which].address + at)) {
+        fprintf(stderr, "stream at %#llx, piece %u, byte %llu: %s, physical %#llx for %#llx\n",
+                (unsigned long long)f->iova, which, (unsigned long long)at,
+                seen.result == MODEL_OK ? "allowed" : "blocked", (unsigned long long)seen.physical,
+                (unsigned long long)(f->piece[which].address + at));
+        s->wrong++;
+    }
+}
+
+/* No stream gets memory that another has had: what is reached there is reached for too long. */
+static void check_gone(struct soak *s, const struct gone *g)
+{
+    for (unsigned write = 0; write < 2; write++) {
+        struct model_translation seen =
+            model_translate_cached(s->mc.m, 0, rids[g->device], g->iova, write != 0);
+
+        s->tried++;
+        if (seen.result == MODEL_OK && seen.physical == g->physical) {
+            fprintf(stderr, "stream at %#llx: reached after its end, %u ticks\n",
+                    (unsigned long long)g->iova, g->ticks);
+            s->wrong++;
+        }
+    }
+}
+
 /* In the midst of somebody else's operation, too. */
 static void check_something(struct soak *s)
 {
     unsigned device = roll_below(&s->random, 2);
     uint32_t page = roll_below(&s->random, PAGES);
     const struct load *l = &s->load[roll_below(&s->random, MAPS)];
+    const struct flow *f = &s->flow[roll_below(&s->random, FLOWS)];
 
+    if (f->count != 0 && s->busy_device != 200u + (unsigned)(f - s->flow))
+        check_flow(s, f);
     if (device != s->busy_device || page - s->busy_first >= s->busy_count)
         check_page(s, device, page, roll_below(&s->random, 2) == 0);
     if (l->loaded && s->busy_device != 100u + (unsigned)(l - s->load))
@@ -287,6 +354,121 @@ static void busdma_step(struct soak *s)
         load_map(s, l);
 }
 
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+/* Pages, parts of pages, large pages, and all that is beyond blocks and windows. */
+static void choose_piece(struct soak *s, struct udmar_dma_physical *piece)
+{
+    static const uint32_t most[] = { 1, 1, 1, 3, 17, 256, 300, 700, 2100 };
+    uint32_t pages = 1 + roll_below(&s->random, most[roll_below(&s->random, 9)]);
+    unsigned kind = roll_below(&s->random, 8);
+
+    piece->address = s->fresh;
+    piece->length = pages * PAGE;
+    if (kind == 0) {
+        piece->address = (s->fresh + MIB(2) - 1) & ~(MIB(2) - 1);
+        piece->length = MIB(2);
+    } else if (kind < 3) {
+        piece->address += roll_below(&s->random, PAGE);
+        piece->length = 1 + roll_below(&s->random, (uint32_t)(pages * PAGE));
+    }
+    s->fresh = (piece->address + piece->length + 2 * PAGE) & ~(PAGE - 1);
+    /* Some follow the one before: what is physically contiguous joins. */
+    if (kind == 7)
+        s->fresh -= 2 * PAGE;
+}
+
+static uint64_t pages_of(const struct flow *f)
+{
+    uint64_t first = f->piece[0].address & (PAGE - 1), end = first;
+
+    for (unsigned i = 0; i < f->count; i++)
+        end =
+            (i == 0 ? first : udmar_stream_next(end, 0, f->piece[i].address)) + f->piece[i].length;
+    return (end + PAGE - 1) / PAGE;
+}
+
+/* What stream.h promises of the place. */
+static void check_place(const struct flow *f, uint64_t highest)
+{
+    uint64_t pages = pages_of(f), order = 1;
+
+    assert_true(f->iova / PAGE * PAGE + pages * PAGE - 1 <= highest);
+    assert_int_equal(f->iova % PAGE, f->piece[0].address % PAGE);
+    while (order < pages)
+        order *= 2;
+    if (pages < 512)
+        assert_int_equal(f->iova / PAGE % order, 0);
+    else
+        assert_int_equal(f->iova % MIB(2), f->piece[0].address % MIB(2));
+}
+
+static void map_flow(struct soak *s, struct flow *f)
+{
+    static const uint64_t highest[] = { UINT64_MAX, UINT64_MAX, UINT32_MAX, MIB(900) - 1 };
+    uint64_t most = highest[roll_below(&s->random, 4)];
+    unsigned count = 1 + roll_below(&s->random, roll_below(&s->random, 2) == 0 ? 1 : PIECES);
+    enum udmar_status status;
+    bool failed;
+
+    for (unsigned i = 0; i < count; i++)
+        choose_piece(s, &f->piece[i]);
+    f->device = roll_below(&s->random, 2);
+    f->access = 1 + roll_below(&s->random, 3);
+    begin(s, 200u + (unsigned)(f - s->flow), 0, 0);
+    status = udmar_stream_map(udmar_device_domain(s->mc.device[f->device]), f->piece, count,
+                              f->access, most, &f->iova);
+    failed = end(s);
+    if (status != UDMAR_OK) {
+        s->refused++;
+        assert_true(failed && status == UDMAR_ERR_MEMORY);
+        return;
+    }
+    f->count = count;
+    check_place(f, most);
+    check_flow(s, f);
+}
+
+static void unmap_flow(struct soak *s, struct flow *f)
+{
+    struct gone *g = &s->gone[s->gone_next++ % GONE];
+    struct udmar_domain *domain = udmar_device_domain(s->mc.device[f->device]);
+
+    *g = (struct gone){ f->iova, f->piece[0].address, f->device, 0 };
+    f->count = 0;
+    /* It needs nothing that a host could refuse. */
+    begin(s, 99, 0, 0);
+    assert_int_equal(udmar_stream_unmap(domain, f->iova), UDMAR_OK);
+    (void)end(s);
+    assert_int_equal(udmar_stream_unmap(domain, f->iova), UDMAR_ERR_NOT_FOUND);
+    if (!s->strict)
+        (void)model_queue_step(s->mc.u, 4096);
+    if (!s->ticking)
+        check_gone(s, g);
+}
+
+static void stream_step(struct soak *s)
+{
+    struct flow *f = &s->flow[roll_below(&s->random, FLOWS)];
+
+    if (f->count != 0)
+        unmap_flow(s, f);
+    else
+        map_flow(s, f);
+}
+
+static void tick(struct soak *s)
+{
+    udmar_tick(s->mc.instance);
+    (void)model_queue_step(s->mc.u, 4096);
+    for (unsigned i = 0; i < GONE && i < s->gone_next; i++) {
+        if (++s->gone[i].ticks >= 2)
+            check_gone(s, &s->gone[i]);
+    }
+}
+
+/* ---- The third device, and hardware ---------------------------------------------------------- */
+
 static void guest_step(struct soak *s)
 {
     static const enum udmar_mode modes[] = { UDMAR_MODE_TRANSLATE, UDMAR_MODE_IDENTITY,
@@ -347,10 +529,14 @@ static void step(struct soak *s)
         guest_step(s);
     else if (kind == 1)
         change_mood(s);
-    else if (kind < 20)
+    else if (kind == 2)
+        tick(s);
+    else if (kind < 18)
         map_area(s);
-    else if (kind < 36)
+    else if (kind < 32)
         unmap_area(s);
+    else if (kind < 46)
+        stream_step(s);
     else
         busdma_step(s);
     check_something(s);
@@ -366,10 +552,16 @@ static void step(struct soak *s)
 static void finish(struct soak *s)
 {
     model_set_hook(s->mc.m, NULL, NULL);
-    for (unsigned device = 0; device < 2; device++)
-        assert_int_equal(
-            udmar_domain_unmap(udmar_device_domain(s->mc.device[device]), AREA, PAGES * PAGE),
-            UDMAR_OK);
+    for (unsigned device = 0; device < 2; device++) {
+        struct udmar_domain *domain = udmar_device_domain(s->mc.device[device]);
+
+        assert_int_equal(udmar_domain_unmap(domain, AREA, PAGES * PAGE), UDMAR_OK);
+        assert_int_equal(udmar_domain_free_iova(domain, AREA), UDMAR_OK);
+    }
+    for (unsigned i = 0; i < FLOWS; i++) {
+        if (s->flow[i].count != 0)
+            unmap_flow(s, &s->flow[i]);
+    }
     for (unsigned i = 0; i < MAPS; i++) {
         if (s->load[i].tag != NULL && s->load[i].loaded)
             unload_map(s, &s->load[i]);
@@ -381,6 +573,21 @@ static void finish(struct soak *s)
     drain_faults(&s->mc);
     assert_true(machine_clean(&s->mc));
     machine_close(&s->mc);
+}
+
+/* Nobody else gets these addresses. */
+static void reserve_area(struct soak *s)
+{
+    const struct udmar_iova_limits limits = { .lowest = AREA, .highest = AREA + PAGES * PAGE - 1 };
+
+    for (unsigned device = 0; device < 2; device++) {
+        udmar_iova_t iova = 0;
+
+        assert_int_equal(udmar_domain_alloc_iova(udmar_device_domain(s->mc.device[device]),
+                                                 PAGES * PAGE, &limits, &iova),
+                         UDMAR_OK);
+        assert_int_equal(iova, AREA);
+    }
 }
 
 static void course(const struct setup *setup, uint32_t seed, unsigned long steps)
@@ -396,12 +603,15 @@ static void course(const struct setup *setup, uint32_t seed, unsigned long steps
     s.mode = UDMAR_MODE_TRANSLATE;
     udmar_domain_info(s.mc.domain, &info);
     s.strict = info.strict;
+    s.ticking = setup->ticking;
+    s.fresh = UINT64_C(0x400000000);
+    reserve_area(&s);
     model_set_hook(s.mc.m, hook, &s);
     for (unsigned long i = 0; i < steps; i++) {
         step(&s);
         if (s.wrong != 0 || model_violations(s.mc.m) != 0) {
             machine_clean(&s.mc);
-            fail_msg("%s, %s: seed %u, step %lu", setup->profile,
+            fail_msg("%s, %s: UDMAR_SOAK_SEED=%u, step %lu", setup->profile,
                      setup->tunables == NULL ? "" : setup->tunables, seed, i);
         }
     }
@@ -421,6 +631,8 @@ static void test_soak_all(void **state)
         { .profile = "rwbf" },
         { .profile = "five-level", .window_limit = KIB(100) },
         { .profile = "generic48", .tunables = "hw.dmar.strict=0" },
+        { .profile = "generic48", .tunables = "hw.dmar.strict=0", .ticking = true },
+        { .profile = "rwbf", .tunables = "hw.dmar.strict=0", .ticking = true },
     };
     const char *text = getenv("UDMAR_SOAK_STEPS");
     unsigned long steps = text == NULL ? 24000 : strtoul(text, NULL, 10);
@@ -429,8 +641,11 @@ static void test_soak_all(void **state)
     (void)state;
     text = getenv("UDMAR_SOAK_SEED");
     seed = text == NULL ? 1 : (uint32_t)strtoul(text, NULL, 10);
-    for (unsigned i = 0; i < 8; i++)
-        course(&setups[i], seed + i, steps / 8);
+    text = getenv("UDMAR_SOAK_MACHINE");
+    for (unsigned i = 0; i < 10; i++) {
+        if (text == NULL || strtoul(text, NULL, 10) == i)
+            course(&setups[i], seed + i, steps / 10);
+    }
 }
 
 int main(void)

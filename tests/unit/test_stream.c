@@ -160,6 +160,65 @@ static void test_lists(void **state)
     machine_close(&mc);
 }
 
+/* A block of four pages holds three: the list goes on behind them. */
+static void test_ranges_end_where_they_end(void **state)
+{
+    struct machine mc;
+    uint8_t *buffer;
+    uint64_t iova;
+    struct udmar_range_info range = { .base = 0 };
+    unsigned seen = 0, listed = 0;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    buffer = model_buffer_alloc(mc.m, 3 * PAGE, MODEL_CONTIGUOUS, 0);
+    iova = map_one(&mc, buffer, 3 * PAGE, UINT64_MAX);
+    while (udmar_domain_next_range(mc.domain, range.base + range.size, &range)) {
+        seen += range.base == iova && range.size == 3 * PAGE;
+        assert_true(++listed < 100);
+    }
+    assert_int_equal(seen, 1);
+    assert_true(udmar_domain_next_range(mc.domain, iova + 2 * PAGE, &range));
+    assert_int_equal(range.base, iova);
+    assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
+    model_buffer_free(mc.m, buffer);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+/* Beyond what windows hold, and on a host without a direct map: at the offset in a large page. */
+static void test_place_of_a_range(void **state)
+{
+    static const struct {
+        uint64_t offset, size, modulus;
+    } cases[] = { { PAGE * 3, MIB(9), MIB(2) },
+                  { 0, MIB(10), MIB(2) },
+                  { PAGE * 5, KIB(12), KIB(16) } };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct setup setup = { .no_direct_map = i == 2 };
+        struct udmar_dma_physical piece = { MIB(64) + cases[i].offset, cases[i].size };
+        struct machine mc;
+        udmar_iova_t iova[2];
+        uint64_t page;
+
+        machine_open(&mc, &setup);
+        for (unsigned n = 0; n < 2; n++) {
+            assert_int_equal(
+                udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ, UINT64_MAX, &iova[n]), UDMAR_OK);
+            assert_int_equal(iova[n] % cases[i].modulus, i == 2 ? 0 : cases[i].offset);
+            assert_int_equal(udmar_domain_translate(mc.domain, iova[n] + MIB(2), NULL, NULL, &page),
+                             i == 2 ? UDMAR_ERR_NOT_FOUND : UDMAR_OK);
+            assert_true(i == 2 || page == MIB(2));
+        }
+        for (unsigned n = 0; n < 2; n++)
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova[n]), UDMAR_OK);
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
 static void test_unanswered_address_is_lost(void **state)
 {
     const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
@@ -469,6 +528,8 @@ int main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_tick),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_ranges_end_where_they_end),
+        cmocka_unit_test(test_place_of_a_range),
         cmocka_unit_test(test_unanswered_address_is_lost),
         cmocka_unit_test(test_window_of_a_map_is_no_stream),
         cmocka_unit_test(test_waits_are_shared),
