@@ -139,12 +139,13 @@ static bool next_in_arena(struct udmar_domain *domain, const struct udmar__arena
     uint64_t end =
         window != NULL ? udmar__min(window->first, arena->range.last + 1) : arena->range.last + 1;
 
-    for (page = inside != UINT64_MAX ? inside : page; page < end; page++) {
-        unsigned pages = UDMAR__BLOCK_PAGES(udmar__block_at(arena, page));
+    for (uint64_t at = inside != UINT64_MAX ? inside : page; at < end; at++) {
+        unsigned pages = UDMAR__BLOCK_PAGES(udmar__block_at(arena, at));
 
-        if (pages != 0) {
+        /* A block may be longer than what is mapped in it: that part has been listed. */
+        if (at + pages > page && pages != 0) {
             *out_range = (struct udmar_range_info){
-                .base = page << UDMAR_PAGE_SHIFT,
+                .base = at << UDMAR_PAGE_SHIFT,
                 .size = (uint64_t)pages << UDMAR_PAGE_SHIFT,
                 .kind = UDMAR_RANGE_ALLOCATED,
             };
