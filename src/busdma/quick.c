@@ -150,9 +150,6 @@ static enum udmar_status end_other(struct udmar_dma_map *map)
         map->ready_for = map->tag;
         return udmar__window_clear_slots(window, window->strict);
     }
-    if (window != NULL) {
-        return udmar__window_clear(window, window->strict);
-    }
     status = udmar__window_clear(map->lent, map->domain->strict);
     udmar__window_put(map->domain, map->lent);
     map->lent = NULL;
@@ -226,7 +223,7 @@ static bool list_window(struct udmar__window *window, const struct udmar_dma_phy
 {
     unsigned placed;
 
-    if (window->slots == NULL || count > window->pages || udmar__window_ready(window) != UDMAR_OK) {
+    if (window->slots == NULL || udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
     *out_base = window->base;

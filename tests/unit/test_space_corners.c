@@ -437,7 +437,6 @@ static void test_checkers_find_damage(void **state)
 static void test_tick_passes_by_who_has_nothing(void **state)
 {
     const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
-    const struct setup off = { .tunables = "hw.dmar.strict=0 hw.dmar.enable=0", .ticking = true };
     struct udmar_domain nowhere = { .unit = NULL, .stale = 1 };
     struct machine mc;
 
@@ -453,9 +452,29 @@ static void test_tick_passes_by_who_has_nothing(void **state)
     assert_int_equal(model_stats(mc.u)->iotlb_domain, 1);
     assert_int_equal(mc.domain->stale, 0);
     machine_close(&mc);
-    machine_open(&mc, &off);
-    udmar_tick(mc.instance);
-    machine_close(&mc);
+}
+
+/* The driver is switched off: devices are known, and have nothing. */
+static void test_tick_of_a_driver_that_is_off(void **state)
+{
+    struct model *m = model_create(NULL);
+    struct udmar_config config = { .ticking = true };
+    struct udmar_device *device;
+    struct udmar *instance;
+
+    (void)state;
+    model_add_function(m, 0, RID0, 0x8086, 0x10d3, 0x020000);
+    udmar_tunables_init(&config.tunables);
+    config.tunables.strict = false;
+    assert_int_equal(udmar_create(m, &config, &instance), UDMAR_OK);
+    assert_int_equal(udmar_device_attach(instance, 0, RID0, NULL, &device), UDMAR_OK);
+    udmar_tick(instance);
+    assert_int_equal(udmar_device_detach(device), UDMAR_OK);
+    assert_int_equal(udmar_destroy(instance), UDMAR_OK);
+    config.cpus = 4097;
+    assert_int_equal(udmar_create(m, &config, &instance), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(model_bytes_in_use(m), 0);
+    model_destroy(m);
 }
 
 int main(void)
@@ -473,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_second_part_of_the_directory),
         cmocka_unit_test(test_checkers_find_damage),
         cmocka_unit_test(test_tick_passes_by_who_has_nothing),
+        cmocka_unit_test(test_tick_of_a_driver_that_is_off),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
