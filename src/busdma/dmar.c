@@ -28,14 +28,7 @@ struct layout {
 
 static int status_to_error(enum udmar_status status)
 {
-    switch (status) {
-    case UDMAR_OK:
-        return 0;
-    case UDMAR_ERR_ARGUMENT:
-        return UDMAR_EINVAL;
-    default:
-        return UDMAR_ENOMEM;
-    }
+    return status == UDMAR_OK ? 0 : UDMAR_ENOMEM;
 }
 
 static enum udmar_status write_run(struct layout *layout)

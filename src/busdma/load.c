@@ -11,10 +11,8 @@ static int failed(struct udmar_dma_map *map, int error)
         return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
     case UDMAR_EFBIG:
         return udmar__mistake(map->tag, COUNT_TOO_MANY_SEGMENTS, error);
-    case UDMAR_ENOMEM:
+    default: /* UDMAR_ENOMEM */
         return udmar__mistake(map->tag, COUNT_NO_RESOURCES, error);
-    default:
-        return error;
     }
 }
 

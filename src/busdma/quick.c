@@ -151,9 +151,6 @@ static enum udmar_status end_other(struct udmar_dma_map *map)
         map->ready_for = map->tag;
         return udmar__window_clear_slots(window, window->strict);
     }
-    if (window != NULL) {
-        return udmar__window_clear(window, window->strict);
-    }
     status = udmar__window_clear(map->lent, map->domain->strict);
     udmar__window_put(map->domain, map->lent);
     map->lent = NULL;

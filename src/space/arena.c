@@ -219,8 +219,13 @@ static bool directory_set(struct udmar_domain *domain, struct udmar__arena *aren
         }
     }
     __atomic_store_n(&leaf[(page >> 9) & 511], arena, __ATOMIC_RELEASE);
-    __atomic_store_n(&directory[page >> 18], leaf, __ATOMIC_RELEASE);
-    __atomic_store_n(&domain->arenas, directory, __ATOMIC_RELEASE);
+    /* Once there, they stay: whoever has a block of an arena reads the way to it without atomics. */
+    if (directory[page >> 18] == NULL) {
+        __atomic_store_n(&directory[page >> 18], leaf, __ATOMIC_RELEASE);
+    }
+    if (domain->arenas == NULL) {
+        __atomic_store_n(&domain->arenas, directory, __ATOMIC_RELEASE);
+    }
     return true;
 }
 

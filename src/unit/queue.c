@@ -223,7 +223,19 @@ static bool covered(const struct udmar__queue *queue, uint64_t ticket)
 bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
                         uint64_t *out_ticket)
 {
-    return unit->use_queue && udmar__queue_put_one(unit, request, false, out_ticket);
+    uintptr_t state;
+
+    if (!unit->use_queue) {
+        return false;
+    }
+    if (udmar__queue_put_one(unit, request, false, out_ticket)) {
+        return true;
+    }
+    /* Perhaps only our memory of IQH says full, and on an idle unit nobody else would look. */
+    state = udmar__lock(unit->host, &unit->queue.lock);
+    (void)has_room(unit, 2);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return udmar__queue_put_one(unit, request, false, out_ticket);
 }
 
 enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
@@ -242,13 +254,6 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
         }
     }
     return status;
-}
-
-enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
-                                       const struct udmar__request *request, bool wait,
-                                       uint64_t *out_ticket)
-{
-    return udmar__queue_execute_inline(unit, request, wait, out_ticket);
 }
 
 /*

@@ -87,7 +87,7 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
                                               const struct udmar__request *request, bool offered,
                                               bool wait, uint64_t *out_ticket);
 
-/* udmar__queue_execute() */
+/* udmar__invalidate() for one IOTLB request, which is every unload: without a call in between. */
 static inline __attribute__((__always_inline__)) enum udmar_status
 udmar__queue_execute_inline(struct udmar_unit *unit, const struct udmar__request *request,
                             bool wait, uint64_t *out_ticket)

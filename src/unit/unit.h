@@ -160,26 +160,11 @@ bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket);
 /* Everything the unit caches, and waits for it. */
 enum udmar_status udmar__invalidate_all(struct udmar_unit *unit);
 
-/* queue.c: one IOTLB request; with @wait until it is complete. The ticket as from
- * udmar__invalidate(). */
-enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
-                                       const struct udmar__request *request, bool wait,
-                                       uint64_t *out_ticket);
 /*
  * Queues one IOTLB request without waiting, for anything. False: there is no room, or no queue.
  */
 bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
                         uint64_t *out_ticket);
-/*
- * udmar__invalidate() for one IOTLB request, which is every unload: without a call in between.
- */
-static inline enum udmar_status udmar__invalidate_iotlb(struct udmar_unit *unit,
-                                                        const struct udmar__request *request,
-                                                        bool wait, uint64_t *out_ticket)
-{
-    return unit->use_queue ? udmar__queue_execute(unit, request, wait, out_ticket)
-                           : udmar__invalidate(unit, request, 1, wait, out_ticket);
-}
 
 /* ---- invalidate_registers.c ---- */
 enum udmar_status udmar__registers_execute(struct udmar_unit *unit,

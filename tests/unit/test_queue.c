@@ -482,6 +482,181 @@ static void dead_hardware_ends_in_bounded_time(void **state)
     rig_close(&r);
 }
 
+/* Requests without waits until the driver believes that the ring is full; the unit is done with
+ * all. */
+static uint64_t fill_memory_of_queue(struct rig *r)
+{
+    struct udmar__request request = page_request(r, IOVA);
+    uint64_t last = 0, ticket;
+
+    while (udmar__queue_put_one(rig_unit(r, 0), &request, false, &ticket)) {
+        last = ticket;
+    }
+    return last;
+}
+
+/* The wait behind them needs a look at the hardware first. */
+static void wait_when_memory_says_full(void **state)
+{
+    struct rig r;
+    uint64_t ticket;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    ticket = fill_memory_of_queue(&r);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
+    assert_true(udmar__queue_done(rig_unit(&r, 0), ticket));
+    rig_close(&r);
+}
+
+static void offers(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    (void)fill_memory_of_queue(&r);
+    assert_true(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
+    /* Full in truth. */
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    for (unsigned i = 0; udmar__queue_offer(rig_unit(&r, 0), &request, &ticket); i++) {
+        assert_true(i < 5000);
+    }
+    assert_true(model_queue_step(r.u, 5000) > 200);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    rig_close(&r);
+    rig_machine(&r, "generic48");
+    rig_tune(&r, "hw.dmar.qi", "0");
+    rig_create(&r);
+    rig_start(&r);
+    assert_false(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
+    rig_close(&r);
+}
+
+/* Waiters of a queue that has died are told so, whether their wait was on its way or not. */
+static void dead_queue_tells_its_waiters(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket, open;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &open));
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    assert_false(udmar__queue_put_one(rig_unit(&r, 0), &request, true, &ticket));
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 1), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 2), UDMAR_ERR_QUEUE);
+    model_set_hook(r.m, NULL, NULL);
+    udmar__queue_service(rig_unit(&r, 0));
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* Interrupt entries are the widest there is of their kind, too. */
+static void refused_interrupt_invalidation(void **state)
+{
+    const struct udmar__request request = udmar__interrupt_request_all();
+    const struct model_unit_config config = { .base = BASE, .include_all = true, .ecap_set = 8 };
+    uint64_t ticket;
+    unsigned before;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, NULL, &config);
+    rig_create(&r);
+    rig_start(&r);
+    before = model_stats(r.u)->iec;
+    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    assert_int_equal(udmar__queue_submit(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
+    assert_int_equal(model_stats(r.u)->iec, before + 1);
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 1);
+    rig_close(&r);
+}
+
+/* The same slot is refused again, much later: that is another error, and repaired as well. */
+static void slot_that_is_refused_twice(void **state)
+{
+    struct udmar__request request;
+    uint64_t ticket;
+    uint32_t slot = UINT32_MAX;
+    unsigned times = 0;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    for (unsigned i = 0; i < 700 && times < 2; i++) {
+        if (slot == UINT32_MAX || rig_unit(&r, 0)->queue.tail == slot) {
+            slot = rig_unit(&r, 0)->queue.tail;
+            model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+            times++;
+        }
+        assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+    }
+    assert_int_equal(times, 2);
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 2);
+    assert_false(rig_unit(&r, 0)->queue.failed);
+    rig_close(&r);
+}
+
+/* Two look at the same error: the second finds nothing to do. */
+struct faster {
+    struct udmar_unit *unit;
+    unsigned calls;
+};
+
+static void service_first(void *context, struct model *m, enum model_event event)
+{
+    struct faster *faster = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_ACQUIRE && ++faster->calls == 1) {
+        udmar__queue_service(faster->unit);
+    }
+}
+
+static void two_repair_at_once(void **state)
+{
+    static const enum model_queue_error errors[] = { MODEL_QUEUE_IQE, MODEL_QUEUE_ITE };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct model_config machine = { .hold_interrupts = true };
+        const struct model_unit_config config = { .base = BASE, .include_all = true };
+        struct udmar__request request;
+        struct faster faster = { .calls = 0 };
+        uint64_t ticket;
+        struct rig r;
+
+        rig_machine_config(&r, &machine, &config);
+        rig_create(&r);
+        rig_start(&r);
+        r.nic = rig_attach(&r, NIC);
+        faster.unit = rig_unit(&r, 0);
+        request = page_request(&r, IOVA);
+        model_inject_queue_error(r.u, 1, errors[n], 0x1234, MODEL_NEVER);
+        assert_int_equal(udmar__queue_submit(faster.unit, &request, 1, true, &ticket), UDMAR_OK);
+        model_set_hook(r.m, service_first, &faster);
+        udmar__queue_service(faster.unit);
+        model_set_hook(r.m, NULL, NULL);
+        assert_true(faster.calls > 0);
+        assert_int_equal(faster.unit->counts.queue_errors, 1);
+        assert_int_equal(udmar__queue_wait(faster.unit, ticket), UDMAR_OK);
+        rig_close(&r);
+    }
+}
+
 static void stopped_queue_leaves_nothing(void **state)
 {
     struct rig r;
@@ -514,6 +689,12 @@ int main(void)
         cmocka_unit_test(queue_that_refuses_everything_is_dead),
         cmocka_unit_test(dead_hardware_ends_in_bounded_time),
         cmocka_unit_test(stopped_queue_leaves_nothing),
+        cmocka_unit_test(wait_when_memory_says_full),
+        cmocka_unit_test(offers),
+        cmocka_unit_test(dead_queue_tells_its_waiters),
+        cmocka_unit_test(refused_interrupt_invalidation),
+        cmocka_unit_test(slot_that_is_refused_twice),
+        cmocka_unit_test(two_repair_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

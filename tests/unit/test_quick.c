@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads that can be quick: lists of whole pages, large windows, blocks and windows on loan; when
+ * they are not, and what happens when the unit or memory fails.
+ */
+#include <string.h>
+
+#include "space/address.h"
+#include "space/cache.h"
+#include "support_space.h"
+
+#define LARGE MIB(4) /* physical: 12 MiB of the tests' own, at a large page */
+
+struct scene {
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    struct loaded loaded;
+};
+
+static void open_scene(struct scene *s, const struct setup *setup, uint64_t maxsize)
+{
+    machine_open(&s->mc, setup);
+    model_reserve(s->mc.m, LARGE, MIB(12));
+    s->tag = new_tag(&s->mc, 0, &(struct limits){ .maxsize = maxsize });
+    s->map = new_map(s->tag);
+}
+
+static void close_scene(struct scene *s)
+{
+    drop_map(s->tag, s->map);
+    drop_tag(s->tag);
+    machine_close(&s->mc);
+}
+
+/* Page @n of the memory that lists are made of: every other page, so that none are neighbours. */
+static uint64_t page_of(unsigned n)
+{
+    return LARGE + 2 * n * PAGE;
+}
+
+static void fill_list(struct scene *s, struct udmar_dma_physical *list, unsigned count,
+                      unsigned seed)
+{
+    for (unsigned i = 0; i < count; i++) {
+        list[i] = (struct udmar_dma_physical){ page_of(i), PAGE };
+        *(uint8_t *)model_pointer(s->mc.m, page_of(i)) = (uint8_t)(i * 7 + seed);
+        *(uint8_t *)model_pointer(s->mc.m, page_of(i) + PAGE - 1) = (uint8_t)(i * 5 + seed);
+    }
+}
+
+static int load_list(struct scene *s, const struct udmar_dma_physical *list, unsigned count,
+                     int flags)
+{
+    s->loaded.calls = 0;
+    return udmar_dmamap_load_physical(s->tag, s->map, list, count, note_loaded, &s->loaded,
+                                      flags | UDMAR_DMA_NOWAIT);
+}
+
+/* One segment, each page where it belongs. */
+static uint64_t expect_list(struct scene *s, const struct udmar_dma_physical *list, unsigned count)
+{
+    uint64_t bytes = 0;
+    uint64_t iova = s->loaded.segment[0].ds_addr;
+
+    assert_int_equal(s->loaded.calls, 1);
+    assert_int_equal(s->loaded.error, 0);
+    assert_int_equal(s->loaded.count, 1);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t last = list[i].address + list[i].length - 1;
+
+        assert_true(
+            device_sees(&s->mc, RID0, iova + bytes, model_pointer(s->mc.m, list[i].address), 1));
+        bytes += list[i].length;
+        assert_true(device_sees(&s->mc, RID0, iova + bytes - 1, model_pointer(s->mc.m, last), 1));
+    }
+    assert_int_equal(s->loaded.segment[0].ds_len, bytes);
+    return iova;
+}
+
+static void expect_out_of_reach(struct scene *s, uint64_t iova, uint64_t bytes)
+{
+    for (uint64_t at = 0; at < bytes; at += PAGE)
+        assert_false(can_read(&s->mc, RID0, iova + at));
+    drain_faults(&s->mc);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static void test_lists_of_whole_pages(void **state)
+{
+    static const struct {
+        struct setup setup;
+        uint64_t maxsize;
+    } kinds[] = {
+        { { .profile = NULL }, KIB(256) }, /* a small window */
+        { { .profile = "noncoherent" }, KIB(256) },
+        { { .profile = "cm" }, KIB(256) },
+        { { .profile = NULL }, KIB(1200) }, /* a window of one chunk */
+        { { .profile = "noncoherent" }, KIB(1200) },
+        { { .profile = NULL }, MIB(3) },        /* of two */
+        { { .window_limit = PAGE }, KIB(256) }, /* blocks */
+        { { .profile = "noncoherent", .window_limit = PAGE }, KIB(256) },
+        { { .no_direct_map = true }, KIB(256) },
+        { { .tunables = "hw.dmar.strict=0", .ticking = true }, KIB(256) },
+        { { .tunables = "hw.dmar.strict=0", .ticking = true, .window_limit = PAGE }, KIB(256) },
+    };
+    static const unsigned counts[] = { 1, 2, 3, 4, 5, 7, 8, 9, 64 };
+    struct udmar_dma_physical list[64];
+
+    (void)state;
+    for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        struct scene s;
+
+        open_scene(&s, &kinds[k].setup, kinds[k].maxsize);
+        for (unsigned n = 0; n < 9; n++) {
+            uint64_t iova;
+
+            fill_list(&s, list, counts[n], n + k);
+            assert_int_equal(load_list(&s, list, counts[n], n == 3 ? UDMAR_DMA_NOWRITE : 0), 0);
+            iova = expect_list(&s, list, counts[n]);
+            assert_int_equal(can_write(&s.mc, RID0, iova), n != 3);
+            /* Nothing beyond the end. */
+            assert_false(can_read(&s.mc, RID0, iova + counts[n] * PAGE));
+            assert_int_equal(load_list(&s, list, 1, 0), UDMAR_EBUSY);
+            udmar_dmamap_unload(s.tag, s.map);
+            udmar_tick(s.mc.instance);
+            expect_out_of_reach(&s, iova, counts[n] * PAGE);
+        }
+        close_scene(&s);
+    }
+}
+
+/* Lists that look like whole pages at both ends, and are not: the long way takes over whole. */
+static void test_lists_with_something_else_inside(void **state)
+{
+    static const uint64_t windows[] = { 0, PAGE };
+    struct udmar_dma_physical list[16];
+
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned odd = 0; odd < 12; odd++) {
+            const struct setup setup = { .window_limit = windows[k] };
+            struct scene s;
+            uint64_t iova;
+
+            open_scene(&s, &setup, KIB(256));
+            fill_list(&s, list, 12, odd);
+            list[odd].length = 3 * PAGE;
+            *(uint8_t *)model_pointer(s.mc.m, page_of(odd) + 3 * PAGE - 1) = 0xd7;
+            assert_int_equal(load_list(&s, list, 12, 0), 0);
+            iova = expect_list(&s, list, 12);
+            assert_false(can_read(&s.mc, RID0, iova + 14 * PAGE));
+            udmar_dmamap_unload(s.tag, s.map);
+            expect_out_of_reach(&s, iova, 14 * PAGE);
+            /* Beyond what an entry holds. */
+            fill_list(&s, list, 12, odd);
+            list[odd].address |= UINT64_C(1) << 60;
+            assert_int_equal(load_list(&s, list, 12, 0), UDMAR_EINVAL);
+            assert_int_equal(s.loaded.count, 0);
+            expect_out_of_reach(&s, iova, 12 * PAGE);
+            /* Nothing of it is left behind for the next one. */
+            fill_list(&s, list, 12, odd + 1);
+            assert_int_equal(load_list(&s, list, 12, 0), 0);
+            iova = expect_list(&s, list, 12);
+            udmar_dmamap_unload(s.tag, s.map);
+            expect_out_of_reach(&s, iova, 12 * PAGE);
+            close_scene(&s);
+        }
+    }
+}
+
+static void test_lists_that_are_refused(void **state)
+{
+    struct udmar_dma_physical list[70];
+    struct udmar_dma_tag *other;
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, NULL, KIB(256));
+    other = new_tag(&s.mc, 0, NULL);
+    fill_list(&s, list, 70, 1);
+    assert_int_equal(load_list(&s, list, 0, 0), UDMAR_EINVAL);
+    assert_int_equal(load_list(&s, NULL, 3, 0), UDMAR_EINVAL);
+    assert_int_equal(load_list(&s, list, 65, 0), UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(NULL, s.map, list, 1, note_loaded, &s.loaded, 0),
+                     UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(s.tag, NULL, list, 1, note_loaded, &s.loaded, 0),
+                     UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 1, NULL, NULL, 0),
+                     UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(other, s.map, list, 1, note_loaded, &s.loaded, 0),
+                     UDMAR_EINVAL);
+    drop_tag(other);
+    close_scene(&s);
+}
+
+/* More pages than a block holds are lent a window. */
+static void test_long_lists_without_a_window(void **state)
+{
+    static struct udmar_dma_physical list[600];
+    static const unsigned counts[] = { 256, 257, 600 };
+    const struct setup setup = { .window_limit = PAGE };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        struct scene s;
+        uint64_t iova;
+
+        open_scene(&s, &setup, MIB(4));
+        fill_list(&s, list, counts[n], n);
+        assert_int_equal(load_list(&s, list, counts[n], 0), 0);
+        iova = expect_list(&s, list, counts[n]);
+        udmar_dmamap_unload(s.tag, s.map);
+        expect_out_of_reach(&s, iova, counts[n] * PAGE);
+        close_scene(&s);
+    }
+}
+
+/* ---- Large windows and loans ----------------------------------------------------------------- */
+
+/* Contiguous memory at any place of its 2 MiB, in windows of a map's own and in lent ones. */
+static void test_large_buffers(void **state)
+{
+    static const uint64_t limits[] = { 0, PAGE };
+    static const uint64_t offsets[] = { 0, PAGE, MIB(1), MIB(2) - PAGE, 77 };
+    static const uint64_t lengths[] = { MIB(2), KIB(1500), MIB(3), MIB(4), MIB(6) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2 * 25; n++) {
+        const struct setup setup = { .window_limit = limits[n % 2] };
+        uint64_t length = lengths[n / 2 % 5];
+        uint64_t offset = offsets[n / 10];
+        uint64_t maxsize = n % 3 == 0 ? length : MIB(8);
+        struct scene s;
+        struct udmar_dma_physical piece = { LARGE + offset, length };
+        uint8_t *first, *last;
+
+        open_scene(&s, &setup, maxsize);
+        first = model_pointer(s.mc.m, piece.address);
+        last = model_pointer(s.mc.m, piece.address + length - 1);
+        for (unsigned round = 0; round < 3; round++) {
+            uint64_t iova;
+
+            *first = (uint8_t)(n + round + 1);
+            *last = (uint8_t)(n + round + 101);
+            assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+            iova = expect_list(&s, &piece, 1);
+            udmar_dmamap_unload(s.tag, s.map);
+            assert_false(can_read(&s.mc, RID0, iova));
+            assert_false(can_read(&s.mc, RID0, iova + length - 1));
+            drain_faults(&s.mc);
+        }
+        close_scene(&s);
+    }
+}
+
+/* The same through udmar_dmamap_load(), whose quick way is another. */
+static void test_large_buffers_of_a_driver(void **state)
+{
+    static const uint64_t limits[] = { 0, PAGE };
+    static const uint64_t lengths[] = { MIB(2), KIB(1500), MIB(3), 2 * MIB(2) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2 * 4 * 2; n++) {
+        const struct setup setup = { .window_limit = limits[n % 2],
+                                     .tunables = n < 8 ? NULL : "hw.dmar.strict=0" };
+        uint64_t length = lengths[n / 2 % 4];
+        struct scene s;
+        uint8_t *memory, *at[3];
+        size_t run = 1;
+
+        open_scene(&s, &setup, MIB(4));
+        memory = model_buffer_alloc(s.mc.m, MIB(6), MODEL_CONTIGUOUS, 0);
+        at[0] = memory +
+                ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, memory, &run)) & (MIB(2) - 1));
+        at[1] = memory + PAGE;
+        at[2] = memory + 3 * PAGE + 55;
+        for (unsigned i = 0; i < 9; i++) {
+            uint8_t *from = at[i % 3];
+            uint64_t iova = load_one(s.tag, s.map, from, length - PAGE * (i % 2));
+
+            from[0] = (uint8_t)(i + 1);
+            from[length - PAGE - 1] = (uint8_t)(i + 101);
+            assert_true(device_sees(&s.mc, RID0, iova, from, 1));
+            assert_true(
+                device_sees(&s.mc, RID0, iova + length - PAGE - 1, &from[length - PAGE - 1], 1));
+            udmar_dmamap_unload(s.tag, s.map);
+            assert_false(can_read(&s.mc, RID0, iova));
+            assert_false(can_read(&s.mc, RID0, iova + length - PAGE - 1));
+            drain_faults(&s.mc);
+        }
+        model_buffer_free(s.mc.m, memory);
+        close_scene(&s);
+    }
+}
+
+/* ---- Failures -------------------------------------------------------------------------------- */
+
+static int try_load(struct scene *s, uint8_t *buffer, uint64_t length)
+{
+    s->loaded.calls = 0;
+    return udmar_dmamap_load(s->tag, s->map, buffer, length, note_loaded, &s->loaded,
+                             UDMAR_DMA_NOWAIT);
+}
+
+/* Each call to the host fails in turn: ENOMEM and nothing loaded, and then it works. */
+static void test_loads_without_memory(void **state)
+{
+    static const uint64_t lengths[] = { PAGE, KIB(64), MIB(2), MIB(6) };
+    const struct setup setup = { .window_limit = PAGE };
+
+    (void)state;
+    for (unsigned n = 0; n < 8; n++) {
+        uint64_t length = lengths[n / 2];
+        struct udmar_dma_counts counts;
+        int error = UDMAR_ENOMEM;
+        unsigned failures = 0;
+        struct scene s;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        open_scene(&s, &setup, MIB(8));
+        buffer = model_buffer_alloc(s.mc.m, (size_t)length,
+                                    n % 2 == 0 ? MODEL_CONTIGUOUS : MODEL_SCATTERED, 0);
+        buffer[0] = 0x99;
+        for (unsigned call = 1; error != 0; call++) {
+            assert_true(call < 60);
+            model_fail_host_call(s.mc.m, call, true);
+            error = try_load(&s, buffer, length);
+            model_fail_host_call(s.mc.m, 0, false);
+            assert_int_equal(s.loaded.calls, 1);
+            assert_int_equal(s.loaded.error, error);
+            if (error != 0) {
+                assert_int_equal(error, UDMAR_ENOMEM);
+                assert_int_equal(s.loaded.count, 0);
+                failures++;
+            }
+        }
+        assert_true(failures >= 3);
+        udmar_dma_counts(s.mc.instance, &counts);
+        assert_int_equal(counts.no_resources, failures);
+        iova = s.loaded.segment[0].ds_addr;
+        assert_true(device_sees(&s.mc, RID0, iova, buffer, 1));
+        udmar_dmamap_unload(s.tag, s.map);
+        assert_false(can_read(&s.mc, RID0, iova));
+        model_buffer_free(s.mc.m, buffer);
+        close_scene(&s);
+    }
+}
+
+/* A unit that does not answer when a load without a window of its own ends. */
+static void test_unloads_that_are_not_confirmed(void **state)
+{
+    static const uint64_t lengths[] = { PAGE, MIB(2), MIB(3), MIB(9) };
+    static const char *const tunables[] = { "hw.dmar.timeout=100000",
+                                            "hw.dmar.timeout=100000 hw.dmar.strict=0" };
+
+    (void)state;
+    for (unsigned n = 0; n < 16; n++) {
+        const struct setup setup = { .window_limit = n < 8 ? PAGE : 0,
+                                     .tunables = tunables[n % 2] };
+        uint64_t length = lengths[n / 2 % 4];
+        struct scene s;
+        uint8_t *buffer, *other;
+        uint64_t iova;
+
+        open_scene(&s, &setup, MIB(10));
+        buffer = model_buffer_alloc(s.mc.m, (size_t)length, MODEL_CONTIGUOUS, 0);
+        other = model_buffer_alloc(s.mc.m, PAGE, MODEL_CONTIGUOUS, 0);
+        memset(buffer, 0x11, PAGE);
+        memset(other, 0x22, PAGE);
+        iova = load_one(s.tag, s.map, buffer, length);
+        assert_true(device_sees(&s.mc, RID0, iova, buffer, 1));
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        udmar_dmamap_unload(s.tag, s.map);
+        assert_true(can_read(&s.mc, RID0, iova));
+        if (n % 2 == 0)
+            assert_true(model_log_contains(s.mc.m, "not confirmed"));
+        /* Whatever comes meanwhile, nobody sees the old memory at a new address. */
+        for (unsigned i = 0; i < 3; i++) {
+            int error = try_load(&s, other, PAGE);
+
+            assert_true(error == 0 || error == UDMAR_ENOMEM);
+            if (error == 0) {
+                assert_int_not_equal(s.loaded.segment[0].ds_addr, iova);
+                assert_true(device_sees(&s.mc, RID0, s.loaded.segment[0].ds_addr, other, 1));
+                udmar_dmamap_unload(s.tag, s.map);
+            }
+        }
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        iova = load_one(s.tag, s.map, other, PAGE);
+        assert_true(device_sees(&s.mc, RID0, iova, other, PAGE));
+        udmar_dmamap_unload(s.tag, s.map);
+        udmar_tick(s.mc.instance);
+        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.mc.m, other);
+        drop_map(s.tag, s.map);
+        drop_tag(s.tag);
+        udmar__caches_trim(s.mc.domain);
+        s.mc.forgive_pages = true;
+        machine_close(&s.mc);
+    }
+}
+
+/* The last place of a half has been used and the queue takes nothing more: said, and not reused. */
+static void test_half_that_cannot_be_asked_for(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0 hw.dmar.timeout=100000",
+                                 .ticking = true };
+    struct scene s;
+    uint8_t *buffer;
+    uint64_t ticket, seen[8];
+
+    (void)state;
+    open_scene(&s, &setup, PAGE);
+    buffer = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    for (;;) {
+        const struct udmar__request other = { .low = s.mc.domain->request_low | 1u << 6,
+                                              .high = GIB(9) };
+
+        if (!udmar__queue_offer(s.mc.domain->unit, &other, &ticket))
+            break;
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        seen[i] = load_one(s.tag, s.map, buffer, PAGE);
+        assert_true(can_read(&s.mc, RID0, seen[i]));
+        assert_false(model_log_contains(s.mc.m, "not confirmed"));
+        udmar_dmamap_unload(s.tag, s.map);
+    }
+    assert_true(model_log_contains(s.mc.m, "not confirmed"));
+    assert_int_equal(try_load(&s, buffer, PAGE), UDMAR_ENOMEM);
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.mc.u, 100000);
+    (void)load_one(s.tag, s.map, buffer, PAGE);
+    for (unsigned i = 0; i < 8; i++)
+        assert_false(can_read(&s.mc, RID0, seen[i]));
+    drain_faults(&s.mc);
+    udmar_dmamap_unload(s.tag, s.map);
+    model_buffer_free(s.mc.m, buffer);
+    close_scene(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lists_of_whole_pages),
+        cmocka_unit_test(test_lists_with_something_else_inside),
+        cmocka_unit_test(test_lists_that_are_refused),
+        cmocka_unit_test(test_long_lists_without_a_window),
+        cmocka_unit_test(test_large_buffers),
+        cmocka_unit_test(test_large_buffers_of_a_driver),
+        cmocka_unit_test(test_loads_without_memory),
+        cmocka_unit_test(test_unloads_that_are_not_confirmed),
+        cmocka_unit_test(test_half_that_cannot_be_asked_for),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests_name("quick", tests, NULL, NULL);
+}
