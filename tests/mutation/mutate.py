@@ -20,6 +20,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CC = os.environ.get("CC", "gcc")
-CFLAGS = ["-std=c11", "-O0", "-fPIC", "-w", "-D_GNU_SOURCE", "-pthread"]
+CFLAGS = ["-std=c11", "-O1", "-fPIC", "-w", "-D_GNU_SOURCE", "-pthread"]
 
 # The tests that know most about a folder come first; all others follow, the fastest first.
 FIRST = {
@@ -121,14 +122,21 @@ def run(command, **options):
 class Bench:
     """Everything compiled once; a mutant recompiles what it changes and links the library anew."""
 
-    def __init__(self, work, slow):
-        self.work, self.slow = work, slow
+    def __init__(self, work, slow, only):
+        self.work, self.slow, self.only = work, slow, only
         self.sources = sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.c")))
         self.objects = os.path.join(work, "objects")
         os.makedirs(self.objects, exist_ok=True)
-        self.environment = dict(os.environ, UDMAR_SOURCE_ROOT=ROOT, UDMAR_TABLES=os.path.join(work, "tables"))
+        # One failure is enough: cmocka need not go on.
+        self.environment = dict(os.environ, UDMAR_SOURCE_ROOT=ROOT, UDMAR_TABLES=os.path.join(work, "tables"),
+                                CMOCKA_TEST_ABORT="1")
         self.environment.pop("CMOCKA_MESSAGE_OUTPUT", None)
         self.tests = {}  # name: seconds
+        self.memory = os.path.join(work, "killers.txt")
+        self.killers = {}  # mutant: the test that killed it in an earlier run, which is tried first
+        if os.path.exists(self.memory):
+            with open(self.memory, encoding="utf-8") as file:
+                self.killers = dict(line.split() for line in file if len(line.split()) == 2)
 
     def includes(self, extra=()):
         return [f"-I{p}" for p in extra] + [f"-I{os.path.join(ROOT, p)}" for p in
@@ -159,6 +167,8 @@ class Bench:
         tests = sorted(glob.glob(os.path.join(ROOT, "tests", "unit", "test_*.c")))
         tests = [t for t in tests if self.slow or os.path.basename(t)[len("test_"):-2] not in SLOW]
         tests = [t for t in tests if os.path.basename(t)[len("test_"):-2] not in OTHER]
+        if self.only:
+            tests = [t for t in tests if os.path.basename(t)[len("test_"):-2] in self.only]
         for text in pool.map(lambda s: self.compile(s, self.object_of(s)), self.sources + model + support):
             if text:
                 sys.exit(text)
@@ -204,8 +214,14 @@ class Bench:
             return False
 
     def order(self, mutant):
-        first = [t for t in FIRST.get(mutant.file.split("/")[1], []) if t in self.tests]
+        first = FIRST.get(mutant.file.split("/")[1], [])
+        first = [t for t in dict.fromkeys([self.killers.get(mutant.title()), *first]) if t in self.tests]
         return first + sorted((t for t in self.tests if t not in first), key=lambda t: self.tests[t])
+
+    def remember(self, mutants):
+        self.killers.update({m.title(): m.by for m in mutants if m.state == "killed"})
+        with open(self.memory, "w", encoding="utf-8") as file:
+            file.writelines(f"{title} {by}\n" for title, by in sorted(self.killers.items()))
 
     def try_mutant(self, mutant):
         text, problem = apply(mutant)
@@ -249,6 +265,7 @@ def main():
     parser.add_argument("-v", action="store_true", help="say which test kills each")
     parser.add_argument("--work", default=os.path.join(ROOT, "build", "mutation"))
     parser.add_argument("--slow", action="store_true", help="with the tests that run long, too")
+    parser.add_argument("--only", help="these tests alone, as in page_table,queue: for who writes one")
     parser.add_argument("--dry", action="store_true", help="only look whether each mutant can be made")
     parser.add_argument("patterns", nargs="*")
     options = parser.parse_args()
@@ -261,7 +278,8 @@ def main():
         print(f"{len(mutants)} mutants, {len(bad)} gone")
         sys.exit(bool(bad))
     start = time.monotonic()
-    bench = Bench(options.work, options.slow)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bench = Bench(options.work, options.slow, options.only.split(",") if options.only else [])
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
         bench.build(pool)
         print(f"{len(bench.tests)} test programs, {len(mutants)} mutants", flush=True)
@@ -272,6 +290,7 @@ def main():
                 print(f"# {done} of {len(mutants)}, {time.monotonic() - start:.0f} s", flush=True)
             if mutant.state != "killed" or options.v:
                 print(f"{mutant.state}: {mutant.title()} ({mutant.file}) {mutant.by}", flush=True)
+    bench.remember(mutants)
     count = {s: sum(1 for m in mutants if m.state == s) for s in ("killed", "survived", "gone", "does not compile")}
     answered = [m for m in mutants if m.state == "survived" and m.reason]
     for mutant in answered:

@@ -530,6 +530,59 @@ static void test_large_pages_become_a_larger_one(void **state)
     machine_close(&mc);
 }
 
+/* ---- A mapping that fails half-way ----------------------------------------------------------- */
+
+struct prober {
+    uint64_t iova;
+    unsigned probes;
+};
+
+/* Hardware follows every link that it finds, and remembers it. */
+static void probe(void *context, struct model *m, enum model_event event)
+{
+    struct prober *prober = context;
+    uint8_t byte;
+
+    if (event == MODEL_EVENT_ALLOC) {
+        prober->probes++;
+        for (uint64_t page = 0; page < 2; page++)
+            (void)model_dma(m, 0, RID0, prober->iova + page * PAGE, &byte, 1, false);
+    }
+}
+
+/* One page on either side of a border of upper tables; the n-th table is not to be had. */
+static void test_failed_map_leaves_nothing_in_the_caches(void **state)
+{
+    static const uint64_t borders[] = { GIB(100), GIB(101), GIB(512) };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned n = 1;; n++) {
+            struct prober prober = { .iova = borders[i] - PAGE };
+            enum udmar_status status;
+            struct machine mc;
+
+            machine_open(&mc, &(struct setup){ .tunables = "hw.dmar.width=48" });
+            model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, n, false);
+            model_set_hook(mc.m, probe, &prober);
+            status = udmar_domain_map(mc.domain, prober.iova, DATA_BASE, 2 * PAGE, UDMAR_READ);
+            model_set_hook(mc.m, NULL, NULL);
+            assert_true(prober.probes > 0);
+            if (status == UDMAR_OK) {
+                assert_true(n > 5);
+                machine_close(&mc);
+                break;
+            }
+            assert_int_equal(status, UDMAR_ERR_MEMORY);
+            assert_int_equal(model_cache_stale(mc.u), 0);
+            assert_false(can_read(&mc, RID0, prober.iova));
+            assert_false(can_read(&mc, RID0, prober.iova + PAGE));
+            check_tables(&mc);
+            machine_close(&mc);
+        }
+    }
+}
+
 /* The leaf-only hint may be given only when no table went away. */
 static void test_hint_only_for_leaves(void **state)
 {
@@ -580,6 +633,7 @@ int main(void)
         cmocka_unit_test(test_run_of_small_pages_becomes_a_leaf),
         cmocka_unit_test(test_what_is_no_run_stays_small),
         cmocka_unit_test(test_large_pages_become_a_larger_one),
+        cmocka_unit_test(test_failed_map_leaves_nothing_in_the_caches),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
     };

@@ -210,6 +210,43 @@ static void late_completion_is_accepted(void **state)
     rig_close(&r);
 }
 
+/* Between two looks at the clock more than the whole time limit goes by: a processor was away. */
+static void clock_jumps(void *context, struct model *m, enum model_event event)
+{
+    if (event == MODEL_EVENT_TIME) {
+        model_advance_time(m, *(const uint64_t *)context);
+    }
+}
+
+static void error_is_found_though_the_time_is_over(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket, jump;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    clear_leaf(&r, IOVA);
+    request = page_request(&r, IOVA);
+    jump = 2 * r.config.tunables.timeout_ns;
+    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    model_set_hook(r.m, clock_jumps, &jump);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_int_equal(unit->counts.queue_errors, 1);
+    assert_int_equal(unit->counts.timeouts, 0);
+    assert_false(cached(&r, IOVA));
+    rig_close(&r);
+}
+
 static void sequence_numbers_wrap(void **state)
 {
     static const uint64_t starts[] = { 0xfffffff0, 0xffffffff, UINT64_C(0x1fffffff0), 0x7ffffff0 };
@@ -504,6 +541,7 @@ int main(void)
         cmocka_unit_test(full_queue_of_dead_hardware_is_bounded),
         cmocka_unit_test(one_wait_serves_many_tickets),
         cmocka_unit_test(late_completion_is_accepted),
+        cmocka_unit_test(error_is_found_though_the_time_is_over),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(tickets_outlive_their_queue),
         cmocka_unit_test(refused_descriptor_of_every_kind_and_place),
