@@ -128,6 +128,9 @@ class Bench:
         self.sources = sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.c")))
         self.objects = os.path.join(work, "objects")
         os.makedirs(self.objects, exist_ok=True)
+        headers = [h for folder in ("include", "src", "tests/model", "tests/unit")
+                   for h in glob.glob(os.path.join(ROOT, folder, "**", "*.h"), recursive=True)]
+        self.headers = max(os.path.getmtime(h) for h in [*headers, __file__])
         # One failure is enough: cmocka need not go on.
         self.environment = dict(os.environ, UDMAR_SOURCE_ROOT=ROOT, UDMAR_TABLES=os.path.join(work, "tables"),
                                 CMOCKA_TEST_ABORT="1")
@@ -150,6 +153,13 @@ class Bench:
         result = run([CC, *CFLAGS, *self.includes(extra), "-c", source, "-o", out], cwd=ROOT)
         return result.stdout.decode(errors="replace") if result.returncode else ""
 
+    def compile_once(self, source):
+        """What an earlier run has compiled is good as long as neither the source nor a header has changed."""
+        out = self.object_of(source)
+        if os.path.exists(out) and os.path.getmtime(out) > max(os.path.getmtime(source), self.headers):
+            return ""
+        return self.compile(source, out)
+
     def link_library(self, objects, out):
         return run([CC, "-shared", "-o", out, *objects]).returncode == 0
 
@@ -170,7 +180,7 @@ class Bench:
         tests = [t for t in tests if os.path.basename(t)[len("test_"):-2] not in OTHER]
         if self.only:
             tests = [t for t in tests if os.path.basename(t)[len("test_"):-2] in self.only]
-        for text in pool.map(lambda s: self.compile(s, self.object_of(s)), self.sources + model + support):
+        for text in pool.map(self.compile_once, self.sources + model + support):
             if text:
                 sys.exit(text)
         self.link_library([self.object_of(s) for s in self.sources], os.path.join(self.work, "libudmar.so"))
@@ -185,7 +195,7 @@ class Bench:
     def link_test(self, source):
         name = os.path.basename(source)[len("test_"):-2]
         program = os.path.join(self.work, "test_" + name)
-        if self.compile(source, self.object_of(source)):
+        if self.compile_once(source):
             return f"test_{name} does not compile with the folders that the others need"
         result = run([CC, "-pthread", "-o", program, self.object_of(source), os.path.join(self.work, "libsupport.a"),
                       f"-L{self.work}", "-ludmar", "-lmodel", "-lcmocka", "-Wl,--allow-shlib-undefined"])
