@@ -805,17 +805,17 @@ static void new_queue_has_nothing_open(void **state)
         assert_int_equal(udmar__invalidate_wait(unit, ticket), UDMAR_OK);
     }
     assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    /* An error that is shown while there is none is nothing to repair. */
-    model_poke32(r.u, FSTS, 0x10);
-    tails = model_stats(r.u)->iqt_writes;
-    udmar__queue_service(unit);
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
-    model_poke32(r.u, FSTS, 0);
     assert_int_equal(udmar__queue_create(unit, 0), UDMAR_OK);
     assert_true(udmar__queue_idle(&unit->queue));
     assert_true(udmar__queue_reached(&unit->queue, ticket));
     assert_true(udmar__queue_done(unit, ticket));
     assert_false(udmar__queue_reached(&unit->queue, unit->queue.issued + 1));
+    /* An error that is shown before it runs is nothing to repair. */
+    model_poke32(r.u, FSTS, 0x10);
+    tails = model_stats(r.u)->iqt_writes;
+    udmar__queue_service(unit);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    model_poke32(r.u, FSTS, 0);
     udmar__queue_destroy(unit);
     rig_close(&r);
 }
