@@ -604,6 +604,44 @@ static void test_list_with_one_bad_piece_maps_nothing(void **state)
     }
 }
 
+/* Long pieces at an offset that a large leaf could not have: small pages, and the right ones. */
+static void test_long_piece_that_is_not_aligned(void **state)
+{
+    (void)state;
+    for (unsigned l = 0; l < 2; l++) {
+        const struct setup setup = { .window_limit = window_limits[l] };
+        const struct limits limits = { .maxsize = MIB(6), .nsegments = 8 };
+        struct udmar_dma_physical list[2];
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        size_t skip;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, MIB(6), MODEL_CONTIGUOUS, 0);
+        fill_pattern(buffer, MIB(6), l);
+        skip = (size_t)(-physical_of(&mc, buffer) % MIB(2));
+        for (unsigned page = 0; page < 2; page++) {
+            /* The second piece begins a page further than its memory does. */
+            list[0] = (struct udmar_dma_physical){ physical_of(&mc, buffer + skip), PAGE };
+            list[1] = (struct udmar_dma_physical){ list[0].address + page * PAGE, MIB(4) - PAGE };
+            assert_int_equal(load_list(tag, map, list, 2), 0);
+            assert_int_equal(result.count, 1);
+            assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr, buffer + skip, PAGE));
+            assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr + PAGE,
+                                    buffer + skip + page * PAGE, MIB(4) - PAGE));
+            udmar_dmamap_unload(tag, map);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* As many segments as the tag allows must fit, however small they are. */
 static void test_many_small_segments(void **state)
 {
@@ -889,6 +927,7 @@ int main(void)
         cmocka_unit_test(test_failed_list_maps_nothing),
         cmocka_unit_test(test_strict_unload_waits),
         cmocka_unit_test(test_list_with_one_bad_piece_maps_nothing),
+        cmocka_unit_test(test_long_piece_that_is_not_aligned),
         cmocka_unit_test(test_many_small_segments),
         cmocka_unit_test(test_boundary_costs_no_segment),
         cmocka_unit_test(test_pieces_join_at_page_borders),
