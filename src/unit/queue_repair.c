@@ -103,11 +103,14 @@ static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit
     uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
 
     unit->counts.queue_errors++;
-    if (errors & FSTS_IQE) {
+    if ((errors & FSTS_IQE) != 0 && !queue->failed) {
         replace_refused(unit);
     }
     if (queue->failed) {
-        /* Nothing more is to be executed; an error that stayed would keep fault events away. */
+        /*
+         * Nothing more is to be executed; an error that stayed, also one that a device causes
+         * later, would keep fault events away.
+         */
         udmar__write32(unit, REG_IQT, udmar__read32(unit, REG_IQH));
         udmar__write32(unit, REG_FSTS, errors);
         return;
@@ -141,7 +144,7 @@ void udmar__queue_service(struct udmar_unit *unit)
     state = udmar__lock(unit->host, &unit->queue.lock);
     /* Somebody else may have been faster. */
     errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
-    if (errors != 0 && queue->running && !queue->failed) {
+    if (errors != 0 && queue->running) {
         repair(unit, errors);
     } else if (queue->owes_cover && queue->running && !queue->failed) {
         pay_cover(unit);

@@ -82,6 +82,90 @@ static void test_random_blocks(void **state)
     }
 }
 
+/* The lowest block that will do, and a large one is cut only where there is no small one. */
+static void test_lowest_and_smallest_first(void **state)
+{
+    struct machine mc;
+    struct udmar__pool *pool;
+    uint32_t page[20], again;
+    unsigned taken;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(udmar__blocks_take(mc.domain, pool, 2, 1, &page[i], &taken), UDMAR_OK);
+        assert_int_equal(page[i], page[0] + 4 * i);
+    }
+    assert_int_equal(page[0] % UDMAR__ARENA_PAGES, 0);
+    udmar__blocks_give(mc.domain, &page[5], 1, true);
+    udmar__blocks_give(mc.domain, &page[13], 1, true);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 2, 1, &again, &taken), UDMAR_OK);
+    assert_int_equal(again, page[5]);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 1, 1, &again, &taken), UDMAR_OK);
+    assert_int_equal(again, page[13]);
+    udmar__blocks_give(mc.domain, &again, 1, true);
+    for (unsigned i = 0; i < 20; i++) {
+        if (i != 13)
+            udmar__blocks_give(mc.domain, &page[i], 1, false);
+    }
+    expect_table_pages(&mc, 1);
+    machine_close(&mc);
+}
+
+/* One empty arena of each pool is kept where that is wanted; those that go are found no longer. */
+static void test_spare(void **state)
+{
+    struct machine mc;
+    struct udmar__pool *pool;
+    uint32_t page[3];
+    unsigned taken;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(
+            udmar__blocks_take(mc.domain, pool, UDMAR__ARENA_ORDER, 1, &page[i], &taken), UDMAR_OK);
+    /* Root, one table between, and theirs. */
+    expect_table_pages(&mc, 2 + 3);
+    for (unsigned i = 0; i < 3; i++)
+        udmar__blocks_give(mc.domain, &page[i], 1, true);
+    expect_table_pages(&mc, 2 + 1);
+    udmar__blocks_give(mc.domain, NULL, 0, false);
+    expect_table_pages(&mc, 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_null(udmar__arena_of(mc.domain, page[i]));
+    machine_close(&mc);
+}
+
+/* A unit that has not answered may still walk the table: the addresses stay taken. */
+static void test_arena_that_nobody_confirms(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+    struct udmar_domain_info before, after;
+    struct machine mc;
+    struct udmar__pool *pool;
+    uint32_t page, next;
+    unsigned taken;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    pool = udmar__pool_get(mc.domain, 0, 0);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &page, &taken), UDMAR_OK);
+    udmar_domain_info(mc.domain, &before);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    udmar__blocks_give(mc.domain, &page, 1, false);
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    assert_null(udmar__arena_of(mc.domain, page));
+    udmar_domain_info(mc.domain, &after);
+    assert_int_equal(after.ranges, before.ranges);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &next, &taken), UDMAR_OK);
+    assert_int_not_equal(next / UDMAR__ARENA_PAGES, page / UDMAR__ARENA_PAGES);
+    udmar__blocks_give(mc.domain, &next, 1, false);
+    machine_close(&mc);
+}
+
 static void test_no_memory_leaves_nothing(void **state)
 {
     struct machine mc;
@@ -162,6 +246,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_blocks),
+        cmocka_unit_test(test_lowest_and_smallest_first),
+        cmocka_unit_test(test_spare),
+        cmocka_unit_test(test_arena_that_nobody_confirms),
         cmocka_unit_test(test_no_memory_leaves_nothing),
         cmocka_unit_test(test_block_that_comes_back_meanwhile),
     };

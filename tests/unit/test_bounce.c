@@ -192,6 +192,69 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
     close_scene(&s);
 }
 
+/* The ends of what a device cannot reach are inclusive above and exclusive below, to the byte. */
+static void test_reach_ends_at_the_byte(void **state)
+{
+    static const struct {
+        unsigned page, offset, length, moved;
+    } cases[] = {
+        { 0, 0, 4096, 0 }, { 0, 4095, 1, 0 }, { 1, 0, 1, 1 },    { 1, 0, 4096, 1 },
+        { 2, 0, 4096, 1 }, { 2, 4095, 1, 1 }, { 3, 0, 4096, 0 }, { 3, 0, 1, 0 },
+    };
+    struct limits limits = { .nsegments = 1 };
+    struct machine mc;
+    struct scene s;
+    uint8_t *buffer;
+    uint64_t base;
+
+    (void)state;
+    machine_open(&mc, &(struct setup){ .tunables = modes[0] });
+    s.mc = mc;
+    buffer = model_buffer_alloc(mc.m, 4 * PAGE, MODEL_CONTIGUOUS | MODEL_HIGH, 0);
+    base = physical_of(&s, buffer);
+    /* Pages 1 and 2 are out of reach. */
+    limits.lowaddr = base + PAGE - 1;
+    limits.highaddr = base + 3 * PAGE - 1;
+    s.tag = new_tag(&mc, 0, &limits);
+    s.map = new_map(s.tag);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint64_t start = cases[i].page * PAGE + cases[i].offset;
+
+        assert_int_equal(load(&s, buffer + start, cases[i].length), 0);
+        assert_int_equal(result.error, 0);
+        assert_int_equal(zone_of(&s).active_pages, cases[i].moved);
+        assert_int_equal(result.segment[0].ds_addr != base + start, cases[i].moved);
+        assert_int_equal(udmar_dma_id_mapped(s.tag, base + start, cases[i].length),
+                         !cases[i].moved);
+        udmar_dmamap_unload(s.tag, s.map);
+    }
+    model_buffer_free(mc.m, buffer);
+    close_scene(&s);
+}
+
+/* What was copied is counted sync by sync, and nothing else is. */
+static void test_copies_are_counted(void **state)
+{
+    const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 4 };
+    struct scene s;
+    uint8_t *buffer;
+
+    (void)state;
+    open_scene(&s, modes[0], &limits);
+    buffer = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_HIGH, 0);
+    assert_int_equal(load(&s, buffer, 2 * PAGE), 0);
+    assert_int_equal(zone_of(&s).total_bounced, 0);
+    udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_POSTWRITE);
+    assert_int_equal(zone_of(&s).total_bounced, 0);
+    udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_PREWRITE);
+    assert_int_equal(zone_of(&s).total_bounced, 1);
+    udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_POSTREAD);
+    assert_int_equal(zone_of(&s).total_bounced, 2);
+    udmar_dmamap_unload(s.tag, s.map);
+    model_buffer_free(s.mc.m, buffer);
+    close_scene(&s);
+}
+
 static void test_no_pages_to_stand_in(void **state)
 {
     const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 32 };
@@ -347,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_reachable_buffers_are_not_copied),
         cmocka_unit_test(test_high_buffers_are_copied_both_ways),
         cmocka_unit_test(test_only_pages_out_of_reach_are_copied),
+        cmocka_unit_test(test_reach_ends_at_the_byte),
+        cmocka_unit_test(test_copies_are_counted),
         cmocka_unit_test(test_no_pages_to_stand_in),
         cmocka_unit_test(test_too_many_segments),
         cmocka_unit_test(test_cuts),

@@ -483,6 +483,42 @@ static void identity_is_shared_where_units_agree(void **state)
     }
 }
 
+/* One of two units does not answer: what they share is not invalidated, whichever it is. */
+static void one_of_two_units_does_not_answer(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct model_scope scope = rig_endpoint(NIC);
+        struct udmar__gather gather;
+        struct udmar_device *disk;
+        struct model_unit *u[2];
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        u[0] = r.u;
+        u[1] = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+        model_add_unit_scope(u[1], &scope);
+        rig_tune(&r, "hw.busdma.default", "identity");
+        rig_create(&r);
+        rig_start(&r);
+        disk = rig_attach(&r, DISK);
+        r.nic = rig_attach(&r, NIC);
+        assert_ptr_equal(udmar_device_domain(disk), udmar_device_domain(r.nic));
+        udmar__gather_init(&gather);
+        udmar__gather_add(&gather, 0x1000, 0x1fff);
+        if (i < 2) {
+            model_behaviour(u[i])->queue_mode = MODEL_QUEUE_MANUAL;
+        }
+        assert_int_equal(udmar__gather_flush(udmar_device_domain(disk), &gather),
+                         i < 2 ? UDMAR_ERR_TIMEOUT : UDMAR_OK);
+        if (i < 2) {
+            model_behaviour(u[i])->queue_mode = MODEL_QUEUE_IMMEDIATE;
+            (void)model_queue_step(u[i], 100);
+        }
+        rig_close(&r);
+    }
+}
+
 /* Little RAM, a narrow table, and an RMRR above: the table has to be wide enough for both. */
 static void identity_table_covers_rmrrs_above_ram(void **state)
 {
@@ -533,6 +569,7 @@ int main(void)
         cmocka_unit_test(set_mode_checks_its_arguments),
         cmocka_unit_test(domain_ids_run_out),
         cmocka_unit_test(identity_is_shared_where_units_agree),
+        cmocka_unit_test(one_of_two_units_does_not_answer),
         cmocka_unit_test(identity_table_covers_rmrrs_above_ram),
     };
 

@@ -162,9 +162,12 @@ static void test_without_memory(void **state)
 static void test_unanswered_unload_keeps_the_memory(void **state)
 {
     (void)state;
-    for (unsigned w = 0; w < 2; w++) {
+    for (unsigned n = 0; n < 6; n++) {
+        /* One page, many that are scattered, and more than a block holds. */
+        static const uint64_t lengths[] = { PAGE, KIB(64), MIB(2) };
         const struct setup setup = { .tunables = "hw.dmar.timeout=100000",
-                                     .window_limit = w ? PAGE : 0 };
+                                     .window_limit = n % 2 ? PAGE : 0 };
+        const struct limits limits = { .maxsize = lengths[n / 2] };
         struct machine mc;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
@@ -172,9 +175,9 @@ static void test_unanswered_unload_keeps_the_memory(void **state)
         uint64_t iova;
 
         machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, NULL);
+        tag = new_tag(&mc, 0, &limits);
         assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
-        iova = load_one(tag, map, memory, PAGE);
+        iova = load_one(tag, map, memory, lengths[n / 2]);
         assert_true(can_write(&mc, RID0, iova));
         model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(tag, map);

@@ -534,6 +534,44 @@ static void test_nobody_to_count_for(void **state)
     assert_null(udmar_dmamap_segments(NULL, NULL));
 }
 
+/* Without a limit of its own a tag lets any length through, also one that goes once around. */
+static void test_length_that_wraps_to_nothing(void **state)
+{
+    const struct limits limits = { .maxsize = UINT64_MAX };
+    struct udmar_dma_map *maps[8];
+    struct udmar_dma_tag *tag;
+    uint64_t address[8];
+    struct machine mc;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    buffer = model_buffer_alloc(mc.m, 8 * PAGE, MODEL_SCATTERED, 0);
+    for (unsigned i = 0; i < 8; i++) {
+        maps[i] = new_map(tag);
+        fill_pattern(buffer + i * PAGE, PAGE, i);
+        address[i] = load_one(tag, maps[i], buffer + i * PAGE, PAGE);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        udmar_dmamap_unload(tag, maps[i]);
+        /* As many pages as one has, by a sum that overflows. */
+        for (uint64_t less = 0; less < 3; less++)
+            assert_int_equal(load(tag, maps[i], buffer + 2, UINT64_MAX - less), UDMAR_EINVAL);
+        for (unsigned other = 0; other < 8; other++)
+            assert_true(other == i ||
+                        device_sees(&mc, RID0, address[other], buffer + other * PAGE, PAGE));
+        address[i] = load_one(tag, maps[i], buffer + i * PAGE, PAGE);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        udmar_dmamap_unload(tag, maps[i]);
+        drop_map(tag, maps[i]);
+    }
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_subpage),
         cmocka_unit_test(test_bounced),
         cmocka_unit_test(test_nobody_to_count_for),
+        cmocka_unit_test(test_length_that_wraps_to_nothing),
     };
 
     return cmocka_run_group_tests_name("misuse", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <udmar/host.h>
 #include <udmar/stream.h>
 
+#include "space/cache.h"
 #include "support_space.h"
 
 /* ---- A naive dictionary of pages ------------------------------------------------------------- */
@@ -531,6 +532,182 @@ static void test_large_pages_become_a_larger_one(void **state)
     machine_close(&mc);
 }
 
+/* ---- A mapping that fails half-way ----------------------------------------------------------- */
+
+struct prober {
+    uint64_t iova;
+    unsigned probes;
+};
+
+/* Hardware follows every link that it finds, and remembers it. */
+static void probe(void *context, struct model *m, enum model_event event)
+{
+    struct prober *prober = context;
+    uint8_t byte;
+
+    if (event == MODEL_EVENT_ALLOC) {
+        prober->probes++;
+        for (uint64_t page = 0; page < 2; page++)
+            (void)model_dma(m, 0, RID0, prober->iova + page * PAGE, &byte, 1, false);
+    }
+}
+
+/* One page on either side of a border of upper tables; the n-th table is not to be had. */
+static void test_failed_map_leaves_nothing_in_the_caches(void **state)
+{
+    static const uint64_t borders[] = { GIB(100), GIB(101), GIB(512) };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned n = 1;; n++) {
+            struct prober prober = { .iova = borders[i] - PAGE };
+            enum udmar_status status;
+            struct machine mc;
+
+            machine_open(&mc, &(struct setup){ .tunables = "hw.dmar.width=48" });
+            model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, n, false);
+            model_set_hook(mc.m, probe, &prober);
+            status = udmar_domain_map(mc.domain, prober.iova, DATA_BASE, 2 * PAGE, UDMAR_READ);
+            model_set_hook(mc.m, NULL, NULL);
+            assert_true(prober.probes > 0);
+            if (status == UDMAR_OK) {
+                assert_true(n > 5);
+                machine_close(&mc);
+                break;
+            }
+            assert_int_equal(status, UDMAR_ERR_MEMORY);
+            assert_int_equal(model_cache_stale(mc.u), 0);
+            assert_false(can_read(&mc, RID0, prober.iova));
+            assert_false(can_read(&mc, RID0, prober.iova + PAGE));
+            check_tables(&mc);
+            machine_close(&mc);
+        }
+    }
+}
+
+/* ---- Two at a time --------------------------------------------------------------------------- */
+
+/* Somebody else's whole call, right before the n-th lock that the first one takes. */
+struct intruder {
+    struct machine *mc;
+    void (*act)(struct machine *mc);
+    unsigned n;
+};
+
+static void intrude(void *context, struct model *m, enum model_event event)
+{
+    struct intruder *intruder = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_ACQUIRE && intruder->n != 0 && --intruder->n == 0)
+        intruder->act(intruder->mc);
+}
+
+#define SHARED MIB(2) /* the first that an arena would take */
+
+static void map_next_door(struct machine *mc)
+{
+    assert_int_equal(
+        udmar_domain_map(mc->domain, SHARED + 9 * PAGE, DATA_BASE, PAGE, UDMAR_READ_WRITE),
+        UDMAR_OK);
+    assert_true(can_read(mc, RID0, SHARED + 9 * PAGE));
+}
+
+static void stream_next_door(struct machine *mc)
+{
+    const struct udmar_dma_physical piece = { DATA_BASE, PAGE };
+    udmar_iova_t iova;
+
+    assert_int_equal(udmar_stream_map(mc->domain, &piece, 1, UDMAR_READ, UINT64_MAX, &iova),
+                     UDMAR_OK);
+    assert_true(can_read(mc, RID0, iova));
+    assert_int_equal(udmar_stream_unmap(mc->domain, iova), UDMAR_OK);
+    assert_false(can_read(mc, RID0, iova));
+}
+
+static void unmap_all_of_it(struct machine *mc)
+{
+    assert_int_equal(udmar_domain_unmap(mc->domain, SHARED, MIB(2)), UDMAR_OK);
+    for (uint64_t page = 0; page < MIB(2); page += PAGE)
+        assert_int_equal(model_translate_cached(mc->m, 0, RID0, SHARED + page, false).result,
+                         MODEL_BLOCKED);
+}
+
+/* The unit still knows the table that is just going: what is mapped meanwhile must not end there.
+ */
+static void test_map_while_a_table_goes(void **state)
+{
+    static void (*const acts[])(struct machine *) = { map_next_door, stream_next_door };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        /* Before the first lock an arena would take the address itself. */
+        for (unsigned n = 1 + i; n < 8; n++) {
+            struct machine mc;
+            struct intruder intruder = { &mc, acts[i], n };
+
+            machine_open(&mc, NULL);
+            assert_int_equal(udmar_domain_map(mc.domain, SHARED, DATA_BASE, PAGE, UDMAR_READ),
+                             UDMAR_OK);
+            assert_true(can_read(&mc, RID0, SHARED));
+            model_set_hook(mc.m, intrude, &intruder);
+            assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, PAGE), UDMAR_OK);
+            model_set_hook(mc.m, NULL, NULL);
+            assert_false(can_read(&mc, RID0, SHARED));
+            udmar__caches_trim(mc.domain);
+            assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 9 * PAGE, PAGE), UDMAR_OK);
+            assert_int_equal(model_cache_stale(mc.u), 0);
+            machine_close(&mc);
+        }
+    }
+}
+
+/* Small pages have just become a large one: who unmaps that must end what the old table says. */
+static void test_unmap_while_a_table_is_replaced(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n < 8; n++) {
+        struct machine mc;
+        struct intruder intruder = { &mc, unmap_all_of_it, n };
+
+        machine_open(&mc, NULL);
+        assert_int_equal(udmar_domain_map(mc.domain, SHARED, DATA_BASE, MIB(2) - PAGE, UDMAR_READ),
+                         UDMAR_OK);
+        for (uint64_t page = 0; page < 20; page++)
+            assert_true(can_read(&mc, RID0, SHARED + 7 * page * PAGE));
+        model_set_hook(mc.m, intrude, &intruder);
+        assert_int_equal(udmar_domain_map(mc.domain, SHARED + MIB(2) - PAGE,
+                                          DATA_BASE + MIB(2) - PAGE, PAGE, UDMAR_READ),
+                         UDMAR_OK);
+        model_set_hook(mc.m, NULL, NULL);
+        assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, MIB(2)), UDMAR_OK);
+        assert_int_equal(model_cache_stale(mc.u), 0);
+        check_tables(&mc);
+        machine_close(&mc);
+    }
+}
+
+/* A page out of a large leaf, and the same page again: nothing keeps it from becoming one again. */
+static void test_large_again(void **state)
+{
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, SHARED, DATA_BASE, MIB(2), UDMAR_READ), UDMAR_OK);
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(model_count_tree(mc.m, 0, RID0).leaves[2], 1);
+        assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 5 * PAGE, PAGE), UDMAR_OK);
+        assert_int_equal(model_count_tree(mc.m, 0, RID0).leaves[1], 511);
+        assert_int_equal(
+            udmar_domain_map(mc.domain, SHARED + 5 * PAGE, DATA_BASE + 5 * PAGE, PAGE, UDMAR_READ),
+            UDMAR_OK);
+    }
+    assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, MIB(2)), UDMAR_OK);
+    check_tables(&mc);
+    machine_close(&mc);
+}
+
 /* The leaf-only hint may be given only when no table went away. */
 static void test_hint_only_for_leaves(void **state)
 {
@@ -551,6 +728,13 @@ static void test_hint_only_for_leaves(void **state)
     last = model_invalidation_log(mc.u, model_invalidation_count(mc.u) - 2);
     assert_int_equal(last->kind, MODEL_INV_IOTLB);
     assert_false(last->leaf_hint);
+    /* Nor when one came: a leaf has become a table. */
+    assert_int_equal(udmar_domain_map(mc.domain, MIB(4), MIB(4), MIB(2), UDMAR_READ), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(mc.domain, MIB(4) + PAGE, PAGE), UDMAR_OK);
+    last = model_invalidation_log(mc.u, model_invalidation_count(mc.u) - 2);
+    assert_int_equal(last->kind, MODEL_INV_IOTLB);
+    assert_false(last->leaf_hint);
+    assert_int_equal(udmar_domain_unmap(mc.domain, MIB(4), MIB(2)), UDMAR_OK);
     machine_close(&mc);
 }
 
@@ -750,6 +934,10 @@ int main(void)
         cmocka_unit_test(test_run_of_small_pages_becomes_a_leaf),
         cmocka_unit_test(test_what_is_no_run_stays_small),
         cmocka_unit_test(test_large_pages_become_a_larger_one),
+        cmocka_unit_test(test_failed_map_leaves_nothing_in_the_caches),
+        cmocka_unit_test(test_map_while_a_table_goes),
+        cmocka_unit_test(test_unmap_while_a_table_is_replaced),
+        cmocka_unit_test(test_large_again),
         cmocka_unit_test(test_hint_only_for_leaves),
         cmocka_unit_test(test_unmap_of_nothing_asks_nothing),
         cmocka_unit_test(test_window_among_large_pages),

@@ -149,6 +149,75 @@ static void full_queue_of_dead_hardware_is_bounded(void **state)
     rig_close(&r);
 }
 
+/* Slots between tail and head, without the one that always stays empty. */
+static uint32_t slots_left(struct rig *r)
+{
+    return ((model_peek32(r->u, 0x80) - model_peek32(r->u, 0x88)) / 16 - 1) & 255;
+}
+
+/* However it was filled, a full queue has room for a repair: two invalidations and a wait. */
+static void full_queue_has_room_for_a_repair(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 8; n++) {
+        struct udmar__request requests[4];
+        enum udmar_status status = UDMAR_OK;
+        uint64_t ticket;
+        struct rig r;
+
+        rig_open(&r, "generic48");
+        for (unsigned i = 0; i < 4; i++) {
+            requests[i] = page_request(&r, IOVA);
+        }
+        model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+        while (status == UDMAR_OK) {
+            status = udmar__queue_submit(rig_unit(&r, 0), requests, 1 + n / 2, n % 2, &ticket);
+        }
+        assert_int_equal(status, UDMAR_ERR_TIMEOUT);
+        assert_in_range(slots_left(&r), 4, 9);
+        /* And what comes one by one leaves the same. */
+        while (udmar__queue_offer(rig_unit(&r, 0), requests, &ticket)) {
+            continue;
+        }
+        assert_in_range(slots_left(&r), 4, 9);
+        model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(r.u, 1000);
+        rig_close(&r);
+    }
+}
+
+/* It is an error that keeps the queue full: whoever waits for room repairs it. */
+static void error_in_a_full_queue_is_served_by_the_submitter(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    enum udmar_status status = UDMAR_OK;
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    while (status == UDMAR_OK) {
+        status = udmar__queue_submit(unit, &request, 1, false, &ticket);
+    }
+    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    (void)model_queue_step(r.u, 1);
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x10, 0x10);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
+    assert_int_equal(unit->counts.queue_errors, 1);
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+    rig_close(&r);
+}
+
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void one_wait_serves_many_tickets(void **state)
@@ -207,6 +276,43 @@ static void late_completion_is_accepted(void **state)
     assert_int_equal(unit->queue.issued, waits);
     assert_false(cached(&r, IOVA));
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    rig_close(&r);
+}
+
+/* Between two looks at the clock more than the whole time limit goes by: a processor was away. */
+static void clock_jumps(void *context, struct model *m, enum model_event event)
+{
+    if (event == MODEL_EVENT_TIME) {
+        model_advance_time(m, *(const uint64_t *)context);
+    }
+}
+
+static void error_is_found_though_the_time_is_over(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket, jump;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    clear_leaf(&r, IOVA);
+    request = page_request(&r, IOVA);
+    jump = 2 * r.config.tunables.timeout_ns;
+    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    model_set_hook(r.m, clock_jumps, &jump);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_int_equal(unit->counts.queue_errors, 1);
+    assert_int_equal(unit->counts.timeouts, 0);
+    assert_false(cached(&r, IOVA));
     rig_close(&r);
 }
 
@@ -362,6 +468,99 @@ static void bad_completion_stops_nothing(void **state)
     }
 }
 
+/* What the hardware will never execute is replaced by the widest of its kind, in its place. */
+static void replacement_is_the_widest_of_its_kind(void **state)
+{
+    /* Context cache, IOTLB, and a type that is none; all with a granularity that is none. */
+    static const uint64_t refused[] = { 0x1, 0x2, 0xe };
+    /* It has an interrupt-entry cache, too. */
+    const struct model_unit_config remapping = { .base = BASE,
+                                                 .include_all = true,
+                                                 .ecap_set = 1 << 3 };
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct model_unit_stats before, after;
+        struct udmar__request request;
+        struct udmar_unit *unit;
+        uint64_t ticket;
+        struct rig r;
+
+        rig_machine_config(&r, NULL, &remapping);
+        rig_create(&r);
+        rig_start(&r);
+        r.nic = rig_attach(&r, NIC);
+        unit = rig_unit(&r, 0);
+        fill_caches(&r);
+        clear_leaf(&r, IOVA);
+        /* The last is an interrupt entry's, with bits that are reserved. */
+        request.low = i < 3 ? refused[i] : 0x4 | UINT64_C(1) << 8;
+        request.high = 0;
+        before = *model_stats(r.u);
+        assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &ticket), UDMAR_OK);
+        assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+        after = *model_stats(r.u);
+        assert_int_equal(unit->counts.queue_errors, 1);
+        assert_false(unit->queue.failed);
+        assert_int_equal(after.context_global - before.context_global, i == 0);
+        assert_int_equal(after.iotlb_global - before.iotlb_global, i == 1 || i == 2);
+        assert_int_equal(after.iec - before.iec, i == 3);
+        assert_int_equal(cached(&r, IOVA), i == 0 || i == 3);
+        rig_close(&r);
+    }
+}
+
+/* Nobody says what was executed: all of it once more, the upper structure first, then a wait. */
+static void aborted_waits_are_covered_in_order(void **state)
+{
+    static const struct {
+        enum model_invalidation_kind kind;
+        enum model_granularity granularity;
+    } expected[] = { { MODEL_INV_CONTEXT, MODEL_GLOBAL }, { MODEL_INV_IOTLB, MODEL_GLOBAL } };
+    static const enum model_queue_error errors[] = { MODEL_QUEUE_ITE, MODEL_QUEUE_ICE };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct model_invalidation *seen;
+        struct udmar_unit *unit;
+        uint64_t tickets[2];
+        unsigned count;
+        struct rig r;
+
+        rig_open(&r, "generic48");
+        unit = rig_unit(&r, 0);
+        fill_caches(&r);
+        model_inject_queue_error(r.u, 2, errors[i], 0x1234, MODEL_NEVER);
+        submit_batch(&r, tickets);
+        assert_int_equal(udmar__queue_wait(unit, tickets[1]), UDMAR_OK);
+        udmar__queue_service(unit);
+        count = model_invalidation_count(r.u);
+        assert_true(count > 3);
+        for (unsigned n = 0; n < 2; n++) {
+            bool found = false;
+
+            /* Nothing else of this batch is global. */
+            for (unsigned at = 0; at < count && !found; at++) {
+                seen = model_invalidation_log(r.u, at);
+                found =
+                    seen->kind == expected[n].kind && seen->granularity == expected[n].granularity;
+            }
+            assert_true(found);
+        }
+        for (unsigned at = count - 1;; at--) {
+            assert_true(at >= 2);
+            seen = model_invalidation_log(r.u, at);
+            if (seen->kind == MODEL_INV_IOTLB && seen->granularity == MODEL_GLOBAL) {
+                assert_int_equal(model_invalidation_log(r.u, at - 1)->kind, MODEL_INV_CONTEXT);
+                assert_int_equal(model_invalidation_log(r.u, at - 1)->granularity, MODEL_GLOBAL);
+                assert_int_equal(model_invalidation_log(r.u, at + 1)->kind, MODEL_INV_WAIT);
+                break;
+            }
+        }
+        rig_close(&r);
+    }
+}
+
 /* The fault interrupt alone repairs the queue, though nobody waits. */
 static void error_is_repaired_by_the_interrupt(void **state)
 {
@@ -455,6 +654,169 @@ static void queue_that_refuses_everything_is_dead(void **state)
     udmar_fault_counts(r.d, &c);
     assert_int_equal(c.total, total + 1);
     assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* A device's late answer may still raise an error: that must not keep fault events away either. */
+static void late_error_of_a_dead_queue_is_cleared(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar_unit *unit;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    (void)model_deliver_interrupts(r.m);
+    tails = model_stats(r.u)->iqt_writes;
+    model_clear_log(r.m);
+    model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0x30);
+    (void)udmar_fault_poll(r.d);
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    assert_true(unit->queue.failed);
+    assert_in_range(model_stats(r.u)->iqt_writes, tails, tails + 1);
+    assert_int_equal(model_peek32(r.u, 0x80), model_peek32(r.u, 0x88));
+    assert_false(model_log_contains(r.m, "refused descriptor"));
+    rig_close(&r);
+}
+
+/* Somebody has a ticket without a wait behind it when the queue dies: nothing is written for him.
+ */
+static void open_ticket_of_a_dead_queue(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
+    udmar__queue_service(unit);
+    udmar__queue_service(unit);
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(unit->queue.failed);
+    assert_true(udmar__queue_idle(&unit->queue));
+    tails = model_stats(r.u)->iqt_writes;
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    rig_close(&r);
+}
+
+/* Aborted waits for which there was no room in the ring are made up for later. */
+static void covering_waits_for_room(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket = 0;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    clear_leaf(&r, IOVA);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    while (slots_left(&r) > 6) {
+        assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
+    }
+    assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &ticket), UDMAR_OK);
+    for (unsigned i = 0; !unit->queue.owes_cover; i++) {
+        assert_true(i < 10);
+        model_inject_queue_error(r.u, 1, MODEL_QUEUE_ITE, 0x1234, 0);
+        (void)model_queue_step(r.u, 1);
+        udmar__queue_service(unit);
+        assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    }
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+    assert_false(unit->queue.owes_cover);
+    assert_false(cached(&r, IOVA));
+    assert_int_equal(unit->counts.timeouts, 0);
+    rig_close(&r);
+}
+
+/* A queue that could not be switched off takes nothing more, but can still be stopped. */
+static void queue_that_does_not_stop_is_used_no_more(void **state)
+{
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket, start;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_hang_wait(r.u, 1, true);
+    assert_int_equal(udmar__queue_stop(unit), UDMAR_ERR_TIMEOUT);
+    start = model_time(r.m);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
+    assert_true(model_time(r.m) - start < r.config.tunables.timeout_ns);
+    model_release_waits(r.u);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+    rig_close(&r);
+}
+
+/* Made anew, a queue has nothing open: neither an old ticket nor a wait that others rely on. */
+static void new_queue_has_nothing_open(void **state)
+{
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket = 0;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
+        assert_int_equal(udmar__invalidate_wait(unit, ticket), UDMAR_OK);
+    }
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar__queue_create(unit, 0), UDMAR_OK);
+    assert_true(udmar__queue_idle(&unit->queue));
+    assert_true(udmar__queue_reached(&unit->queue, ticket));
+    assert_true(udmar__queue_done(unit, ticket));
+    assert_false(udmar__queue_reached(&unit->queue, unit->queue.issued + 1));
+    /* An error that is shown before it runs is nothing to repair. */
+    model_poke32(r.u, FSTS, 0x10);
+    tails = model_stats(r.u)->iqt_writes;
+    udmar__queue_service(unit);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    model_poke32(r.u, FSTS, 0);
+    udmar__queue_destroy(unit);
     rig_close(&r);
 }
 
@@ -679,6 +1041,7 @@ int main(void)
         cmocka_unit_test(full_queue_of_dead_hardware_is_bounded),
         cmocka_unit_test(one_wait_serves_many_tickets),
         cmocka_unit_test(late_completion_is_accepted),
+        cmocka_unit_test(error_is_found_though_the_time_is_over),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(tickets_outlive_their_queue),
         cmocka_unit_test(refused_descriptor_of_every_kind_and_place),
@@ -687,6 +1050,15 @@ int main(void)
         cmocka_unit_test(error_is_repaired_by_the_interrupt),
         cmocka_unit_test(errors_in_a_full_queue),
         cmocka_unit_test(queue_that_refuses_everything_is_dead),
+        cmocka_unit_test(full_queue_has_room_for_a_repair),
+        cmocka_unit_test(error_in_a_full_queue_is_served_by_the_submitter),
+        cmocka_unit_test(replacement_is_the_widest_of_its_kind),
+        cmocka_unit_test(aborted_waits_are_covered_in_order),
+        cmocka_unit_test(late_error_of_a_dead_queue_is_cleared),
+        cmocka_unit_test(open_ticket_of_a_dead_queue),
+        cmocka_unit_test(covering_waits_for_room),
+        cmocka_unit_test(queue_that_does_not_stop_is_used_no_more),
+        cmocka_unit_test(new_queue_has_nothing_open),
         cmocka_unit_test(dead_hardware_ends_in_bounded_time),
         cmocka_unit_test(stopped_queue_leaves_nothing),
         cmocka_unit_test(wait_when_memory_says_full),
