@@ -8,12 +8,20 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 number=0
 
-printf '%s\n' help 'show dmar' 'show domains' 'show maps 00:04.0' 'walk 00:04.0 0x2000' \
-    'attack write-kernel 0' 'attack after-unload 1' 'show faults' 'show busdma' \
-    'show nonsense' 'walk 00:04.0 zero' 'walk 0:9.9 0' 'attack nobody' 'attack read-kernel 99' \
-    'no-such-command' 'exit 0' |
-    "$here/machine.sh" "$1" "hw.dmar.enable=1 run=console" 2>/dev/null | tr -d '\r' >"$log"
+# Not before the port is set up: what comes in that moment is lost, as on any machine.
+type_commands() {
+    for _ in $(seq 600); do
+        grep -qa 'reference kernel' "$log" && break
+        sleep 0.1
+    done
+    printf '%s\n' help 'show dmar' 'show domains' 'show maps 00:04.0' 'walk 00:04.0 0x2000' \
+        'attack write-kernel 0' 'attack after-unload 1' 'show faults' 'show busdma' \
+        'show nonsense' 'walk 00:04.0 zero' 'walk 0:9.9 0' 'attack nobody' 'attack read-kernel 99' \
+        'no-such-command' 'exit 0'
+}
+type_commands | "$here/machine.sh" "$1" "hw.dmar.enable=1 run=console" 2>/dev/null >"$log"
 status=${PIPESTATUS[1]}
+sed -i 's/\r//g' "$log"
 
 shows() { # PATTERN TEXT
     number=$((number + 1))

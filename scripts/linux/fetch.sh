@@ -65,8 +65,27 @@ if [ ${#more[@]} -ne 2 ]; then
     echo "$headers should need one package of common headers and one of build programs, not: ${more[*]-}" >&2
     exit 1
 fi
-echo "fetching $image, $headers, ${more[*]}" >&2
+total=0
+for name in "$image" "$headers" "${more[@]}"; do
+    total=$((total + $(apt-cache show --no-all-versions "$name" | sed -n 's/^Size: //p' | head -n 1)))
+done
+echo "fetching $image, $headers, ${more[*]}: $((total / 1048576)) MiB" >&2
+progress() {
+    while sleep 5; do
+        echo "  $(du -sm "$new/deb" | cut -f 1) of $((total / 1048576)) MiB are here" >&2
+    done
+}
 get() {
+    local shows status
+    progress 9>&- &
+    shows=$!
+    download
+    status=$?
+    kill $shows
+    wait $shows 2>/dev/null
+    return $status
+}
+download() {
     (cd "$new/deb" && apt-get download -q -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
         -o APT::Sandbox::User= "$image" "$headers" "${more[@]}") >"$new/log" 2>&1
 }

@@ -17,6 +17,13 @@ make_disks() { # FOLDER
     done
 }
 
+# One more, which comes while the machine runs. FOLDER/plugged: "hot" and the MD5 of its first half.
+make_plugged_disk() { # FOLDER
+    { printf 'udmar disk hot'; head -c 32 /dev/zero; } | head -c 32 >"$1/hot.img"
+    head -c $((32 * 1048576 - 32)) /dev/urandom >>"$1/hot.img"
+    echo "hot $(head -c 16M "$1/hot.img" | md5sum | cut -d ' ' -f 1)" >"$1/plugged"
+}
+
 drive() { # FOLDER NAME
     args+=(-drive "if=none,id=$2,file=$1/$2.img,format=raw,cache=unsafe")
 }
@@ -25,7 +32,7 @@ drive() { # FOLDER NAME
 all_devices() { # FOLDER-WITH-DISKS; fills args
     local name
     args=()
-    for name in $linux_disks; do
+    for name in $linux_disks hot; do
         drive "$1" "${name%:*}"
     done
     args+=(
@@ -44,6 +51,7 @@ all_devices() { # FOLDER-WITH-DISKS; fills args
         -device pcie-root-port,id=rp2,slot=2,chassis=2,addr=0x19
         -device pcie-pci-bridge,id=pb,bus=rp2
         -netdev user,id=n2,net=10.0.12.0/24 -device e1000,netdev=n2,bus=pb,addr=3,romfile=
+        -device pcie-root-port,id=rp3,slot=3,chassis=3,addr=0x1d
         -device megasas-gen2,id=mega2,addr=0x1a -device scsi-hd,bus=mega2.0,drive=megasas2
         -device "edu,addr=0x1b,dma_mask=0xffffffffffffffff"
         -device "edu,addr=0x1c,dma_mask=0xffffffffffffffff"

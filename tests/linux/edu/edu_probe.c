@@ -245,6 +245,66 @@ static void probe_pages(void)
     }
 }
 
+/* A word is written through @iova and arrives at @word. */
+static bool arrives(dma_addr_t iova, const u32 *word)
+{
+    return store(iova, 0) && READ_ONCE(*word) == WORD_LIVE;
+}
+
+static void probe_attributes(void)
+{
+    const size_t size = SZ_64K;
+    u32 *page = (u32 *)get_zeroed_page(GFP_KERNEL);
+    dma_addr_t iova = dma_map_single_attrs(&edu->dev, page, PAGE_SIZE, DMA_FROM_DEVICE,
+                                           DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_WEAK_ORDERING);
+    u32 *memory;
+
+    claim(!dma_mapping_error(&edu->dev, iova) && arrives(iova + 8, page + 2),
+          "edu: attributes of a mapping are taken, and nothing has to be synced");
+    dma_unmap_single_attrs(&edu->dev, iova, PAGE_SIZE, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+    free_page((unsigned long)page);
+
+    memory = dma_alloc_attrs(&edu->dev, size, &iova, GFP_KERNEL,
+                             DMA_ATTR_FORCE_CONTIGUOUS | DMA_ATTR_NO_WARN);
+    claim(memory != NULL && !is_vmalloc_addr(memory) &&
+              arrives(iova + size - 4, memory + size / 4 - 1),
+          "edu: memory that must be contiguous is");
+    if (memory != NULL) {
+        dma_free_attrs(&edu->dev, size, memory, iova, DMA_ATTR_FORCE_CONTIGUOUS);
+    }
+}
+
+/* Under a spin lock with interrupts off, where what sleeps would be a bug that the kernel reports.
+ */
+static void probe_atomic(void)
+{
+    static DEFINE_SPINLOCK(lock);
+    u32 *page = (u32 *)get_zeroed_page(GFP_KERNEL), *memory;
+    dma_addr_t iova, shared;
+    unsigned long flags;
+
+    spin_lock_irqsave(&lock, flags);
+    iova = dma_map_single(&edu->dev, page, PAGE_SIZE, DMA_FROM_DEVICE);
+    memory = dma_alloc_coherent(&edu->dev, PAGE_SIZE, &shared, GFP_ATOMIC);
+    spin_unlock_irqrestore(&lock, flags);
+    claim(!dma_mapping_error(&edu->dev, iova) && memory != NULL && arrives(iova, page) &&
+              arrives(shared, memory),
+          "edu: mapped and allocated under a spin lock with interrupts off");
+    if (memory != NULL) {
+        dma_free_coherent(&edu->dev, PAGE_SIZE, memory, shared);
+    }
+    if (!dma_mapping_error(&edu->dev, iova)) {
+        spin_lock_irqsave(&lock, flags);
+        dma_unmap_single(&edu->dev, iova, PAGE_SIZE, DMA_FROM_DEVICE);
+        spin_unlock_irqrestore(&lock, flags);
+    }
+    WRITE_ONCE(*page, WORD_CANARY);
+    store(iova, 0);
+    claim(READ_ONCE(*page) == WORD_CANARY, "edu: and unmapped there: a write does not arrive");
+    free_page((unsigned long)page);
+    faults++;
+}
+
 /* ---- scatterlists ---------------------------------------------------------------------------- */
 
 #define LIST 48
@@ -424,6 +484,8 @@ static void run(void)
     probe_coherent(3 * PAGE_SIZE);
     probe_coherent(SZ_8M);
     probe_pages();
+    probe_attributes();
+    probe_atomic();
     probe_lists();
 }
 
