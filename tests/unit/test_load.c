@@ -643,6 +643,42 @@ static void test_long_piece_that_is_not_aligned(void **state)
 }
 
 /* As many segments as the tag allows must fit, however small they are. */
+/* The same in a range of the tree, where part of it has been written when it turns out. */
+static void test_half_a_range_is_undone(void **state)
+{
+    static const struct udmar_dma_physical list[] = { { MIB(4), 100 },
+                                                      { MIB(6), 100 },
+                                                      { MIB(8), 100 } };
+    const struct setup setup = { .window_limit = PAGE };
+    const struct limits limits = { .alignment = MIB(4), .nsegments = 2 };
+    struct udmar_domain_info before, after;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    struct machine mc;
+    uint64_t iova;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 2, note_loaded, &result, 0), 0);
+    iova = result.segment[0].ds_addr;
+    assert_true(can_read(&mc, RID0, iova));
+    udmar_dmamap_unload(tag, map);
+    assert_false(can_read(&mc, RID0, iova));
+    udmar_domain_info(mc.domain, &before);
+    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 3, note_loaded, &result, 0), 0);
+    assert_int_equal(result.error, UDMAR_EFBIG);
+    for (uint64_t at = iova - MIB(1); at < iova + MIB(1); at += PAGE)
+        assert_false(can_read(&mc, RID0, at));
+    udmar_domain_info(mc.domain, &after);
+    assert_int_equal(after.ranges, before.ranges);
+    drop_map(tag, map);
+    drop_tag(tag);
+    drain_faults(&mc);
+    machine_close(&mc);
+}
+
 static void test_many_small_segments(void **state)
 {
     const struct limits limits = { .maxsize = MIB(1), .maxsegsz = 512, .nsegments = 2048 };
@@ -1003,6 +1039,7 @@ int main(void)
         cmocka_unit_test(test_strict_unload_waits),
         cmocka_unit_test(test_list_with_one_bad_piece_maps_nothing),
         cmocka_unit_test(test_long_piece_that_is_not_aligned),
+        cmocka_unit_test(test_half_a_range_is_undone),
         cmocka_unit_test(test_many_small_segments),
         cmocka_unit_test(test_boundary_costs_no_segment),
         cmocka_unit_test(test_pieces_join_at_page_borders),
