@@ -154,14 +154,24 @@ static void uninstall(struct port_device *device)
     device->has_ops = false;
 }
 
-/* The driver has gone. What it has left mapped keeps its addresses and this module for good. */
-static void detach(struct port_device *device)
+/* Whoever has what a driver has left mapped may still unmap it, and for that needs our operations.
+ */
+static bool has_left(const struct port_device *device)
 {
-    enum udmar_status status;
     u64 left = port_device_sum(device, maps) - port_device_sum(device, unmaps);
 
     if (left != 0) {
         dev_err(&device->pci->dev, "udmar: %llu mappings were left behind by its driver\n", left);
+    }
+    return left != 0;
+}
+
+/* The driver has gone. What it has left mapped keeps its addresses and this module for good. */
+static void detach(struct port_device *device)
+{
+    enum udmar_status status;
+
+    if (has_left(device)) {
         if (!device->holds) {
             __module_get(THIS_MODULE);
         }
@@ -229,12 +239,13 @@ void port_devices_remove(void)
 
 /* ---- those that come and go ------------------------------------------------------------------ */
 
+/* The driver's managed memory has gone back before this. */
 static void let_go(struct port_device *device)
 {
-    if (device->holds) {
+    if (device->holds && !has_left(device)) {
         module_put(THIS_MODULE);
+        device->holds = false;
     }
-    device->holds = false;
 }
 
 static int bus_event(struct notifier_block *block, unsigned long event, void *argument)

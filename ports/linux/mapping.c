@@ -165,6 +165,10 @@ void port_unmap_other(struct port_device *device, dma_addr_t iova, size_t size,
     if (status == UDMAR_ERR_NOT_FOUND) {
         status = unmap_by_hand(device->domain, iova, size);
     }
+    if (status == UDMAR_ERR_NOT_FOUND || status == UDMAR_ERR_ARGUMENT) {
+        /* It was no mapping: it must not make up for one that is left behind. */
+        port_count(device, unmaps, -1);
+    }
     if (status != UDMAR_OK) {
         dev_err_ratelimited(&device->pci->dev, "udmar: unmapping %zu bytes at %pad: %s\n", size,
                             &iova, udmar_status_string(status));

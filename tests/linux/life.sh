@@ -76,4 +76,11 @@ check "nvme.ko is removed" remove_nvme
 check "loaded for the shutdown" insmod /ours/udmar.ko
 insert nvme
 disk_reads "the disk reads translated again"
+rmmod nvme
+insmod /ours/edu_probe.ko leave=1
+rmmod edu_probe
+! rmmod udmar 2>/dev/null
+claim $? "not removed while a page is mapped that a driver left behind"
+insert nvme
+disk_reads "the disk reads while that page is mapped"
 finish

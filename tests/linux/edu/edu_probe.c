@@ -555,10 +555,20 @@ static int probe(struct pci_dev *pci, const struct pci_device_id *id)
     return 0;
 }
 
+static bool leave;
+module_param(leave, bool, 0444);
+MODULE_PARM_DESC(leave, "leave a page mapped when the driver goes, and unmap one that is not");
+
 static void remove(struct pci_dev *pci)
 {
     if (pci == edu) {
         debugfs_remove(folder);
+        if (leave) {
+            (void)dma_map_single(&pci->dev, (void *)__get_free_page(GFP_KERNEL), PAGE_SIZE,
+                                 DMA_TO_DEVICE);
+            /* And an end of what never began, which must not make up for it. */
+            dma_unmap_single(&pci->dev, 0x7fff0000, PAGE_SIZE, DMA_TO_DEVICE);
+        }
         edu = NULL;
     } else {
         other = NULL;
