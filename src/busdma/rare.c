@@ -79,7 +79,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     if (!udmar__rare_clear(map)) {
         return UDMAR_ENOMEM;
     }
-    if (map->zone == NULL || !udmar__needs_stand_ins(map, plain)) {
+    if (!udmar__needs_stand_ins(map, plain)) {
         return udmar__load_source(map, &plain);
     }
     udmar__list_clear(&map->given);

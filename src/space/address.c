@@ -204,15 +204,13 @@ static void consider(struct udmar_fault *fault, uint64_t *distance, udmar_iova_t
     fault->near_age = 0;
 }
 
+/* The address lies in a range of the domain. */
 static bool is_mapped(struct udmar_domain *domain, udmar_iova_t address)
     UDMAR_REQUIRES(domain->lock)
 {
     struct udmar_walk_step steps[5];
     unsigned count;
 
-    if (domain->table == 0 || address > domain->end) {
-        return false;
-    }
     count = udmar__table_steps(domain, address, steps);
     return (steps[count - 1].entry & ENTRY_PRESENT) != 0;
 }

@@ -158,7 +158,9 @@ void udmar__domain_destroy(struct udmar_domain *domain)
     /* A context that was taken back without an answer has left its binding: the last chance. */
     while (domain->bindings != NULL) {
         domain->bindings->contexts = 0;
-        forgotten = udmar__domain_unbind(domain, domain->bindings) && forgotten;
+        if (!udmar__domain_unbind(domain, domain->bindings)) {
+            forgotten = false;
+        }
     }
     /* Unbinding flushes every unit that knew the domain; else they may walk its tables for ever. */
     if (forgotten && domain->table != 0) {
@@ -297,7 +299,7 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
     enum udmar_status status = UDMAR_OK;
 
     /* Only what is still free: reserved ranges may overlap each other, but no mapping. */
-    while (page <= last && status == UDMAR_OK) {
+    while (page <= last) {
         struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
         struct udmar__range *range;
 

@@ -145,7 +145,7 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     if (unconfirmed == 0 && gather->first <= gather->last) {
         status = invalidate(domain, gather->first, gather->last - gather->first + 1,
                             !gather->tables_changed);
-    } else if (unconfirmed != 0 || gather->tables != 0 || gather->replaced_count != 0) {
+    } else if (unconfirmed != 0 || gather->tables != 0) {
         /* Tables that nothing points to any more, or addresses that an earlier call has left. */
         status = invalidate(domain, 0, domain->end + 1, false);
     }

@@ -114,9 +114,6 @@ static struct udmar__range *remove_below(struct udmar__range *node, struct udmar
 /* A node's gap has changed: the maxima on the way to it change with it. */
 static void refresh_path(struct udmar__range *node, const struct udmar__range *target)
 {
-    if (node == NULL) {
-        return;
-    }
     if (target->first < node->first) {
         refresh_path(node->left, target);
     } else if (target->first > node->first) {
@@ -154,14 +151,15 @@ struct udmar__range *udmar__iova_at_or_below(const struct udmar__iova *iova, uin
     struct udmar__range *found = NULL;
 
     for (struct udmar__range *node = iova->root; node != NULL;) {
-        if (node->first <= page) {
+        /* Addresses behind the space have something below them, too: not the sentinel. */
+        if (node->first <= page && node != &iova->end) {
             found = node;
             node = node->right;
         } else {
             node = node->left;
         }
     }
-    return found == &iova->end ? NULL : found;
+    return found;
 }
 
 bool udmar__iova_insert(struct udmar__iova *iova, struct udmar__range *range)
@@ -221,7 +219,7 @@ static bool fits(struct search *search, uint64_t first, uint64_t last)
                                     search->alignment);
         }
     }
-    if (place < first || place > last || last - place < search->pages - 1) {
+    if (place > last || last - place < search->pages - 1) {
         return false;
     }
     search->found = place;
@@ -236,8 +234,7 @@ static bool find_below(const struct udmar__range *node, struct search *search)
     if (node->first > search->lowest && find_below(node->left, search)) {
         return true;
     }
-    if (node->gap >= search->gap && node->first > 0 &&
-        fits(search, node->first - node->gap, node->first - 1)) {
+    if (node->gap >= search->gap && fits(search, node->first - node->gap, node->first - 1)) {
         return true;
     }
     return node->last < search->highest && find_below(node->right, search);

@@ -696,6 +696,123 @@ static void test_two_make_a_cache(void **state)
     close_scene(&s);
 }
 
+/* What another thread of this CPU does to a magazine between two looks at it. */
+struct meddler {
+    struct scene *s;
+    unsigned calls, when;
+    uint64_t held[UDMAR__MAGAZINE + 20];
+    unsigned count;
+    bool fills;
+};
+
+static void meddle(void *context, struct model *m, enum model_event event)
+{
+    struct meddler *meddler = context;
+    struct scene *s = meddler->s;
+
+    (void)m;
+    if (event != MODEL_EVENT_ACQUIRE || ++meddler->calls != meddler->when)
+        return;
+    if (meddler->fills) {
+        while (meddler->count > 0)
+            unmap(s, meddler->held[--meddler->count]);
+    } else {
+        for (unsigned i = 0; i < 3; i++)
+            meddler->held[meddler->count++] = map(s, s->page[1], PAGE, UINT64_MAX);
+    }
+}
+
+/* The magazine is empty, somebody fills it while this thread fetches blocks; or the other way. */
+static void test_magazine_changes_in_between(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 2 * 6; n++) {
+        struct scene s;
+        struct meddler meddler = { .s = &s, .when = 1 + n / 2, .fills = n % 2 == 0 };
+        struct udmar__magazine *magazine;
+        uint64_t iova[100];
+        unsigned count = 0;
+
+        open_scene(&s, NULL);
+        for (unsigned i = 0; i < UDMAR__MAGAZINE; i++)
+            meddler.held[meddler.count++] = map(&s, s.page[1], PAGE, UINT64_MAX);
+        magazine = &s.mc.domain->caches[0]->blocks[0][0];
+        while (magazine->count > 0)
+            iova[count++] = map(&s, s.page[0], PAGE, UINT64_MAX);
+        if (meddler.fills) {
+            model_set_hook(s.mc.m, meddle, &meddler);
+            iova[count++] = map(&s, s.page[0], PAGE, UINT64_MAX);
+        } else {
+            while (meddler.count > 0)
+                unmap(&s, meddler.held[--meddler.count]);
+            assert_int_equal(magazine->count, UDMAR__MAGAZINE);
+            iova[count++] = map(&s, s.large, PAGE, UINT64_MAX);
+            meddler.held[meddler.count++] = map(&s, s.page[1], PAGE, UINT64_MAX);
+            unmap(&s, meddler.held[--meddler.count]);
+            unmap(&s, iova[--count]);
+            assert_int_equal(magazine->count, UDMAR__MAGAZINE);
+            model_set_hook(s.mc.m, meddle, &meddler);
+            if (count > 0)
+                unmap(&s, iova[--count]);
+        }
+        model_set_hook(s.mc.m, NULL, NULL);
+        assert_true(magazine->count <= UDMAR__MAGAZINE);
+        for (unsigned i = 0; i < count; i++) {
+            assert_false(is_among(iova, i, iova[i]));
+            assert_false(is_among(meddler.held, meddler.count, iova[i]));
+            unmap(&s, iova[i]);
+        }
+        while (meddler.count > 0)
+            unmap(&s, meddler.held[--meddler.count]);
+        close_scene(&s);
+    }
+}
+
+/* What rests is asked for when caches are emptied; and lost where nobody answers. */
+static void test_trim_of_a_unit_that_is_dead(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, &resting);
+    for (unsigned i = 0; i < 5; i++)
+        unmap(&s, map(&s, s.page[0], PAGE, UINT64_MAX));
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    udmar__caches_trim(s.mc.domain);
+    assert_true(model_log_contains(s.mc.m, "guest addresses of 5 unmapped buffers are given up"));
+    assert_false(model_log_contains(s.mc.m, "guest addresses of 0"));
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    s.mc.forgive_pages = true;
+    close_scene(&s);
+}
+
+/* The batch is full and so is the queue: it is asked for as in strict mode. */
+static void test_turn_with_a_full_queue(void **state)
+{
+    struct udmar__request request;
+    struct scene s;
+    uint64_t iova[32], ticket;
+
+    (void)state;
+    open_scene(&s, &resting);
+    for (unsigned i = 0; i < 31; i++) {
+        iova[i] = map(&s, s.page[0], PAGE, UINT64_MAX);
+        assert_true(can_read(&s.mc, RID0, iova[i]));
+        unmap(&s, iova[i]);
+    }
+    iova[31] = map(&s, s.page[0], PAGE, UINT64_MAX);
+    assert_true(can_read(&s.mc, RID0, iova[31]));
+    request = (struct udmar__request){ .low = s.mc.domain->request_low | 1u << 6, .high = GIB(9) };
+    while (udmar__queue_put_one(s.mc.domain->unit, &request, false, &ticket))
+        continue;
+    unmap(&s, iova[31]);
+    for (unsigned i = 0; i < 32; i++)
+        assert_false(can_read(&s.mc, RID0, iova[i]));
+    drain_faults(&s.mc);
+    assert_int_equal(s.mc.domain->caches[0]->resting->count, 0);
+    close_scene(&s);
+}
+
 /* ---- Where streams can be -------------------------------------------------------------------- */
 
 static void test_no_room_below(void **state)
@@ -774,6 +891,58 @@ static void test_pieces_beyond_memory(void **state)
     close_scene(&s);
 }
 
+/* As large as a window can be, and at an offset that takes one chunk more. */
+static void test_windows_beyond_the_racks(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, NULL);
+    for (unsigned round = 0; round < 4; round++) {
+        uint8_t *from = s.large + PAGE * (1 + round);
+        uint64_t iova = map(&s, from, MIB(8), round % 2 == 0 ? UINT64_MAX : UINT32_MAX);
+
+        from[0] = (uint8_t)(round + 1);
+        from[MIB(8) - 1] = (uint8_t)(round + 101);
+        assert_true(device_sees(&s.mc, RID0, iova, from, 1));
+        assert_true(device_sees(&s.mc, RID0, iova + MIB(8) - 1, from + MIB(8) - 1, 1));
+        unmap(&s, iova);
+        assert_false(can_read(&s.mc, RID0, iova));
+        assert_false(can_read(&s.mc, RID0, iova + MIB(8) - 1));
+        assert_int_equal(s.mc.domain->windows, 0); /* such windows are not kept */
+        drain_faults(&s.mc);
+    }
+    close_scene(&s);
+}
+
+/* Memory at the far end of what an entry can hold. */
+static void test_far_memory(void **state)
+{
+    static const struct udmar_dma_physical pieces[] = {
+        { UINT64_C(1) << 51, MIB(2) },
+        { UINT64_C(1) << 51, PAGE },
+        { (UINT64_C(1) << 52) - PAGE, PAGE },
+        { (UINT64_C(1) << 52) - MIB(2), MIB(2) },
+    };
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, NULL);
+    for (unsigned i = 0; i < 8; i++) {
+        const struct udmar_dma_physical *piece = &pieces[i % 4];
+        udmar_paddr_t physical;
+        uint64_t iova = 0;
+
+        assert_int_equal(udmar_stream_map(s.mc.domain, piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
+        assert_int_equal(
+            udmar_domain_translate(s.mc.domain, iova + piece->length - 1, &physical, NULL, NULL),
+            UDMAR_OK);
+        assert_int_equal(physical, piece->address + piece->length - 1);
+        unmap(&s, iova);
+    }
+    close_scene(&s);
+}
+
 static void test_domains_without_streams(void **state)
 {
     const struct udmar_dma_physical piece = { MIB(2), PAGE };
@@ -843,6 +1012,11 @@ int main(void)
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_without_a_cache),
         cmocka_unit_test(test_two_make_a_cache),
+        cmocka_unit_test(test_magazine_changes_in_between),
+        cmocka_unit_test(test_trim_of_a_unit_that_is_dead),
+        cmocka_unit_test(test_turn_with_a_full_queue),
+        cmocka_unit_test(test_windows_beyond_the_racks),
+        cmocka_unit_test(test_far_memory),
         cmocka_unit_test(test_no_room_below),
         cmocka_unit_test(test_what_is_no_stream),
         cmocka_unit_test(test_pieces_beyond_memory),

@@ -362,16 +362,16 @@ static void test_unloads_that_are_not_confirmed(void **state)
                                      .tunables = tunables[n % 2] };
         uint64_t length = lengths[n / 2 % 4];
         struct scene s;
-        uint8_t *buffer, *other;
+        const struct udmar_dma_physical piece = { LARGE, length };
+        uint8_t *other;
         uint64_t iova;
 
         open_scene(&s, &setup, MIB(10));
-        buffer = model_buffer_alloc(s.mc.m, (size_t)length, MODEL_CONTIGUOUS, 0);
         other = model_buffer_alloc(s.mc.m, PAGE, MODEL_CONTIGUOUS, 0);
-        memset(buffer, 0x11, PAGE);
+        memset(model_pointer(s.mc.m, LARGE), 0x11, PAGE);
         memset(other, 0x22, PAGE);
-        iova = load_one(s.tag, s.map, buffer, length);
-        assert_true(device_sees(&s.mc, RID0, iova, buffer, 1));
+        assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+        iova = expect_list(&s, &piece, 1);
         model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(s.tag, s.map);
         assert_true(can_read(&s.mc, RID0, iova));
@@ -393,7 +393,6 @@ static void test_unloads_that_are_not_confirmed(void **state)
         assert_true(device_sees(&s.mc, RID0, iova, other, PAGE));
         udmar_dmamap_unload(s.tag, s.map);
         udmar_tick(s.mc.instance);
-        model_buffer_free(s.mc.m, buffer);
         model_buffer_free(s.mc.m, other);
         drop_map(s.tag, s.map);
         drop_tag(s.tag);
@@ -442,6 +441,311 @@ static void test_half_that_cannot_be_asked_for(void **state)
     close_scene(&s);
 }
 
+/* The device may still reach a lent window: who comes next gets another place or none. */
+static void test_lent_window_that_is_not_ready(void **state)
+{
+    const struct setup setup = { .window_limit = PAGE,
+                                 .tunables = "hw.dmar.timeout=100000 hw.dmar.strict=0" };
+    struct scene s;
+    const struct udmar_dma_physical piece = { LARGE, MIB(2) };
+    uint64_t iova;
+    uint8_t *buffer;
+
+    (void)state;
+    open_scene(&s, &setup, MIB(4));
+    buffer = model_buffer_alloc(s.mc.m, MIB(2), MODEL_CONTIGUOUS, 0);
+    assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+    iova = expect_list(&s, &piece, 1);
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    udmar_dmamap_unload(s.tag, s.map);
+    assert_true(can_read(&s.mc, RID0, iova));
+    for (unsigned i = 0; i < 2; i++) {
+        int error = i == 0 ? try_load(&s, buffer, MIB(2)) : load_list(&s, &piece, 1, 0);
+
+        if (error == 0) {
+            assert_int_not_equal(s.loaded.segment[0].ds_addr, iova);
+            udmar_dmamap_unload(s.tag, s.map);
+        } else {
+            assert_int_equal(error, UDMAR_ENOMEM);
+        }
+    }
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.mc.u, 10000);
+    iova = load_one(s.tag, s.map, buffer, MIB(2));
+    assert_true(device_sees(&s.mc, RID0, iova, buffer, PAGE));
+    udmar_dmamap_unload(s.tag, s.map);
+    model_buffer_free(s.mc.m, buffer);
+    drop_map(s.tag, s.map);
+    drop_tag(s.tag);
+    s.mc.forgive_pages = true;
+    machine_close(&s.mc);
+}
+
+/* A list into a window, or a block, that is not to be had. */
+static void test_lists_that_find_no_place(void **state)
+{
+    const struct setup window = { .tunables = "hw.dmar.timeout=100000" };
+    const struct setup block = { .window_limit = PAGE };
+    struct udmar_dma_physical list[8];
+    int error = UDMAR_ENOMEM;
+    struct scene s;
+    uint64_t iova;
+
+    (void)state;
+    open_scene(&s, &window, KIB(64));
+    fill_list(&s, list, 8, 1);
+    assert_int_equal(load_list(&s, list, 8, 0), 0);
+    iova = expect_list(&s, list, 8);
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    udmar_dmamap_unload(s.tag, s.map);
+    assert_int_equal(load_list(&s, list, 8, 0), UDMAR_ENOMEM);
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.mc.u, 10000);
+    assert_int_equal(load_list(&s, list, 8, 0), 0);
+    iova = expect_list(&s, list, 8);
+    udmar_dmamap_unload(s.tag, s.map);
+    expect_out_of_reach(&s, iova, 8 * PAGE);
+    close_scene(&s);
+
+    open_scene(&s, &block, KIB(64));
+    for (unsigned call = 1; error != 0; call++) {
+        assert_true(call < 30);
+        fill_list(&s, list, 8, call);
+        model_fail_host_call(s.mc.m, call, true);
+        error = load_list(&s, list, 8, 0);
+        model_fail_host_call(s.mc.m, 0, false);
+        assert_true(error == 0 || (error == UDMAR_ENOMEM && s.loaded.count == 0));
+        assert_true(call > 1 || error != 0);
+    }
+    iova = expect_list(&s, list, 8);
+    udmar_dmamap_unload(s.tag, s.map);
+    expect_out_of_reach(&s, iova, 8 * PAGE);
+    close_scene(&s);
+}
+
+/* Memory that the host does not know, in every kind of place. */
+static void test_buffers_of_no_memory(void **state)
+{
+    static uint8_t stray[10 << 20];
+    static const uint64_t lengths[] = { 8, KIB(64), MIB(3), MIB(9) };
+
+    (void)state;
+    for (unsigned n = 0; n < 8; n++) {
+        const struct setup setup = { .window_limit = n < 4 ? 0 : PAGE };
+        struct udmar_dma_counts counts;
+        struct scene s;
+
+        open_scene(&s, &setup, lengths[n % 4]);
+        assert_int_equal(try_load(&s, stray, lengths[n % 4]), UDMAR_EINVAL);
+        assert_int_equal(s.loaded.calls, 1);
+        assert_int_equal(s.loaded.count, 0);
+        udmar_dma_counts(s.mc.instance, &counts);
+        assert_int_equal(counts.wrong_arguments, 1);
+        close_scene(&s);
+    }
+}
+
+/* Alignments beyond a page: the guest address has them, whatever the memory has. */
+static void test_large_alignments(void **state)
+{
+    static const uint64_t alignments[] = { 2 * PAGE, MIB(2), MIB(4) };
+    static const uint64_t lengths[] = { PAGE, KIB(256), MIB(3) };
+
+    (void)state;
+    for (unsigned n = 0; n < 9; n++) {
+        const struct limits limits = { .alignment = alignments[n / 3], .maxsize = lengths[n % 3] };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, limits.maxsize, MODEL_SCATTERED, 0);
+        buffer[limits.maxsize - 1] = 0x5e;
+        iova = load_one(tag, map, buffer, limits.maxsize);
+        assert_int_equal(iova % limits.alignment, 0);
+        assert_true(
+            device_sees(&mc, RID0, iova + limits.maxsize - 1, buffer + limits.maxsize - 1, 1));
+        udmar_dmamap_unload(tag, map);
+        model_buffer_free(mc.m, buffer);
+        drop_map(tag, map);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
+/* Pieces at odd places under an alignment get pages that are at even ones. */
+static void test_lists_under_an_alignment(void **state)
+{
+    const struct limits limits = { .alignment = 64, .nsegments = 4 };
+    struct udmar_dma_physical list[2] = { { LARGE + 64, 128 }, { LARGE + 2 * PAGE + 3, 100 } };
+    struct scene s;
+
+    (void)state;
+    machine_open(&s.mc, NULL);
+    model_reserve(s.mc.m, LARGE, MIB(12));
+    s.tag = new_tag(&s.mc, 0, &limits);
+    s.map = new_map(s.tag);
+    assert_int_equal(load_list(&s, list, 1, 0), 0);
+    assert_int_equal(s.loaded.segment[0].ds_addr % PAGE, 64);
+    udmar_dmamap_unload(s.tag, s.map);
+    assert_int_equal(load_list(&s, list, 2, 0), 0);
+    for (int i = 0; i < s.loaded.count; i++)
+        assert_int_equal(s.loaded.segment[i].ds_addr % 64, 0);
+    udmar_dmamap_unload(s.tag, s.map);
+    close_scene(&s);
+}
+
+static void test_map_of_an_odd_limit_without_memory(void **state)
+{
+    const struct limits limits = { .lowaddr = MIB(200) - 1 };
+    struct udmar_dma_map *map = NULL;
+    struct udmar_dma_tag *tag;
+    struct machine mc;
+    int error = UDMAR_ENOMEM;
+    unsigned failures = 0;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &limits);
+    for (unsigned call = 1; error != 0; call++) {
+        assert_true(call < 30);
+        model_fail_host_call(mc.m, call, true);
+        error = udmar_dmamap_create(tag, 0, &map);
+        model_fail_host_call(mc.m, 0, false);
+        failures += error == UDMAR_ENOMEM;
+    }
+    assert_true(failures >= 4);
+    drop_map(tag, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* ---- Windows with several places --------------------------------------------------------------
+ */
+
+static void test_resting_windows(void **state)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = { .tunables = "hw.dmar.strict=0",
+                                     .ticking = true,
+                                     .no_direct_map = n == 1 };
+        struct udmar_fault fault = { .sequence = 0 };
+        struct scene s;
+        uint8_t *buffer;
+        uint64_t iova = 0;
+
+        (void)state;
+        open_scene(&s, &setup, PAGE);
+        buffer = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
+        for (unsigned i = 0; i < 16; i++) {
+            iova = load_one(s.tag, s.map, buffer, PAGE);
+            assert_true(device_sees(&s.mc, RID0, iova, buffer, PAGE));
+            assert_int_equal(try_load(&s, buffer, PAGE), UDMAR_EBUSY);
+            assert_int_equal(udmar_dmamap_destroy(s.tag, s.map), UDMAR_EBUSY);
+            udmar_dmamap_unload(s.tag, s.map);
+        }
+        /* The last of the places, after which the first comes again. */
+        udmar__locate(s.mc.domain, iova, &fault);
+        assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+        assert_int_equal(fault.near_base, iova);
+        model_buffer_free(s.mc.m, buffer);
+        close_scene(&s);
+    }
+}
+
+/* A large window of a unit without large pages. */
+static void test_large_windows_of_small_pages(void **state)
+{
+    const struct setup setup = { .unit = { .cap_clear = UINT64_C(0xf) << 34 } };
+    const struct udmar_dma_physical piece = { LARGE, MIB(2) };
+    struct scene s;
+    uint8_t *buffer, *from;
+    size_t run = 1;
+
+    (void)state;
+    open_scene(&s, &setup, MIB(4));
+    buffer = model_buffer_alloc(s.mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    from =
+        buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, buffer, &run)) & (MIB(2) - 1));
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t page = 0, iova;
+
+        if (i % 2 == 0) {
+            assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+            iova = expect_list(&s, &piece, 1);
+        } else {
+            iova = load_one(s.tag, s.map, from, MIB(2));
+            from[MIB(2) - 1] = (uint8_t)(i + 1);
+            assert_true(device_sees(&s.mc, RID0, iova + MIB(2) - 1, from + MIB(2) - 1, 1));
+        }
+        assert_int_equal(udmar_domain_translate(s.mc.domain, iova, NULL, NULL, &page), UDMAR_OK);
+        assert_int_equal(page, PAGE);
+        udmar_dmamap_unload(s.tag, s.map);
+        expect_out_of_reach(&s, iova, MIB(2));
+    }
+    model_buffer_free(s.mc.m, buffer);
+    close_scene(&s);
+}
+
+/* Its tables are taken out and the unit does not say so: they stay with the domain. */
+static void test_window_that_cannot_be_taken_out(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        const struct udmar_dma_physical piece = { LARGE + (n == 2 ? 0 : PAGE), MIB(2) };
+        struct scene s;
+
+        open_scene(&s, &setup, MIB(3));
+        if (n > 0) {
+            uint64_t iova;
+
+            assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+            iova = expect_list(&s, &piece, 1);
+            udmar_dmamap_unload(s.tag, s.map);
+            assert_false(can_read(&s.mc, RID0, iova));
+        }
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        drop_map(s.tag, s.map);
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_queue_step(s.mc.u, 10000);
+        drop_tag(s.tag);
+        drain_faults(&s.mc);
+        machine_close(&s.mc); /* and nothing has leaked */
+    }
+}
+
+/* Given up while the unit may still reach what was loaded, small and large pages. */
+static void test_window_that_is_given_up(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        const struct udmar_dma_physical piece = { LARGE + (n == 0 ? PAGE : 0),
+                                                  n == 2 ? MIB(1) : MIB(2) };
+        struct scene s;
+        uint64_t iova;
+
+        open_scene(&s, &setup, MIB(5));
+        assert_int_equal(load_list(&s, &piece, 1, 0), 0);
+        iova = expect_list(&s, &piece, 1);
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        udmar_dmamap_unload(s.tag, s.map);
+        drop_map(s.tag, s.map);
+        assert_true(can_read(&s.mc, RID0, iova));
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_queue_step(s.mc.u, 10000);
+        drop_tag(s.tag);
+        machine_close(&s.mc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +758,16 @@ int main(void)
         cmocka_unit_test(test_loads_without_memory),
         cmocka_unit_test(test_unloads_that_are_not_confirmed),
         cmocka_unit_test(test_half_that_cannot_be_asked_for),
+        cmocka_unit_test(test_lent_window_that_is_not_ready),
+        cmocka_unit_test(test_lists_that_find_no_place),
+        cmocka_unit_test(test_buffers_of_no_memory),
+        cmocka_unit_test(test_large_alignments),
+        cmocka_unit_test(test_lists_under_an_alignment),
+        cmocka_unit_test(test_map_of_an_odd_limit_without_memory),
+        cmocka_unit_test(test_resting_windows),
+        cmocka_unit_test(test_large_windows_of_small_pages),
+        cmocka_unit_test(test_window_that_cannot_be_taken_out),
+        cmocka_unit_test(test_window_that_is_given_up),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

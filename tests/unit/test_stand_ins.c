@@ -264,12 +264,17 @@ static void test_odd_pieces_of_a_function(void **state)
 static void test_sums_beyond_all_numbers(void **state)
 {
     static struct udmar_dma_physical list[4200];
+    const struct udmar_dma_piece endless = { .is_physical = true, .length = UINT64_C(1) << 53 };
     struct machine mc;
-    struct udmar_dma_tag *tag;
+    struct udmar_dma_tag *tag, *all;
     struct udmar_dma_map *map;
 
     (void)state;
     machine_open(&mc, NULL);
+    all = new_tag(&mc, 0, &(struct limits){ .maxsize = UINT64_MAX });
+    map = new_map(all);
+    assert_int_equal(load_pieces(all, map, &endless, 1), UDMAR_EINVAL);
+    drop(all, map);
     tag = new_tag(&mc, 0, NULL);
     map = new_map(tag);
     for (unsigned i = 0; i < 4200; i++)
@@ -289,23 +294,27 @@ static void test_sums_beyond_all_numbers(void **state)
 static void test_boundaries_of_dmamem(void **state)
 {
     const struct setup setup = { .tunables = BOUNCE };
+    struct udmar_dma_tag *tag[12];
+    struct udmar_dma_map *map[12];
+    void *memory[12];
     struct machine mc;
 
     (void)state;
     machine_open(&mc, &setup);
+    /* One behind the other: without the boundary some would lie across it. */
     for (unsigned n = 0; n < 12; n++) {
         const struct limits limits = { .boundary = KIB(16), .maxsize = 5000 + 800 * n };
-        struct udmar_dma_tag *tag = new_tag(&mc, 0, &limits);
-        struct udmar_dma_map *map;
-        void *memory;
         uint64_t first;
 
-        assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
-        first = load_one(tag, map, memory, limits.maxsize);
+        tag[n] = new_tag(&mc, 0, &limits);
+        assert_int_equal(udmar_dmamem_alloc(tag[n], &memory[n], 0, &map[n]), 0);
+        first = load_one(tag[n], map[n], memory[n], limits.maxsize);
         assert_int_equal(first / KIB(16), (first + limits.maxsize - 1) / KIB(16));
-        udmar_dmamap_unload(tag, map);
-        udmar_dmamem_free(tag, memory, map);
-        drop_tag(tag);
+    }
+    for (unsigned n = 0; n < 12; n++) {
+        udmar_dmamap_unload(tag[n], map[n]);
+        udmar_dmamem_free(tag[n], memory[n], map[n]);
+        drop_tag(tag[n]);
     }
     machine_close(&mc);
 }
@@ -358,6 +367,27 @@ static void test_dmamem_does_not_wait(void **state)
     machine_close(&mc);
 }
 
+/* Nor where other buffers of the same tag are looked at one by one. */
+static void test_dmamem_under_a_limit(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    void *memory;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = locked_tag(&mc, LOW_4G, KIB(16), 1);
+    assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
+    assert_true(load_one(tag, map, memory, KIB(16)) + KIB(16) - 1 <= LOW_4G);
+    assert_int_equal(zone_of(&mc).active_pages, 0);
+    udmar_dmamap_unload(tag, map);
+    udmar_dmamem_free(tag, memory, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
 /* ---- Zones ----------------------------------------------------------------------------------- */
 
 /* Maps of a device's own tag hold its zone themselves. */
@@ -399,7 +429,7 @@ static void test_zone_of_a_root_tag(void **state)
 struct intruder {
     struct machine *mc;
     struct udmar_dma_tag *tag;
-    unsigned acquired, when;
+    unsigned allocated, when;
 };
 
 static void make_tag_meanwhile(void *context, struct model *m, enum model_event event)
@@ -407,31 +437,36 @@ static void make_tag_meanwhile(void *context, struct model *m, enum model_event 
     struct intruder *intruder = context;
 
     (void)m;
-    if (event == MODEL_EVENT_ALLOC && intruder->tag == NULL && ++intruder->acquired == 2)
+    if (event == MODEL_EVENT_ALLOC && ++intruder->allocated == intruder->when)
         intruder->tag = new_tag(intruder->mc, 0, &(struct limits){ .lowaddr = LOW_4G });
 }
 
 static void test_two_make_a_zone(void **state)
 {
     const struct setup setup = { .tunables = BOUNCE };
-    struct machine mc;
-    struct intruder intruder = { .mc = &mc };
-    struct udmar_bounce_zone_info zone;
-    struct udmar_dma_tag *tag;
 
     (void)state;
-    machine_open(&mc, &setup);
-    model_set_hook(mc.m, make_tag_meanwhile, &intruder);
-    tag = new_tag(&mc, 0, &(struct limits){ .lowaddr = LOW_4G });
-    model_set_hook(mc.m, NULL, NULL);
-    assert_non_null(intruder.tag);
-    assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    assert_false(udmar_bounce_zone_info(mc.instance, 1, &zone));
-    drop_tag(tag);
-    assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    drop_tag(intruder.tag);
-    assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    machine_close(&mc);
+    for (unsigned when = 1; when < 4; when++) {
+        struct machine mc;
+        struct intruder intruder = { .mc = &mc, .when = when };
+        struct udmar_bounce_zone_info zone;
+        struct udmar_dma_tag *tag;
+
+        machine_open(&mc, &setup);
+        model_set_hook(mc.m, make_tag_meanwhile, &intruder);
+        tag = new_tag(&mc, 0, &(struct limits){ .lowaddr = LOW_4G });
+        model_set_hook(mc.m, NULL, NULL);
+        assert_true(intruder.tag != NULL || intruder.allocated < when);
+        assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+        assert_false(udmar_bounce_zone_info(mc.instance, 1, &zone));
+        drop_tag(tag);
+        if (intruder.tag != NULL) {
+            assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+            drop_tag(intruder.tag);
+        }
+        assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
+        machine_close(&mc);
+    }
 }
 
 static void test_domain_of_a_zone_without_memory(void **state)
@@ -492,6 +527,137 @@ static void test_zones_have_an_end(void **state)
         drop_map(tag, map[i]);
     }
     drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* Pages of an alignment that no allocator has: no map, rather than one that cannot load. */
+static void test_alignment_beyond_pages(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map = NULL;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, &(struct limits){ .alignment = MIB(4) });
+    assert_int_equal(udmar_dmamap_create(tag, 0, &map), UDMAR_ENOMEM);
+    assert_int_equal(zone_of(&mc).total_pages, 0);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* Only a device that is translated can be kept from the rest of a page. */
+static void test_subpage_without_translation(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE " hw.busdma.subpage=1" };
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    size_t run = 1;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, NULL);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, 100, 0, 8);
+    assert_int_equal(load_one(tag, map, buffer, 100),
+                     udmar_host_virtual_to_physical(mc.m, buffer, &run));
+    assert_true(!udmar_bounce_zone_info(mc.instance, 0, &zone) || zone.active_pages == 0);
+    udmar_dmamap_unload(tag, map);
+    model_buffer_free(mc.m, buffer);
+    drop(tag, map);
+    machine_close(&mc);
+}
+
+/* What lies above the hole that a device cannot reach is not copied. */
+static void test_memory_above_the_hole(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+    const struct udmar_dma_physical list[] = { { GIB(4) + MIB(17), PAGE },
+                                               { GIB(4) + MIB(40), PAGE } };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(
+        &mc, 0,
+        &(struct limits){ .lowaddr = LOW_4G, .highaddr = GIB(4) + MIB(20) - 1, .nsegments = 4 });
+    map = new_map(tag);
+    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 2, note_loaded, &result, 0), 0);
+    assert_int_equal(result.count, 2);
+    assert_true(result.segment[0].ds_addr <= LOW_4G);
+    assert_int_equal(result.segment[1].ds_addr, list[1].address);
+    assert_int_equal(zone_of(&mc).active_pages, 1);
+    udmar_dmamap_unload(tag, map);
+    drop(tag, map);
+    machine_close(&mc);
+}
+
+/* A host that tells of no RAM: whatever the tag does not reach may be there. */
+static void test_host_without_known_memory(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE, .no_ram = true };
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    struct udmar_dma_tag *tag, *all;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    all = new_tag(&mc, 0, NULL);
+    assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
+    tag = new_tag(&mc, 0, &(struct limits){ .lowaddr = LOW_4G });
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, 100, MODEL_HIGH, 8);
+    assert_true(load_one(tag, map, buffer, 100) <= LOW_4G);
+    assert_int_equal(zone_of(&mc).active_pages, 1);
+    udmar_dmamap_unload(tag, map);
+    model_buffer_free(mc.m, buffer);
+    drop(tag, map);
+    drop_tag(all);
+    machine_close(&mc);
+}
+
+/* The lists of what stands for what need memory, too. */
+static void test_stand_ins_without_memory(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    int error = UDMAR_ENOMEM;
+    unsigned failures = 0;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0,
+                  &(struct limits){ .lowaddr = LOW_4G, .nsegments = 40, .maxsize = KIB(160) });
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, KIB(160), MODEL_HIGH | MODEL_SCATTERED, 0);
+    for (unsigned call = 1; error != 0; call++) {
+        assert_true(call < 30);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, call, true);
+        error =
+            udmar_dmamap_load(tag, map, buffer, KIB(160), note_loaded, &result, UDMAR_DMA_NOWAIT);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, 0, false);
+        if (error != 0) {
+            assert_int_equal(error, UDMAR_ENOMEM);
+            assert_int_equal(zone_of(&mc).free_pages, zone_of(&mc).total_pages);
+            failures++;
+        }
+    }
+    assert_true(failures >= 2); /* the room that one has got stays for the next */
+    assert_int_equal(zone_of(&mc).active_pages, 40);
+    udmar_dmamap_unload(tag, map);
+    model_buffer_free(mc.m, buffer);
+    drop(tag, map);
     machine_close(&mc);
 }
 
@@ -704,6 +870,12 @@ int main(void)
         cmocka_unit_test(test_two_make_a_zone),
         cmocka_unit_test(test_domain_of_a_zone_without_memory),
         cmocka_unit_test(test_zones_have_an_end),
+        cmocka_unit_test(test_dmamem_under_a_limit),
+        cmocka_unit_test(test_alignment_beyond_pages),
+        cmocka_unit_test(test_subpage_without_translation),
+        cmocka_unit_test(test_memory_above_the_hole),
+        cmocka_unit_test(test_host_without_known_memory),
+        cmocka_unit_test(test_stand_ins_without_memory),
         cmocka_unit_test(test_waiting_load_of_a_zone_that_shrinks),
         cmocka_unit_test(test_load_without_pages_is_called_off),
         cmocka_unit_test(test_each_load_waits_for_the_unit),
