@@ -150,7 +150,7 @@ class Bench:
         return os.path.join(self.objects, os.path.relpath(source, ROOT).replace(os.sep, "_")[:-2] + ".o")
 
     def compile(self, source, out, extra=()):
-        result = run([CC, *CFLAGS, *self.includes(extra), "-c", source, "-o", out], cwd=ROOT)
+        result = run([CC, *CFLAGS, "-MMD", *self.includes(extra), "-c", source, "-o", out], cwd=ROOT)
         return result.stdout.decode(errors="replace") if result.returncode else ""
 
     def compile_once(self, source):
@@ -159,6 +159,11 @@ class Bench:
         if os.path.exists(out) and os.path.getmtime(out) > max(os.path.getmtime(source), self.headers):
             return ""
         return self.compile(source, out)
+
+    def depends(self, source, header):
+        """Does this source of the library include the header, directly or not?"""
+        with open(self.object_of(source)[:-2] + ".d", encoding="utf-8") as file:
+            return os.path.join(ROOT, header) in file.read().split()
 
     def link_library(self, objects, out):
         return run([CC, "-shared", "-o", out, *objects]).returncode == 0
@@ -257,7 +262,10 @@ class Bench:
         with open(changed, "w", encoding="utf-8") as file:
             file.write(text)
         objects = [self.object_of(s) for s in self.sources]
-        again = [os.path.join(ROOT, mutant.file)] if mutant.file.endswith(".c") else self.sources
+        if mutant.file.endswith(".c"):
+            again = [os.path.join(ROOT, mutant.file)]
+        else:
+            again = [s for s in self.sources if self.depends(s, mutant.file)]
         for source in again:
             out = os.path.join(folder, os.path.basename(self.object_of(source)))
             broken = self.compile(changed if mutant.file.endswith(".c") else source, out,

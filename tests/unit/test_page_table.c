@@ -623,6 +623,8 @@ static void stream_next_door(struct machine *mc)
     assert_true(can_read(mc, RID0, iova));
     assert_int_equal(udmar_stream_unmap(mc->domain, iova), UDMAR_OK);
     assert_false(can_read(mc, RID0, iova));
+    /* It was there that the table went. */
+    assert_int_equal(iova / MIB(2), SHARED / MIB(2));
 }
 
 static void unmap_all_of_it(struct machine *mc)
@@ -647,13 +649,14 @@ static void test_map_while_a_table_goes(void **state)
             struct intruder intruder = { &mc, acts[i], n };
 
             machine_open(&mc, NULL);
-            assert_int_equal(udmar_domain_map(mc.domain, SHARED, DATA_BASE, PAGE, UDMAR_READ),
-                             UDMAR_OK);
-            assert_true(can_read(&mc, RID0, SHARED));
+            assert_int_equal(
+                udmar_domain_map(mc.domain, SHARED + 40 * PAGE, DATA_BASE, PAGE, UDMAR_READ),
+                UDMAR_OK);
+            assert_true(can_read(&mc, RID0, SHARED + 40 * PAGE));
             model_set_hook(mc.m, intrude, &intruder);
-            assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, PAGE), UDMAR_OK);
+            assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 40 * PAGE, PAGE), UDMAR_OK);
             model_set_hook(mc.m, NULL, NULL);
-            assert_false(can_read(&mc, RID0, SHARED));
+            assert_false(can_read(&mc, RID0, SHARED + 40 * PAGE));
             udmar__caches_trim(mc.domain);
             assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 9 * PAGE, PAGE), UDMAR_OK);
             assert_int_equal(model_cache_stale(mc.u), 0);
@@ -671,6 +674,9 @@ static void test_unmap_while_a_table_is_replaced(void **state)
         struct intruder intruder = { &mc, unmap_all_of_it, n };
 
         machine_open(&mc, NULL);
+        /* Something else keeps the tables above. */
+        assert_int_equal(udmar_domain_map(mc.domain, SHARED + MIB(4), DATA_BASE, PAGE, UDMAR_READ),
+                         UDMAR_OK);
         assert_int_equal(udmar_domain_map(mc.domain, SHARED, DATA_BASE, MIB(2) - PAGE, UDMAR_READ),
                          UDMAR_OK);
         for (uint64_t page = 0; page < 20; page++)
@@ -680,7 +686,7 @@ static void test_unmap_while_a_table_is_replaced(void **state)
                                           DATA_BASE + MIB(2) - PAGE, PAGE, UDMAR_READ),
                          UDMAR_OK);
         model_set_hook(mc.m, NULL, NULL);
-        assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, MIB(2)), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(mc.domain, SHARED, MIB(6)), UDMAR_OK);
         assert_int_equal(model_cache_stale(mc.u), 0);
         check_tables(&mc);
         machine_close(&mc);
