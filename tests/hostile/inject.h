@@ -6,6 +6,8 @@
 #ifndef UDMAR_TESTS_INJECT_H
 #define UDMAR_TESTS_INJECT_H
 
+#include <udmar/stream.h>
+
 #include "support_space.h"
 
 struct trial {
@@ -16,7 +18,9 @@ struct trial {
     size_t size;
     void *memory;
     uint64_t iova;
-    bool done; /* act() has got its result and undo() must take it back */
+    struct udmar_dma_physical piece[3];
+    unsigned pieces;
+    unsigned calls; /* of a load's callback */
 };
 
 /* What act() says: as far as a caller can tell. */
@@ -30,11 +34,15 @@ enum answer {
 
 struct operation {
     const char *name;
-    void (*prepare)(struct trial *t);
+    void (*prepare)(struct trial *t); /* null: nothing to do */
     enum answer (*act)(struct trial *t);
     void (*undo)(struct trial *t);   /* of an act() that was DONE */
-    void (*finish)(struct trial *t); /* of prepare() */
+    void (*finish)(struct trial *t); /* of prepare(); null: nothing to do */
     uint64_t window_limit;
+    bool lazy;  /* hw.dmar.strict=0, and somebody ticks */
+    bool fresh; /* the first call makes what others use: each time a machine of its own */
+    bool moves; /* each time another place: what is reached there matters */
+    bool grows; /* the contract: what is got for it is kept, up to a limit */
     enum answer (*retry)(struct trial *t); /* when hardware answers again; null: act() */
     bool changes_on_failure; /* the contract: what it was is not kept (blocked, cleared) */
     bool keeps_tables;       /* tables that a dead unit may still walk are never given back */
@@ -42,5 +50,10 @@ struct operation {
 
 extern const struct operation operations[];
 extern const unsigned operation_count;
+extern const struct operation stream_operations[];
+extern const unsigned stream_operation_count;
+
+enum answer answer_of(enum udmar_status status);
+enum answer answer_of_busdma(int error);
 
 #endif

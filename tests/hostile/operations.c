@@ -8,7 +8,7 @@
 #define AT   UINT64_C(0x10000000)
 #define PHYS UINT64_C(0x00400000)
 
-static enum answer answer_of(enum udmar_status status)
+enum answer answer_of(enum udmar_status status)
 {
     switch (status) {
     case UDMAR_OK:
@@ -26,7 +26,7 @@ static enum answer answer_of(enum udmar_status status)
     }
 }
 
-static enum answer answer_of_busdma(int error)
+enum answer answer_of_busdma(int error)
 {
     return error == 0 ? DONE : error == UDMAR_ENOMEM ? NO_MEMORY : UNDOCUMENTED;
 }
