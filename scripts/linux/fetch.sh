@@ -42,8 +42,13 @@ current_image() {
 }
 
 image=$(current_image)
-if [ -z "$image" ] && [ "$(id -u)" -eq 0 ]; then
-    apt-get update -q >/dev/null 2>&1 9>&-
+# Without a network neither may take long.
+quick=(-q -o Acquire::Retries=0 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30)
+refresh() {
+    [ "$(id -u)" -eq 0 ] && apt-get update "${quick[@]}" >/dev/null 2>&1 9>&-
+}
+if [ -z "$image" ]; then
+    refresh
     image=$(current_image)
 fi
 release=${image#linux-image-}
@@ -71,8 +76,11 @@ for name in "$image" "$headers" "${more[@]}"; do
 done
 echo "fetching $image, $headers, ${more[*]}: $((total / 1048576)) MiB" >&2
 progress() {
+    local before=0 here
     while sleep 5; do
-        echo "  $(du -sm "$new/deb" | cut -f 1) of $((total / 1048576)) MiB are here" >&2
+        here=$(du -sm "$new/deb" | cut -f 1)
+        [ "$here" -le $((before + 1)) ] || echo "  $here of $((total / 1048576)) MiB are here" >&2
+        before=$here
     done
 }
 get() {
@@ -86,19 +94,17 @@ get() {
     return $status
 }
 download() {
-    (cd "$new/deb" && apt-get download -q -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
-        -o APT::Sandbox::User= "$image" "$headers" "${more[@]}") >"$new/log" 2>&1
+    (cd "$new/deb" && apt-get download "${quick[@]}" -o APT::Sandbox::User= "$image" "$headers" "${more[@]}") >"$new/log" 2>&1
 }
 if ! get; then
     # Lists that are older than the archive name files that have gone.
-    { [ "$(id -u)" -eq 0 ] && apt-get update -q >/dev/null 2>&1 9>&-; get; } || {
-        tail -n 5 "$new/log" >&2
+    { refresh; get; } || {
         if [ -f "$kept/complete" ]; then
             echo "$image could not be fetched: using $(cat "$kept/release"), fetched earlier" >&2
             echo "$kept"
             exit 0
         fi
-        echo "$image could not be fetched: no package archive can be reached" >&2
+        echo "$image could not be fetched: $(sed -n 's/^E: //p' "$new/log" | head -n 1)" >&2
         exit 77
     }
 fi
