@@ -33,8 +33,9 @@ extern "C" {
  * fault interrupt; spin locks may be held.
  *
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_IOVA (no room below @highest);
- * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE or UDMAR_ERR_REFUSED (a unit did not invalidate). On failure
- * nothing is mapped.
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE or UDMAR_ERR_REFUSED (a unit did not invalidate: what a new
+ * arena replaced, what an earlier unmap left unconfirmed, or the mapping in caching mode). On
+ * failure nothing is mapped.
  */
 enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                    const struct udmar_dma_physical *pieces, unsigned count,
@@ -60,11 +61,12 @@ static inline udmar_iova_t udmar_stream_next(udmar_iova_t iova, uint64_t length,
  * @iova: what udmar_stream_map() gave, or any address in that page.
  *
  * In strict mode no device can reach the memory any more when it returns UDMAR_OK. In deferred mode
- * that is so at the latest when the call after next of udmar_tick() has returned and the unit has
- * worked off what it was given. The same contexts as udmar_stream_map().
- * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_NOT_FOUND (no stream begins there);
- * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (the entries are cleared, but the unit has
- * not confirmed: devices may still reach the memory; the addresses are not used again).
+ * that is so at the latest when the call after next of udmar_tick() has returned, not counting
+ * calls that found the queue full, and the unit has worked off what it was given. The same contexts
+ * as udmar_stream_map(). Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_NOT_FOUND (no
+ * stream begins there); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (the entries are
+ * cleared, but the unit has not confirmed: devices may still reach the memory; the addresses are
+ * not used again).
  */
 enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova);
 

@@ -78,7 +78,8 @@ enum udmar_status udmar_start(struct udmar *instance);
 
 /*
  * udmar_stop - switch translation off
- * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet.
+ * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet: nobody
+ * maps, unmaps or loads while this runs. udmar_tick() may run.
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
@@ -91,7 +92,8 @@ enum udmar_status udmar_stop(struct udmar *instance);
  * called every 10 ms, say, nothing rests longer than that and what the unit needs to answer. A host
  * that calls it says so in udmar_config.ticking; for others each unmap is given to the unit at
  * once. Any thread or timer interrupt, also while others map and unmap, but not while the instance
- * is created or destroyed. Does not wait, unless the queue is full or there is none.
+ * is created or destroyed. Does not wait: where the queue is full, its part is put off to the next
+ * call.
  */
 void udmar_tick(struct udmar *instance);
 
