@@ -19,7 +19,8 @@ top=$(cd "$here/../.." && pwd)
 # name | series | processors | threads | seconds of load | guest script | more
 #   more, separated by commas without blanks around: plain, iommu=..., append=..., tunables=...,
 #   mode=..., linux-iommu, words=... (with _ for blanks), unit=... and domain=... (what the files of
-#   debugfs must show)
+#   debugfs must show). Tunables are separated by blanks here and by commas on the way into the guest,
+#   where busybox's insmod would take what is behind a blank for another parameter.
 # With preempt=full Linux switches threads wherever it may: what sleeps or counts where it must not is
 # found sooner.
 boots="
@@ -181,7 +182,7 @@ LABEL="$name"
 LOAD=${load:-$seconds}
 CPUS=$cpus
 PATIENCE=$((${UDMAR_TIMEOUT:-600} - 40))
-TUNABLES="$(option "$more" tunables)"
+TUNABLES="$(option "$more" tunables | tr ' ' ,)"
 MODE=$(value=$(option "$more" mode); echo "${value:-translate}")
 UNIT="$(option "$more" unit)"
 DOMAIN="${value//_/ }"
