@@ -434,7 +434,7 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
 
 void udmar__arenas_free(struct udmar_domain *domain)
 {
-    while (domain->pools != &domain->pool_32 && domain->pools != NULL) {
+    while (domain->pools != &domain->pool_32) {
         struct udmar__pool *pool = domain->pools;
 
         domain->pools = pool->next;

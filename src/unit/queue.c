@@ -34,7 +34,7 @@ void udmar__queue_destroy(struct udmar_unit *unit)
     struct udmar__queue *queue = &unit->queue;
 
     /* A unit that hung may still write its status word one day: that page is never reused. */
-    if (!queue->running && !queue->failed) {
+    if (!queue->running) {
         if (queue->memory.physical != 0) {
             udmar_host_page_free(unit->host, &queue->memory, queue->pages);
         }

@@ -813,6 +813,52 @@ static void test_turn_with_a_full_queue(void **state)
     close_scene(&s);
 }
 
+/* A queue that hardware refuses, and one that is full for ever: said, and the address is lost. */
+static void refuse_all(void *context, struct model *m, enum model_event event)
+{
+    (void)m;
+    (void)event;
+    model_inject_queue_error(context, 1, MODEL_QUEUE_IQE, 0, 0);
+}
+
+static void test_unmap_with_a_queue_that_is_dead(void **state)
+{
+    const struct setup setup = { .tunables = SHORT_TIMEOUT };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        struct scene s;
+        uint64_t iova[3], ticket;
+        const enum udmar_status wanted = n == 0 ? UDMAR_ERR_QUEUE : UDMAR_ERR_TIMEOUT;
+
+        open_scene(&s, &setup);
+        for (unsigned i = 0; i < 3; i++)
+            iova[i] = map(&s, s.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
+        if (n == 0) {
+            model_set_hook(s.mc.m, refuse_all, s.mc.u);
+        } else {
+            const struct udmar__request other = { .low = s.mc.domain->request_low | 1u << 6,
+                                                  .high = GIB(9) };
+
+            model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+            while (udmar__queue_offer(s.mc.domain->unit, &other, &ticket))
+                continue;
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), wanted);
+            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
+        }
+        s.mc.domain->stale = 1;
+        udmar__domain_tick(s.mc.domain);
+        assert_int_equal(s.mc.domain->stale, 1);
+        model_set_hook(s.mc.m, NULL, NULL);
+        model_inject_queue_error(s.mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+        for (unsigned i = 0; i < 2; i++)
+            model_buffer_free(s.mc.m, s.page[i]);
+        model_destroy(s.mc.m);
+    }
+}
+
 /* ---- Where streams can be -------------------------------------------------------------------- */
 
 static void test_no_room_below(void **state)
@@ -1015,6 +1061,7 @@ int main(void)
         cmocka_unit_test(test_magazine_changes_in_between),
         cmocka_unit_test(test_trim_of_a_unit_that_is_dead),
         cmocka_unit_test(test_turn_with_a_full_queue),
+        cmocka_unit_test(test_unmap_with_a_queue_that_is_dead),
         cmocka_unit_test(test_windows_beyond_the_racks),
         cmocka_unit_test(test_far_memory),
         cmocka_unit_test(test_no_room_below),
