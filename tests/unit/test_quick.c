@@ -96,6 +96,7 @@ static void test_lists_of_whole_pages(void **state)
         { { .profile = NULL }, KIB(256) }, /* a small window */
         { { .profile = "noncoherent" }, KIB(256) },
         { { .profile = "cm" }, KIB(256) },
+        { { .tunables = "hw.dmar.qi=0" }, KIB(256) },
         { { .profile = NULL }, KIB(1200) }, /* a window of one chunk */
         { { .profile = "noncoherent" }, KIB(1200) },
         { { .profile = NULL }, MIB(3) },        /* of two */
@@ -262,9 +263,11 @@ static void test_large_buffers_of_a_driver(void **state)
     static const uint64_t lengths[] = { MIB(2), KIB(1500), MIB(3), 2 * MIB(2) };
 
     (void)state;
-    for (unsigned n = 0; n < 2 * 4 * 2; n++) {
+    for (unsigned n = 0; n < 2 * 4 * 2 + 4; n++) {
         const struct setup setup = { .window_limit = limits[n % 2],
-                                     .tunables = n < 8 ? NULL : "hw.dmar.strict=0" };
+                                     .tunables = n < 8    ? NULL
+                                                 : n < 16 ? "hw.dmar.strict=0"
+                                                          : "hw.dmar.qi=0" };
         uint64_t length = lengths[n / 2 % 4];
         struct scene s;
         uint8_t *memory, *at[3];
