@@ -194,7 +194,7 @@ static void consider(struct udmar_fault *fault, uint64_t *distance, udmar_iova_t
                     : address - base >= size ? address - base - size + 1
                                              : 0;
 
-    if (size == 0 || away >= *distance) {
+    if (away >= *distance) {
         return;
     }
     *distance = away;

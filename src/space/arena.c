@@ -219,7 +219,8 @@ static bool directory_set(struct udmar_domain *domain, struct udmar__arena *aren
         }
     }
     __atomic_store_n(&leaf[(page >> 9) & 511], arena, __ATOMIC_RELEASE);
-    /* Once there, they stay: whoever has a block of an arena reads the way to it without atomics. */
+    /* Once there, they stay: whoever has a block of an arena reads the way to it without atomics.
+     */
     if (directory[page >> 18] == NULL) {
         __atomic_store_n(&directory[page >> 18], leaf, __ATOMIC_RELEASE);
     }
@@ -438,7 +439,7 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
 
 void udmar__arenas_free(struct udmar_domain *domain)
 {
-    while (domain->pools != &domain->pool_32 && domain->pools != NULL) {
+    while (domain->pools != &domain->pool_32) {
         struct udmar__pool *pool = domain->pools;
 
         domain->pools = pool->next;

@@ -170,7 +170,7 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
         .width = 12 + 9 * domain->levels,
         .end = domain->end,
         .superpages = domain->superpages,
-        .identity = domain->identity || domain->pass_through,
+        .identity = domain->identity,
         .strict = domain->strict,
         .table_pages = domain->table_pages,
         .ranges = domain->iova.count,

@@ -369,10 +369,12 @@ static void test_large_page_at_hand(void **state)
     static const uint64_t highest[] = { UINT64_MAX, UINT32_MAX };
     static const struct setup kinds[] = { { .profile = NULL },
                                           { .profile = "noncoherent" },
-                                          { .tunables = "hw.dmar.strict=0", .ticking = true } };
+                                          { .tunables = "hw.dmar.strict=0", .ticking = true },
+                                          { .tunables = "hw.dmar.qi=0" } };
 
     (void)state;
-    for (unsigned n = 0; n < 6; n++) {
+    for (unsigned n = 0; n < 8; n++) {
+        bool strict = !kinds[n / 2].ticking;
         struct scene s;
         unsigned level;
         struct counts counts;
@@ -396,16 +398,39 @@ static void test_large_page_at_hand(void **state)
             if (round > 0) {
                 /* The cache's lock, and one entry. */
                 assert_int_equal(counts.events[MODEL_EVENT_ALLOC], 0);
-                assert_true(counts.events[MODEL_EVENT_ACQUIRE] <= (n < 4 ? 1u : 3u));
+                assert_true(counts.events[MODEL_EVENT_ACQUIRE] <= (strict ? 1u : 3u));
             }
             unmap(&s, iova);
-            if (n < 4)
+            if (strict)
                 assert_false(can_read(&s.mc, RID0, iova));
             assert_int_equal(udmar_stream_unmap(s.mc.domain, iova), UDMAR_ERR_NOT_FOUND);
             drain_faults(&s.mc);
         }
         close_scene(&s);
     }
+}
+
+/* Its unmap comes while another wait is on its way, and shares the next one. */
+static void test_large_page_behind_a_wait(void **state)
+{
+    struct udmar__request request;
+    struct scene s;
+    uint64_t iova, ticket;
+
+    (void)state;
+    open_scene(&s, NULL);
+    unmap(&s, map(&s, s.large, MIB(2), UINT64_MAX));
+    iova = map(&s, s.large, MIB(2), UINT64_MAX);
+    assert_true(can_read(&s.mc, RID0, iova));
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
+    model_behaviour(s.mc.u)->queue_delay = 20;
+    request = (struct udmar__request){ .low = s.mc.domain->request_low | 1u << 6, .high = GIB(9) };
+    assert_true(udmar__queue_put_one(s.mc.domain->unit, &request, true, &ticket));
+    assert_int_equal(udmar_stream_unmap(s.mc.domain, iova), UDMAR_OK);
+    assert_false(can_read(&s.mc, RID0, iova));
+    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    drain_faults(&s.mc);
+    close_scene(&s);
 }
 
 /* What looks like a large page and is none, or cannot be one on this unit. */
@@ -813,6 +838,52 @@ static void test_turn_with_a_full_queue(void **state)
     close_scene(&s);
 }
 
+/* A queue that hardware refuses, and one that is full for ever: said, and the address is lost. */
+static void refuse_all(void *context, struct model *m, enum model_event event)
+{
+    (void)m;
+    (void)event;
+    model_inject_queue_error(context, 1, MODEL_QUEUE_IQE, 0, 0);
+}
+
+static void test_unmap_with_a_queue_that_is_dead(void **state)
+{
+    const struct setup setup = { .tunables = SHORT_TIMEOUT };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        struct scene s;
+        uint64_t iova[3], ticket;
+        const enum udmar_status wanted = n == 0 ? UDMAR_ERR_QUEUE : UDMAR_ERR_TIMEOUT;
+
+        open_scene(&s, &setup);
+        for (unsigned i = 0; i < 3; i++)
+            iova[i] = map(&s, s.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
+        if (n == 0) {
+            model_set_hook(s.mc.m, refuse_all, s.mc.u);
+        } else {
+            const struct udmar__request other = { .low = s.mc.domain->request_low | 1u << 6,
+                                                  .high = GIB(9) };
+
+            model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+            while (udmar__queue_offer(s.mc.domain->unit, &other, &ticket))
+                continue;
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), wanted);
+            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
+        }
+        s.mc.domain->stale = 1;
+        udmar__domain_tick(s.mc.domain);
+        assert_int_equal(s.mc.domain->stale, 1);
+        model_set_hook(s.mc.m, NULL, NULL);
+        model_inject_queue_error(s.mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+        for (unsigned i = 0; i < 2; i++)
+            model_buffer_free(s.mc.m, s.page[i]);
+        model_destroy(s.mc.m);
+    }
+}
+
 /* ---- Where streams can be -------------------------------------------------------------------- */
 
 static void test_no_room_below(void **state)
@@ -1003,6 +1074,7 @@ int main(void)
         cmocka_unit_test(test_unanswered_batch_is_given_up),
         cmocka_unit_test(test_full_magazines),
         cmocka_unit_test(test_large_page_at_hand),
+        cmocka_unit_test(test_large_page_behind_a_wait),
         cmocka_unit_test(test_two_mib_that_are_no_large_page),
         cmocka_unit_test(test_full_racks),
         cmocka_unit_test(test_unanswered_window_is_waited_for),
@@ -1015,6 +1087,7 @@ int main(void)
         cmocka_unit_test(test_magazine_changes_in_between),
         cmocka_unit_test(test_trim_of_a_unit_that_is_dead),
         cmocka_unit_test(test_turn_with_a_full_queue),
+        cmocka_unit_test(test_unmap_with_a_queue_that_is_dead),
         cmocka_unit_test(test_windows_beyond_the_racks),
         cmocka_unit_test(test_far_memory),
         cmocka_unit_test(test_no_room_below),

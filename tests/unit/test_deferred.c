@@ -288,6 +288,27 @@ static void test_unload_cancels(void **state)
     close_scene(&s);
 }
 
+/* One that waits behind another is called off: the other is still to come. */
+static void test_unload_of_one_further_back(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, lock);
+    assert_int_equal(start(&s, 0, EACH, 0), 0);
+    assert_int_equal(start(&s, 1, EACH, 0), 0);
+    for (unsigned i = 2; i < 5; i++)
+        assert_int_equal(start(&s, i, EACH, 0), UDMAR_EINPROGRESS);
+    end(&s, 3);
+    assert_string_equal(story, "01");
+    end(&s, 0);
+    end(&s, 1);
+    assert_string_equal(story, "01L2UL4U");
+    end(&s, 2);
+    end(&s, 4);
+    close_scene(&s);
+}
+
 /* The callback of a deferred load unloads: the queue goes on, and not deeper into the stack. */
 static void test_unload_in_a_deferred_callback(void **state)
 {
@@ -561,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_who_may_not_wait),
         cmocka_unit_test(test_a_load_that_could_never_run),
         cmocka_unit_test(test_unload_cancels),
+        cmocka_unit_test(test_unload_of_one_further_back),
         cmocka_unit_test(test_unload_in_a_deferred_callback),
         cmocka_unit_test(test_a_thread_of_its_own),
         cmocka_unit_test(test_deferred_list_is_remembered),

@@ -924,6 +924,40 @@ static void dead_queue_tells_its_waiters(void **state)
     rig_close(&r);
 }
 
+/* It died at a request that nobody had asked a wait for: whoever asks for one then is told. */
+static void dead_queue_without_waits(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket;
+    unsigned errors, tails;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &ticket));
+    for (unsigned i = 0; i < 3; i++) {
+        udmar__queue_service(rig_unit(&r, 0));
+    }
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(rig_unit(&r, 0)->queue.failed);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_ERR_QUEUE);
+    /* Nobody repairs what is dead. */
+    errors = rig_unit(&r, 0)->counts.queue_errors;
+    tails = model_stats(r.u)->iqt_writes;
+    model_poke32(r.u, FSTS, 0x10);
+    udmar__queue_service(rig_unit(&r, 0));
+    model_poke32(r.u, FSTS, 0);
+    rig_unit(&r, 0)->queue.owes_cover = true;
+    udmar__queue_service(rig_unit(&r, 0));
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, errors);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
 /* Interrupt entries are the widest there is of their kind, too. */
 static void refused_interrupt_invalidation(void **state)
 {
@@ -1064,6 +1098,7 @@ int main(void)
         cmocka_unit_test(wait_when_memory_says_full),
         cmocka_unit_test(offers),
         cmocka_unit_test(dead_queue_tells_its_waiters),
+        cmocka_unit_test(dead_queue_without_waits),
         cmocka_unit_test(refused_interrupt_invalidation),
         cmocka_unit_test(slot_that_is_refused_twice),
         cmocka_unit_test(two_repair_at_once),

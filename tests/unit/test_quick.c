@@ -96,6 +96,7 @@ static void test_lists_of_whole_pages(void **state)
         { { .profile = NULL }, KIB(256) }, /* a small window */
         { { .profile = "noncoherent" }, KIB(256) },
         { { .profile = "cm" }, KIB(256) },
+        { { .tunables = "hw.dmar.qi=0" }, KIB(256) },
         { { .profile = NULL }, KIB(1200) }, /* a window of one chunk */
         { { .profile = "noncoherent" }, KIB(1200) },
         { { .profile = NULL }, MIB(3) },        /* of two */
@@ -262,9 +263,11 @@ static void test_large_buffers_of_a_driver(void **state)
     static const uint64_t lengths[] = { MIB(2), KIB(1500), MIB(3), 2 * MIB(2) };
 
     (void)state;
-    for (unsigned n = 0; n < 2 * 4 * 2; n++) {
+    for (unsigned n = 0; n < 2 * 4 * 2 + 4; n++) {
         const struct setup setup = { .window_limit = limits[n % 2],
-                                     .tunables = n < 8 ? NULL : "hw.dmar.strict=0" };
+                                     .tunables = n < 8    ? NULL
+                                                 : n < 16 ? "hw.dmar.strict=0"
+                                                          : "hw.dmar.qi=0" };
         uint64_t length = lengths[n / 2 % 4];
         struct scene s;
         uint8_t *memory, *at[3];
@@ -447,20 +450,22 @@ static void test_lent_window_that_is_not_ready(void **state)
     const struct setup setup = { .window_limit = PAGE,
                                  .tunables = "hw.dmar.timeout=100000 hw.dmar.strict=0" };
     struct scene s;
-    const struct udmar_dma_physical piece = { LARGE, MIB(2) };
     uint64_t iova;
-    uint8_t *buffer;
+    uint8_t *buffer, *from;
+    size_t run = 1;
 
     (void)state;
     open_scene(&s, &setup, MIB(4));
-    buffer = model_buffer_alloc(s.mc.m, MIB(2), MODEL_CONTIGUOUS, 0);
-    assert_int_equal(load_list(&s, &piece, 1, 0), 0);
-    iova = expect_list(&s, &piece, 1);
+    buffer = model_buffer_alloc(s.mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    from =
+        buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, buffer, &run)) & (MIB(2) - 1));
+    iova = load_one(s.tag, s.map, from, MIB(2));
+    assert_true(can_read(&s.mc, RID0, iova));
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(s.tag, s.map);
     assert_true(can_read(&s.mc, RID0, iova));
     for (unsigned i = 0; i < 2; i++) {
-        int error = i == 0 ? try_load(&s, buffer, MIB(2)) : load_list(&s, &piece, 1, 0);
+        int error = try_load(&s, from, MIB(2));
 
         if (error == 0) {
             assert_int_not_equal(s.loaded.segment[0].ds_addr, iova);
@@ -471,14 +476,70 @@ static void test_lent_window_that_is_not_ready(void **state)
     }
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     model_queue_step(s.mc.u, 10000);
-    iova = load_one(s.tag, s.map, buffer, MIB(2));
-    assert_true(device_sees(&s.mc, RID0, iova, buffer, PAGE));
+    iova = load_one(s.tag, s.map, from, MIB(2));
+    assert_true(device_sees(&s.mc, RID0, iova, from, PAGE));
     udmar_dmamap_unload(s.tag, s.map);
     model_buffer_free(s.mc.m, buffer);
     drop_map(s.tag, s.map);
     drop_tag(s.tag);
     s.mc.forgive_pages = true;
     machine_close(&s.mc);
+}
+
+/* More than any window on loan holds. */
+static void test_buffer_beyond_all_windows(void **state)
+{
+    const struct setup setup = { .window_limit = PAGE };
+    struct scene s;
+    uint8_t *buffer;
+    uint64_t iova;
+
+    (void)state;
+    open_scene(&s, &setup, MIB(10));
+    buffer = model_buffer_alloc(s.mc.m, MIB(9), MODEL_CONTIGUOUS, 0);
+    buffer[MIB(9) - 1] = 0x3c;
+    iova = load_one(s.tag, s.map, buffer, MIB(9));
+    assert_true(device_sees(&s.mc, RID0, iova + MIB(9) - 1, buffer + MIB(9) - 1, 1));
+    udmar_dmamap_unload(s.tag, s.map);
+    assert_false(can_read(&s.mc, RID0, iova + MIB(9) - 1));
+    model_buffer_free(s.mc.m, buffer);
+    close_scene(&s);
+}
+
+/* Loads of two segments, which no short way takes, rest as well: in windows and in blocks. */
+static void test_resting_of_two_segments(void **state)
+{
+    const struct udmar_dma_physical list[2] = { { LARGE + 100, 50 }, { LARGE + PAGE + 7, 60 } };
+
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = { .tunables = "hw.dmar.strict=0",
+                                     .ticking = true,
+                                     .window_limit = n == 0 ? 0 : PAGE };
+        struct scene s;
+        uint64_t seen[40];
+
+        (void)state;
+        machine_open(&s.mc, &setup);
+        model_reserve(s.mc.m, LARGE, MIB(12));
+        s.tag = new_tag(&s.mc, 0, &(struct limits){ .maxsize = 2 * PAGE, .nsegments = 2 });
+        s.map = new_map(s.tag);
+        memset(model_pointer(s.mc.m, LARGE), 0x31, 2 * PAGE);
+        for (unsigned i = 0; i < 40; i++) {
+            assert_int_equal(load_list(&s, list, 2, 0), 0);
+            assert_int_equal(s.loaded.count, 2);
+            seen[i] = s.loaded.segment[0].ds_addr;
+            for (unsigned k = 0; k < 2; k++)
+                assert_true(device_sees(&s.mc, RID0, s.loaded.segment[k].ds_addr,
+                                        model_pointer(s.mc.m, list[k].address), list[k].length));
+            udmar_dmamap_unload(s.tag, s.map);
+            assert_true(i == 0 || seen[i] != seen[i - 1]);
+        }
+        udmar_tick(s.mc.instance);
+        for (unsigned i = 0; i < 40; i++)
+            assert_false(can_read(&s.mc, RID0, seen[i]));
+        drain_faults(&s.mc);
+        close_scene(&s);
+    }
 }
 
 /* A list into a window, or a block, that is not to be had. */
@@ -759,6 +820,8 @@ int main(void)
         cmocka_unit_test(test_unloads_that_are_not_confirmed),
         cmocka_unit_test(test_half_that_cannot_be_asked_for),
         cmocka_unit_test(test_lent_window_that_is_not_ready),
+        cmocka_unit_test(test_buffer_beyond_all_windows),
+        cmocka_unit_test(test_resting_of_two_segments),
         cmocka_unit_test(test_lists_that_find_no_place),
         cmocka_unit_test(test_buffers_of_no_memory),
         cmocka_unit_test(test_large_alignments),

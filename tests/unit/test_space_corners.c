@@ -587,6 +587,8 @@ static void test_windows_and_streams_are_listed(void **state)
     }
     assert_int_equal(windows, 13);
     assert_int_equal(found, 12);
+    /* Behind all blocks of the last arena there is nothing that anybody has. */
+    assert_false(udmar_domain_next_range(mc.domain, mc.domain->end - PAGE, &info));
     for (unsigned i = 0; i < 12; i++) {
         drop_map(tag, maps[i]);
         assert_int_equal(udmar_stream_unmap(mc.domain, streams[i]), UDMAR_OK);
@@ -594,6 +596,30 @@ static void test_windows_and_streams_are_listed(void **state)
     drop_map(large, chunked);
     drop_tag(tag);
     drop_tag(large);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
+static void test_listing_from_where_nothing_is(void **state)
+{
+    const struct udmar_dma_physical piece = { MIB(4), PAGE };
+    struct udmar_range_info info;
+    struct machine mc;
+    uint64_t iova, at;
+    unsigned steps = 0;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
+    /* In the same arena, where no block is. */
+    at = (iova & ~(MIB(2) - 1)) + 400 * PAGE;
+    while (udmar_domain_next_range(mc.domain, at, &info)) {
+        assert_true(steps++ < 20);
+        assert_true(info.base >= at);
+        assert_int_not_equal(info.kind, UDMAR_RANGE_ALLOCATED);
+        at = info.base + info.size;
+    }
+    assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
     udmar__caches_trim(mc.domain);
     machine_close(&mc);
 }
@@ -695,6 +721,7 @@ int main(void)
         cmocka_unit_test(test_domain_with_a_second_unit),
         cmocka_unit_test(test_domain_ids_beyond_the_first_word),
         cmocka_unit_test(test_windows_and_streams_are_listed),
+        cmocka_unit_test(test_listing_from_where_nothing_is),
         cmocka_unit_test(test_places_far_from_everything),
         cmocka_unit_test(test_tick_passes_by_who_has_nothing),
         cmocka_unit_test(test_tick_of_a_driver_that_is_off),

@@ -572,6 +572,27 @@ static void test_subpage_without_translation(void **state)
     machine_close(&mc);
 }
 
+/* The same function number in another segment is somebody else. */
+static void test_subpage_of_another_segment(void **state)
+{
+    const struct setup setup = {
+        .tunables = "hw.busdma.pci1:0:2:0.subpage=1 hw.busdma.pci0:0:3:0.subpage=1"
+    };
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0, NULL);
+    assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
+    drop_tag(tag);
+    tag = new_tag(&mc, 1, NULL); /* 00:03.0 */
+    assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
 /* What lies above the hole that a device cannot reach is not copied. */
 static void test_memory_above_the_hole(void **state)
 {
@@ -873,6 +894,7 @@ int main(void)
         cmocka_unit_test(test_dmamem_under_a_limit),
         cmocka_unit_test(test_alignment_beyond_pages),
         cmocka_unit_test(test_subpage_without_translation),
+        cmocka_unit_test(test_subpage_of_another_segment),
         cmocka_unit_test(test_memory_above_the_hole),
         cmocka_unit_test(test_host_without_known_memory),
         cmocka_unit_test(test_stand_ins_without_memory),
