@@ -246,6 +246,38 @@ static void one_wait_serves_many_tickets(void **state)
     rig_close(&r);
 }
 
+/* One request rings once, its own wait included; who comes while one is open shares the next. */
+static void open_wait_is_shared(void **state)
+{
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket, issued;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    rig_tune(&r, "hw.dmar.timeout", "100000");
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    issued = unit->queue.issued;
+    tails = model_stats(r.u)->iqt_writes;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(udmar__queue_execute(unit, &request, true, &ticket), UDMAR_ERR_TIMEOUT);
+        assert_int_equal(unit->queue.issued, issued + 1);
+        assert_int_equal(model_stats(r.u)->iqt_writes, tails + 1 + i);
+    }
+    (void)model_queue_step(r.u, 100);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+    assert_int_equal(unit->queue.issued, issued + 2);
+    rig_close(&r);
+}
+
 /* Trap 3: the status word outlives the waiter, and what comes late still counts. */
 static void late_completion_is_accepted(void **state)
 {
@@ -719,6 +751,7 @@ static void open_ticket_of_a_dead_queue(void **state)
     assert_true(udmar__queue_idle(&unit->queue));
     tails = model_stats(r.u)->iqt_writes;
     assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_ERR_QUEUE);
+    assert_false(udmar__queue_offer(unit, &request, &ticket));
     assert_int_equal(model_stats(r.u)->iqt_writes, tails);
     assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
     assert_int_equal(model_stats(r.u)->iqt_writes, tails);
@@ -865,6 +898,7 @@ int main(void)
         cmocka_unit_test(full_queue_waits_for_room),
         cmocka_unit_test(full_queue_of_dead_hardware_is_bounded),
         cmocka_unit_test(one_wait_serves_many_tickets),
+        cmocka_unit_test(open_wait_is_shared),
         cmocka_unit_test(late_completion_is_accepted),
         cmocka_unit_test(error_is_found_though_the_time_is_over),
         cmocka_unit_test(sequence_numbers_wrap),
