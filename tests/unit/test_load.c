@@ -570,6 +570,16 @@ static void test_pieces_join_at_page_borders(void **state)
         assert_true(device_sees(&mc, RID0, result.segment[1].ds_addr, b + 100, 200));
         udmar_dmamap_unload(tag, map);
     }
+    {
+        /* As long as a page, but none. */
+        const struct udmar_dma_physical across[] = { { pa + 512, PAGE }, { pb, 200 } };
+
+        assert_int_equal(load_list(tag, map, across, 2), 0);
+        assert_int_equal(result.count, 2);
+        assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr, a + 512, PAGE));
+        assert_true(device_sees(&mc, RID0, result.segment[1].ds_addr, b, 200));
+        udmar_dmamap_unload(tag, map);
+    }
     drop_map(tag, map);
     drop_tag(tag);
     model_buffer_free(mc.m, a);
@@ -615,7 +625,8 @@ static void test_list_that_needs_more_pages_than_the_window(void **state)
     struct udmar_dma_physical list[40];
     struct machine mc;
     struct udmar_dma_tag *tag;
-    struct udmar_dma_map *map;
+    struct udmar_dma_map *map, *next[8];
+    uint64_t there[8];
     uint8_t *buffer;
 
     (void)state;
@@ -626,6 +637,11 @@ static void test_list_that_needs_more_pages_than_the_window(void **state)
     fill_pattern(buffer, 40 * PAGE, 4);
     for (unsigned i = 0; i < 40; i++)
         list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + i * PAGE) + 16, 48 };
+    /* Windows next door, which keep what they have. */
+    for (unsigned i = 0; i < 8; i++) {
+        next[i] = new_map(tag);
+        there[i] = load_one(tag, next[i], buffer + i * PAGE, 4 * PAGE);
+    }
     for (unsigned round = 0; round < 3; round++) {
         uint64_t first;
 
@@ -636,6 +652,8 @@ static void test_list_that_needs_more_pages_than_the_window(void **state)
         for (unsigned i = 0; i < 40; i++)
             assert_true(
                 device_sees(&mc, RID0, result.segment[i].ds_addr, buffer + i * PAGE + 16, 48));
+        for (unsigned i = 0; i < 8; i++)
+            assert_true(device_sees(&mc, RID0, there[i], buffer + i * PAGE, 4 * PAGE));
         first = result.segment[0].ds_addr;
         udmar_dmamap_unload(tag, map);
         assert_false(can_read(&mc, RID0, first));
@@ -643,6 +661,11 @@ static void test_list_that_needs_more_pages_than_the_window(void **state)
         first = load_one(tag, map, buffer, PAGE);
         assert_true(device_sees(&mc, RID0, first, buffer, PAGE));
         udmar_dmamap_unload(tag, map);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(device_sees(&mc, RID0, there[i], buffer + i * PAGE, 4 * PAGE));
+        udmar_dmamap_unload(tag, next[i]);
+        drop_map(tag, next[i]);
     }
     drop_map(tag, map);
     drop_tag(tag);

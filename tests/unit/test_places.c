@@ -233,6 +233,49 @@ static void test_long_piece_that_is_not_aligned(void **state)
     }
 }
 
+/* In caching mode a mapping must be announced; who gets no answer has loaded nothing. */
+static void test_load_that_is_not_answered(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < PLACES; n++) {
+        const struct setup setup = { .profile = "cm",
+                                     .tunables = "hw.dmar.timeout=100000",
+                                     .window_limit = places[n].window_limit };
+        const struct limits limits = { .maxsize = places[n].maxsize,
+                                       .alignment = places[n].alignment,
+                                       .nsegments = PIECES };
+        struct udmar_dma_physical list[PIECES];
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, PIECES * places[n].pages * PAGE, 0, 0);
+        cut_up(&mc, places[n].pages, buffer, list);
+        assert_int_equal(load_list(tag, map, list, PIECES), 0);
+        udmar_dmamap_unload(tag, map);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_MANUAL;
+        assert_int_equal(load_list(tag, map, list, PIECES), UDMAR_ENOMEM);
+        expect_outcome(1, UDMAR_ENOMEM);
+        assert_int_equal(mapped(&mc), 0);
+        (void)model_queue_step(mc.u, 4096);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        assert_int_equal(load_list(tag, map, list, PIECES), 0);
+        assert_int_equal(result.count, PIECES);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        assert_true(machine_clean(&mc));
+        /* What a unit has not confirmed stays taken. */
+        mc.forgive_pages = true;
+        machine_close(&mc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_strict_unload_waits),
         cmocka_unit_test(test_list_with_one_bad_piece_maps_nothing),
         cmocka_unit_test(test_long_piece_that_is_not_aligned),
+        cmocka_unit_test(test_load_that_is_not_answered),
     };
 
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
