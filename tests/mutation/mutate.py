@@ -35,12 +35,14 @@ CFLAGS = ["-std=c11", "-O1", "-fPIC", "-w", "-D_GNU_SOURCE", "-pthread"]
 # The tests that know most about a folder come first, then all others; the fastest first in both.
 FIRST = {
     "table": ["table", "table_defects", "table_match", "table_corpus"],
-    "unit": ["command", "capability", "invalidate", "queue", "quirk", "faults", "takeover", "bringup"],
+    "unit": ["command", "capability", "invalidate", "queue", "queue_end", "quirk", "faults", "takeover",
+             "bringup"],
     "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
-    "space": ["page_table", "domain", "context", "iova", "arena", "rest", "stream", "window", "load", "locate",
-              "deferred"],
-    "busdma": ["misuse", "rules", "rest", "load", "tag", "dmamem", "bounce", "segments", "deferred", "subpage", "window"],
+    "space": ["page_table", "domain", "context", "iova", "arena", "rest", "stream", "window", "load", "places",
+              "locate", "deferred"],
+    "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "segments", "deferred",
+               "subpage", "window"],
 }
 
 # Long runs that find in a minute what the others find at once; --slow gives them to survivors, too.

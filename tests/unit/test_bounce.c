@@ -255,6 +255,26 @@ static void test_copies_are_counted(void **state)
     close_scene(&s);
 }
 
+/* A host that tells of no memory may have it anywhere. */
+static void test_memory_that_nobody_told_of(void **state)
+{
+    const struct setup setup = { .tunables = modes[0], .no_ram = true };
+    const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 4 };
+    struct scene s;
+    uint8_t *buffer;
+
+    (void)state;
+    machine_open(&s.mc, &setup);
+    s.tag = new_tag(&s.mc, 0, &limits);
+    s.map = new_map(s.tag);
+    buffer = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_HIGH, 0);
+    assert_int_equal(load(&s, buffer, 2 * PAGE), 0);
+    expect_reach(LOW_4G, 2 * PAGE);
+    udmar_dmamap_unload(s.tag, s.map);
+    model_buffer_free(s.mc.m, buffer);
+    close_scene(&s);
+}
+
 static void test_no_pages_to_stand_in(void **state)
 {
     const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 32 };
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_only_pages_out_of_reach_are_copied),
         cmocka_unit_test(test_reach_ends_at_the_byte),
         cmocka_unit_test(test_copies_are_counted),
+        cmocka_unit_test(test_memory_that_nobody_told_of),
         cmocka_unit_test(test_no_pages_to_stand_in),
         cmocka_unit_test(test_too_many_segments),
         cmocka_unit_test(test_cuts),

@@ -43,13 +43,15 @@ static void test_free_of_loaded_memory(void **state)
 {
     struct machine mc;
     struct udmar_dma_tag *tag;
-    struct udmar_dma_map *map;
+    struct udmar_dma_map *map, *other;
     void *memory;
     uint64_t iova;
 
     (void)state;
     machine_open(&mc, NULL);
     tag = new_tag(&mc, 0, NULL);
+    /* Next door, so that the table does not go with the map. */
+    other = new_map(tag);
     assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
     iova = load_one(tag, map, memory, KIB(64));
     assert_true(can_write(&mc, RID0, iova));
@@ -57,6 +59,7 @@ static void test_free_of_loaded_memory(void **state)
     assert_true(model_log_contains(mc.m, "still loaded"));
     assert_false(can_write(&mc, RID0, iova));
     assert_int_equal(model_stats(mc.u)->dma_to_freed, 0);
+    drop_map(tag, other);
     drop_tag(tag);
     machine_close(&mc);
 }

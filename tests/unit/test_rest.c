@@ -147,6 +147,41 @@ static void test_slow_unit_loses_addresses_only(void **state)
     }
 }
 
+/* In strict mode nothing rests, and without ticks neither: they would be what ends it. */
+static void test_who_does_not_rest(void **state)
+{
+    static const struct setup setups[] = {
+        { .tunables = "hw.dmar.strict=1", .ticking = true },
+        { .tunables = "hw.dmar.strict=0" },
+        { .tunables = "hw.dmar.strict=0 hw.dmar.qi=0", .ticking = true },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct udmar_dma_physical piece = { 0, PAGE };
+        struct machine mc;
+        udmar_iova_t iova;
+        size_t length = 1;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setups[i]);
+        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        piece.address = udmar_host_virtual_to_physical(mc.m, buffer, &length);
+        for (unsigned n = 0; n < 3 * UDMAR__RESTING; n++) {
+            assert_int_equal(
+                udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &iova),
+                UDMAR_OK);
+            assert_true(can_read(&mc, RID0, iova));
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
+            assert_false(can_read(&mc, RID0, iova));
+            drain_faults(&mc);
+        }
+        model_buffer_free(mc.m, buffer);
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
 /* One request for a batch: that is what resting is for. */
 static void test_batch_is_one_request(void **state)
 {
@@ -323,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_address_before_it_is_forgotten),
         cmocka_unit_test(test_slow_unit_loses_addresses_only),
+        cmocka_unit_test(test_who_does_not_rest),
         cmocka_unit_test(test_batch_is_one_request),
         cmocka_unit_test(test_addresses_go_round),
         cmocka_unit_test(test_tick_with_a_full_queue),

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The invalidation queue's end: dead, stopped, not to be stopped, and made anew. */
+#include "support.h"
+
+#include "unit/queue.h"
+
+#define PAGES 4u
+
+static void fill_caches(struct rig *r)
+{
+    for (unsigned i = 0; i < PAGES; i++) {
+        assert_int_equal(rig_map(r, IOVA + i * 4096, r->page), UDMAR_OK);
+        assert_true(rig_reaches(r, NIC, IOVA + i * 4096, r->page));
+    }
+}
+
+static bool cached(struct rig *r, uint64_t iova)
+{
+    return model_translate_cached(r->m, 0, NIC, iova, true).result == MODEL_OK;
+}
+
+static void clear_leaf(struct rig *r, uint64_t iova)
+{
+    struct udmar_walk_step steps[5];
+    unsigned count = udmar_domain_walk(udmar_device_domain(r->nic), iova, steps);
+
+    model_publish64(r->m, steps[count - 1].table + 8 * steps[count - 1].index, 0);
+}
+
+static struct udmar__request page_request(struct rig *r, uint64_t iova)
+{
+    struct udmar_domain_info info;
+
+    udmar_domain_info(udmar_device_domain(r->nic), &info);
+    return udmar__iotlb_request(rig_unit(r, 0), GRAN_SELECTIVE, info.domain_id, iova, 0, true);
+}
+
+static uint32_t slots_left(struct rig *r)
+{
+    return ((model_peek32(r->u, 0x80) - model_peek32(r->u, 0x88)) / 16 - 1) & 255;
+}
+
+/* Refuses whatever stands in the queue, for ever. */
+static void refuse_all(void *context, struct model *m, enum model_event event)
+{
+    (void)m;
+    (void)event;
+    model_inject_queue_error(context, 1, MODEL_QUEUE_IQE, 0, 0);
+}
+
+static void queue_that_refuses_everything_is_dead(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    uint64_t start, total;
+    unsigned tails;
+    struct udmar_fault_counts c;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    fill_caches(&r);
+    model_set_hook(r.m, refuse_all, r.u);
+    start = model_time(r.m);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    assert_true(model_time(r.m) - start < 2 * r.config.tunables.timeout_ns);
+    assert_true(model_log_contains(r.m, "the invalidation queue is dead"));
+    tails = model_stats(r.u)->iqt_writes;
+    assert_int_equal(rig_unmap(&r, IOVA + 4096), UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    model_set_hook(r.m, NULL, NULL);
+    /* Its error must not keep the unit from reporting faults. */
+    udmar_fault_counts(r.d, &c);
+    total = c.total;
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    (void)model_deliver_interrupts(r.m);
+    model_inject_fault(r.u, NIC, 5, 0x5000, true);
+    assert_int_equal(model_deliver_interrupts(r.m), 1);
+    udmar_fault_counts(r.d, &c);
+    assert_int_equal(c.total, total + 1);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* A device's late answer may still raise an error: that must not keep fault events away either. */
+static void late_error_of_a_dead_queue_is_cleared(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar_unit *unit;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    (void)model_deliver_interrupts(r.m);
+    tails = model_stats(r.u)->iqt_writes;
+    model_clear_log(r.m);
+    model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0x30);
+    (void)udmar_fault_poll(r.d);
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    assert_true(unit->queue.failed);
+    assert_in_range(model_stats(r.u)->iqt_writes, tails, tails + 1);
+    assert_int_equal(model_peek32(r.u, 0x80), model_peek32(r.u, 0x88));
+    assert_false(model_log_contains(r.m, "refused descriptor"));
+    rig_close(&r);
+}
+
+/* Somebody has a ticket without a wait behind it when the queue dies: nothing is written for him.
+ */
+static void open_ticket_of_a_dead_queue(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
+    udmar__queue_service(unit);
+    udmar__queue_service(unit);
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(unit->queue.failed);
+    assert_true(udmar__queue_idle(&unit->queue));
+    tails = model_stats(r.u)->iqt_writes;
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_ERR_QUEUE);
+    assert_false(udmar__queue_offer(unit, &request, &ticket));
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    rig_close(&r);
+}
+
+/* Aborted waits for which there was no room in the ring are made up for later. */
+static void covering_waits_for_room(void **state)
+{
+    const struct model_config machine = { .hold_interrupts = true };
+    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket = 0;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, &machine, &config);
+    rig_create(&r);
+    rig_start(&r);
+    r.nic = rig_attach(&r, NIC);
+    unit = rig_unit(&r, 0);
+    fill_caches(&r);
+    clear_leaf(&r, IOVA);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    while (slots_left(&r) > 6) {
+        assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
+    }
+    assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &ticket), UDMAR_OK);
+    for (unsigned i = 0; !unit->queue.owes_cover; i++) {
+        assert_true(i < 10);
+        model_inject_queue_error(r.u, 1, MODEL_QUEUE_ITE, 0x1234, 0);
+        (void)model_queue_step(r.u, 1);
+        udmar__queue_service(unit);
+        assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    }
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+    assert_false(unit->queue.owes_cover);
+    assert_false(cached(&r, IOVA));
+    assert_int_equal(unit->counts.timeouts, 0);
+    rig_close(&r);
+}
+
+/* A queue that could not be switched off takes nothing more, but can still be stopped. */
+static void queue_that_does_not_stop_is_used_no_more(void **state)
+{
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket, start;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    model_hang_wait(r.u, 1, true);
+    assert_int_equal(udmar__queue_stop(unit), UDMAR_ERR_TIMEOUT);
+    start = model_time(r.m);
+    assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
+    assert_true(model_time(r.m) - start < r.config.tunables.timeout_ns);
+    model_release_waits(r.u);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+    rig_close(&r);
+}
+
+/* Made anew, a queue has nothing open: neither an old ticket nor a wait that others rely on. */
+static void new_queue_has_nothing_open(void **state)
+{
+    struct udmar__request request;
+    struct udmar_unit *unit;
+    uint64_t ticket = 0;
+    unsigned tails;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
+        assert_int_equal(udmar__invalidate_wait(unit, ticket), UDMAR_OK);
+    }
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar__queue_create(unit, 0), UDMAR_OK);
+    assert_true(udmar__queue_idle(&unit->queue));
+    assert_true(udmar__queue_reached(&unit->queue, ticket));
+    assert_true(udmar__queue_done(unit, ticket));
+    assert_false(udmar__queue_reached(&unit->queue, unit->queue.issued + 1));
+    /* An error that is shown before it runs is nothing to repair. */
+    model_poke32(r.u, FSTS, 0x10);
+    tails = model_stats(r.u)->iqt_writes;
+    udmar__queue_service(unit);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    model_poke32(r.u, FSTS, 0);
+    udmar__queue_destroy(unit);
+    rig_close(&r);
+}
+
+static void dead_hardware_ends_in_bounded_time(void **state)
+{
+    uint64_t start, end;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    start = model_time(r.m);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_TIMEOUT);
+    end = model_time(r.m);
+    assert_in_range(end - start, r.config.tunables.timeout_ns, 3 * r.config.tunables.timeout_ns);
+    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
+    /* Asking twice proves nothing: the tables stay as long as the unit may use them. */
+    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(rig_write(&r, NIC, IOVA + 4096), MODEL_OK);
+    assert_int_equal(model_stats(r.u)->dma_to_freed, 0);
+    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_TIMEOUT);
+    /* With translation off nobody uses them. */
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* Requests without waits until the driver believes that the ring is full; the unit is done with
+ * all. */
+static uint64_t fill_memory_of_queue(struct rig *r)
+{
+    struct udmar__request request = page_request(r, IOVA);
+    uint64_t last = 0, ticket;
+
+    while (udmar__queue_put_one(rig_unit(r, 0), &request, false, &ticket)) {
+        last = ticket;
+    }
+    return last;
+}
+
+/* The wait behind them needs a look at the hardware first. */
+static void wait_when_memory_says_full(void **state)
+{
+    struct rig r;
+    uint64_t ticket;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    ticket = fill_memory_of_queue(&r);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
+    assert_true(udmar__queue_done(rig_unit(&r, 0), ticket));
+    rig_close(&r);
+}
+
+static void offers(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    (void)fill_memory_of_queue(&r);
+    assert_true(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
+    /* Full in truth. */
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    for (unsigned i = 0; udmar__queue_offer(rig_unit(&r, 0), &request, &ticket); i++) {
+        assert_true(i < 5000);
+    }
+    assert_true(model_queue_step(r.u, 5000) > 200);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    rig_close(&r);
+    rig_machine(&r, "generic48");
+    rig_tune(&r, "hw.dmar.qi", "0");
+    rig_create(&r);
+    rig_start(&r);
+    assert_false(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
+    rig_close(&r);
+}
+
+/* Waiters of a queue that has died are told so, whether their wait was on its way or not. */
+static void dead_queue_tells_its_waiters(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket, open;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &open));
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    assert_false(udmar__queue_put_one(rig_unit(&r, 0), &request, true, &ticket));
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 1), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 2), UDMAR_ERR_QUEUE);
+    model_set_hook(r.m, NULL, NULL);
+    udmar__queue_service(rig_unit(&r, 0));
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* It died at a request that nobody had asked a wait for: whoever asks for one then is told. */
+static void dead_queue_without_waits(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket;
+    unsigned errors, tails;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &ticket));
+    for (unsigned i = 0; i < 3; i++) {
+        udmar__queue_service(rig_unit(&r, 0));
+    }
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(rig_unit(&r, 0)->queue.failed);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_ERR_QUEUE);
+    /* Nobody repairs what is dead; its errors go, and nothing is covered. */
+    model_poke32(r.u, FSTS, 0x10);
+    udmar__queue_service(rig_unit(&r, 0));
+    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    errors = rig_unit(&r, 0)->counts.queue_errors;
+    tails = model_stats(r.u)->iqt_writes;
+    rig_unit(&r, 0)->queue.owes_cover = true;
+    udmar__queue_service(rig_unit(&r, 0));
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, errors);
+    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* Interrupt entries are the widest there is of their kind, too. */
+static void refused_interrupt_invalidation(void **state)
+{
+    const struct udmar__request request = udmar__interrupt_request_all();
+    const struct model_unit_config config = { .base = BASE, .include_all = true, .ecap_set = 8 };
+    uint64_t ticket;
+    unsigned before;
+    struct rig r;
+
+    (void)state;
+    rig_machine_config(&r, NULL, &config);
+    rig_create(&r);
+    rig_start(&r);
+    before = model_stats(r.u)->iec;
+    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    assert_int_equal(udmar__queue_submit(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
+    assert_int_equal(model_stats(r.u)->iec, before + 1);
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 1);
+    rig_close(&r);
+}
+
+/* The same slot is refused again, much later: that is another error, and repaired as well. */
+static void slot_that_is_refused_twice(void **state)
+{
+    struct udmar__request request;
+    uint64_t ticket;
+    uint32_t slot = UINT32_MAX;
+    unsigned times = 0;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    request = page_request(&r, IOVA);
+    for (unsigned i = 0; i < 700 && times < 2; i++) {
+        if (slot == UINT32_MAX || rig_unit(&r, 0)->queue.tail == slot) {
+            slot = rig_unit(&r, 0)->queue.tail;
+            model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+            times++;
+        }
+        assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+    }
+    assert_int_equal(times, 2);
+    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 2);
+    assert_false(rig_unit(&r, 0)->queue.failed);
+    rig_close(&r);
+}
+
+/* Two look at the same error: the second finds nothing to do. */
+struct faster {
+    struct udmar_unit *unit;
+    unsigned calls;
+};
+
+static void service_first(void *context, struct model *m, enum model_event event)
+{
+    struct faster *faster = context;
+
+    (void)m;
+    if (event == MODEL_EVENT_ACQUIRE && ++faster->calls == 1) {
+        udmar__queue_service(faster->unit);
+    }
+}
+
+static void two_repair_at_once(void **state)
+{
+    static const enum model_queue_error errors[] = { MODEL_QUEUE_IQE, MODEL_QUEUE_ITE };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct model_config machine = { .hold_interrupts = true };
+        const struct model_unit_config config = { .base = BASE, .include_all = true };
+        struct udmar__request request;
+        struct faster faster = { .calls = 0 };
+        uint64_t ticket;
+        struct rig r;
+
+        rig_machine_config(&r, &machine, &config);
+        rig_create(&r);
+        rig_start(&r);
+        r.nic = rig_attach(&r, NIC);
+        faster.unit = rig_unit(&r, 0);
+        request = page_request(&r, IOVA);
+        model_inject_queue_error(r.u, 1, errors[n], 0x1234, MODEL_NEVER);
+        assert_int_equal(udmar__queue_submit(faster.unit, &request, 1, true, &ticket), UDMAR_OK);
+        model_set_hook(r.m, service_first, &faster);
+        udmar__queue_service(faster.unit);
+        model_set_hook(r.m, NULL, NULL);
+        assert_true(faster.calls > 0);
+        assert_int_equal(faster.unit->counts.queue_errors, 1);
+        assert_int_equal(udmar__queue_wait(faster.unit, ticket), UDMAR_OK);
+        rig_close(&r);
+    }
+}
+
+static void stopped_queue_leaves_nothing(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    fill_caches(&r);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(queue_that_refuses_everything_is_dead),
+        cmocka_unit_test(late_error_of_a_dead_queue_is_cleared),
+        cmocka_unit_test(open_ticket_of_a_dead_queue),
+        cmocka_unit_test(covering_waits_for_room),
+        cmocka_unit_test(queue_that_does_not_stop_is_used_no_more),
+        cmocka_unit_test(new_queue_has_nothing_open),
+        cmocka_unit_test(dead_hardware_ends_in_bounded_time),
+        cmocka_unit_test(wait_when_memory_says_full),
+        cmocka_unit_test(offers),
+        cmocka_unit_test(dead_queue_tells_its_waiters),
+        cmocka_unit_test(dead_queue_without_waits),
+        cmocka_unit_test(refused_interrupt_invalidation),
+        cmocka_unit_test(slot_that_is_refused_twice),
+        cmocka_unit_test(two_repair_at_once),
+        cmocka_unit_test(stopped_queue_leaves_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
