@@ -124,14 +124,14 @@ static void give_up(const struct operation *op, const char *what, unsigned n)
 
 /* One sweep over all host calls; leaves everything as it was. */
 static void sweep_host(struct trial *t, const struct operation *op, const char *profile,
-                       unsigned kinds, bool persistent)
+                       unsigned kinds, bool persistent, bool fresh)
 {
     for (unsigned n = 1;; n++) {
         enum answer answer;
         uint64_t before;
         bool failed;
 
-        if (op->fresh && n > 1) {
+        if (fresh && n > 1) {
             close_trial(t, op);
             open_trial(t, op, profile);
         }
@@ -174,15 +174,17 @@ static void host_calls(const char *profile)
             continue;
         open_trial(&t, op, profile);
         for (unsigned k = 0; k < 3; k++) {
-            sweep_host(&t, op, profile, kinds[k], false);
-            sweep_host(&t, op, profile, kinds[k], true);
+            sweep_host(&t, op, profile, kinds[k], false, op->fresh);
+            sweep_host(&t, op, profile, kinds[k], true, op->fresh);
         }
+        if (op->fresh)
+            sweep_host(&t, op, profile, MODEL_CALL_ANY, false, false);
         /* Caches of the library are full by now: another round must not take any more. */
         pages = model_pages_in_use(t.mc.m);
         bytes = model_bytes_in_use(t.mc.m);
-        sweep_host(&t, op, profile, MODEL_CALL_ANY, false);
-        sweep_host(&t, op, profile, MODEL_CALL_ANY, true);
-        if (!op->fresh && !op->grows &&
+        sweep_host(&t, op, profile, MODEL_CALL_ANY, false, false);
+        sweep_host(&t, op, profile, MODEL_CALL_ANY, true, false);
+        if (!op->grows &&
             (model_pages_in_use(t.mc.m) != pages || model_bytes_in_use(t.mc.m) != bytes))
             give_up(op, "memory is lost with each failure", 0);
         close_trial(&t, op);

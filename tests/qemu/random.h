@@ -22,6 +22,8 @@ enum random_kind {
     OP_ATTACH, /* device 1 goes or comes */
     OP_MODE,   /* device 1: mode */
     OP_DMA,    /* device, where, offset, length, write */
+    OP_STREAM, /* slot, pages, target, first byte and how many are left out at the end, access */
+    OP_END,    /* slot: of a stream */
     OP_KINDS,
 };
 
@@ -33,6 +35,7 @@ struct random_op {
 struct random_setup {
     unsigned width;
     unsigned caching, registers, hidden, nic; /* 0 or 1 */
+    unsigned lazy;                            /* 1: hw.dmar.strict=0 */
     unsigned place;                           /* enum place: of device 1 */
     unsigned tag; /* maps have 0: a small window, 1: one with tables of its own, 2: none */
     uint32_t seed;

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[OP_KINDS] = { "map",  "map2m",  "unmap",  "alloc", "free",
-                                             "load", "unload", "attach", "mode",  "dma" };
+static const char *const names[OP_KINDS] = {
+    "map",    "map2m",  "unmap", "alloc", "free",   "load",
+    "unload", "attach", "mode",  "dma",   "stream", "end"
+};
 /* Of 100. Most of the time devices work. */
-static const unsigned weights[OP_KINDS] = { 14, 2, 9, 3, 3, 7, 6, 3, 3, 50 };
+static const unsigned weights[OP_KINDS] = { 12, 2, 8, 3, 3, 6, 5, 3, 3, 44, 6, 5 };
 
 static uint32_t roll(uint32_t *state)
 {
@@ -41,6 +43,7 @@ struct random_setup random_setup_of(uint32_t seed)
     s.nic = roll(&state) % 4 != 0;
     s.place = roll(&state) % 4;
     s.tag = roll(&state) % 3;
+    s.lazy = roll(&state) % 2;
     return s;
 }
 
@@ -80,8 +83,8 @@ bool random_save(const char *path, const struct random_setup *s, const struct ra
 
     if (file == NULL)
         return false;
-    fprintf(file, "setup %u %u %u %u %u %u %u %" PRIu32 "\n", s->width, s->caching, s->registers,
-            s->hidden, s->nic, s->place, s->tag, s->seed);
+    fprintf(file, "setup %u %u %u %u %u %u %u %u %" PRIu32 "\n", s->width, s->caching, s->registers,
+            s->hidden, s->nic, s->place, s->tag, s->lazy, s->seed);
     for (unsigned i = 0; i < count; i++)
         write_op(file, &ops[i]);
     return fclose(file) == 0;
@@ -115,8 +118,8 @@ struct random_op *random_load(const char *path, struct random_setup *s, unsigned
     if (file == NULL)
         return NULL;
     good = fgets(line, sizeof(line), file) != NULL &&
-           sscanf(line, "setup %u %u %u %u %u %u %u %" SCNu32, &s->width, &s->caching,
-                  &s->registers, &s->hidden, &s->nic, &s->place, &s->tag, &s->seed) == 8;
+           sscanf(line, "setup %u %u %u %u %u %u %u %u %" SCNu32, &s->width, &s->caching,
+                  &s->registers, &s->hidden, &s->nic, &s->place, &s->tag, &s->lazy, &s->seed) == 9;
     while (good && fgets(line, sizeof(line), file) != NULL) {
         if (count == room) {
             room = room == 0 ? 64 : 2 * room;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "random.h"
 
+#include <udmar/stream.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +38,7 @@ struct run {
     struct random_progress *progress;
     const struct random_setup *setup;
     struct device_state device[DEVICES];
-    struct range alloc[SLOTS], load[SLOTS];
+    struct range alloc[SLOTS], load[SLOTS], stream[SLOTS];
     uint64_t past[PAST];
     unsigned past_count;
     uint8_t *copy;                 /* of all target pages */
@@ -143,6 +145,13 @@ static unsigned look_up(struct run *r, unsigned device, uint64_t iova, struct pl
             out_at->target = r->alloc[i].target + (uint32_t)((iova - r->alloc[i].iova) / PAGE);
             out_at->offset = (uint32_t)(iova % PAGE);
             return r->alloc[i].access;
+        }
+        if (in_range(&r->stream[i], iova)) {
+            uint64_t first = r->stream[i].iova / PAGE;
+
+            out_at->target = r->stream[i].target + (uint32_t)(iova / PAGE - first);
+            out_at->offset = (uint32_t)(iova % PAGE);
+            return r->stream[i].access;
         }
         if (in_range(&r->load[i], iova)) {
             out_at->buffer = r->load[i].target;
@@ -375,6 +384,52 @@ static void do_unload(struct run *r, const uint32_t n[5])
     remember(r, l->iova);
 }
 
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+static void do_stream(struct run *r, const uint32_t n[5])
+{
+    static const uint32_t most[] = { 1, 1, 4, 40, 256, 700 };
+    struct range *a = &r->stream[n[0] % SLOTS];
+    uint32_t pages = n[1] / 6 % most[n[1] % 6] + 1, cut = n[3] % 3 == 0 ? n[3] / 3 % 2000 : 0;
+    struct udmar_dma_physical piece;
+
+    if (a->live)
+        return;
+    a->target = n[2] % (TARGETS / 2 - pages) + n[2] / TARGETS % 2 * (TARGETS / 2);
+    a->access = n[4] % 3 + 1;
+    a->size = pages * PAGE - 2 * cut;
+    piece.address = physical_of(a->target) + cut;
+    piece.length = a->size;
+    for (unsigned bed = 0; bed < r->beds; bed++) {
+        udmar_iova_t iova = 0;
+
+        must_answer(r, "stream", bed,
+                    (int)udmar_stream_map(bed_domain(r->bed[bed], 0), &piece, 1, a->access,
+                                          n[4] / 3 % 2 == 0 ? UINT64_MAX : UINT32_MAX, &iova),
+                    UDMAR_OK);
+        if (bed == 0)
+            a->iova = iova;
+        else if (iova != a->iova)
+            wrong(r, "stream: %#llx and %#llx", (unsigned long long)a->iova,
+                  (unsigned long long)iova);
+        must_be_free(r, bed, iova, a->size);
+    }
+    a->live = true;
+}
+
+static void do_end(struct run *r, const uint32_t n[5])
+{
+    struct range *a = &r->stream[n[0] % SLOTS];
+
+    if (!a->live)
+        return;
+    for (unsigned bed = 0; bed < r->beds; bed++)
+        must_answer(r, "end of stream", bed,
+                    (int)udmar_stream_unmap(bed_domain(r->bed[bed], 0), a->iova), UDMAR_OK);
+    a->live = false;
+    remember(r, a->iova);
+}
+
 /* ---- Device 1 comes, goes and changes -------------------------------------------------------- */
 
 static void do_attach(struct run *r)
@@ -420,8 +475,10 @@ static uint64_t choose_iova(struct run *r, unsigned device, const uint32_t n[5])
         return physical_of(rest % TARGETS / 2 * 2) + n[2] % 4000; /* never across a border */
     if (device == 0 && pick < 3)
         range = &r->alloc[rest % SLOTS];
-    else if (device == 0 && pick < 7)
+    else if (device == 0 && pick < 5)
         range = &r->load[rest % SLOTS];
+    else if (device == 0 && pick < 7)
+        range = &r->stream[rest % SLOTS];
     if (range != NULL && range->live)
         return range->iova + n[2] % range->size;
     if (pick == 7 && r->past_count >= PAST)
@@ -580,6 +637,12 @@ static void do_op(struct run *r, const struct random_op *op)
     case OP_MODE:
         do_mode(r, n);
         break;
+    case OP_STREAM:
+        do_stream(r, n);
+        break;
+    case OP_END:
+        do_end(r, n);
+        break;
     default:
         do_dma(r, n);
     }
@@ -596,9 +659,12 @@ static struct testbed *open_bed(const struct machine_ops *ops, const struct rand
     };
     struct udmar_iova_limits region = { .lowest = REGION, .highest = REGION + PAGES * PAGE - 1 };
     struct testbed *b = bed_machine_on(ops, &options);
+    char tunables[64];
     uint64_t iova;
 
-    bed_create(b, s->registers ? "hw.dmar.qi=0" : NULL);
+    snprintf(tunables, sizeof(tunables), "hw.dmar.qi=%d hw.dmar.strict=%d", !s->registers,
+             !s->lazy);
+    bed_create(b, tunables);
     bed_start(b);
     for (unsigned i = 0; i < DEVICES; i++)
         bed_attach(b, i);
