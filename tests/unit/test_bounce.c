@@ -258,7 +258,9 @@ static void test_copies_are_counted(void **state)
 /* A host that tells of no memory may have it anywhere. */
 static void test_memory_that_nobody_told_of(void **state)
 {
-    const struct setup setup = { .tunables = modes[0], .no_ram = true };
+    const struct setup setup = { .tunables = modes[0],
+                                 .no_ram = true,
+                                 .machine = { .prefer_high = true } };
     const struct limits limits = { .lowaddr = LOW_4G, .nsegments = 4 };
     struct scene s;
     uint8_t *buffer;
