@@ -223,17 +223,20 @@ static bool covered(const struct udmar__queue *queue, uint64_t ticket)
 bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *request,
                         uint64_t *out_ticket)
 {
-    return unit->use_queue && udmar__queue_put_one(unit, request, false, out_ticket);
+    *out_ticket =
+        unit->use_queue ? udmar__queue_put_one(unit, request->low, request->high, false) : 0;
+    return *out_ticket != 0;
 }
 
-enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
-                                              const struct udmar__request *request, bool offered,
-                                              bool wait, uint64_t *out_ticket)
+enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                              uint64_t ticket, bool wait, uint64_t *out_ticket)
 {
+    const struct udmar__request request = { .low = low, .high = high };
     enum udmar_status status = UDMAR_OK;
 
-    if (!offered) {
-        status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
+    *out_ticket = ticket;
+    if (ticket == 0) {
+        status = udmar__queue_submit(unit, &request, 1, wait, out_ticket);
     }
     if (status == UDMAR_OK && wait) {
         status = udmar__queue_wait(unit, *out_ticket);
@@ -242,6 +245,12 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
         }
     }
     return status;
+}
+
+enum udmar_status udmar__queue_complete_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                               uint64_t ticket)
+{
+    return udmar__queue_execute_slowly(unit, low, high, ticket, true, &ticket);
 }
 
 enum udmar_status udmar__queue_execute(struct udmar_unit *unit,
