@@ -5,6 +5,18 @@
 /* Not the interface, but what it does for most mappings, in line. */
 #include "space/stream.h"
 
+/* One function of it all, without calls. */
+#define SHORT_WAY __attribute__((__flatten__))
+
+/*
+ * Of a PCI function, which always has a mask. 0, and with that the long way, where the bus has a
+ * limit of its own.
+ */
+static __always_inline u64 quick_highest(struct device *dev)
+{
+    return likely(dev->bus_dma_limit == 0) ? *dev->dma_mask : 0;
+}
+
 /* What is not one piece for a block at hand. */
 static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, size_t size,
                                      enum dma_data_direction direction)
@@ -30,9 +42,8 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
 {
     struct port_device *device = port_device_get(dev);
     struct port_counts __percpu *counts;
-    udmar_iova_t iova =
-        udmar__stream_map_at_hand(device->domain, physical, size, port_access(direction),
-                                  port_highest(dev, dma_get_mask(dev)));
+    udmar_iova_t iova = udmar__stream_map_at_hand(device->domain, physical, size,
+                                                  port_access(direction), quick_highest(dev));
 
     if (unlikely(iova == UDMAR__NOT_AT_HAND)) {
         return map_other(dev, physical, size, direction);
@@ -43,8 +54,9 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
     return iova;
 }
 
-static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
-                           enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
+                                     size_t size, enum dma_data_direction direction,
+                                     unsigned long attributes)
 {
     return map_piece(dev, page_to_phys(page) + offset, size, direction);
 }
@@ -60,8 +72,8 @@ static noinline void unmap_other(struct port_device *device, dma_addr_t iova, si
     }
 }
 
-static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
-                       enum dma_data_direction direction, unsigned long attributes)
+static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
+                                 enum dma_data_direction direction, unsigned long attributes)
 {
     struct port_device *device = port_device_get(dev);
     enum udmar_status status = udmar__stream_unmap_at_hand(device->domain, iova);

@@ -134,7 +134,8 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
 
 static enum udmar_status end_block(struct udmar_dma_map *map)
 {
-    enum udmar_status status = udmar__block_unmap_inline(map->domain, map->arena, map->block);
+    enum udmar_status status = udmar__block_unmap_inline(map->domain, map->arena, map->block,
+                                                         udmar__block_at(map->arena, map->block));
 
     map->arena = NULL;
     return status;

@@ -76,6 +76,13 @@ static inline void udmar__block_note(struct udmar__arena *arena, uint64_t page, 
                      __ATOMIC_RELAXED);
 }
 
+/* The same for a block whose notes are at hand: nothing of it is mapped any more. */
+static inline void udmar__block_note_none(struct udmar__arena *arena, uint64_t page, unsigned block)
+{
+    __atomic_store_n(&arena->block[page % UDMAR__ARENA_PAGES], (uint16_t)(block & ~0xfffu),
+                     __ATOMIC_RELAXED);
+}
+
 /* The same for a block whose order nobody needs to know again. */
 static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t page,
                                            unsigned pages)

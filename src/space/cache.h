@@ -120,26 +120,27 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
 void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                              unsigned pages);
 
-/* A free block that this CPU has at hand, of 2^order pages; @kind: that is cached. */
-static inline bool udmar__magazine_take(struct udmar_domain *domain, unsigned kind, unsigned order,
-                                        uint32_t *out_page)
+/* A free block that this CPU has at hand, of 2^order pages, or 0; @kind: that is cached. */
+static inline uint32_t udmar__magazine_take(struct udmar_domain *domain, unsigned kind,
+                                            unsigned order)
 {
     uintptr_t state;
     struct udmar__cache *cache = udmar__cache_enter(domain, &state);
     struct udmar__magazine *magazine;
+    uint32_t page = 0;
     uint32_t count;
 
     if (UDMAR__UNLIKELY(cache == NULL)) {
-        return false;
+        return 0;
     }
     magazine = &cache->blocks[order][kind];
     count = magazine->count;
-    if (count > 0) {
-        *out_page = magazine->page[count - 1];
+    if (!UDMAR__UNLIKELY(count == 0)) {
+        page = magazine->page[count - 1];
         magazine->count = count - 1;
     }
     udmar__cache_leave(domain, cache, state);
-    return count > 0;
+    return page;
 }
 
 /* The way back; false: there is no room for it. */
@@ -170,7 +171,8 @@ static inline enum udmar_status udmar__block_get(struct udmar_domain *domain,
                                                  struct udmar__pool *pool, unsigned order,
                                                  uint32_t *out_page)
 {
-    if (udmar__is_cached(pool->kind) && udmar__magazine_take(domain, pool->kind, order, out_page)) {
+    *out_page = udmar__is_cached(pool->kind) ? udmar__magazine_take(domain, pool->kind, order) : 0;
+    if (*out_page != 0) {
         return UDMAR_OK;
     }
     return udmar__block_refill(domain, pool, order, out_page);

@@ -4,6 +4,10 @@
 
 #include "space/address.h"
 
+/* The ways of most calls are one function each, without what the other ways need on the stack. */
+#define SHORT_WAY __attribute__((__flatten__))
+#define LONG_WAY  __attribute__((__noinline__))
+
 /* ---- Blocks ---- */
 
 enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar__arena *arena,
@@ -26,7 +30,16 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page)
 {
-    return udmar__block_unmap_inline(domain, arena, page);
+    return udmar__block_unmap_inline(domain, arena, page, udmar__block_at(arena, page));
+}
+
+enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
+                                          unsigned order)
+{
+    struct udmar__request request =
+        udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
+
+    return udmar__invalidate(domain->unit, &request, 1, true, NULL);
 }
 
 /* ---- Laying pieces out ---- */
@@ -238,9 +251,10 @@ static struct udmar__pool *pool_for(struct udmar_domain *domain, udmar_iova_t hi
 }
 
 /* With all checks, and all kinds of places. */
-static enum udmar_status map_any(struct udmar_domain *domain,
-                                 const struct udmar_dma_physical *pieces, unsigned count,
-                                 unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
+static LONG_WAY enum udmar_status map_any(struct udmar_domain *domain,
+                                          const struct udmar_dma_physical *pieces, unsigned count,
+                                          unsigned access, udmar_iova_t highest,
+                                          udmar_iova_t *out_iova)
 {
     struct udmar__pool *pool;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
@@ -272,9 +286,10 @@ static enum udmar_status map_any(struct udmar_domain *domain,
     return status;
 }
 
-enum udmar_status udmar_stream_map(struct udmar_domain *domain,
-                                   const struct udmar_dma_physical *pieces, unsigned count,
-                                   unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
+SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
+                                             const struct udmar_dma_physical *pieces,
+                                             unsigned count, unsigned access, udmar_iova_t highest,
+                                             udmar_iova_t *out_iova)
 {
     udmar_iova_t iova = UDMAR__NOT_AT_HAND;
 
@@ -293,7 +308,7 @@ enum udmar_status udmar_stream_map(struct udmar_domain *domain,
 }
 
 /* A range of ours in the tree. */
-static enum udmar_status unmap_range(struct udmar_domain *domain, uint64_t page)
+static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__range *range;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
@@ -327,10 +342,11 @@ static inline enum udmar_status unmap_other(struct udmar_domain *domain, uint64_
     return status;
 }
 
-enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
+SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
 {
     uint64_t page = iova >> UDMAR_PAGE_SHIFT;
     struct udmar__arena *arena;
+    unsigned block;
 
     if (domain == NULL || domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
@@ -339,8 +355,9 @@ enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t i
     if (arena == NULL) {
         return unmap_other(domain, page);
     }
-    if (UDMAR__BLOCK_PAGES(udmar__block_at(arena, page)) == 0) {
+    block = udmar__block_at(arena, page);
+    if (UDMAR__BLOCK_PAGES(block) == 0) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    return udmar__block_unmap_inline(domain, arena, (uint32_t)page);
+    return udmar__block_unmap_inline(domain, arena, (uint32_t)page, block);
 }

@@ -37,31 +37,35 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page);
 
-/* The same for who counts instructions. */
+/* The request of a block's end without a queue, and until it is complete. */
+enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
+                                          unsigned order);
+
+/* udmar__block_unmap() for who counts instructions; @block: udmar__block_at(). */
 static inline __attribute__((__always_inline__)) enum udmar_status
-udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page)
+udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
+                          unsigned block)
 {
     volatile uint64_t *slots = udmar__block_slots(arena, page);
-    unsigned block = udmar__block_at(arena, page);
     unsigned order = UDMAR__BLOCK_ORDER(block);
     unsigned pages = UDMAR__BLOCK_PAGES(block);
     struct udmar__request request;
     enum udmar_status status;
 
-    if (pages > 0) {
+    if (!UDMAR__UNLIKELY(pages == 0)) {
         udmar__entries_clear(slots, pages);
         udmar__entries_flush(domain->host, domain->coherent, slots, pages);
     }
-    udmar__block_note(arena, page, order, 0);
+    udmar__block_note_none(arena, page, block);
     if (udmar__may_rest(domain)) {
         udmar__block_rest(domain, arena, page, order, pages);
         return UDMAR_OK;
     }
     request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
-    status = domain->unit->use_queue
+    status = !UDMAR__UNLIKELY(!domain->unit->use_queue)
                  ? udmar__queue_complete(domain->unit, request.low, request.high)
-                 : udmar__invalidate(domain->unit, &request, 1, true, NULL);
-    if (status == UDMAR_OK) {
+                 : udmar__block_invalidate(domain, page, order);
+    if (!UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__block_put(domain, arena, page, order, pages);
     }
     return status;
@@ -97,7 +101,8 @@ udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, u
         return UDMAR__NOT_AT_HAND;
     }
     order = more == 0 ? 0 : udmar__log2(more) + 1;
-    if (UDMAR__UNLIKELY(!udmar__magazine_take(domain, kind, order, &page))) {
+    page = udmar__magazine_take(domain, kind, order);
+    if (UDMAR__UNLIKELY(page == 0)) {
         return UDMAR__NOT_AT_HAND;
     }
     arena = udmar__arena_of_block(domain, page);
@@ -114,11 +119,16 @@ udmar__stream_unmap_at_hand(struct udmar_domain *domain, udmar_iova_t iova)
 {
     uint64_t page = iova >> UDMAR_PAGE_SHIFT;
     struct udmar__arena *arena = udmar__arena_of(domain, page);
+    unsigned block;
 
-    if (UDMAR__UNLIKELY(arena == NULL || UDMAR__BLOCK_PAGES(udmar__block_at(arena, page)) == 0)) {
+    if (UDMAR__UNLIKELY(arena == NULL)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    return udmar__block_unmap_inline(domain, arena, (uint32_t)page);
+    block = udmar__block_at(arena, page);
+    if (UDMAR__UNLIKELY(UDMAR__BLOCK_PAGES(block) == 0)) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    return udmar__block_unmap_inline(domain, arena, (uint32_t)page, block);
 }
 
 #endif
