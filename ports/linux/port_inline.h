@@ -39,6 +39,12 @@ PORT_INLINE void udmar_host_cache_flush(void *host, const void *address, size_t 
     const void *end = address + size;
     const void *line = (const void *)((unsigned long)address & -PORT_LINE);
 
+    /* An entry lies in one line. */
+    if (__builtin_constant_p(size) && size <= sizeof(u64)) {
+        clflushopt((void *)address);
+        mb();
+        return;
+    }
     do {
         clflushopt((void *)line);
         line += PORT_LINE;

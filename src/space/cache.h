@@ -127,18 +127,20 @@ static inline uint32_t udmar__magazine_take(struct udmar_domain *domain, unsigne
     uintptr_t state;
     struct udmar__cache *cache = udmar__cache_enter(domain, &state);
     struct udmar__magazine *magazine;
-    uint32_t page = 0;
     uint32_t count;
+    uint32_t page;
 
     if (UDMAR__UNLIKELY(cache == NULL)) {
         return 0;
     }
     magazine = &cache->blocks[order][kind];
     count = magazine->count;
-    if (!UDMAR__UNLIKELY(count == 0)) {
-        page = magazine->page[count - 1];
-        magazine->count = count - 1;
+    if (UDMAR__UNLIKELY(count == 0)) {
+        udmar__cache_leave(domain, cache, state);
+        return 0;
     }
+    page = magazine->page[count - 1];
+    magazine->count = count - 1;
     udmar__cache_leave(domain, cache, state);
     return page;
 }
@@ -157,13 +159,15 @@ static inline bool udmar__magazine_put(struct udmar_domain *domain, unsigned kin
     }
     magazine = &cache->blocks[order][kind];
     count = magazine->count;
-    if (count < UDMAR__MAGAZINE) {
-        udmar__note_past(domain, cache, page, pages);
-        magazine->page[count] = page;
-        magazine->count = count + 1;
+    if (UDMAR__UNLIKELY(count == UDMAR__MAGAZINE)) {
+        udmar__cache_leave(domain, cache, state);
+        return false;
     }
+    udmar__note_past(domain, cache, page, pages);
+    magazine->page[count] = page;
+    magazine->count = count + 1;
     udmar__cache_leave(domain, cache, state);
-    return count < UDMAR__MAGAZINE;
+    return true;
 }
 
 /* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. */

@@ -52,11 +52,11 @@ udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *aren
     struct udmar__request request;
     enum udmar_status status;
 
-    if (!UDMAR__UNLIKELY(pages == 0)) {
+    if (pages == 1) {
         udmar__entry_store(slots, 0);
-        if (UDMAR__UNLIKELY(pages != 1)) {
-            udmar__entries_clear(slots + 1, pages - 1);
-        }
+        udmar__entries_flush(domain->host, domain->coherent, slots, 1);
+    } else if (pages > 0) {
+        udmar__entries_clear(slots, pages);
         udmar__entries_flush(domain->host, domain->coherent, slots, pages);
     }
     udmar__block_note_none(arena, page, block);
@@ -110,11 +110,13 @@ udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, u
     }
     arena = udmar__arena_of_block(domain, page);
     slots = udmar__block_slots(arena, page);
-    udmar__entry_store(slots, entry);
-    if (UDMAR__UNLIKELY(more != 0)) {
-        udmar__entries_fill(slots + 1, entry + UDMAR_PAGE_SIZE, more);
+    if (more == 0) {
+        udmar__entry_store(slots, entry);
+        udmar__entries_flush(domain->host, domain->coherent, slots, 1);
+    } else {
+        udmar__entries_fill(slots, entry, more + 1);
+        udmar__entries_flush(domain->host, domain->coherent, slots, more + 1);
     }
-    udmar__entries_flush(domain->host, domain->coherent, slots, more + 1);
     udmar__block_note(arena, page, order, (unsigned)more + 1);
     return ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + offset;
 }

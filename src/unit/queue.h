@@ -58,6 +58,9 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
     volatile uint64_t *slot = &queue->descriptors[2 * tail];
     uint64_t ticket = queue->issued + 1;
 
+    if (ticket == 0) {
+        __builtin_unreachable(); /* 2^64 waits */
+    }
     if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
         udmar__unlock(unit->host, &unit->queue.lock, state);
         return 0;
