@@ -71,8 +71,8 @@ struct udmar__cache {
 struct udmar__cache *udmar__cache_make(struct udmar_domain *domain, unsigned cpu);
 
 /* The cache of this CPU, locked; null: no memory for one. */
-static inline struct udmar__cache *udmar__cache_enter(struct udmar_domain *domain,
-                                                      uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
+static inline __attribute__((__always_inline__)) struct udmar__cache *
+udmar__cache_enter(struct udmar_domain *domain, uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
 {
     unsigned cpu = 0;
     struct udmar__cache *cache;
@@ -92,8 +92,9 @@ static inline struct udmar__cache *udmar__cache_enter(struct udmar_domain *domai
     return cache;
 }
 
-static inline void udmar__cache_leave(struct udmar_domain *domain, struct udmar__cache *cache,
-                                      uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
+static inline __attribute__((__always_inline__)) void
+udmar__cache_leave(struct udmar_domain *domain, struct udmar__cache *cache,
+                   uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
 {
     udmar__unlock(domain->host, &cache->lock, state);
 }
