@@ -104,6 +104,26 @@ static void test_large(void **state)
     }
 }
 
+/* Every magazine has blocks of its own kind and size only. */
+static void check_magazines(const struct udmar_domain *domain)
+{
+    const struct udmar__cache *cache = domain->caches[0];
+
+    for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
+        for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
+            const struct udmar__magazine *magazine = &cache->blocks[order][kind];
+
+            for (uint32_t i = 0; i < magazine->count; i++) {
+                const struct udmar__arena *arena = udmar__arena_of(domain, magazine->page[i]);
+
+                assert_int_equal(arena->kind, kind);
+                assert_int_equal(UDMAR__BLOCK_ORDER(udmar__block_at(arena, magazine->page[i])),
+                                 order);
+            }
+        }
+    }
+}
+
 /* Blocks that rest come back as what they were: of their size, and as low as before. */
 static void test_rest_by_kind(void **state)
 {
@@ -133,9 +153,11 @@ static void test_rest_by_kind(void **state)
                         live[i] + pages[i] * PAGE <= live[j]);
         }
     }
+    check_magazines(mc.domain);
     for (unsigned i = 0; i < 64; i++) {
         assert_int_equal(udmar_stream_unmap(mc.domain, live[i]), UDMAR_OK);
     }
+    check_magazines(mc.domain);
     udmar__caches_trim(mc.domain);
     machine_close(&mc);
 }
