@@ -6,6 +6,7 @@
 linux_kernels="6.1 6.12"
 linux_modes="linux-strict linux-lazy linux-passthrough linux-off udmar-strict udmar-deferred"
 linux_end_modes="linux-off linux-strict udmar-strict udmar-deferred"
+linux_workloads="nvme-1M e1000-receive e1000e-receive ahci-1M"
 linux_run=build/linux/bench
 
 linux_build() { # KERNEL
@@ -64,23 +65,31 @@ linux_calls() {
     grep '^{"what"' "$folder/console"
 }
 
-# linux_profile KERNEL MODE SIZE: by function, one map and one unmap.
+# linux_profile KERNEL MODE WHAT: by function, one map and one unmap of a size, or a pass of a workload.
 linux_profile() {
     local folder=$linux_run/profile-$1-$2 options
+    case " $linux_workloads " in
+    *" $3 "*)
+        linux_drivers "$1" "$2" "$folder" ,by=address <<<"ONLY=$3 SYMBOLS=yes" || return 1
+        python3 scripts/linux/profile.py "$folder/counts" "$folder/console"
+        return
+        ;;
+    esac
     linux_options "$2"
     linux_guest "$1" "$folder" tests/linux/bench/init "$2" <<<"SYMBOLS=yes ARGUMENTS='mode=$2 kernel=$1 profile=$3'"
     scripts/linux/boot.sh "$1" --icount --timeout 3000 "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
         -- -device edu,addr=0x1b,dma_mask=0xffffffffffffffff -plugin "file=$linux_run/count.so,out=$folder/counts,by=address" \
         </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"
     grep -q '^end 0' "$folder/console" || { grep -v '^symbol' "$folder/console" >&2; return 1; }
-    python3 scripts/linux/profile.py "$folder/counts" "$folder/console" build/linux/"$1"/root/boot/System.map-*
+    python3 scripts/linux/profile.py "$folder/counts" "$folder/console"
 }
 
-# linux_end KERNEL MODE: instructions for 4 KiB through a whole driver. Rows on standard output.
-linux_end() {
-    local folder=$linux_run/end-$1-$2 options peer port status
+# linux_drivers KERNEL MODE FOLDER PLUGIN-OPTIONS: a guest whose drivers move bytes, its plan as
+# linux_guest takes it. FOLDER gets counts and console.
+linux_drivers() {
+    local folder=$3 options peer port
     linux_options "$2"
-    linux_guest "$1" "$folder" tests/linux/count/init "$2" </dev/null
+    linux_guest "$1" "$folder" tests/linux/count/init "$2"
     [ -f $linux_run/content ] || head -c 8M /dev/urandom >$linux_run/content
     scripts/linux/peer.py $linux_run/content >"$folder/ports" &
     peer=$!
@@ -94,14 +103,21 @@ linux_end() {
     for name in nvme ahci; do
         [ -f $linux_run/$name.img ] || head -c 64M /dev/urandom >$linux_run/$name.img
     done
-    scripts/linux/boot.sh "$1" --timeout "${UDMAR_TIMEOUT:-240}" "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
-        -- -plugin "file=$linux_run/count.so,out=$folder/counts" \
+    scripts/linux/boot.sh "$1" --timeout "${UDMAR_TIMEOUT:-600}" "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
+        -- -plugin "file=$linux_run/count.so,out=$folder/counts$4" \
         -drive "if=none,id=nvme,file=$linux_run/nvme.img,format=raw,cache=unsafe,file.locking=off" -device nvme,serial=NV0,drive=nvme,addr=0x17 \
         -drive "if=none,id=ahci,file=$linux_run/ahci.img,format=raw,cache=unsafe,file.locking=off" -device ide-hd,drive=ahci,bus=ide.0 \
         -netdev user,id=n0,net=10.0.10.0/24 -device e1000,netdev=n0,addr=0x15,romfile=,mac=52:54:00:00:00:10 \
         -netdev user,id=n1,net=10.0.11.0/24 -device e1000e,netdev=n1,addr=0x16,romfile=,mac=52:54:00:00:00:11 \
         </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"
     kill $peer 2>/dev/null
+    [ -s "$folder/counts" ]
+}
+
+# linux_end KERNEL MODE: instructions for 4 KiB through a whole driver. Rows on standard output.
+linux_end() {
+    local folder=$linux_run/end-$1-$2 status
+    linux_drivers "$1" "$2" "$folder" "" </dev/null
     python3 scripts/linux/end_rows.py "$1" "$2" "$folder/counts" "$folder/console"
     status=$?
     [ $status -eq 0 ] || tail -n 5 "$folder/console" "$folder/qemu" >&2

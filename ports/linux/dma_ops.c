@@ -2,23 +2,55 @@
 /* The DMA operations of a device that is translated, and those of one that may do none. */
 #include "port.h"
 
-/* The library's part may be in this unit as well (short_way.c): all of it becomes one function. */
-#ifndef SHORT_WAY
-#define SHORT_WAY __attribute__((__flatten__))
-#endif
+/* Not the interface, but what it does for most mappings, in line. */
+#include "space/stream.h"
 
+/* One function of it all, without calls. */
+#define SHORT_WAY __attribute__((__flatten__))
+
+/*
+ * Of a PCI function, which always has a mask. 0, and with that the long way, where the bus has a
+ * limit of its own.
+ */
+static __always_inline u64 quick_highest(struct device *dev)
+{
+    return likely(dev->bus_dma_limit == 0) ? *dev->dma_mask : 0;
+}
+
+/* What is not one piece for a block at hand. */
+static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, size_t size,
+                                     enum dma_data_direction direction)
+{
+    const struct udmar_dma_physical piece = { .address = physical, .length = size };
+    const struct port_limits limits = {
+        .highest = port_highest(dev, dma_get_mask(dev)),
+        .boundary_mask = U64_MAX,
+    };
+    struct port_device *device = port_device_get(dev);
+    dma_addr_t iova;
+
+    if (port_map(device, &piece, 1, 0, port_access(direction), &limits, &iova) != 0) {
+        return DMA_MAPPING_ERROR;
+    }
+    port_count(device, bytes, size);
+    return iova;
+}
+
+/* The DMA API has looked at the direction. */
 static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
                                             enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
-    struct udmar_dma_physical piece = { .address = physical, .length = size };
-    u64 highest = port_highest(dev, dma_get_mask(dev));
-    dma_addr_t iova;
+    struct port_counts __percpu *counts;
+    udmar_iova_t iova = udmar__stream_map_at_hand(device->domain, physical, size,
+                                                  port_access(direction), quick_highest(dev));
 
-    if (unlikely(port_map_piece(device, &piece, port_access(direction), highest, &iova) != 0)) {
-        return DMA_MAPPING_ERROR;
+    if (unlikely(iova == UDMAR__NOT_AT_HAND)) {
+        return map_other(dev, physical, size, direction);
     }
-    port_count(device, bytes, size);
+    counts = device->counts;
+    this_cpu_inc(counts->maps);
+    this_cpu_add(counts->bytes, size);
     return iova;
 }
 
@@ -29,10 +61,27 @@ static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsi
     return map_piece(dev, page_to_phys(page) + offset, size, direction);
 }
 
+static noinline void unmap_other(struct port_device *device, dma_addr_t iova, size_t size,
+                                 enum udmar_status status)
+{
+    if (status == UDMAR_ERR_UNSUPPORTED) {
+        status = udmar_stream_unmap(device->domain, iova);
+    }
+    if (status != UDMAR_OK) {
+        port_unmap_other(device, iova, size, status);
+    }
+}
+
 static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
                                  enum dma_data_direction direction, unsigned long attributes)
 {
-    port_unmap(port_device_get(dev), iova, size);
+    struct port_device *device = port_device_get(dev);
+    enum udmar_status status = udmar__stream_unmap_at_hand(device->domain, iova);
+
+    port_count(device, unmaps, 1);
+    if (unlikely(status != UDMAR_OK)) {
+        unmap_other(device, iova, size, status);
+    }
 }
 
 static dma_addr_t map_resource(struct device *dev, phys_addr_t physical, size_t size,

@@ -4,6 +4,7 @@
  * and commands, so everything that hints at another one is a reason to stay away.
  */
 #include "port.h"
+#include "port_inline.h"
 
 #include <linux/io.h>
 #include <linux/iommu.h>
@@ -56,6 +57,11 @@ int port_fits(const struct udmar_table *table)
     struct udmar_entry entry = { 0 };
     struct pci_dev *pci = NULL;
 
+    if (boot_cpu_data.x86_clflush_size < PORT_LINE) {
+        pr_err("udmar: refused: this processor flushes %u bytes at once, %lu are expected\n",
+               boot_cpu_data.x86_clflush_size, PORT_LINE);
+        return -ENODEV;
+    }
     while (udmar_table_next(table, &entry)) {
         int error = entry.type == UDMAR_ENTRY_DRHD ? look_at_unit(&entry) : 0;
 

@@ -145,7 +145,9 @@ int port_map(struct port_device *device, const struct udmar_dma_physical *pieces
         return error_of(status);
     }
     port_count(device, maps, 1);
-    port_count(device, pieces, count);
+    if (count > 1) {
+        port_count(device, further, count - 1);
+    }
     *out_iova = iova;
     return 0;
 }

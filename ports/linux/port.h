@@ -6,7 +6,6 @@
  *   fit.c         does this kernel and this machine fit, and why not
  *   device.c      every PCI function gets its operations before its driver
  *   dma_ops.c     streaming mappings     list.c       the same for scatter lists
- *   short_way.c   dma_ops.c with the library's part of it
  *   coherent.c    memory for a device
  *   mapping.c     guest addresses: the way into the library
  *   host.c, interrupt.c   the host interface
@@ -29,7 +28,7 @@
 struct port_counts {
     u64 maps;     /* map_page, map_resource and map_sg calls, and coherent allocations */
     u64 unmaps;   /* as many when nothing is mapped any more */
-    u64 pieces;   /* pieces of memory in those */
+    u64 further;  /* pieces of memory in those behind the first */
     u64 bytes;    /* in maps, coherent memory not counted */
     u64 coherent; /* bytes of coherent memory that were allocated... */
     u64 returned; /* ...and given back */
@@ -102,7 +101,7 @@ void port_unmap_sg(struct device *dev, struct scatterlist *list, int count,
 /* The last address that a device can use, when its mask is this one. */
 static inline u64 port_highest(struct device *dev, u64 mask)
 {
-    return min_not_zero(mask, dev->bus_dma_limit);
+    return likely(dev->bus_dma_limit == 0) ? mask : min_not_zero(mask, dev->bus_dma_limit);
 }
 
 static inline struct port_device *port_device_get(struct device *dev)
@@ -164,27 +163,6 @@ static inline u64 port_pages(const struct udmar_dma_physical *piece)
  */
 int port_map(struct port_device *device, const struct udmar_dma_physical *pieces, unsigned count,
              u64 whole, unsigned access, const struct port_limits *limits, dma_addr_t *out_iova);
-
-/*
- * port_map_piece - the same for one piece that only has to lie low enough
- * Without a call where the library has a block at hand.
- */
-static __always_inline int port_map_piece(struct port_device *device,
-                                          const struct udmar_dma_physical *piece, unsigned access,
-                                          u64 highest, dma_addr_t *out_iova)
-{
-    udmar_iova_t iova;
-
-    if (unlikely(udmar_stream_map(device->domain, piece, 1, access, highest, &iova) != UDMAR_OK)) {
-        const struct port_limits limits = { .highest = highest, .boundary_mask = U64_MAX };
-
-        return port_map(device, piece, 1, 0, access, &limits, out_iova);
-    }
-    port_count(device, maps, 1);
-    port_count(device, pieces, 1);
-    *out_iova = iova;
-    return 0;
-}
 
 /*
  * Takes such a range away: @iova and @size from its first byte to its last. Atomic context. The

@@ -30,16 +30,24 @@ PORT_INLINE void udmar_host_mmio_write32(void *host, void *registers, uint32_t o
     writel(value, (void __iomem __force *)registers + offset);
 }
 
+/* Of a cache: what the least of processors has; fit.c makes sure. */
+#define PORT_LINE 64ul
+
 /* clflush_cache_range() does the same behind a call and two fences. */
 PORT_INLINE void udmar_host_cache_flush(void *host, const void *address, size_t size)
 {
-    unsigned long line_size = boot_cpu_data.x86_clflush_size;
     const void *end = address + size;
-    const void *line = (const void *)((unsigned long)address & -line_size);
+    const void *line = (const void *)((unsigned long)address & -PORT_LINE);
 
+    /* An entry lies in one line. */
+    if (__builtin_constant_p(size) && size <= sizeof(u64)) {
+        clflushopt((void *)address);
+        mb();
+        return;
+    }
     do {
         clflushopt((void *)line);
-        line += line_size;
+        line += PORT_LINE;
     } while (line < end);
     mb();
 }

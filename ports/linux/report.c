@@ -101,8 +101,8 @@ static void show_device(struct seq_file *file, const struct port_device *device)
     udmar_device_info(device->device, &info);
     seq_printf(file, "%s driver=%s mode=%s unit=%d maps=%llu live=%llu pieces=%llu bytes=%llu ",
                pci_name(device->pci), driver_of(device), udmar_mode_string(info.mode), info.unit,
-               maps, maps - port_device_sum(device, unmaps), port_device_sum(device, pieces),
-               port_device_sum(device, bytes));
+               maps, maps - port_device_sum(device, unmaps),
+               maps + port_device_sum(device, further), port_device_sum(device, bytes));
     seq_printf(file, "coherent=%llu refused=%llu faults=%llu mask=%d ids=",
                port_device_sum(device, coherent) - port_device_sum(device, returned),
                port_device_sum(device, failed), info.faults,

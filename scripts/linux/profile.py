@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""profile.py COUNTS CONSOLE SYSTEM-MAP: which functions the instructions between two marks are in
+"""profile.py COUNTS CONSOLE: which functions the instructions between two marks are in
 
-COUNTS is what tests/linux/count/count.c writes with by=address; CONSOLE has the modules' symbols in
-lines "symbol ADDRESS TYPE NAME [MODULE]". The kernel itself is where its map says, because QEMU starts
-it without anything that would move it.
+COUNTS is what tests/linux/count/count.c writes with by=address; the last pair of marks counts.
+CONSOLE has the kernel's and the modules' symbols in lines "symbol ADDRESS TYPE NAME [MODULE]".
 """
 import bisect
 import sys
@@ -20,18 +19,14 @@ def main():
                 symbols.append((int(words[1], 16), name))
     if not symbols:
         sys.exit("the guest did not tell where its functions are")
-    with open(sys.argv[3], encoding="ascii") as file:
-        for line in file:
-            words = line.split()
-            if words[1] in "tTwW":
-                symbols.append((int(words[0], 16), words[2]))
     symbols.sort()
     starts = [address for address, _ in symbols]
     sums, entries, total = {}, {}, 0
     with open(sys.argv[1], encoding="ascii") as file:
         for line in file:
             words = line.split()
-            if words[0] != "at":
+            if words[0] == "count":
+                sums, entries, total = {}, {}, 0
                 continue
             address, count = int(words[1], 16), int(words[2])
             index = bisect.bisect_right(starts, address) - 1

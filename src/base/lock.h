@@ -26,13 +26,15 @@ static inline void udmar__lock_destroy(void *host, struct udmar__lock *lock)
     lock->impl = NULL;
 }
 
-static inline uintptr_t udmar__lock(void *host, struct udmar__lock *lock)
+static inline __attribute__((__always_inline__)) uintptr_t udmar__lock(void *host,
+                                                                       struct udmar__lock *lock)
     UDMAR_ACQUIRES(lock) UDMAR_NO_LOCK_ANALYSIS
 {
     return udmar_host_lock_acquire(host, lock->impl);
 }
 
-static inline void udmar__unlock(void *host, struct udmar__lock *lock, uintptr_t state)
+static inline __attribute__((__always_inline__)) void
+udmar__unlock(void *host, struct udmar__lock *lock, uintptr_t state)
     UDMAR_RELEASES(lock) UDMAR_NO_LOCK_ANALYSIS
 {
     udmar_host_lock_release(host, lock->impl, state);

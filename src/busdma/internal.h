@@ -223,6 +223,16 @@ struct udmar__place {
     uint32_t used; /* pages written, also when it fails */
 };
 
+/* What makes a piece something else than one whole page of memory; 0: it is one. */
+static inline uint64_t udmar__piece_oddness(const struct udmar_dma_physical *piece)
+{
+    return (piece->address & (UDMAR_PAGE_MASK | ~ENTRY_ADDRESS)) |
+           (piece->length ^ UDMAR_PAGE_SIZE);
+}
+
+/* Writes entries for whole pages; returns how many there were before something else. */
+unsigned udmar__slots_pages(volatile uint64_t *slot, const struct udmar_dma_physical *piece,
+                            unsigned count, unsigned access);
 /* Writes the entries and fills map->segments; nothing is made visible or taken back. */
 int udmar__slots_place(struct udmar_dma_map *map, const struct udmar__source *source,
                        unsigned access, struct udmar__place *place);

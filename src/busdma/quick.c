@@ -135,7 +135,8 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
 
 static enum udmar_status end_block(struct udmar_dma_map *map)
 {
-    enum udmar_status status = udmar__block_unmap_inline(map->domain, map->arena, map->block);
+    enum udmar_status status = udmar__block_unmap_inline(map->domain, map->arena, map->block,
+                                                         udmar__block_at(map->arena, map->block));
 
     map->arena = NULL;
     return status;
@@ -187,37 +188,6 @@ void udmar__quick_half_used(struct udmar_dma_map *map)
 
 /* ---- Lists ---- */
 
-/* What makes a piece something else than one whole page of memory. */
-#define NO_PAGE (UDMAR_PAGE_MASK | ~ENTRY_ADDRESS)
-
-/* 0: one whole page of memory. */
-static inline uint64_t oddness(const struct udmar_dma_physical *piece)
-{
-    return (piece->address & NO_PAGE) | (piece->length ^ UDMAR_PAGE_SIZE);
-}
-
-/* Writes entries for whole pages; returns how many there were before something else. */
-static unsigned place_pages(volatile uint64_t *slot, const struct udmar_dma_physical *piece,
-                            unsigned count, unsigned access)
-{
-    const struct udmar_dma_physical *end = piece + count;
-
-    for (; end - piece >= 4; piece += 4, slot += 4) {
-        if ((oddness(&piece[0]) | oddness(&piece[1]) | oddness(&piece[2]) | oddness(&piece[3])) !=
-            0) {
-            break;
-        }
-        udmar__entry_store(&slot[0], piece[0].address | access);
-        udmar__entry_store(&slot[1], piece[1].address | access);
-        udmar__entry_store(&slot[2], piece[2].address | access);
-        udmar__entry_store(&slot[3], piece[3].address | access);
-    }
-    for (; piece != end && oddness(piece) == 0; piece++) {
-        udmar__entry_store(slot++, piece->address | access);
-    }
-    return count - (unsigned)(end - piece);
-}
-
 /* Whole pages into the slots of a window; a small one may be loaded, see QUICK_IDLE. */
 static bool list_window(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                         unsigned count, unsigned access, udmar_iova_t *out_base)
@@ -230,7 +200,7 @@ static bool list_window(struct udmar_dma_map *map, const struct udmar_dma_physic
         return false;
     }
     *out_base = window->base;
-    placed = place_pages(window->slots, list, count, access);
+    placed = udmar__slots_pages(window->slots, list, count, access);
     if (UDMAR__UNLIKELY(placed != count ||
                         udmar__window_publish_slots(window, count) != UDMAR_OK)) {
         udmar__window_discard(window, 0, placed);
@@ -253,7 +223,7 @@ static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physica
         return false;
     }
     arena = udmar__arena_of(domain, page);
-    placed = place_pages(udmar__block_slots(arena, page), list, count, access);
+    placed = udmar__slots_pages(udmar__block_slots(arena, page), list, count, access);
     udmar__block_note_pages(arena, page, placed);
     if (UDMAR__UNLIKELY(placed != count)) {
         (void)udmar__block_unmap(domain, arena, page);
@@ -275,8 +245,8 @@ bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physica
     udmar_iova_t base;
 
     /* A last piece that is no whole page is common, and cheaper found out beforehand. */
-    if (count == 0 || length > map->most || oddness(&list[0]) != 0 ||
-        oddness(&list[count - 1]) != 0 ||
+    if (count == 0 || length > map->most || udmar__piece_oddness(&list[0]) != 0 ||
+        udmar__piece_oddness(&list[count - 1]) != 0 ||
         !(map->window != NULL ? list_window(map, list, count, access, &base)
                               : list_block(map, list, count, access, &base))) {
         return false;

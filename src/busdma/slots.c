@@ -54,23 +54,25 @@ static inline int place_buffer(struct udmar_dma_map *map, const struct udmar__so
     return add_segment(map, place->base + offset, source->remaining) ? 0 : UDMAR_EFBIG;
 }
 
-/*
- * Whole pages, from the list's start: the rest of the common case. Returns how many pieces were
- * taken; what is not a whole page ends it.
- */
-static inline uint32_t place_whole_pages(const struct udmar_dma_physical *piece, uint64_t count,
-                                         unsigned access, volatile uint64_t *slot)
+unsigned udmar__slots_pages(volatile uint64_t *slot, const struct udmar_dma_physical *piece,
+                            unsigned count, unsigned access)
 {
-    const struct udmar_dma_physical *begin = piece;
     const struct udmar_dma_physical *end = piece + count;
 
-    for (; piece != end; piece++) {
-        if ((piece->length ^ UDMAR_PAGE_SIZE) | (piece->address & UDMAR_PAGE_MASK)) {
+    for (; end - piece >= 4; piece += 4, slot += 4) {
+        if ((udmar__piece_oddness(&piece[0]) | udmar__piece_oddness(&piece[1]) |
+             udmar__piece_oddness(&piece[2]) | udmar__piece_oddness(&piece[3])) != 0) {
             break;
         }
+        udmar__entry_store(&slot[0], piece[0].address | access);
+        udmar__entry_store(&slot[1], piece[1].address | access);
+        udmar__entry_store(&slot[2], piece[2].address | access);
+        udmar__entry_store(&slot[3], piece[3].address | access);
+    }
+    for (; piece != end && udmar__piece_oddness(piece) == 0; piece++) {
         udmar__entry_store(slot++, piece->address | access);
     }
-    return (uint32_t)(piece - begin);
+    return count - (unsigned)(end - piece);
 }
 
 /* Pieces of physical memory: a new segment where two do not meet at a page border. */
@@ -80,8 +82,8 @@ static int place_list(struct udmar_dma_map *map, const struct udmar__source *sou
     const struct udmar_dma_physical *piece = source->list;
     uint64_t left = source->remaining;
     uint64_t misaligned = map->tag->alignment - 1;
-    uint64_t page = place_whole_pages(piece, udmar__min(left >> UDMAR_PAGE_SHIFT, place->pages),
-                                      access, place->slots);
+    uint64_t page = udmar__slots_pages(
+        place->slots, piece, (unsigned)udmar__min(left >> UDMAR_PAGE_SHIFT, place->pages), access);
     uint64_t segment = place->base;
     uint64_t segment_length = page << UDMAR_PAGE_SHIFT;
     uint64_t border = page == 0; /* 0: the last piece ended at a page border */

@@ -81,7 +81,7 @@ static size_t block_pages(const struct udmar__zone *zone)
     return (size_t)udmar__min(zone->alignment >> UDMAR_PAGE_SHIFT, LARGEST_BLOCK);
 }
 
-static void free_page(const struct udmar__zone *zone, struct udmar__bounce *bounce)
+static void free_bounce(const struct udmar__zone *zone, struct udmar__bounce *bounce)
 {
     udmar_host_page_free(zone->instance->host, &bounce->page, block_pages(zone));
     udmar_host_free(zone->instance->host, bounce, sizeof(*bounce));
@@ -117,7 +117,7 @@ void udmar__zone_put(struct udmar__zone *zone)
         struct udmar__bounce *bounce = zone->free;
 
         zone->free = bounce->next;
-        free_page(zone, bounce);
+        free_bounce(zone, bounce);
     }
     udmar__lock_destroy(instance->host, &zone->lock);
     udmar_host_free(instance->host, zone, sizeof(*zone));
@@ -161,7 +161,7 @@ void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages)
         }
         udmar__unlock(host, &zone->lock, state);
         if (!room) {
-            free_page(zone, bounce);
+            free_bounce(zone, bounce);
         }
     }
 }

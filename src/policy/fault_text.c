@@ -23,7 +23,7 @@ static const char *verb(const struct udmar_fault *fault)
     }
 }
 
-static void add_range(struct udmar__text *text, const struct udmar_fault *fault)
+static void add_nearest(struct udmar__text *text, const struct udmar_fault *fault)
 {
     udmar__text_add(text, "0x%llx-0x%llx", (unsigned long long)fault->near_base,
                     (unsigned long long)(fault->near_base + fault->near_size - 1));
@@ -34,14 +34,14 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
     switch (fault->place) {
     case UDMAR_PLACE_LIVE:
         udmar__text_add(text, "; it lies in the live mapping ");
-        add_range(text, fault);
+        add_nearest(text, fault);
         if (fault->reason == REASON_WRITE || fault->reason == REASON_READ) {
             udmar__text_add(text, ", which does not allow that");
         }
         break;
     case UDMAR_PLACE_GONE:
         udmar__text_add(text, "; it lies in the mapping ");
-        add_range(text, fault);
+        add_nearest(text, fault);
         if (fault->near_age == 0) {
             udmar__text_add(text, ", which was the last to go");
         } else {
@@ -51,11 +51,11 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
         break;
     case UDMAR_PLACE_RESERVED:
         udmar__text_add(text, "; it lies in the reserved range ");
-        add_range(text, fault);
+        add_nearest(text, fault);
         break;
     case UDMAR_PLACE_NEAR:
         udmar__text_add(text, "; the nearest mapping is ");
-        add_range(text, fault);
+        add_nearest(text, fault);
         break;
     case UDMAR_PLACE_NOTHING:
         udmar__text_add(text, "; the device has no mapping at all");

@@ -4,8 +4,6 @@
 
 #include "space/address.h"
 
-#define DIRECTORY_ENTRIES 512u
-
 /* ---- The tree of an arena ---- */
 
 static void tree_init(struct udmar__arena *arena)
@@ -152,6 +150,7 @@ static struct udmar__arena *find_room(struct udmar__pool *pool, unsigned order)
 
 void udmar__pools_init(struct udmar_domain *domain)
 {
+    domain->pool_32.kind = UDMAR__POOL_32;
     domain->pool_32.exclude_first = UINT64_C(1) << 32;
     domain->pool_32.exclude_last = domain->end;
     domain->pool_32.next = &domain->pool_all;
@@ -179,63 +178,13 @@ struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t ex
         if (pool != NULL) {
             pool->exclude_first = exclude_first;
             pool->exclude_last = exclude_last;
+            pool->kind = UDMAR__POOL_OTHER;
             pool->next = domain->pools;
             domain->pools = pool;
         }
     }
     udmar__unlock(domain->host, &domain->lock, state);
     return pool;
-}
-
-/* ---- The directory ---- */
-
-static void *new_directory(struct udmar_domain *domain)
-{
-    return udmar_host_alloc(domain->host, DIRECTORY_ENTRIES * sizeof(void *));
-}
-
-/* Puts the arena in; what cannot be had whole leaves nothing behind. */
-static bool directory_set(struct udmar_domain *domain, struct udmar__arena *arena)
-    UDMAR_REQUIRES(domain->lock)
-{
-    uint64_t page = arena->range.first;
-    struct udmar__arena ***directory = domain->arenas;
-    struct udmar__arena **leaf;
-
-    if (directory == NULL) {
-        directory = new_directory(domain);
-        if (directory == NULL) {
-            return false;
-        }
-    }
-    leaf = directory[page >> 18];
-    if (leaf == NULL) {
-        leaf = new_directory(domain);
-        if (leaf == NULL) {
-            if (domain->arenas == NULL) {
-                udmar_host_free(domain->host, directory, DIRECTORY_ENTRIES * sizeof(void *));
-            }
-            return false;
-        }
-    }
-    __atomic_store_n(&leaf[(page >> 9) & 511], arena, __ATOMIC_RELEASE);
-    /* Once there, they stay: whoever has a block of an arena reads the way to it without atomics.
-     */
-    if (directory[page >> 18] == NULL) {
-        __atomic_store_n(&directory[page >> 18], leaf, __ATOMIC_RELEASE);
-    }
-    if (domain->arenas == NULL) {
-        __atomic_store_n(&domain->arenas, directory, __ATOMIC_RELEASE);
-    }
-    return true;
-}
-
-static void directory_clear(struct udmar_domain *domain, struct udmar__arena *arena)
-    UDMAR_REQUIRES(domain->lock)
-{
-    struct udmar__arena **leaf = domain->arenas[arena->range.first >> 18];
-
-    __atomic_store_n(&leaf[(arena->range.first >> 9) & 511], NULL, __ATOMIC_RELEASE);
 }
 
 /* ---- Making and giving back ---- */
@@ -251,7 +200,7 @@ static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__aren
 {
     const uint64_t size = UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE;
     const struct udmar_iova_limits limits = {
-        .highest = udmar__min(domain->end, UDMAR__ARENA_END - 1),
+        .highest = udmar__min(domain->end, UDMAR__DIRECTORY_END - 1),
         .exclude_first = arena->pool->exclude_first,
         .exclude_last = arena->pool->exclude_last,
         .alignment = size,
@@ -269,7 +218,8 @@ static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__aren
     /* Every entry counts as used, so that the walker of other calls never gives the table back. */
     status =
         udmar__slots_reserve(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &arena->table, gather);
-    if (status == UDMAR_OK && !directory_set(domain, arena)) {
+    if (status == UDMAR_OK &&
+        !udmar__directory_set(domain->host, &domain->arenas, arena->range.first, arena)) {
         udmar__slots_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, gather);
         status = UDMAR_ERR_MEMORY;
     }
@@ -300,7 +250,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     state = udmar__lock(domain->host, &domain->lock);
     for (struct udmar__arena *arena = dead; arena != NULL; arena = arena->next) {
         udmar__slots_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &gather);
-        directory_clear(domain, arena);
+        udmar__directory_clear(&domain->arenas, arena->range.first);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     if (udmar__gather_flush(domain, &gather) != UDMAR_OK) {
@@ -332,6 +282,7 @@ static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__po
         return UDMAR_ERR_MEMORY;
     }
     arena->pool = pool;
+    arena->kind = pool->kind;
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
     status = reserve(domain, arena, &gather);
@@ -445,14 +396,6 @@ void udmar__arenas_free(struct udmar_domain *domain)
         domain->pools = pool->next;
         udmar_host_free(domain->host, pool, sizeof(*pool));
     }
-    if (domain->arenas == NULL) {
-        return;
-    }
-    for (unsigned i = 0; i < DIRECTORY_ENTRIES; i++) {
-        if (domain->arenas[i] != NULL) {
-            udmar_host_free(domain->host, domain->arenas[i], DIRECTORY_ENTRIES * sizeof(void *));
-        }
-    }
-    udmar_host_free(domain->host, domain->arenas, DIRECTORY_ENTRIES * sizeof(void *));
-    domain->arenas = NULL;
+    udmar__directory_free(domain->host, &domain->arenas);
+    udmar__directory_free(domain->host, &domain->lent);
 }

@@ -24,8 +24,6 @@
 
 #define UDMAR__ARENA_PAGES TABLE_ENTRIES
 #define UDMAR__ARENA_ORDER 9u
-/* Arenas are found by their address through two levels of pointers, which reach this far. */
-#define UDMAR__ARENA_END   (UINT64_C(1) << 39)
 
 /* Kinds of nodes in the address tree that are no business of the API's. */
 #define RANGE_ARENA 5u
@@ -33,6 +31,7 @@
 struct udmar__arena {
     struct udmar__range range; /* first: the tree's node is the arena */
     struct udmar__pool *pool;
+    unsigned kind;              /* the pool's */
     struct udmar__arena *next;  /* [domain lock] of its list, or of a list of dead ones */
     struct udmar__arena **link; /* [domain lock] what points here; null: in no list */
     volatile uint64_t *entries; /* of the leaf table; null unless the host maps tables for ever */
@@ -53,14 +52,14 @@ struct udmar__arena {
 /* The arena of a page (a guest address's page number); null: there is none. */
 static inline struct udmar__arena *udmar__arena_of(const struct udmar_domain *domain, uint64_t page)
 {
-    struct udmar__arena ***directory = __atomic_load_n(&domain->arenas, __ATOMIC_ACQUIRE);
-    struct udmar__arena **leaf;
+    return udmar__directory_at(&domain->arenas, page);
+}
 
-    if (directory == NULL || page >= UDMAR__ARENA_END >> UDMAR_PAGE_SHIFT) {
-        return NULL;
-    }
-    leaf = __atomic_load_n(&directory[page >> 18], __ATOMIC_ACQUIRE);
-    return leaf == NULL ? NULL : __atomic_load_n(&leaf[(page >> 9) & 511], __ATOMIC_ACQUIRE);
+/* The same for a block that somebody owns: his arena is there. */
+static inline struct udmar__arena *udmar__arena_of_block(const struct udmar_domain *domain,
+                                                         uint32_t page)
+{
+    return udmar__directory_known(&domain->arenas, page);
 }
 
 /* What stands for the block at a page; its owner's notes may be a moment old. */
@@ -77,12 +76,13 @@ static inline void udmar__block_note(struct udmar__arena *arena, uint64_t page, 
                      __ATOMIC_RELAXED);
 }
 
-/* The pools that every domain has: no limit, and devices of 32 bits. */
-void udmar__pools_init(struct udmar_domain *domain);
-/* The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
- * domain. */
-struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
-                                    udmar_iova_t exclude_last);
+/* The same for a block whose notes are at hand: nothing of it is mapped any more. */
+static inline void udmar__block_note_none(struct udmar__arena *arena, uint64_t page, unsigned block)
+{
+    __atomic_store_n(&arena->block[page % UDMAR__ARENA_PAGES], (uint16_t)(block & ~0xfffu),
+                     __ATOMIC_RELAXED);
+}
+
 /* The same for a block whose order nobody needs to know again. */
 static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t page,
                                            unsigned pages)
@@ -92,6 +92,12 @@ static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t 
     __atomic_store_n(block, (uint16_t)((*block & ~0xfffu) | pages), __ATOMIC_RELAXED);
 }
 
+/* The pools that every domain has. */
+void udmar__pools_init(struct udmar_domain *domain);
+/* The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
+ * domain. */
+struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
+                                    udmar_iova_t exclude_last);
 /*
  * Takes up to @count blocks of 2^order pages, order at most 8. Without the domain's lock.
  * @out_pages: their first pages. @out_taken: at least 1 with UDMAR_OK.
@@ -106,7 +112,7 @@ enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__
  */
 void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsigned count,
                         bool spare);
-/* Pools and directory, when the domain goes; the arenas themselves go with the address tree. */
+/* Pools and directories, when the domain goes; the arenas themselves go with the address tree. */
 void udmar__arenas_free(struct udmar_domain *domain);
 /* The first page of the block that holds the page, or UINT64_MAX. */
 uint64_t udmar__block_first(const struct udmar__arena *arena, uint64_t page);

@@ -54,9 +54,9 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
         return status;
     }
     *out_page = pages[0];
-    cache = udmar__is_cached(domain, pool) ? udmar__cache_enter(domain, &state) : NULL;
+    cache = udmar__is_cached(pool->kind) ? udmar__cache_enter(domain, &state) : NULL;
     if (cache != NULL) {
-        struct udmar__magazine *magazine = &cache->blocks[udmar__pool_index(domain, pool)][order];
+        struct udmar__magazine *magazine = &cache->blocks[order][pool->kind];
 
         while (kept < taken && magazine->count < UDMAR__MAGAZINE) {
             magazine->page[magazine->count++] = pages[kept++];
@@ -67,6 +67,12 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
         udmar__blocks_give(domain, &pages[kept], taken - kept, true);
     }
     return UDMAR_OK;
+}
+
+static struct udmar__magazine *magazine_of(struct udmar__cache *cache,
+                                           const struct udmar__arena *arena, uint32_t page)
+{
+    return &cache->blocks[UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))][arena->kind];
 }
 
 /* Half of a full magazine, into @out_pages. */
@@ -88,8 +94,8 @@ void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *a
 
     if (cache != NULL) {
         udmar__note_past(domain, cache, page, pages);
-        if (udmar__is_cached(domain, arena->pool)) {
-            struct udmar__magazine *magazine = udmar__magazine_of(domain, cache, arena, page);
+        if (udmar__is_cached(arena->kind)) {
+            struct udmar__magazine *magazine = magazine_of(cache, arena, page);
 
             if (magazine->count == UDMAR__MAGAZINE) {
                 count = spill(magazine, spilled);
@@ -108,16 +114,20 @@ void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *a
 
 /* ---- Deferred mode ---- */
 
-/* A block whose invalidation is complete, into its magazine. False: that is full. */
-static bool recycle(struct udmar_domain *domain, struct udmar__cache *cache, uint32_t page)
+/* One whose invalidation is complete, into its magazine. False: that is full. */
+static inline bool recycle(struct udmar__cache *cache)
 {
-    struct udmar__magazine *magazine =
-        udmar__magazine_of(domain, cache, udmar__arena_of(domain, page), page);
+    struct udmar__batch *ready = cache->ready;
+    uint32_t block = ready->block[ready->count - 1];
+    struct udmar__magazine *magazine = &cache->blocks[0][0] + UDMAR__RESTS_MAGAZINE(block);
+    uint32_t count = magazine->count;
 
-    if (magazine->count == UDMAR__MAGAZINE) {
+    if (UDMAR__UNLIKELY(count == UDMAR__MAGAZINE)) {
         return false;
     }
-    magazine->page[magazine->count++] = page;
+    magazine->page[count] = UDMAR__RESTS_PAGE(block);
+    magazine->count = count + 1;
+    ready->count--;
     return true;
 }
 
@@ -131,7 +141,12 @@ static void give_or_lose(struct udmar_domain *domain, const struct udmar__batch 
                          enum udmar_status status)
 {
     if (status == UDMAR_OK) {
-        udmar__blocks_give(domain, batch->page, batch->count, true);
+        uint32_t pages[UDMAR__RESTING];
+
+        for (unsigned i = 0; i < batch->count; i++) {
+            pages[i] = UDMAR__RESTS_PAGE(batch->block[i]);
+        }
+        udmar__blocks_give(domain, pages, batch->count, true);
     } else if (batch->count > 0) {
         udmar__log(domain->host, UDMAR_LOG_ERROR,
                    "guest addresses of %u unmapped buffers are given up: %s",
@@ -142,15 +157,19 @@ static void give_or_lose(struct udmar_domain *domain, const struct udmar__batch 
 /* The usual turn: what waited is done, and what rested waits. False: not now. */
 static bool turn_over(struct udmar_domain *domain, struct udmar__cache *cache)
 {
-    struct udmar__request request = whole_domain(domain);
     struct udmar__batch *empty = cache->ready;
+    uint64_t ticket;
 
     if (empty->count > 0 || !domain->unit->use_queue ||
         (cache->waiting->count > 0 &&
-         !udmar__queue_reached(&domain->unit->queue, cache->waiting_ticket)) ||
-        !udmar__queue_put_one(domain->unit, &request, true, &cache->waiting_ticket)) {
+         !udmar__queue_reached(&domain->unit->queue, cache->waiting_ticket))) {
         return false;
     }
+    ticket = udmar__queue_put_one(domain->unit, domain->request_low_all, 0, true);
+    if (ticket == 0) {
+        return false;
+    }
+    cache->waiting_ticket = ticket;
     cache->ready = cache->waiting;
     cache->waiting = cache->resting;
     cache->resting = empty;
@@ -182,41 +201,58 @@ static void turn_slowly(struct udmar_domain *domain, struct udmar__cache *cache,
     give_or_lose(domain, &resting, status);
 }
 
-void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
-                       unsigned pages)
+/* A full batch, or a full magazine. Takes the lock away. */
+static __attribute__((__noinline__)) void rest_slowly(struct udmar_domain *domain,
+                                                      struct udmar__cache *cache,
+                                                      uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
 {
-    uint32_t left[2];
-    unsigned count = 0;
-    uintptr_t state;
-    struct udmar__cache *cache =
-        udmar__is_cached(domain, arena->pool) ? udmar__cache_enter(domain, &state) : NULL;
+    struct udmar__batch left = { .count = 0 };
 
-    udmar__mark_stale(domain);
-    if (cache == NULL) {
-        /* Nowhere to rest: as in strict mode. */
-        const struct udmar__batch one = { .count = 1, .page = { page } };
-        struct udmar__request request = whole_domain(domain);
-        uint64_t ticket;
-
-        give_or_lose(domain, &one, udmar__invalidate(domain->unit, &request, 1, true, &ticket));
-        return;
-    }
-    udmar__note_past(domain, cache, page, pages);
-    cache->resting->page[cache->resting->count++] = page;
-    for (unsigned i = 0; i < 2 && cache->ready->count > 0; i++) {
-        uint32_t next = cache->ready->page[--cache->ready->count];
-
-        if (!recycle(domain, cache, next)) {
-            left[count++] = next;
-        }
+    while (left.count < 2 && cache->ready->count > 0) {
+        left.block[left.count++] = cache->ready->block[--cache->ready->count];
     }
     if (cache->resting->count == UDMAR__RESTING && !turn_over(domain, cache)) {
         turn_slowly(domain, cache, state);
     } else {
         udmar__cache_leave(domain, cache, state);
     }
-    if (count > 0) {
-        udmar__blocks_give(domain, left, count, true);
+    if (left.count > 0) {
+        give_or_lose(domain, &left, UDMAR_OK);
+    }
+}
+
+/* Nowhere to rest: as in strict mode. */
+static __attribute__((__noinline__)) void rest_nowhere(struct udmar_domain *domain, uint32_t page)
+{
+    const struct udmar__batch one = { .count = 1, .block = { page } };
+    struct udmar__request request = whole_domain(domain);
+    uint64_t ticket;
+
+    give_or_lose(domain, &one, udmar__invalidate(domain->unit, &request, 1, true, &ticket));
+}
+
+void udmar__block_rest(struct udmar_domain *domain, const struct udmar__arena *arena, uint32_t page,
+                       unsigned order, unsigned pages)
+{
+    uintptr_t state;
+    struct udmar__cache *cache =
+        udmar__is_cached(arena->kind) ? udmar__cache_enter(domain, &state) : NULL;
+    uint32_t count;
+
+    udmar__mark_stale(domain);
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        rest_nowhere(domain, page);
+        return;
+    }
+    udmar__note_past(domain, cache, page, pages);
+    count = cache->resting->count++;
+    cache->resting->block[count] = UDMAR__RESTS(page, order, arena->kind);
+    if (UDMAR__UNLIKELY(count == UDMAR__RESTING - 1 ||
+                        (cache->ready->count > 0 && !recycle(cache)) ||
+                        (cache->ready->count > 0 && !recycle(cache)))) {
+        rest_slowly(domain, cache, state);
+    } else {
+        udmar__cache_leave(domain, cache, state);
     }
 }
 
@@ -234,63 +270,28 @@ void udmar__domain_tick(struct udmar_domain *domain)
 
 /* ---- Windows of 2 MiB chunks ---- */
 
-static unsigned rack_order(unsigned chunks)
-{
-    return udmar__log2_up(chunks);
-}
-
 enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__pool *pool,
                                     unsigned chunks, struct udmar__window **out_window)
 {
-    unsigned order = rack_order(chunks);
-    struct udmar__cache *cache = NULL;
-    uintptr_t state;
+    unsigned order = udmar__log2_up(chunks);
+    enum udmar_status status = UDMAR_OK;
 
-    *out_window = NULL;
-    chunks = 1u << order;
-    if (udmar__is_cached(domain, pool) && order < UDMAR__WINDOW_ORDERS) {
-        cache = udmar__cache_enter(domain, &state);
-    }
-    if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[udmar__pool_index(domain, pool)][order];
-
-        if (rack->count > 0) {
-            *out_window = rack->window[--rack->count];
-        }
-        udmar__cache_leave(domain, cache, state);
-    }
+    *out_window = udmar__is_cached(pool->kind) && order < UDMAR__WINDOW_ORDERS
+                      ? udmar__rack_take(domain, pool->kind, order)
+                      : NULL;
     if (*out_window == NULL) {
-        enum udmar_status status = udmar__window_create_aligned(domain, pool, chunks, out_window);
-
-        if (status != UDMAR_OK) {
-            return status;
-        }
-        (*out_window)->range.of_load = true;
+        status = udmar__window_create_lent(domain, pool, 1u << order, out_window);
     }
-    return UDMAR_OK;
+    return status;
 }
 
 void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window)
 {
-    unsigned order = rack_order(window->chunk_count);
-    struct udmar__cache *cache = NULL;
-    bool kept = false;
-    uintptr_t state;
+    unsigned kind = window->pool->kind;
+    unsigned order = udmar__log2_up(window->chunk_count);
 
-    if (udmar__is_cached(domain, window->pool) && order < UDMAR__WINDOW_ORDERS &&
-        window->chunk_count == 1u << order) {
-        cache = udmar__cache_enter(domain, &state);
-    }
-    if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[udmar__pool_index(domain, window->pool)][order];
-
-        if (rack->count < sizeof(rack->window) / sizeof(rack->window[0])) {
-            rack->window[rack->count++] = window;
-            kept = true;
-        }
-        udmar__cache_leave(domain, cache, state);
-    }
-    if (!kept) {
+    if (!udmar__is_cached(kind) || order >= UDMAR__WINDOW_ORDERS ||
+        window->chunk_count != 1u << order || !udmar__rack_put(domain, kind, order, window)) {
         udmar__window_destroy(window);
     }
 }
@@ -350,14 +351,14 @@ void udmar__caches_trim(struct udmar_domain *domain)
             continue;
         }
         trim_resting(domain, cache);
-        for (unsigned pool = 0; pool < 2; pool++) {
+        for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
             for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
-                struct udmar__magazine *magazine = &cache->blocks[pool][order];
+                struct udmar__magazine *magazine = &cache->blocks[order][kind];
 
                 trim_blocks(domain, cache, &magazine->count, magazine->page);
             }
             for (unsigned order = 0; order < UDMAR__WINDOW_ORDERS; order++) {
-                trim_windows(domain, cache, &cache->windows[pool][order]);
+                trim_windows(domain, cache, &cache->windows[order][kind]);
             }
         }
     }

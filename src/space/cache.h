@@ -23,6 +23,7 @@
 #define UDMAR__BLOCK_MOST    (UINT64_C(1) << (UDMAR__BLOCK_ORDERS - 1))
 #define UDMAR__WINDOW_MOST   (UINT64_C(512) << (UDMAR__WINDOW_ORDERS - 1))
 #define UDMAR__MAGAZINE      63u /* with its count a power of two */
+#define UDMAR__RACK          3u
 #define UDMAR__RESTING       32u
 #define UDMAR__CACHE_GONE    32u
 
@@ -33,13 +34,17 @@ struct udmar__magazine {
 
 struct udmar__rack {
     uint32_t count;
-    struct udmar__window *window[3];
+    struct udmar__window *window[UDMAR__RACK];
 };
 
+/* Blocks of all kinds: bits 26:0 the page, above them which magazine it belongs to. */
 struct udmar__batch {
     uint32_t count;
-    uint32_t page[UDMAR__RESTING];
+    uint32_t block[UDMAR__RESTING];
 };
+#define UDMAR__RESTS(page, order, kind) ((page) | ((order)*2 + (kind)) << 27)
+#define UDMAR__RESTS_PAGE(block)        ((block) & ((UINT32_C(1) << 27) - 1))
+#define UDMAR__RESTS_MAGAZINE(block)    ((block) >> 27)
 
 /* A mapping that is no more; small fields, because a fault's look-up reads them without the lock.
  */
@@ -51,8 +56,8 @@ struct udmar__past {
 
 struct udmar__cache {
     struct udmar__lock lock;
-    struct udmar__magazine blocks[2][UDMAR__BLOCK_ORDERS]; /* [lock] of pool_all, of pool_32 */
-    struct udmar__rack windows[2][UDMAR__WINDOW_ORDERS];   /* [lock] */
+    struct udmar__magazine blocks[UDMAR__BLOCK_ORDERS][2]; /* [lock] by the kind of pool */
+    struct udmar__rack windows[UDMAR__WINDOW_ORDERS][2];   /* [lock] */
     struct udmar__batch batch[3];                          /* [lock] of the next three, in turn */
     struct udmar__batch *resting;                          /* [lock] */
     struct udmar__batch *waiting;                          /* [lock] for waiting_ticket */
@@ -66,13 +71,16 @@ struct udmar__cache {
 struct udmar__cache *udmar__cache_make(struct udmar_domain *domain, unsigned cpu);
 
 /* The cache of this CPU, locked; null: no memory for one. */
-static inline struct udmar__cache *udmar__cache_enter(struct udmar_domain *domain,
-                                                      uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
+static inline __attribute__((__always_inline__)) struct udmar__cache *
+udmar__cache_enter(struct udmar_domain *domain, uintptr_t *out_state) UDMAR_NO_LOCK_ANALYSIS
 {
-    unsigned cpu = domain->cpus > 1 ? udmar_host_cpu(domain->host) : 0;
+    unsigned cpu = 0;
     struct udmar__cache *cache;
 
-    cpu = cpu < domain->cpus ? cpu : 0;
+    if (domain->cpus > 1) {
+        cpu = udmar_host_cpu(domain->host);
+        cpu = cpu < domain->cpus ? cpu : 0;
+    }
     cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
     if (UDMAR__UNLIKELY(cache == NULL)) {
         cache = udmar__cache_make(domain, cpu);
@@ -84,31 +92,16 @@ static inline struct udmar__cache *udmar__cache_enter(struct udmar_domain *domai
     return cache;
 }
 
-static inline void udmar__cache_leave(struct udmar_domain *domain, struct udmar__cache *cache,
-                                      uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
+static inline __attribute__((__always_inline__)) void
+udmar__cache_leave(struct udmar_domain *domain, struct udmar__cache *cache,
+                   uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
 {
     udmar__unlock(domain->host, &cache->lock, state);
 }
 
-static inline unsigned udmar__pool_index(const struct udmar_domain *domain,
-                                         const struct udmar__pool *pool)
+static inline bool udmar__is_cached(unsigned kind)
 {
-    return pool == &domain->pool_32;
-}
-
-static inline bool udmar__is_cached(const struct udmar_domain *domain,
-                                    const struct udmar__pool *pool)
-{
-    return pool == &domain->pool_32 || pool == &domain->pool_all;
-}
-
-static inline struct udmar__magazine *udmar__magazine_of(struct udmar_domain *domain,
-                                                         struct udmar__cache *cache,
-                                                         const struct udmar__arena *arena,
-                                                         uint32_t page)
-{
-    return &cache->blocks[udmar__pool_index(domain, arena->pool)]
-                         [UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))];
+    return kind <= UDMAR__POOL_32;
 }
 
 static inline void udmar__note_past(struct udmar_domain *domain, struct udmar__cache *cache,
@@ -128,29 +121,66 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
 void udmar__block_put_slowly(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
                              unsigned pages);
 
+/* A free block that this CPU has at hand, of 2^order pages, or 0; @kind: that is cached. */
+static inline uint32_t udmar__magazine_take(struct udmar_domain *domain, unsigned kind,
+                                            unsigned order)
+{
+    uintptr_t state;
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__magazine *magazine;
+    uint32_t count;
+    uint32_t page;
+
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        return 0;
+    }
+    magazine = &cache->blocks[order][kind];
+    count = magazine->count;
+    if (UDMAR__UNLIKELY(count == 0)) {
+        udmar__cache_leave(domain, cache, state);
+        return 0;
+    }
+    page = magazine->page[count - 1];
+    magazine->count = count - 1;
+    udmar__cache_leave(domain, cache, state);
+    return page;
+}
+
+/* The way back; false: there is no room for it. */
+static inline bool udmar__magazine_put(struct udmar_domain *domain, unsigned kind, unsigned order,
+                                       uint32_t page, unsigned pages)
+{
+    uintptr_t state;
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__magazine *magazine;
+    uint32_t count;
+
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        return false;
+    }
+    magazine = &cache->blocks[order][kind];
+    count = magazine->count;
+    if (UDMAR__UNLIKELY(count == UDMAR__MAGAZINE)) {
+        udmar__cache_leave(domain, cache, state);
+        return false;
+    }
+    udmar__note_past(domain, cache, page, pages);
+    magazine->page[count] = page;
+    magazine->count = count + 1;
+    udmar__cache_leave(domain, cache, state);
+    return true;
+}
+
 /* A block of 2^order pages, order below UDMAR__BLOCK_ORDERS. */
 static inline enum udmar_status udmar__block_get(struct udmar_domain *domain,
                                                  struct udmar__pool *pool, unsigned order,
                                                  uint32_t *out_page)
 {
-    uintptr_t state;
-    struct udmar__cache *cache;
-    bool found = false;
-
-    if (udmar__is_cached(domain, pool)) {
-        cache = udmar__cache_enter(domain, &state);
-        if (cache != NULL) {
-            struct udmar__magazine *magazine =
-                &cache->blocks[udmar__pool_index(domain, pool)][order];
-
-            found = magazine->count > 0;
-            if (found) {
-                *out_page = magazine->page[--magazine->count];
-            }
-            udmar__cache_leave(domain, cache, state);
-        }
+    *out_page = udmar__is_cached(pool->kind) ? udmar__magazine_take(domain, pool->kind, order) : 0;
+    if (*out_page != 0) {
+        return UDMAR_OK;
     }
-    return found ? UDMAR_OK : udmar__block_refill(domain, pool, order, out_page);
+    return udmar__block_refill(domain, pool, order, out_page);
 }
 
 /*
@@ -160,32 +190,56 @@ static inline enum udmar_status udmar__block_get(struct udmar_domain *domain,
 static inline void udmar__block_put(struct udmar_domain *domain, struct udmar__arena *arena,
                                     uint32_t page, unsigned order, unsigned pages)
 {
-    uintptr_t state;
-    struct udmar__cache *cache;
-    bool kept = false;
-
-    if (udmar__is_cached(domain, arena->pool)) {
-        cache = udmar__cache_enter(domain, &state);
-        if (cache != NULL) {
-            struct udmar__magazine *magazine =
-                &cache->blocks[udmar__pool_index(domain, arena->pool)][order];
-
-            kept = magazine->count < UDMAR__MAGAZINE;
-            if (kept) {
-                udmar__note_past(domain, cache, page, pages);
-                magazine->page[magazine->count++] = page;
-            }
-            udmar__cache_leave(domain, cache, state);
-        }
-    }
-    if (!kept) {
+    if (UDMAR__UNLIKELY(!udmar__is_cached(arena->kind) ||
+                        !udmar__magazine_put(domain, arena->kind, order, page, pages))) {
         udmar__block_put_slowly(domain, arena, page, pages);
     }
 }
 
 /* The same in deferred mode, before its invalidation has been asked for. */
-void udmar__block_rest(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
-                       unsigned pages);
+void udmar__block_rest(struct udmar_domain *domain, const struct udmar__arena *arena, uint32_t page,
+                       unsigned order, unsigned pages);
+
+/* A window of 2^order chunks that this CPU has at hand, or null; @kind: that is cached. */
+static inline struct udmar__window *udmar__rack_take(struct udmar_domain *domain, unsigned kind,
+                                                     unsigned order)
+{
+    uintptr_t state;
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__window *window = NULL;
+    struct udmar__rack *rack;
+
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        return NULL;
+    }
+    rack = &cache->windows[order][kind];
+    if (rack->count > 0) {
+        window = rack->window[--rack->count];
+    }
+    udmar__cache_leave(domain, cache, state);
+    return window;
+}
+
+/* The way back; false: there is no room for it. */
+static inline bool udmar__rack_put(struct udmar_domain *domain, unsigned kind, unsigned order,
+                                   struct udmar__window *window)
+{
+    uintptr_t state;
+    struct udmar__cache *cache = udmar__cache_enter(domain, &state);
+    struct udmar__rack *rack;
+    bool kept;
+
+    if (UDMAR__UNLIKELY(cache == NULL)) {
+        return false;
+    }
+    rack = &cache->windows[order][kind];
+    kept = rack->count < UDMAR__RACK;
+    if (kept) {
+        rack->window[rack->count++] = window;
+    }
+    udmar__cache_leave(domain, cache, state);
+    return kept;
+}
 
 /* A window of @chunks 2 MiB chunks for one mapping; made where none is at hand. */
 enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__pool *pool,

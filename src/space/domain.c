@@ -38,6 +38,7 @@ static void take_facts(struct udmar_domain *domain, const struct udmar_unit_fact
     domain->coherent = facts->coherent;
     domain->caching_mode = facts->caching_mode;
     domain->write_buffer = facts->write_buffer;
+    domain->quick = domain->direct && !facts->caching_mode && !facts->write_buffer;
 }
 
 static enum udmar_status make_tables(struct udmar_domain *domain)

@@ -8,6 +8,7 @@
 #include <udmar/domain.h>
 
 #include "base/lock.h"
+#include "space/directory.h"
 #include "space/iova.h"
 #include "unit/descriptor.h"
 #include "unit/unit.h"
@@ -31,10 +32,16 @@ struct udmar__gone {
 struct udmar__arena;
 struct udmar__cache;
 
+/* The kinds of pools: those that every domain has are served by its caches. */
+#define UDMAR__POOL_ALL   0u /* no limit */
+#define UDMAR__POOL_32    1u /* devices of 32 bits */
+#define UDMAR__POOL_OTHER 2u
+
 /* All arenas that keep out of one range of addresses; arena.h says what they are. */
 struct udmar__pool {
     udmar_iova_t exclude_first;    /* constant */
     udmar_iova_t exclude_last;     /* constant; 0: no limit */
+    unsigned kind;                 /* constant; UDMAR__POOL_... */
     struct udmar__pool *next;      /* [domain lock] */
     struct udmar__arena *free[11]; /* [domain lock] by the order of the largest free block plus 1 */
 };
@@ -50,6 +57,7 @@ struct udmar_domain {
     bool caching_mode;
     bool write_buffer;
     bool direct; /* udmar_host_page_map() addresses stay valid */
+    bool quick;  /* direct, and entries that were written and flushed need nothing more */
     bool strict;
     bool identity;                   /* shared by everyone who asks for identity */
     bool pass_through;               /* no tables at all */
@@ -69,14 +77,15 @@ struct udmar_domain {
     /* Blocks (arena.h) and what stands in front of them (cache.h). */
     struct udmar__pool pool_all;
     struct udmar__pool pool_32;
-    struct udmar__pool *pools;     /* [lock] */
-    struct udmar__arena ***arenas; /* by address; appended with the lock, read without */
-    struct udmar__iova blocks;     /* [lock] windows that stand in blocks */
-    struct udmar__cache **caches;  /* one a CPU, made when first used; null: none */
-    unsigned cache_users;          /* atomic; maps without a window */
-    unsigned cpus;                 /* constant */
-    bool ticking;                  /* constant; udmar_tick() is called: deferred work may rest */
-    unsigned stale;                /* atomic; something rests that the next tick has to ask for */
+    struct udmar__pool *pools; /* [lock] */
+    struct udmar__directory arenas;
+    struct udmar__directory lent; /* windows for one mapping each (cache.h) */
+    struct udmar__iova blocks;    /* [lock] windows that stand in blocks */
+    struct udmar__cache **caches; /* one a CPU, made when first used; null: none */
+    unsigned cache_users;         /* atomic; maps without a window */
+    unsigned cpus;                /* constant */
+    bool ticking;                 /* constant; udmar_tick() is called: deferred work may rest */
+    unsigned stale;               /* atomic; something rests that the next tick has to ask for */
     /* The one unit that a translating domain has, and how its requests begin. */
     struct udmar_unit *unit;
     uint64_t request_low;     /* page-selective, with the domain's id */

@@ -9,6 +9,8 @@
 #ifndef UDMAR_SPACE_ENTRY_H
 #define UDMAR_SPACE_ENTRY_H
 
+#include <udmar/host.h>
+
 #include "base/bits.h"
 
 /* Second-level entries [VTD 9.8]. */
@@ -111,6 +113,15 @@ static inline void udmar__entries_clear(volatile uint64_t *slot, uint64_t count)
     do {
         udmar__entry_store(slot++, 0);
     } while (slot != end);
+}
+
+/* Entries that were written, into memory, for a unit whose walks do not look into caches. */
+static inline void udmar__entries_flush(void *host, bool coherent, volatile uint64_t *slot,
+                                        uint64_t count)
+{
+    if (!coherent) {
+        udmar_host_cache_flush(host, (const void *)(uintptr_t)slot, (size_t)count * sizeof(*slot));
+    }
 }
 
 /*

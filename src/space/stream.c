@@ -4,10 +4,7 @@
 
 #include "space/address.h"
 
-/*
- * Most calls are one piece in a block. Their way is one function without calls and without what the
- * other ways need on the stack.
- */
+/* The ways of most calls are one function each, without what the other ways need on the stack. */
 #define SHORT_WAY __attribute__((__flatten__))
 #define LONG_WAY  __attribute__((__noinline__))
 
@@ -33,15 +30,22 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page)
 {
-    return udmar__block_unmap_inline(domain, arena, page);
+    return udmar__block_unmap_inline(domain, arena, page, udmar__block_at(arena, page));
+}
+
+enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
+                                          unsigned order)
+{
+    struct udmar__request request =
+        udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
+
+    return udmar__invalidate(domain->unit, &request, 1, true, NULL);
 }
 
 /* ---- Laying pieces out ---- */
 
-/* No entry of a page table holds more, and no processor has it. */
-#define PHYSICAL_END (UINT64_C(1) << 52)
-/* The sum of so many lengths below PHYSICAL_END / 2 fits into 64 bits. */
-#define SUM_MOST     8192u
+/* The sum of so many lengths below UDMAR__PHYSICAL_END / 2 fits into 64 bits. */
+#define SUM_MOST 8192u
 
 /* The pages that the pieces need; 0: a piece lies in no memory, or they are too many. */
 static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned count)
@@ -51,8 +55,8 @@ static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned c
     for (unsigned i = 0; i < count; i++) {
         udmar_paddr_t address = pieces[i].address;
 
-        if (pieces[i].length == 0 || pieces[i].length > PHYSICAL_END ||
-            address > PHYSICAL_END - pieces[i].length || end > PHYSICAL_END) {
+        if (pieces[i].length == 0 || pieces[i].length > UDMAR__PHYSICAL_END ||
+            address > UDMAR__PHYSICAL_END - pieces[i].length || end > UDMAR__PHYSICAL_END) {
             return 0;
         }
         end = udmar_stream_next(end, 0, address) + pieces[i].length;
@@ -77,8 +81,8 @@ static inline uint64_t measure(const struct udmar_dma_physical *pieces, unsigned
         sum += pieces[i].length;
     }
     *out_single = before == UDMAR_PAGE_MASK && (bits & UDMAR_PAGE_MASK) == 0;
-    if ((bits & UDMAR_PAGE_MASK) != 0 || (bits | before) >= PHYSICAL_END / 2 ||
-        sum > PHYSICAL_END || count > SUM_MOST) {
+    if ((bits & UDMAR_PAGE_MASK) != 0 || (bits | before) >= UDMAR__PHYSICAL_END / 2 ||
+        sum > UDMAR__PHYSICAL_END || count > SUM_MOST) {
         return measure_each(pieces, count);
     }
     return sum >> UDMAR_PAGE_SHIFT;
@@ -118,121 +122,28 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
     return udmar__block_publish(domain, arena, page, (unsigned)pages);
 }
 
-/*
- * One piece into a block that this CPU has at hand. False: nothing has been done. A block comes
- * from an arena of this domain, so the domain has tables and a unit, and the arena is in the
- * directory.
- */
-static inline bool map_at_hand(struct udmar_domain *domain, const struct udmar_dma_physical *piece,
-                               unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova)
-{
-    uint64_t offset = piece->address & UDMAR_PAGE_MASK;
-    uint64_t pages = (offset + piece->length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
-    uint64_t entry = (piece->address & ~UDMAR_PAGE_MASK) | access;
-    bool low = highest < domain->end;
-    volatile uint64_t *slots;
-    struct udmar__magazine *magazine;
-    struct udmar__arena *arena;
-    struct udmar__cache *cache;
-    uint32_t page = 0;
-    uintptr_t state;
-    unsigned order;
-    bool found;
-
-    if (piece->length - 1 >= UDMAR__BLOCK_MOST << UDMAR_PAGE_SHIFT || pages > UDMAR__BLOCK_MOST ||
-        piece->address >= PHYSICAL_END / 2 || (low && highest != UINT32_MAX) || !domain->direct ||
-        domain->caching_mode || domain->write_buffer) {
-        return false;
-    }
-    order = pages == 1 ? 0 : udmar__log2_up(pages);
-    cache = udmar__cache_enter(domain, &state);
-    if (cache == NULL) {
-        return false;
-    }
-    magazine = &cache->blocks[low][order];
-    found = magazine->count > 0;
-    if (found) {
-        page = magazine->page[--magazine->count];
-    }
-    udmar__cache_leave(domain, cache, state);
-    if (UDMAR__UNLIKELY(!found)) {
-        return false;
-    }
-    arena = domain->arenas[page >> 18][(page >> 9) & 511];
-    slots = udmar__block_slots(arena, page);
-    if (pages == 1) {
-        udmar__entry_store(slots, entry);
-    } else {
-        udmar__entries_fill(slots, entry, pages);
-    }
-    if (!domain->coherent) {
-        udmar_host_cache_flush(domain->host, (const void *)(uintptr_t)slots,
-                               (unsigned)pages * sizeof(*slots));
-    }
-    udmar__block_note(arena, page, order, (unsigned)pages);
-    *out_iova = ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + offset;
-    return true;
-}
-
 /* ---- More than a block holds ---- */
 
-/* One piece that is exactly a large leaf, into a window that this CPU has at hand; as above. */
-static inline bool map_large_at_hand(struct udmar_domain *domain,
-                                     const struct udmar_dma_physical *piece, unsigned access,
-                                     udmar_iova_t highest, udmar_iova_t *out_iova)
+/* One piece that is exactly a large leaf, into a window that this CPU has at hand. */
+static inline udmar_iova_t map_large_at_hand(struct udmar_domain *domain, udmar_paddr_t physical,
+                                             unsigned access, udmar_iova_t highest)
 {
-    bool low = highest < domain->end;
-    struct udmar__window *window = NULL;
-    struct udmar__cache *cache;
-    struct udmar__rack *rack;
-    uintptr_t state;
+    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
+    struct udmar__window *window;
 
-    if ((piece->address & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
-        piece->address >= PHYSICAL_END / 2 || (low && highest != UINT32_MAX) ||
-        domain->caching_mode || domain->write_buffer || (domain->superpages & 1u) == 0) {
-        return false;
+    if (!domain->quick || (physical & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
+        physical >= UDMAR__PHYSICAL_END / 2 || (kind == UDMAR__POOL_32 && highest != UINT32_MAX)) {
+        return UDMAR__NOT_AT_HAND;
     }
-    cache = udmar__cache_enter(domain, &state);
-    if (cache == NULL) {
-        return false;
-    }
-    rack = &cache->windows[low][0];
-    if (rack->count > 0 && udmar__window_is_ready(rack->window[rack->count - 1])) {
-        window = rack->window[--rack->count];
-    }
-    udmar__cache_leave(domain, cache, state);
+    window = udmar__rack_take(domain, kind, 0);
     if (UDMAR__UNLIKELY(window == NULL)) {
-        return false;
+        return UDMAR__NOT_AT_HAND;
     }
-    /* It cannot refuse: all that it asks for has been looked at. */
-    (void)udmar__window_load_large(window, piece->address, UDMAR__ARENA_PAGES, access);
-    *out_iova = window->base;
-    return true;
-}
-
-/* udmar__window_put() for such a window. */
-static inline void put_large(struct udmar_domain *domain, struct udmar__window *window)
-{
-    bool low = window->pool == &domain->pool_32;
-    struct udmar__cache *cache = NULL;
-    bool kept = false;
-    uintptr_t state;
-
-    if (window->chunk_count == 1 && (low || window->pool == &domain->pool_all)) {
-        cache = udmar__cache_enter(domain, &state);
-    }
-    if (cache != NULL) {
-        struct udmar__rack *rack = &cache->windows[low][0];
-
-        kept = rack->count < sizeof(rack->window) / sizeof(rack->window[0]);
-        if (kept) {
-            rack->window[rack->count++] = window;
-        }
-        udmar__cache_leave(domain, cache, state);
-    }
-    if (!kept) {
+    if (UDMAR__UNLIKELY(!udmar__window_load_large(window, physical, UDMAR__ARENA_PAGES, access))) {
         udmar__window_put(domain, window);
+        return UDMAR__NOT_AT_HAND;
     }
+    return window->base;
 }
 
 /* Pieces as runs of pages, physical neighbours together: what becomes a large leaf. */
@@ -401,43 +312,54 @@ SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                              unsigned count, unsigned access, udmar_iova_t highest,
                                              udmar_iova_t *out_iova)
 {
+    udmar_iova_t iova = UDMAR__NOT_AT_HAND;
+
     if (count == 1 && domain != NULL && pieces != NULL && out_iova != NULL &&
-        access - 1 < UDMAR_READ_WRITE &&
-        (pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
-             ? map_large_at_hand(domain, pieces, access, highest, out_iova)
-             : map_at_hand(domain, pieces, access, highest, out_iova))) {
-        return UDMAR_OK;
+        access - 1 < UDMAR_READ_WRITE) {
+        iova = pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
+                   ? map_large_at_hand(domain, pieces->address, access, highest)
+                   : udmar__stream_map_at_hand(domain, pieces->address, pieces->length, access,
+                                               highest);
     }
-    return map_any(domain, pieces, count, access, highest, out_iova);
+    if (iova == UDMAR__NOT_AT_HAND) {
+        return map_any(domain, pieces, count, access, highest, out_iova);
+    }
+    *out_iova = iova;
+    return UDMAR_OK;
 }
 
-/* What is no block: a window of ours or a range of ours, taken out of others' sight. */
-static LONG_WAY SHORT_WAY enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+/* A range of ours in the tree. */
+static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint64_t page)
 {
-    struct udmar__window *window = NULL;
     struct udmar__range *range;
-    enum udmar_status status;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
     range = udmar__iova_at_or_below(&domain->iova, page);
-    if (range != NULL && range->kind == UDMAR_RANGE_WINDOW && range->of_load) {
-        window = (struct udmar__window *)range;
-        if (udmar__window_pages(window) == 0 || page != range->first + window->first) {
-            range = NULL;
-        }
-    } else if (range == NULL || range->kind != UDMAR_RANGE_ALLOCATED || !range->of_load ||
-               range->first != page) {
+    if (range != NULL &&
+        (range->kind != UDMAR_RANGE_ALLOCATED || !range->of_load || range->first != page)) {
         range = NULL;
     }
     udmar__unlock(domain->host, &domain->lock, state);
-    if (range == NULL) {
+    return range == NULL ? UDMAR_ERR_NOT_FOUND : udmar__range_end(domain, range);
+}
+
+/* What is no block: a window of ours or a range of ours. */
+static inline enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+{
+    struct udmar__window *window = udmar__window_lent(domain, page);
+    enum udmar_status status;
+
+    if (window == NULL) {
+        return unmap_range(domain, page);
+    }
+    if (udmar__window_pages(window) == 0 || page != window->range.first + window->first) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    if (window == NULL) {
-        return udmar__range_end(domain, range);
-    }
     status = udmar__window_clear_large(window, domain->strict);
-    put_large(domain, window);
+    if (UDMAR__UNLIKELY(window->chunk_count != 1 || !udmar__is_cached(window->pool->kind) ||
+                        !udmar__rack_put(domain, window->pool->kind, 0, window))) {
+        udmar__window_put(domain, window);
+    }
     return status;
 }
 
@@ -458,5 +380,5 @@ SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udma
     if (UDMAR__BLOCK_PAGES(block) == 0) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    return udmar__block_unmap_inline(domain, arena, (uint32_t)page);
+    return udmar__block_unmap_inline(domain, arena, (uint32_t)page, block);
 }

@@ -20,11 +20,7 @@ static inline volatile uint64_t *udmar__block_slots(const struct udmar__arena *a
 static inline void udmar__block_loads(const struct udmar_domain *domain, struct udmar__arena *arena,
                                       uint32_t page, unsigned pages)
 {
-    if (!domain->coherent) {
-        udmar_host_cache_flush(domain->host,
-                               (const void *)(uintptr_t)udmar__block_slots(arena, page),
-                               pages * sizeof(uint64_t));
-    }
+    udmar__entries_flush(domain->host, domain->coherent, udmar__block_slots(arena, page), pages);
     udmar__block_note_pages(arena, page, pages);
 }
 
@@ -41,38 +37,106 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page);
 
-/* The same for who counts instructions. */
+/* The request of a block's end without a queue, and until it is complete. */
+enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
+                                          unsigned order);
+
+/* udmar__block_unmap() for who counts instructions; @block: udmar__block_at(). */
 static inline __attribute__((__always_inline__)) enum udmar_status
-udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page)
+udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *arena, uint32_t page,
+                          unsigned block)
 {
     volatile uint64_t *slots = udmar__block_slots(arena, page);
-    unsigned block = udmar__block_at(arena, page);
     unsigned order = UDMAR__BLOCK_ORDER(block);
     unsigned pages = UDMAR__BLOCK_PAGES(block);
     struct udmar__request request;
     enum udmar_status status;
-    uint64_t ticket;
 
-    if (pages > 0) {
+    if (pages == 1) {
+        udmar__entry_store(slots, 0);
+        udmar__entries_flush(domain->host, domain->coherent, slots, 1);
+    } else if (pages > 0) {
         udmar__entries_clear(slots, pages);
-        if (!domain->coherent) {
-            udmar_host_cache_flush(domain->host, (const void *)(uintptr_t)slots,
-                                   pages * sizeof(*slots));
-        }
+        udmar__entries_flush(domain->host, domain->coherent, slots, pages);
     }
-    udmar__block_note(arena, page, order, 0);
+    udmar__block_note_none(arena, page, block);
     if (udmar__may_rest(domain)) {
-        udmar__block_rest(domain, arena, page, pages);
+        udmar__block_rest(domain, arena, page, order, pages);
         return UDMAR_OK;
     }
     request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
-    status = domain->unit->use_queue
-                 ? udmar__queue_execute_inline(domain->unit, &request, true, &ticket)
-                 : udmar__invalidate(domain->unit, &request, 1, true, &ticket);
-    if (status == UDMAR_OK) {
+    status = !UDMAR__UNLIKELY(!domain->unit->use_queue)
+                 ? udmar__queue_complete(domain->unit, request.low, request.high)
+                 : udmar__block_invalidate(domain, page, order);
+    if (!UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__block_put(domain, arena, page, order, pages);
     }
     return status;
+}
+
+/* No entry of a page table holds more, and no processor has it. */
+#define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
+
+/*
+ * What most mappings are: one piece into a block that this CPU has at hand. @access: 1 to 3.
+ * UDMAR__NOT_AT_HAND: nothing has been done, and udmar_stream_map() knows what to do. A block comes
+ * from an arena of this domain, so the domain has tables and a unit, and the arena is in the
+ * directory.
+ */
+#define UDMAR__NOT_AT_HAND UINT64_MAX
+
+static inline __attribute__((__always_inline__)) udmar_iova_t
+udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, uint64_t length,
+                          unsigned access, udmar_iova_t highest)
+{
+    uint64_t offset = physical & UDMAR_PAGE_MASK;
+    uint64_t more = (offset + length - 1) >> UDMAR_PAGE_SHIFT; /* pages behind the first */
+    uint64_t entry = (physical & ~UDMAR_PAGE_MASK) | access;
+    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
+    volatile uint64_t *slots;
+    struct udmar__arena *arena;
+    uint32_t page;
+    unsigned order;
+
+    if (UDMAR__UNLIKELY(length - 1 >= (UDMAR__BLOCK_MOST << UDMAR_PAGE_SHIFT) - offset ||
+                        physical >= UDMAR__PHYSICAL_END / 2 || !domain->quick ||
+                        (kind == UDMAR__POOL_32 && highest != UINT32_MAX))) {
+        return UDMAR__NOT_AT_HAND;
+    }
+    order = more == 0 ? 0 : udmar__log2(more) + 1;
+    page = udmar__magazine_take(domain, kind, order);
+    if (UDMAR__UNLIKELY(page == 0)) {
+        return UDMAR__NOT_AT_HAND;
+    }
+    arena = udmar__arena_of_block(domain, page);
+    slots = udmar__block_slots(arena, page);
+    if (more == 0) {
+        udmar__entry_store(slots, entry);
+        udmar__entries_flush(domain->host, domain->coherent, slots, 1);
+    } else {
+        udmar__entries_fill(slots, entry, more + 1);
+        udmar__entries_flush(domain->host, domain->coherent, slots, more + 1);
+    }
+    udmar__block_note(arena, page, order, (unsigned)more + 1);
+    return ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + offset;
+}
+
+/* And its end in strict mode. UDMAR_ERR_UNSUPPORTED: nothing has been done. */
+static inline __attribute__((__always_inline__)) enum udmar_status
+udmar__stream_unmap_at_hand(struct udmar_domain *domain, udmar_iova_t iova)
+{
+    uint64_t page = iova >> UDMAR_PAGE_SHIFT;
+    struct udmar__arena *arena = udmar__arena_of(domain, page);
+    unsigned block;
+
+    if (UDMAR__UNLIKELY(arena == NULL)) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    block = udmar__block_at(arena, page);
+    if (UDMAR__UNLIKELY(UDMAR__BLOCK_PAGES(block) == 0)) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    return udmar__block_unmap_inline(domain, arena, (uint32_t)page, block);
 }
 
 #endif

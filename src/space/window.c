@@ -43,10 +43,7 @@ static volatile uint64_t *remember(struct udmar_domain *domain, udmar_paddr_t ta
 static void flush_entries(const struct udmar__window *window, volatile uint64_t *entry,
                           uint32_t count)
 {
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->domain->host, (const void *)(uintptr_t)entry,
-                               count * sizeof(*entry));
-    }
+    udmar__entries_flush(window->host, window->coherent, entry, count);
 }
 
 /* Of the tree's node; where the next load begins is window->base. */
@@ -140,6 +137,9 @@ static void take_range_out(struct udmar__window *window)
     struct udmar_domain *domain = window->domain;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
+    if (udmar__window_lent(domain, window->range.first) == window) {
+        udmar__directory_clear(&domain->lent, window->range.first);
+    }
     udmar__iova_remove(window->chunk_count > 0 ? &domain->iova : &domain->blocks, &window->range);
     udmar__unlock(domain->host, &domain->lock, state);
 }
@@ -185,6 +185,7 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
 {
     struct udmar_domain *domain = window->domain;
     const struct udmar_iova_limits limits = {
+        .highest = window->range.of_load ? udmar__min(domain->end, UDMAR__DIRECTORY_END - 1) : 0,
         .exclude_first = window->pool->exclude_first,
         .exclude_last = window->pool->exclude_last,
         .alignment = udmar__max(alignment, CHUNK_PAGES * UDMAR_PAGE_SIZE),
@@ -225,7 +226,8 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
 
 static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__pool *pool,
                                       unsigned chunks, uint64_t bytes, uint64_t alignment,
-                                      uint64_t boundary, struct udmar__window **out_window)
+                                      uint64_t boundary, bool lent,
+                                      struct udmar__window **out_window)
 {
     struct udmar__window *window = new_window(domain, pool);
     enum udmar_status status;
@@ -235,6 +237,7 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
     }
     window->chunk_count = chunks;
     window->pages = chunks * CHUNK_PAGES;
+    window->range.of_load = lent;
     status = build_large(window, bytes, alignment, boundary);
     if (status != UDMAR_OK) {
         free_memory(window);
@@ -244,13 +247,27 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
-                                               struct udmar__pool *pool, unsigned chunks,
-                                               struct udmar__window **out_window)
+enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct udmar__pool *pool,
+                                            unsigned chunks, struct udmar__window **out_window)
 {
     uint64_t bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    struct udmar__window *window;
+    enum udmar_status status = create_large(domain, pool, chunks, bytes, bytes, 0, true, &window);
+    uintptr_t state;
+    bool kept;
 
-    return create_large(domain, pool, chunks, bytes, bytes, 0, out_window);
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    state = udmar__lock(domain->host, &domain->lock);
+    kept = udmar__directory_set(domain->host, &domain->lent, window->range.first, window);
+    udmar__unlock(domain->host, &domain->lock, state);
+    if (!kept) {
+        udmar__window_destroy(window);
+        return UDMAR_ERR_MEMORY;
+    }
+    *out_window = window;
+    return UDMAR_OK;
 }
 
 /* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
@@ -313,7 +330,7 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
     }
     if (order >= UDMAR__BLOCK_ORDERS) {
         return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
-                            bytes, alignment, boundary, out_window);
+                            bytes, alignment, boundary, false, out_window);
     }
     window = new_window(domain, pool);
     if (window == NULL) {

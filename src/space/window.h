@@ -80,10 +80,20 @@ struct udmar__window {
 enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
                                        uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window);
-/* A large one of @chunks chunks, a power of two, aligned to its size. */
-enum udmar_status udmar__window_create_aligned(struct udmar_domain *domain,
-                                               struct udmar__pool *pool, unsigned chunks,
-                                               struct udmar__window **out_window);
+/*
+ * A large one for mappings of the moment, of @chunks chunks, a power of two, aligned to its size;
+ * udmar__window_lent() finds it.
+ */
+enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct udmar__pool *pool,
+                                            unsigned chunks, struct udmar__window **out_window);
+
+/* The window for mappings of the moment whose first chunk has the page, or null. */
+static inline struct udmar__window *udmar__window_lent(const struct udmar_domain *domain,
+                                                       uint64_t page)
+{
+    return udmar__directory_at(&domain->lent, page);
+}
+
 /* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
 void udmar__window_destroy(struct udmar__window *window);
 
@@ -128,10 +138,7 @@ enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint
 /* The first @count slots of a small window have been written: flushed and noted. */
 static inline void udmar__window_loads_slots(struct udmar__window *window, uint32_t count)
 {
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)window->slots,
-                               count * sizeof(*window->slots));
-    }
+    udmar__entries_flush(window->host, window->coherent, window->slots, count);
     udmar__window_note(&window->span, count);
 }
 
@@ -203,10 +210,7 @@ static inline void udmar__window_empty_slots(struct udmar__window *window)
     uint32_t pages = window->span;
 
     udmar__entries_clear(slots, pages);
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)slots,
-                               pages * sizeof(*slots));
-    }
+    udmar__entries_flush(window->host, window->coherent, slots, pages);
     udmar__window_note(&window->span, pages | WINDOW_GONE);
 }
 
@@ -229,10 +233,7 @@ static inline void udmar__chunk_link(const struct udmar__window *window, struct 
                                      uint64_t entry)
 {
     udmar__entry_store(chunk->slot, entry);
-    if (!window->coherent) {
-        udmar_host_cache_flush(window->host, (const void *)(uintptr_t)chunk->slot,
-                               sizeof(*chunk->slot));
-    }
+    udmar__entries_flush(window->host, window->coherent, chunk->slot, 1);
 }
 
 /*

@@ -225,27 +225,30 @@ bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *re
 {
     uintptr_t state;
 
+    *out_ticket = 0;
     if (!unit->use_queue) {
         return false;
     }
-    if (udmar__queue_put_one(unit, request, false, out_ticket)) {
-        return true;
+    *out_ticket = udmar__queue_put_one(unit, request->low, request->high, false);
+    if (*out_ticket == 0) {
+        /* Perhaps only our memory of IQH says full, and on an idle unit nobody else would look. */
+        state = udmar__lock(unit->host, &unit->queue.lock);
+        (void)has_room(unit, 2);
+        udmar__unlock(unit->host, &unit->queue.lock, state);
+        *out_ticket = udmar__queue_put_one(unit, request->low, request->high, false);
     }
-    /* Perhaps only our memory of IQH says full, and on an idle unit nobody else would look. */
-    state = udmar__lock(unit->host, &unit->queue.lock);
-    (void)has_room(unit, 2);
-    udmar__unlock(unit->host, &unit->queue.lock, state);
-    return udmar__queue_put_one(unit, request, false, out_ticket);
+    return *out_ticket != 0;
 }
 
-enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
-                                              const struct udmar__request *request, bool offered,
-                                              bool wait, uint64_t *out_ticket)
+enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                              uint64_t ticket, bool wait, uint64_t *out_ticket)
 {
+    const struct udmar__request request = { .low = low, .high = high };
     enum udmar_status status = UDMAR_OK;
 
-    if (!offered) {
-        status = udmar__queue_submit(unit, request, 1, wait, out_ticket);
+    *out_ticket = ticket;
+    if (ticket == 0) {
+        status = udmar__queue_submit(unit, &request, 1, wait, out_ticket);
     }
     if (status == UDMAR_OK && wait) {
         status = udmar__queue_wait(unit, *out_ticket);
@@ -254,6 +257,12 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
         }
     }
     return status;
+}
+
+enum udmar_status udmar__queue_complete_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                               uint64_t ticket)
+{
+    return udmar__queue_execute_slowly(unit, low, high, ticket, true, &ticket);
 }
 
 /*

@@ -45,11 +45,11 @@ static inline bool udmar__queue_reached(const struct udmar__queue *queue, uint64
 /*
  * Writes one request where there is room at once. A wait of its own only while no other is on its
  * way: who comes during one shares the next, which whoever sees the first complete asks for.
- * Every unload comes through here, so this is put_batch() for one request, in one piece.
+ * Every unload comes through here, so this is put_batch() for one request, in one piece. Returns
+ * the ticket; 0: there is no room, or no queue any more.
  */
-static inline __attribute__((__always_inline__)) bool
-udmar__queue_put_one(struct udmar_unit *unit, const struct udmar__request *request, bool wait,
-                     uint64_t *out_ticket)
+static inline __attribute__((__always_inline__)) uint64_t
+udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool wait)
 {
     struct udmar__queue *queue = &unit->queue;
     uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
@@ -58,14 +58,16 @@ udmar__queue_put_one(struct udmar_unit *unit, const struct udmar__request *reque
     volatile uint64_t *slot = &queue->descriptors[2 * tail];
     uint64_t ticket = queue->issued + 1;
 
+    if (ticket == 0) {
+        __builtin_unreachable(); /* 2^64 waits */
+    }
     if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
         udmar__unlock(unit->host, &unit->queue.lock, state);
-        *out_ticket = 0;
-        return false;
+        return 0;
     }
     udmar__count_iotlb(&unit->counts);
-    slot[0] = request->low;
-    slot[1] = request->high;
+    slot[0] = low;
+    slot[1] = high;
     tail = (tail + 1) & mask;
     if (wait && (!QUEUE_SHARES_WAITS || udmar__queue_idle(queue))) {
         slot = &queue->descriptors[2 * tail];
@@ -76,28 +78,43 @@ udmar__queue_put_one(struct udmar_unit *unit, const struct udmar__request *reque
         __atomic_store_n(&queue->issued_low, (uint32_t)ticket, __ATOMIC_RELAXED);
     }
     queue->tail = tail;
-    *out_ticket = ticket;
     udmar_host_mmio_write32(unit->host, unit->registers, REG_IQT, tail << 4);
     udmar__unlock(unit->host, &unit->queue.lock, state);
-    return true;
+    return ticket;
 }
 
-/* The ways that are hardly ever taken: a full queue, and hardware that is not done yet. */
-enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit,
-                                              const struct udmar__request *request, bool offered,
-                                              bool wait, uint64_t *out_ticket);
+/*
+ * The ways that are hardly ever taken: a full queue, and hardware that is not done yet. @ticket: of
+ * udmar__queue_put_one().
+ */
+enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                              uint64_t ticket, bool wait, uint64_t *out_ticket);
+/* udmar__queue_execute_slowly() of who waits, and wants no ticket. */
+enum udmar_status udmar__queue_complete_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
+                                               uint64_t ticket);
+
+/* One request, and until it is complete. */
+static inline __attribute__((__always_inline__)) enum udmar_status
+udmar__queue_complete(struct udmar_unit *unit, uint64_t low, uint64_t high)
+{
+    uint64_t ticket = udmar__queue_put_one(unit, low, high, true);
+
+    if (UDMAR__UNLIKELY(ticket == 0 || !udmar__queue_reached(&unit->queue, ticket))) {
+        return udmar__queue_complete_slowly(unit, low, high, ticket);
+    }
+    return UDMAR_OK;
+}
 
 /* udmar__invalidate() for one IOTLB request, which is every unload: without a call in between. */
 static inline __attribute__((__always_inline__)) enum udmar_status
 udmar__queue_execute_inline(struct udmar_unit *unit, const struct udmar__request *request,
                             bool wait, uint64_t *out_ticket)
 {
-    uint64_t ticket;
-    bool offered = udmar__queue_put_one(unit, request, wait, &ticket);
+    uint64_t ticket = udmar__queue_put_one(unit, request->low, request->high, wait);
 
-    if (UDMAR__UNLIKELY(!offered || (wait && !udmar__queue_reached(&unit->queue, ticket)))) {
-        *out_ticket = ticket;
-        return udmar__queue_execute_slowly(unit, request, offered, wait, out_ticket);
+    if (UDMAR__UNLIKELY(ticket == 0 || (wait && !udmar__queue_reached(&unit->queue, ticket)))) {
+        return udmar__queue_execute_slowly(unit, request->low, request->high, ticket, wait,
+                                           out_ticket);
     }
     *out_ticket = wait ? 0 : ticket;
     return UDMAR_OK;

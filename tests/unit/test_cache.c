@@ -425,7 +425,8 @@ static void test_large_page_behind_a_wait(void **state)
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
     model_behaviour(s.mc.u)->queue_delay = 20;
     request = (struct udmar__request){ .low = s.mc.domain->request_low | 1u << 6, .high = GIB(9) };
-    assert_true(udmar__queue_put_one(s.mc.domain->unit, &request, true, &ticket));
+    assert_true(
+        (ticket = udmar__queue_put_one(s.mc.domain->unit, request.low, request.high, true)) != 0);
     assert_int_equal(udmar_stream_unmap(s.mc.domain, iova), UDMAR_OK);
     assert_false(can_read(&s.mc, RID0, iova));
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
@@ -828,7 +829,8 @@ static void test_turn_with_a_full_queue(void **state)
     iova[31] = map(&s, s.page[0], PAGE, UINT64_MAX);
     assert_true(can_read(&s.mc, RID0, iova[31]));
     request = (struct udmar__request){ .low = s.mc.domain->request_low | 1u << 6, .high = GIB(9) };
-    while (udmar__queue_put_one(s.mc.domain->unit, &request, false, &ticket))
+    while ((ticket = udmar__queue_put_one(s.mc.domain->unit, request.low, request.high, false)) !=
+           0)
         continue;
     unmap(&s, iova[31]);
     for (unsigned i = 0; i < 32; i++)

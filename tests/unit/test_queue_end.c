@@ -280,7 +280,7 @@ static uint64_t fill_memory_of_queue(struct rig *r)
     struct udmar__request request = page_request(r, IOVA);
     uint64_t last = 0, ticket;
 
-    while (udmar__queue_put_one(rig_unit(r, 0), &request, false, &ticket)) {
+    while ((ticket = udmar__queue_put_one(rig_unit(r, 0), request.low, request.high, false)) != 0) {
         last = ticket;
     }
     return last;
@@ -339,11 +339,13 @@ static void dead_queue_tells_its_waiters(void **state)
     fill_caches(&r);
     request = page_request(&r, IOVA);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &open));
+    assert_true((open = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, false)) !=
+                0);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     model_set_hook(r.m, refuse_all, r.u);
     assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
-    assert_false(udmar__queue_put_one(rig_unit(&r, 0), &request, true, &ticket));
+    assert_false(
+        (ticket = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, true)) != 0);
     assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_ERR_QUEUE);
     assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 1), UDMAR_ERR_QUEUE);
     assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 2), UDMAR_ERR_QUEUE);
@@ -365,7 +367,8 @@ static void dead_queue_without_waits(void **state)
     rig_open(&r, "generic48");
     request = page_request(&r, IOVA);
     model_set_hook(r.m, refuse_all, r.u);
-    assert_true(udmar__queue_put_one(rig_unit(&r, 0), &request, false, &ticket));
+    assert_true(
+        (ticket = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, false)) != 0);
     for (unsigned i = 0; i < 3; i++) {
         udmar__queue_service(rig_unit(&r, 0));
     }

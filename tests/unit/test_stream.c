@@ -64,6 +64,108 @@ static void test_sizes(void **state)
     }
 }
 
+/* A large leaf in a window that is lent: found by its first page alone, and only while it is. */
+static void test_large(void **state)
+{
+    static const struct setup kinds[] = {
+        { .profile = "generic48" },
+        { .profile = "noncoherent" },
+        { .profile = "generic48", .tunables = "hw.dmar.strict=0", .ticking = true },
+    };
+    static const uint64_t highest[] = { UINT64_MAX, UINT32_MAX };
+
+    (void)state;
+    for (unsigned k = 0; k < 3; k++) {
+        struct machine mc;
+
+        machine_open(&mc, &kinds[k]);
+        for (unsigned n = 0; n < 12; n++) {
+            const struct udmar_dma_physical piece = { MIB(2), MIB(2) };
+            udmar_iova_t iova;
+
+            assert_int_equal(
+                udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, highest[n / 6], &iova),
+                UDMAR_OK);
+            assert_int_equal(iova % MIB(2), 0);
+            assert_true(iova + MIB(2) - 1 <= highest[n / 6]);
+            assert_true(can_read(&mc, RID0, iova));
+            assert_true(can_read(&mc, RID0, iova + MIB(2) - 1));
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova + PAGE), UDMAR_ERR_NOT_FOUND);
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova + MIB(1)), UDMAR_ERR_NOT_FOUND);
+            assert_true(can_read(&mc, RID0, iova));
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
+            if (k < 2) {
+                assert_false(can_read(&mc, RID0, iova));
+            }
+            if (n % 3 == 2) {
+                udmar__caches_trim(mc.domain);
+                assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
+            }
+        }
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
+/* Every magazine has blocks of its own kind and size only. */
+static void check_magazines(const struct udmar_domain *domain)
+{
+    const struct udmar__cache *cache = domain->caches[0];
+
+    for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
+        for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
+            const struct udmar__magazine *magazine = &cache->blocks[order][kind];
+
+            for (uint32_t i = 0; i < magazine->count; i++) {
+                const struct udmar__arena *arena = udmar__arena_of(domain, magazine->page[i]);
+
+                assert_int_equal(arena->kind, kind);
+                assert_int_equal(UDMAR__BLOCK_ORDER(udmar__block_at(arena, magazine->page[i])),
+                                 order);
+            }
+        }
+    }
+}
+
+/* Blocks that rest come back as what they were: of their size, and as low as before. */
+static void test_rest_by_kind(void **state)
+{
+    const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
+    udmar_iova_t live[64] = { 0 };
+    uint64_t pages[64] = { 0 };
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    for (unsigned n = 0; n < 4000; n++) {
+        unsigned i = (n * 37) % 64;
+        bool low = n / 64 % 3 == 1;
+        const struct udmar_dma_physical piece = { MIB(2), (1 + n * 13 % 40) * PAGE };
+
+        if (pages[i] != 0) {
+            assert_int_equal(udmar_stream_unmap(mc.domain, live[i]), UDMAR_OK);
+        }
+        pages[i] = piece.length / PAGE;
+        assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE,
+                                          low ? UINT32_MAX : UINT64_MAX, &live[i]),
+                         UDMAR_OK);
+        assert_true(!low || live[i] + piece.length - 1 <= UINT32_MAX);
+        assert_int_equal(live[i] % (PAGE << udmar__log2_up(pages[i])), 0);
+        for (unsigned j = 0; j < 64; j++) {
+            assert_true(j == i || live[j] + pages[j] * PAGE <= live[i] ||
+                        live[i] + pages[i] * PAGE <= live[j]);
+        }
+    }
+    check_magazines(mc.domain);
+    for (unsigned i = 0; i < 64; i++) {
+        assert_int_equal(udmar_stream_unmap(mc.domain, live[i]), UDMAR_OK);
+    }
+    check_magazines(mc.domain);
+    udmar__caches_trim(mc.domain);
+    machine_close(&mc);
+}
+
 static void test_arguments(void **state)
 {
     struct udmar_dma_physical piece = { MIB(2), PAGE };
@@ -291,7 +393,8 @@ static void test_waits_are_shared(void **state)
     for (unsigned i = 0; i < 20; i++) {
         struct udmar__request request = { .low = mc.domain->request_low_all };
 
-        assert_true(udmar__queue_put_one(mc.domain->unit, &request, true, &ticket[i]));
+        ticket[i] = udmar__queue_put_one(mc.domain->unit, request.low, request.high, true);
+        assert_true(ticket[i] != 0);
     }
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(udmar__queue_wait(mc.domain->unit, ticket[i]), UDMAR_OK);
@@ -525,6 +628,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_rest_by_kind),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_tick),
         cmocka_unit_test(test_lists),
