@@ -2,6 +2,8 @@
 /* The DMA operations of a device that is translated, and those of one that may do none. */
 #include "port.h"
 
+#include <linux/sizes.h>
+
 /* Not the interface, but what it does for most mappings, in line. */
 #include "space/stream.h"
 
@@ -18,8 +20,8 @@ static __always_inline u64 quick_highest(struct device *dev)
 }
 
 /* What is not one piece for a block at hand. */
-static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, size_t size,
-                                     enum dma_data_direction direction)
+static noinline SHORT_WAY dma_addr_t map_other(struct device *dev, phys_addr_t physical,
+                                               size_t size, enum dma_data_direction direction)
 {
     const struct udmar_dma_physical piece = { .address = physical, .length = size };
     const struct port_limits limits = {
@@ -27,9 +29,15 @@ static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, s
         .boundary_mask = U64_MAX,
     };
     struct port_device *device = port_device_get(dev);
-    dma_addr_t iova;
+    dma_addr_t iova = UDMAR__NOT_AT_HAND;
 
-    if (port_map(device, &piece, 1, 0, port_access(direction), &limits, &iova) != 0) {
+    if (size == SZ_2M) {
+        iova = udmar__stream_map_large_at_hand(device->domain, physical, port_access(direction),
+                                               limits.highest);
+    }
+    if (iova != UDMAR__NOT_AT_HAND) {
+        port_count(device, maps, 1);
+    } else if (port_map(device, &piece, 1, 0, port_access(direction), &limits, &iova) != 0) {
         return DMA_MAPPING_ERROR;
     }
     port_count(device, bytes, size);
