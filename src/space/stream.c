@@ -301,7 +301,7 @@ static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint6
 }
 
 /* What is no block: a window of ours or a range of ours. */
-static inline enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+SHORT_WAY enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__window *window = udmar__window_lent(domain, page);
     enum udmar_status status;
@@ -331,7 +331,7 @@ SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udma
     }
     arena = udmar__arena_of(domain, page);
     if (arena == NULL) {
-        return unmap_other(domain, page);
+        return udmar__stream_unmap_other(domain, page);
     }
     block = udmar__block_at(arena, page);
     if (UDMAR__BLOCK_PAGES(block) == 0) {

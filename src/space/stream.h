@@ -94,16 +94,21 @@ udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, u
     uint64_t offset = physical & UDMAR_PAGE_MASK;
     uint64_t more = (offset + length - 1) >> UDMAR_PAGE_SHIFT; /* pages behind the first */
     uint64_t entry = (physical & ~UDMAR_PAGE_MASK) | access;
-    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
+    unsigned kind = UDMAR__POOL_ALL;
     volatile uint64_t *slots;
     struct udmar__arena *arena;
     uint32_t page;
     unsigned order;
 
     if (UDMAR__UNLIKELY(length - 1 >= (UDMAR__BLOCK_MOST << UDMAR_PAGE_SHIFT) - offset ||
-                        physical >= UDMAR__PHYSICAL_END / 2 || !domain->quick ||
-                        (kind == UDMAR__POOL_32 && highest != UINT32_MAX))) {
+                        physical >= UDMAR__PHYSICAL_END / 2 || !domain->quick)) {
         return UDMAR__NOT_AT_HAND;
+    }
+    if (highest < domain->end) {
+        if (highest != UINT32_MAX) {
+            return UDMAR__NOT_AT_HAND;
+        }
+        kind = UDMAR__POOL_32;
     }
     order = more == 0 ? 0 : udmar__log2(more) + 1;
     page = udmar__magazine_take(domain, kind, order);
@@ -128,12 +133,18 @@ static inline udmar_iova_t udmar__stream_map_large_at_hand(struct udmar_domain *
                                                            udmar_paddr_t physical, unsigned access,
                                                            udmar_iova_t highest)
 {
-    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
+    unsigned kind = UDMAR__POOL_ALL;
     struct udmar__window *window;
 
     if (!domain->quick || (physical & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
-        physical >= UDMAR__PHYSICAL_END / 2 || (kind == UDMAR__POOL_32 && highest != UINT32_MAX)) {
+        physical >= UDMAR__PHYSICAL_END / 2) {
         return UDMAR__NOT_AT_HAND;
+    }
+    if (highest < domain->end) {
+        if (highest != UINT32_MAX) {
+            return UDMAR__NOT_AT_HAND;
+        }
+        kind = UDMAR__POOL_32;
     }
     window = udmar__rack_take(domain, kind, 0);
     if (UDMAR__UNLIKELY(window == NULL)) {
@@ -145,6 +156,9 @@ static inline udmar_iova_t udmar__stream_map_large_at_hand(struct udmar_domain *
     }
     return window->base;
 }
+
+/* udmar_stream_unmap() where no block is mapped. */
+enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page);
 
 /* And its end in strict mode. UDMAR_ERR_UNSUPPORTED: nothing has been done. */
 static inline __attribute__((__always_inline__)) enum udmar_status
