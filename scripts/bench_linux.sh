@@ -65,23 +65,35 @@ linux_calls() {
     grep '^{"what"' "$folder/console"
 }
 
+# linux_symbols KERNEL: where the kernel's own functions are, which is the same in every boot, into a
+# file that stays. Its System.map is empty in Debian's package.
+linux_symbols() {
+    local folder=$linux_run/symbols-$1
+    [ -s "build/linux/$1/symbols" ] && return
+    linux_guest "$1" "$folder" tests/linux/bench/init linux-off <<<"SYMBOLS=kernel"
+    scripts/linux/boot.sh "$1" --timeout 600 "$linux_run/base-$1.cpio" "$folder.cpio" </dev/null 2>"$folder/qemu" |
+        tr -d '\r' | grep '^symbol ' >"$folder/symbols"
+    mv "$folder/symbols" "build/linux/$1/symbols"
+}
+
 # linux_profile KERNEL MODE WHAT: by function, one map and one unmap of a size, or a pass of a workload.
 linux_profile() {
     local folder=$linux_run/profile-$1-$2 options
+    linux_symbols "$1"
     case " $linux_workloads " in
     *" $3 "*)
         linux_drivers "$1" "$2" "$folder" ,by=address <<<"ONLY=$3 SYMBOLS=yes" || return 1
-        python3 scripts/linux/profile.py "$folder/counts" "$folder/console"
+        python3 scripts/linux/profile.py "$folder/counts" "$folder/console" "build/linux/$1/symbols"
         return
         ;;
     esac
     linux_options "$2"
-    linux_guest "$1" "$folder" tests/linux/bench/init "$2" <<<"SYMBOLS=yes ARGUMENTS='mode=$2 kernel=$1 profile=$3'"
+    linux_guest "$1" "$folder" tests/linux/bench/init "$2" <<<"SYMBOLS=modules ARGUMENTS='mode=$2 kernel=$1 profile=$3'"
     scripts/linux/boot.sh "$1" --icount --timeout 3000 "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
         -- -device edu,addr=0x1b,dma_mask=0xffffffffffffffff -plugin "file=$linux_run/count.so,out=$folder/counts,by=address" \
         </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"
     grep -q '^end 0' "$folder/console" || { grep -v '^symbol' "$folder/console" >&2; return 1; }
-    python3 scripts/linux/profile.py "$folder/counts" "$folder/console"
+    python3 scripts/linux/profile.py "$folder/counts" "$folder/console" "build/linux/$1/symbols"
 }
 
 # linux_drivers KERNEL MODE FOLDER PLUGIN-OPTIONS: a guest whose drivers move bytes, its plan as

@@ -2,6 +2,8 @@
 /* The DMA operations of a device that is translated, and those of one that may do none. */
 #include "port.h"
 
+#include <linux/sizes.h>
+
 /* Not the interface, but what it does for most mappings, in line. */
 #include "space/stream.h"
 
@@ -17,9 +19,8 @@ static __always_inline u64 quick_highest(struct device *dev)
     return likely(dev->bus_dma_limit == 0) ? *dev->dma_mask : 0;
 }
 
-/* What is not one piece for a block at hand. */
-static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, size_t size,
-                                     enum dma_data_direction direction)
+static noinline dma_addr_t map_slowly(struct device *dev, phys_addr_t physical, size_t size,
+                                      enum dma_data_direction direction)
 {
     const struct udmar_dma_physical piece = { .address = physical, .length = size };
     const struct port_limits limits = {
@@ -32,6 +33,25 @@ static noinline dma_addr_t map_other(struct device *dev, phys_addr_t physical, s
     if (port_map(device, &piece, 1, 0, port_access(direction), &limits, &iova) != 0) {
         return DMA_MAPPING_ERROR;
     }
+    port_count(device, bytes, size);
+    return iova;
+}
+
+/* What is not one piece for a block at hand: a large leaf, or the long way. */
+static noinline SHORT_WAY dma_addr_t map_other(struct device *dev, phys_addr_t physical,
+                                               size_t size, enum dma_data_direction direction)
+{
+    struct port_device *device = port_device_get(dev);
+    udmar_iova_t iova = UDMAR__NOT_AT_HAND;
+
+    if (size == SZ_2M) {
+        iova = udmar__stream_map_large_at_hand(device->domain, physical, port_access(direction),
+                                               quick_highest(dev));
+    }
+    if (iova == UDMAR__NOT_AT_HAND) {
+        return map_slowly(dev, physical, size, direction);
+    }
+    port_count(device, maps, 1);
     port_count(device, bytes, size);
     return iova;
 }
@@ -65,7 +85,7 @@ static noinline void unmap_other(struct port_device *device, dma_addr_t iova, si
                                  enum udmar_status status)
 {
     if (status == UDMAR_ERR_UNSUPPORTED) {
-        status = udmar_stream_unmap(device->domain, iova);
+        status = udmar__stream_unmap_other(device->domain, iova >> UDMAR_PAGE_SHIFT);
     }
     if (status != UDMAR_OK) {
         port_unmap_other(device, iova, size, status);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""profile.py COUNTS CONSOLE: which functions the instructions between two marks are in
+"""profile.py COUNTS CONSOLE SYMBOLS: which functions the instructions between two marks are in
 
 COUNTS is what tests/linux/count/count.c writes with by=address; the last pair of marks counts.
-CONSOLE has the kernel's and the modules' symbols in lines "symbol ADDRESS TYPE NAME [MODULE]".
+CONSOLE has the modules' symbols in lines "symbol ADDRESS TYPE NAME [MODULE]", SYMBOLS the kernel's.
 """
 import bisect
 import sys
@@ -11,13 +11,13 @@ import sys
 
 def main():
     symbols = []
-    with open(sys.argv[2], encoding="utf-8", errors="replace") as file:
-        for line in file:
-            words = line.split()
-            if len(words) >= 4 and words[0] == "symbol" and words[2] in "tTwW":
-                name = words[3] + (" " + words[4] if len(words) > 4 else "")
-                symbols.append((int(words[1], 16), name))
-    if not symbols:
+    for name in sys.argv[2:4]:
+        with open(name, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                words = line.split()
+                if len(words) >= 4 and words[0] == "symbol" and words[2] in "tTwW":
+                    symbols.append((int(words[1], 16), " ".join(words[3:5])))
+    if not any(" [" in name for _, name in symbols):
         sys.exit("the guest did not tell where its functions are")
     symbols.sort()
     starts = [address for address, _ in symbols]

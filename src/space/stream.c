@@ -124,28 +124,6 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
 
 /* ---- More than a block holds ---- */
 
-/* One piece that is exactly a large leaf, into a window that this CPU has at hand. */
-static inline udmar_iova_t map_large_at_hand(struct udmar_domain *domain, udmar_paddr_t physical,
-                                             unsigned access, udmar_iova_t highest)
-{
-    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
-    struct udmar__window *window;
-
-    if (!domain->quick || (physical & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
-        physical >= UDMAR__PHYSICAL_END / 2 || (kind == UDMAR__POOL_32 && highest != UINT32_MAX)) {
-        return UDMAR__NOT_AT_HAND;
-    }
-    window = udmar__rack_take(domain, kind, 0);
-    if (UDMAR__UNLIKELY(window == NULL)) {
-        return UDMAR__NOT_AT_HAND;
-    }
-    if (UDMAR__UNLIKELY(!udmar__window_load_large(window, physical, UDMAR__ARENA_PAGES, access))) {
-        udmar__window_put(domain, window);
-        return UDMAR__NOT_AT_HAND;
-    }
-    return window->base;
-}
-
 /* Pieces as runs of pages, physical neighbours together: what becomes a large leaf. */
 static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
                      udmar_paddr_t *out_physical, uint64_t *out_pages)
@@ -317,7 +295,7 @@ SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
     if (count == 1 && domain != NULL && pieces != NULL && out_iova != NULL &&
         access - 1 < UDMAR_READ_WRITE) {
         iova = pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
-                   ? map_large_at_hand(domain, pieces->address, access, highest)
+                   ? udmar__stream_map_large_at_hand(domain, pieces->address, access, highest)
                    : udmar__stream_map_at_hand(domain, pieces->address, pieces->length, access,
                                                highest);
     }
@@ -344,7 +322,7 @@ static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint6
 }
 
 /* What is no block: a window of ours or a range of ours. */
-static inline enum udmar_status unmap_other(struct udmar_domain *domain, uint64_t page)
+SHORT_WAY enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__window *window = udmar__window_lent(domain, page);
     enum udmar_status status;
@@ -374,7 +352,7 @@ SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udma
     }
     arena = udmar__arena_of(domain, page);
     if (arena == NULL) {
-        return unmap_other(domain, page);
+        return udmar__stream_unmap_other(domain, page);
     }
     block = udmar__block_at(arena, page);
     if (UDMAR__BLOCK_PAGES(block) == 0) {

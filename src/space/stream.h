@@ -37,7 +37,7 @@ enum udmar_status udmar__block_publish(struct udmar_domain *domain, struct udmar
 enum udmar_status udmar__block_unmap(struct udmar_domain *domain, struct udmar__arena *arena,
                                      uint32_t page);
 
-/* The request of a block's end without a queue, and until it is complete. */
+/* The request of a block's end where it is not one for its pages in a queue; waits for it. */
 enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
                                           unsigned order);
 
@@ -49,7 +49,6 @@ udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *aren
     volatile uint64_t *slots = udmar__block_slots(arena, page);
     unsigned order = UDMAR__BLOCK_ORDER(block);
     unsigned pages = UDMAR__BLOCK_PAGES(block);
-    struct udmar__request request;
     enum udmar_status status;
 
     if (pages == 1) {
@@ -64,10 +63,13 @@ udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *aren
         udmar__block_rest(domain, arena, page, order, pages);
         return UDMAR_OK;
     }
-    request = udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
-    status = !UDMAR__UNLIKELY(!domain->unit->use_queue)
-                 ? udmar__queue_complete(domain->unit, request.low, request.high)
-                 : udmar__block_invalidate(domain, page, order);
+    if (UDMAR__UNLIKELY((int)order > domain->request_order || !domain->unit->use_queue)) {
+        status = udmar__block_invalidate(domain, page, order);
+    } else {
+        status =
+            udmar__queue_complete(domain->unit, domain->request_low,
+                                  (udmar_iova_t)page << UDMAR_PAGE_SHIFT | order | DESC_IOTLB_IH);
+    }
     if (!UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__block_put(domain, arena, page, order, pages);
     }
@@ -92,16 +94,21 @@ udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, u
     uint64_t offset = physical & UDMAR_PAGE_MASK;
     uint64_t more = (offset + length - 1) >> UDMAR_PAGE_SHIFT; /* pages behind the first */
     uint64_t entry = (physical & ~UDMAR_PAGE_MASK) | access;
-    unsigned kind = highest < domain->end ? UDMAR__POOL_32 : UDMAR__POOL_ALL;
+    unsigned kind = UDMAR__POOL_ALL;
     volatile uint64_t *slots;
     struct udmar__arena *arena;
     uint32_t page;
     unsigned order;
 
     if (UDMAR__UNLIKELY(length - 1 >= (UDMAR__BLOCK_MOST << UDMAR_PAGE_SHIFT) - offset ||
-                        physical >= UDMAR__PHYSICAL_END / 2 || !domain->quick ||
-                        (kind == UDMAR__POOL_32 && highest != UINT32_MAX))) {
+                        physical >= UDMAR__PHYSICAL_END / 2 || !domain->quick)) {
         return UDMAR__NOT_AT_HAND;
+    }
+    if (highest < domain->end) {
+        if (highest != UINT32_MAX) {
+            return UDMAR__NOT_AT_HAND;
+        }
+        kind = UDMAR__POOL_32;
     }
     order = more == 0 ? 0 : udmar__log2(more) + 1;
     page = udmar__magazine_take(domain, kind, order);
@@ -120,6 +127,38 @@ udmar__stream_map_at_hand(struct udmar_domain *domain, udmar_paddr_t physical, u
     udmar__block_note(arena, page, order, (unsigned)more + 1);
     return ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + offset;
 }
+
+/* One piece that is exactly a large leaf, into a window that this CPU has at hand. */
+static inline udmar_iova_t udmar__stream_map_large_at_hand(struct udmar_domain *domain,
+                                                           udmar_paddr_t physical, unsigned access,
+                                                           udmar_iova_t highest)
+{
+    unsigned kind = UDMAR__POOL_ALL;
+    struct udmar__window *window;
+
+    if (!domain->quick || (physical & (UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE - 1)) != 0 ||
+        physical >= UDMAR__PHYSICAL_END / 2) {
+        return UDMAR__NOT_AT_HAND;
+    }
+    if (highest < domain->end) {
+        if (highest != UINT32_MAX) {
+            return UDMAR__NOT_AT_HAND;
+        }
+        kind = UDMAR__POOL_32;
+    }
+    window = udmar__rack_take(domain, kind, 0);
+    if (UDMAR__UNLIKELY(window == NULL)) {
+        return UDMAR__NOT_AT_HAND;
+    }
+    if (UDMAR__UNLIKELY(!udmar__window_load_large(window, physical, UDMAR__ARENA_PAGES, access))) {
+        udmar__window_put(domain, window);
+        return UDMAR__NOT_AT_HAND;
+    }
+    return window->base;
+}
+
+/* udmar_stream_unmap() where no block is mapped. */
+enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page);
 
 /* And its end in strict mode. UDMAR_ERR_UNSUPPORTED: nothing has been done. */
 static inline __attribute__((__always_inline__)) enum udmar_status
