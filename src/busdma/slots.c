@@ -75,6 +75,21 @@ unsigned udmar__slots_pages(volatile uint64_t *slot, const struct udmar_dma_phys
     return count - (unsigned)(end - piece);
 }
 
+/*
+ * The same where only the sum of the lengths is known: after a piece that is no whole page there
+ * may be none, so nothing is looked at ahead.
+ */
+static inline uint64_t place_first_pages(const struct udmar_dma_physical *piece, uint64_t most,
+                                         unsigned access, volatile uint64_t *slots)
+{
+    uint64_t page = 0;
+
+    for (; page < most && udmar__piece_oddness(&piece[page]) == 0; page++) {
+        udmar__entry_store(&slots[page], piece[page].address | access);
+    }
+    return page;
+}
+
 /* Pieces of physical memory: a new segment where two do not meet at a page border. */
 static int place_list(struct udmar_dma_map *map, const struct udmar__source *source,
                       unsigned access, struct udmar__place *place)
@@ -82,8 +97,8 @@ static int place_list(struct udmar_dma_map *map, const struct udmar__source *sou
     const struct udmar_dma_physical *piece = source->list;
     uint64_t left = source->remaining;
     uint64_t misaligned = map->tag->alignment - 1;
-    uint64_t page = udmar__slots_pages(
-        place->slots, piece, (unsigned)udmar__min(left >> UDMAR_PAGE_SHIFT, place->pages), access);
+    uint64_t page = place_first_pages(piece, udmar__min(left >> UDMAR_PAGE_SHIFT, place->pages),
+                                      access, place->slots);
     uint64_t segment = place->base;
     uint64_t segment_length = page << UDMAR_PAGE_SHIFT;
     uint64_t border = page == 0; /* 0: the last piece ended at a page border */
