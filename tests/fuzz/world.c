@@ -180,7 +180,8 @@ void world_look(struct world *w)
 
     no_complaint(w);
     REQUIRE(udmar_unit_status(w->d, 0, &status) == UDMAR_OK);
-    w->shaky = w->shaky || status.timeouts != 0 || status.failed;
+    /* An unload has no status that could say so. */
+    w->shaky = w->shaky || status.timeouts != 0 || status.failed || model_stats(w->u)->refused != 0;
 }
 
 /* ---- devices ---- */

@@ -220,6 +220,7 @@ static bool carry_out(struct model_unit *u, const struct model_invalidation *wha
 {
     if (u->refuse > 0) {
         u->refuse--;
+        u->stats.refused++;
         return false;
     }
     u->stats.by_register++;

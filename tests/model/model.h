@@ -316,6 +316,7 @@ struct model_unit_stats {
     unsigned te_on, te_off, qie_on, qie_off;
     unsigned register_reads, register_writes;
     unsigned absent_reads; /* reads of registers that this unit does not have */
+    unsigned refused;      /* register-based invalidations, see model_refuse_invalidations() */
     unsigned iqt_writes;
     unsigned descriptors; /* executed */
     unsigned waits, wait_writes, wait_interrupts;
