@@ -66,7 +66,8 @@ static inline udmar_iova_t udmar_stream_next(udmar_iova_t iova, uint64_t length,
  * as udmar_stream_map(). Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_NOT_FOUND (no
  * stream begins there); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (the entries are
  * cleared, but the unit has not confirmed: devices may still reach the memory; the addresses are
- * not used again).
+ * not used again; the call may be repeated for a mapping of more than 8 MiB or on a host without a
+ * direct map, and finds nothing for others).
  */
 enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova);
 

@@ -429,6 +429,8 @@ void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
         REQUIRE(dma(w, dev, iova, &byte, false) == MODEL_BLOCKED);
         REQUIRE(dma(w, dev, iova + last, &byte, true) == MODEL_BLOCKED);
     }
-    REQUIRE(udmar_stream_unmap(world_domain(dev), stream->iova) == UDMAR_ERR_NOT_FOUND);
+    /* What is in a range of the tree may be ended again when it was not confirmed. */
+    if (status == UDMAR_OK)
+        REQUIRE(udmar_stream_unmap(world_domain(dev), stream->iova) == UDMAR_ERR_NOT_FOUND);
     memset(stream, 0, sizeof(*stream));
 }
