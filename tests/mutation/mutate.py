@@ -39,17 +39,17 @@ FIRST = {
              "bringup"],
     "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
-    "space": ["page_table", "domain", "context", "iova", "arena", "rest", "stream", "window", "load", "places",
-              "locate", "deferred"],
-    "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "segments", "deferred",
-               "subpage", "window"],
+    "space": ["page_table", "domain", "context", "iova", "arena", "cache", "space_corners", "rest", "stream",
+              "window", "load", "places", "locate", "deferred"],
+    "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "quick", "stand_ins", "segments",
+               "deferred", "subpage", "window"],
 }
 
 # Long runs that find in a minute what the others find at once; --slow gives them to survivors, too.
 SLOW = {"soak", "threads", "table_random"}
 
-# Tests of a library that is built otherwise: with more checks, or linked so that its steps can be counted.
-OTHER = {"maps_debug", "model_hostile"}
+# Tests of a library that is built otherwise (with more checks), and those of the model, which know no library.
+OTHER = {"maps_debug", "model", "model_caches", "model_hostile", "model_queue"}
 
 
 class Mutant:
