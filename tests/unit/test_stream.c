@@ -541,6 +541,34 @@ static void hang_after_translation(void *context, struct model *m, enum model_ev
         model_behaviour(mc->u)->gsts_lag = MODEL_NEVER;
 }
 
+/* Whoever owns half of 2 MiB ends it without memory, though the other half continues in memory. */
+static void test_half_of_a_large_page_ends_without_memory(void **state)
+{
+    static const uint64_t own[] = { MIB(512), MIB(513) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct udmar_iova_limits limits = { .lowest = own[n], .alignment = MIB(1) };
+        uint64_t other = own[1 - n];
+        struct machine mc;
+        uint64_t iova;
+
+        machine_open(&mc, NULL);
+        assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(1), &limits, &iova), UDMAR_OK);
+        assert_int_equal(iova, own[n]);
+        assert_int_equal(udmar_domain_map(mc.domain, iova, iova - MIB(510), MIB(1), 3), UDMAR_OK);
+        assert_int_equal(udmar_domain_map(mc.domain, other, other - MIB(510), MIB(1), 3), UDMAR_OK);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(udmar_domain_unmap(mc.domain, iova, MIB(1)), UDMAR_OK);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 0, false);
+        assert_false(can_read(&mc, RID0, iova));
+        assert_true(can_read(&mc, RID0, other));
+        assert_int_equal(udmar_domain_free_iova(mc.domain, iova), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(mc.domain, other, MIB(1)), UDMAR_OK);
+        machine_close(&mc);
+    }
+}
+
 static void test_unmap_after_a_stop_that_failed(void **state)
 {
     struct machine mc = { 0 };
@@ -642,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_places_after_the_stop),
         cmocka_unit_test(test_too_much_for_any_address),
         cmocka_unit_test(test_neighbours_end_without_memory),
+        cmocka_unit_test(test_half_of_a_large_page_ends_without_memory),
         cmocka_unit_test(test_unmap_after_a_stop_that_failed),
         cmocka_unit_test(test_tick_during_a_stop),
     };
