@@ -992,6 +992,28 @@ static void test_windows_beyond_the_racks(void **state)
 }
 
 /* Memory at the far end of what an entry can hold. */
+/* Windows under a limit of one's own are in no rack: they go with their mapping. */
+static void test_windows_of_an_odd_limit(void **state)
+{
+    struct scene s;
+    uint64_t iova;
+
+    (void)state;
+    open_scene(&s, NULL);
+    for (unsigned round = 0; round < 2; round++) {
+        iova = map(&s, s.large, MIB(2), MIB(200) - 1);
+        assert_true(iova + MIB(2) <= MIB(200));
+        assert_int_equal(s.mc.domain->windows, 1 + round);
+        unmap(&s, iova);
+        assert_int_equal(s.mc.domain->windows, round);
+        iova = map(&s, s.large, MIB(3), UINT64_MAX);
+        assert_true(device_sees(&s.mc, RID0, iova + MIB(2), s.large + MIB(2), PAGE));
+        unmap(&s, iova);
+        assert_int_equal(s.mc.domain->windows, 1);
+    }
+    close_scene(&s);
+}
+
 /* 1 MiB that begins in the middle of a page is more than a block holds. */
 static void test_one_page_more_than_a_block(void **state)
 {
@@ -1119,6 +1141,7 @@ int main(void)
         cmocka_unit_test(test_turn_with_a_full_queue),
         cmocka_unit_test(test_unmap_with_a_queue_that_is_dead),
         cmocka_unit_test(test_windows_beyond_the_racks),
+        cmocka_unit_test(test_windows_of_an_odd_limit),
         cmocka_unit_test(test_one_page_more_than_a_block),
         cmocka_unit_test(test_far_memory),
         cmocka_unit_test(test_no_room_below),
