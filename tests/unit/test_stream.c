@@ -566,6 +566,8 @@ static void test_blocks_larger_than_a_request(void **state)
                 assert_false(can_read(&mc, RID0, iova + i * PAGE));
             drain_faults(&mc);
         }
+        /* None was refused and had to be replaced. */
+        assert_int_equal(mc.domain->unit->counts.queue_errors, 0);
         model_buffer_free(mc.m, buffer);
         udmar__caches_trim(mc.domain);
         machine_close(&mc);
