@@ -935,11 +935,9 @@ static void test_what_is_no_stream(void **state)
 static void test_pieces_beyond_memory(void **state)
 {
     static const struct udmar_dma_physical one[] = {
-        { MIB(2), (UINT64_C(1) << 52) + 1 },
-        { (UINT64_C(1) << 52) - 1, 2 },
-        { UINT64_C(1) << 52, PAGE },
-        { UINT64_MAX - PAGE + 1, PAGE },
-        { MIB(2), UINT64_MAX },
+        { MIB(2), (UINT64_C(1) << 52) + 1 }, { (UINT64_C(1) << 52) - 1, 2 },
+        { UINT64_C(1) << 52, PAGE },         { UINT64_C(1) << 52, MIB(2) },
+        { UINT64_MAX - PAGE + 1, PAGE },     { MIB(2), UINT64_MAX },
     };
     struct udmar_dma_physical many[8];
     struct scene s;
@@ -947,9 +945,14 @@ static void test_pieces_beyond_memory(void **state)
 
     (void)state;
     open_scene(&s, NULL);
-    for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(udmar_stream_map(s.mc.domain, &one[i], 1, 3, UINT64_MAX, &iova),
-                         UDMAR_ERR_ARGUMENT);
+    /* The second time there are blocks and windows at hand for them. */
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 6; i++)
+            assert_int_equal(udmar_stream_map(s.mc.domain, &one[i], 1, 3, UINT64_MAX, &iova),
+                             UDMAR_ERR_ARGUMENT);
+        unmap(&s, map(&s, s.large, PAGE, UINT64_MAX));
+        unmap(&s, map(&s, s.large, MIB(2), UINT64_MAX));
+    }
     for (unsigned i = 0; i < 8; i++)
         many[i] = (struct udmar_dma_physical){ 0, UINT64_C(1) << 50 };
     assert_int_equal(udmar_stream_map(s.mc.domain, many, 8, 3, UINT64_MAX, &iova),
@@ -989,6 +992,53 @@ static void test_windows_beyond_the_racks(void **state)
 }
 
 /* Memory at the far end of what an entry can hold. */
+/* Windows under a limit of one's own are in no rack: they go with their mapping. */
+static void test_windows_of_an_odd_limit(void **state)
+{
+    struct scene s;
+    uint64_t iova;
+
+    (void)state;
+    open_scene(&s, NULL);
+    for (unsigned round = 0; round < 2; round++) {
+        iova = map(&s, s.large, MIB(2), MIB(200) - 1);
+        assert_true(iova + MIB(2) <= MIB(200));
+        assert_int_equal(s.mc.domain->windows, 1 + round);
+        unmap(&s, iova);
+        assert_int_equal(s.mc.domain->windows, round);
+        iova = map(&s, s.large, MIB(3), UINT64_MAX);
+        assert_true(device_sees(&s.mc, RID0, iova + MIB(2), s.large + MIB(2), PAGE));
+        unmap(&s, iova);
+        assert_int_equal(s.mc.domain->windows, 1);
+    }
+    close_scene(&s);
+}
+
+/* 1 MiB that begins in the middle of a page is more than a block holds. */
+static void test_one_page_more_than_a_block(void **state)
+{
+    struct scene s;
+    uint64_t iova[3];
+
+    (void)state;
+    open_scene(&s, NULL);
+    for (unsigned i = 0; i < 3; i++)
+        iova[i] = map(&s, s.large, MIB(2), UINT64_MAX);
+    for (unsigned i = 0; i < 3; i++)
+        unmap(&s, iova[i]);
+    assert_int_equal(s.mc.domain->windows, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        iova[i] = map(&s, s.large + 77, MIB(1), UINT64_MAX);
+        assert_true(device_sees(&s.mc, RID0, iova[i], s.large + 77, MIB(1)));
+        /* In one of the windows that have come back. */
+        assert_non_null(udmar__window_lent(s.mc.domain, iova[i] / PAGE));
+        assert_int_equal(s.mc.domain->windows, 3);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        unmap(&s, iova[i]);
+    close_scene(&s);
+}
+
 static void test_far_memory(void **state)
 {
     static const struct udmar_dma_physical pieces[] = {
@@ -1091,6 +1141,8 @@ int main(void)
         cmocka_unit_test(test_turn_with_a_full_queue),
         cmocka_unit_test(test_unmap_with_a_queue_that_is_dead),
         cmocka_unit_test(test_windows_beyond_the_racks),
+        cmocka_unit_test(test_windows_of_an_odd_limit),
+        cmocka_unit_test(test_one_page_more_than_a_block),
         cmocka_unit_test(test_far_memory),
         cmocka_unit_test(test_no_room_below),
         cmocka_unit_test(test_what_is_no_stream),

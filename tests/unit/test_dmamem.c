@@ -169,7 +169,7 @@ static void test_unanswered_unload_keeps_the_memory(void **state)
         /* One page, many that are scattered, and more than a block holds. */
         static const uint64_t lengths[] = { PAGE, KIB(64), MIB(2) };
         const struct setup setup = { .tunables = "hw.dmar.timeout=100000",
-                                     .window_limit = n % 2 ? PAGE : 0 };
+                                     .window_limit = n % 2 ? 1 : 0 };
         const struct limits limits = { .maxsize = lengths[n / 2] };
         struct machine mc;
         struct udmar_dma_tag *tag;

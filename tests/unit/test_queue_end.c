@@ -498,6 +498,82 @@ static void stopped_queue_leaves_nothing(void **state)
     rig_close(&r);
 }
 
+/* Between the look and the lock somebody else puts the wait that covers us: no second one. */
+static void wait_first(void *context, struct model *m, enum model_event event)
+{
+    struct faster *faster = context;
+    uint64_t unused;
+
+    (void)m;
+    if (event == MODEL_EVENT_ACQUIRE && ++faster->calls == 1) {
+        assert_int_equal(udmar__queue_submit(faster->unit, NULL, 0, true, &unused), UDMAR_OK);
+    }
+}
+
+static void somebody_else_covers(void **state)
+{
+    struct udmar__request request;
+    struct faster faster = { .calls = 0 };
+    uint64_t ticket;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    faster.unit = rig_unit(&r, 0);
+    request = page_request(&r, IOVA);
+    assert_int_equal(udmar__invalidate(faster.unit, &request, 1, false, &ticket), UDMAR_OK);
+    model_set_hook(r.m, wait_first, &faster);
+    assert_int_equal(udmar__queue_wait(faster.unit, ticket), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_int_equal(faster.calls, 1);
+    assert_true(faster.unit->queue.issued == ticket);
+    rig_close(&r);
+}
+
+/* While another's wait is on its way, who comes later only looks: the lock is for those who write.
+ */
+struct looker {
+    struct model_unit *unit;
+    unsigned looks, locks;
+};
+
+static void look_on(void *context, struct model *m, enum model_event event)
+{
+    struct looker *looker = context;
+
+    (void)m;
+    looker->locks += event == MODEL_EVENT_ACQUIRE && looker->looks < 5;
+    if (event == MODEL_EVENT_TIME && ++looker->looks == 5) {
+        assert_true(model_queue_step(looker->unit, 5000) > 0);
+        model_behaviour(looker->unit)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    }
+}
+
+static void who_waits_takes_no_lock(void **state)
+{
+    struct udmar__request request;
+    struct looker looker = { .looks = 0 };
+    struct udmar_unit *unit;
+    uint64_t first, ticket;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    unit = rig_unit(&r, 0);
+    looker.unit = r.u;
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &first), UDMAR_OK);
+    assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
+    assert_true(ticket == first + 1);
+    model_set_hook(r.m, look_on, &looker);
+    assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(looker.looks >= 5);
+    assert_int_equal(looker.locks, 0);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +591,8 @@ int main(void)
         cmocka_unit_test(refused_interrupt_invalidation),
         cmocka_unit_test(slot_that_is_refused_twice),
         cmocka_unit_test(two_repair_at_once),
+        cmocka_unit_test(somebody_else_covers),
+        cmocka_unit_test(who_waits_takes_no_lock),
         cmocka_unit_test(stopped_queue_leaves_nothing),
     };
 

@@ -4,6 +4,7 @@
  * they are not, and what happens when the unit or memory fails.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "space/address.h"
 #include "space/cache.h"
@@ -481,8 +482,8 @@ static void test_lent_window_that_is_not_ready(void **state)
     udmar_dmamap_unload(s.tag, s.map);
     model_buffer_free(s.mc.m, buffer);
     drop_map(s.tag, s.map);
+    assert_int_equal(s.mc.domain->windows, 0); /* it has come back, and has gone */
     drop_tag(s.tag);
-    s.mc.forgive_pages = true;
     machine_close(&s.mc);
 }
 
@@ -639,6 +640,48 @@ static void test_large_alignments(void **state)
 }
 
 /* Pieces at odd places under an alignment get pages that are at even ones. */
+/* Nothing behind a list is read, whatever its sum of lengths lets expect: there is no memory. */
+static void test_lists_end_where_they_end(void **state)
+{
+    static const uint64_t lengths[][4] = {
+        { PAGE },      { PAGE, PAGE, PAGE }, { PAGE, 3 * PAGE }, { PAGE, PAGE, PAGE, 5 * PAGE },
+        { PAGE, 100 },
+    };
+    uint8_t *memory =
+        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    assert_int_equal(mprotect(memory + PAGE, PAGE, PROT_NONE), 0);
+    for (unsigned n = 0; n < 10; n++) {
+        /* With a boundary the list goes the longer way. */
+        const struct limits limits = { .boundary = n < 5 ? 0 : KIB(64), .nsegments = 8 };
+        struct udmar_dma_physical *list = (struct udmar_dma_physical *)(void *)(memory + PAGE);
+        uint64_t sum = 0, seen = 0;
+        unsigned count = 0;
+        struct scene s;
+
+        while (count < 4 && lengths[n % 5][count] != 0)
+            count++;
+        list -= count;
+        for (unsigned i = 0; i < count; i++) {
+            list[i] = (struct udmar_dma_physical){ LARGE + i * MIB(1), lengths[n % 5][i] };
+            sum += list[i].length;
+        }
+        machine_open(&s.mc, NULL);
+        model_reserve(s.mc.m, LARGE, MIB(12));
+        s.tag = new_tag(&s.mc, 0, &limits);
+        s.map = new_map(s.tag);
+        assert_int_equal(load_list(&s, list, count, 0), 0);
+        for (int i = 0; i < s.loaded.count; i++)
+            seen += s.loaded.segment[i].ds_len;
+        assert_int_equal(seen, sum);
+        udmar_dmamap_unload(s.tag, s.map);
+        close_scene(&s);
+    }
+    assert_int_equal(munmap(memory, 2 * PAGE), 0);
+}
+
 static void test_lists_under_an_alignment(void **state)
 {
     const struct limits limits = { .alignment = 64, .nsegments = 4 };
@@ -825,6 +868,7 @@ int main(void)
         cmocka_unit_test(test_lists_that_find_no_place),
         cmocka_unit_test(test_buffers_of_no_memory),
         cmocka_unit_test(test_large_alignments),
+        cmocka_unit_test(test_lists_end_where_they_end),
         cmocka_unit_test(test_lists_under_an_alignment),
         cmocka_unit_test(test_map_of_an_odd_limit_without_memory),
         cmocka_unit_test(test_resting_windows),

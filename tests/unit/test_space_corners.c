@@ -189,6 +189,7 @@ static void test_kept_tables_go_with_the_domain(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(udmar_domain_unmap(mc.domain, GIB(8 + i), PAGE), UDMAR_ERR_TIMEOUT);
     assert_int_not_equal(mc.domain->limbo, 0);
+    assert_int_equal(mc.domain->unlinking, 0); /* from here on `unconfirmed` says it */
     assert_true(can_read(&mc, RID0, GIB(8)));
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     model_queue_step(mc.u, 10000);
@@ -624,6 +625,45 @@ static void test_listing_from_where_nothing_is(void **state)
     machine_close(&mc);
 }
 
+/* Where the directory does not reach there are neither arenas nor windows to lend, but ranges. */
+static void test_addresses_beyond_the_directory(void **state)
+{
+    const struct limits limits = { .lowaddr = PAGE - 1,
+                                   .highaddr = UDMAR__DIRECTORY_END - 1,
+                                   .maxsize = MIB(4) };
+    static const uint64_t sizes[] = { PAGE, MIB(2), MIB(4) };
+    struct machine mc;
+    struct udmar__pool *pool;
+    struct udmar__window *window;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer;
+    uint32_t page;
+    unsigned taken;
+
+    (void)state;
+    machine_open(&mc, &(struct setup){ .tunables = "hw.dmar.width=48", .window_limit = 1 });
+    assert_true(mc.domain->end > UDMAR__DIRECTORY_END);
+    pool = udmar__pool_get(mc.domain, PAGE, UDMAR__DIRECTORY_END - 1);
+    assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &page, &taken), UDMAR_ERR_IOVA);
+    assert_int_equal(udmar__window_create_lent(mc.domain, pool, 1, &window), UDMAR_ERR_IOVA);
+    tag = new_tag(&mc, 0, &limits);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, MIB(4), 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t iova = load_one(tag, map, buffer, sizes[i]);
+
+        assert_true(iova >= UDMAR__DIRECTORY_END);
+        assert_true(can_read(&mc, RID0, iova + sizes[i] - 1));
+        udmar_dmamap_unload(tag, map);
+        assert_false(can_read(&mc, RID0, iova));
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 static void test_places_far_from_everything(void **state)
 {
     const struct udmar_dma_physical piece = { MIB(4), MIB(9) };
@@ -722,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_domain_ids_beyond_the_first_word),
         cmocka_unit_test(test_windows_and_streams_are_listed),
         cmocka_unit_test(test_listing_from_where_nothing_is),
+        cmocka_unit_test(test_addresses_beyond_the_directory),
         cmocka_unit_test(test_places_far_from_everything),
         cmocka_unit_test(test_tick_passes_by_who_has_nothing),
         cmocka_unit_test(test_tick_of_a_driver_that_is_off),

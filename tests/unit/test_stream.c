@@ -541,6 +541,67 @@ static void hang_after_translation(void *context, struct model *m, enum model_ev
         model_behaviour(mc->u)->gsts_lag = MODEL_NEVER;
 }
 
+/* Units whose requests reach one page, four pages, or know no pages at all. */
+static void test_blocks_larger_than_a_request(void **state)
+{
+    static const uint64_t clear[] = { UINT64_C(0x3f) << 48, UINT64_C(0x3d) << 48,
+                                      UINT64_C(1) << 39 };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        const struct setup setup = { .unit = { .cap_clear = clear[n] } };
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        assert_int_equal(mc.domain->request_order, n == 0 ? 0 : n == 1 ? 2 : -1);
+        buffer = model_buffer_alloc(mc.m, 256 * PAGE, MODEL_CONTIGUOUS, 0);
+        for (uint64_t pages = 1; pages <= 256; pages *= 4) {
+            uint64_t iova = map_one(&mc, buffer, pages * PAGE, UINT64_MAX);
+
+            for (uint64_t i = 0; i < pages; i++)
+                assert_true(can_read(&mc, RID0, iova + i * PAGE));
+            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
+            for (uint64_t i = 0; i < pages; i += 3)
+                assert_false(can_read(&mc, RID0, iova + i * PAGE));
+            drain_faults(&mc);
+        }
+        /* None was refused and had to be replaced. */
+        assert_int_equal(mc.domain->unit->counts.queue_errors, 0);
+        model_buffer_free(mc.m, buffer);
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
+/* Whoever owns half of 2 MiB ends it without memory, though the other half continues in memory. */
+static void test_half_of_a_large_page_ends_without_memory(void **state)
+{
+    static const uint64_t own[] = { MIB(512), MIB(513) };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct udmar_iova_limits limits = { .lowest = own[n], .alignment = MIB(1) };
+        uint64_t other = own[1 - n];
+        struct machine mc;
+        uint64_t iova;
+
+        machine_open(&mc, NULL);
+        assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(1), &limits, &iova), UDMAR_OK);
+        assert_int_equal(iova, own[n]);
+        assert_int_equal(udmar_domain_map(mc.domain, iova, iova - MIB(510), MIB(1), 3), UDMAR_OK);
+        assert_int_equal(udmar_domain_map(mc.domain, other, other - MIB(510), MIB(1), 3), UDMAR_OK);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(udmar_domain_unmap(mc.domain, iova, MIB(1)), UDMAR_OK);
+        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 0, false);
+        assert_false(can_read(&mc, RID0, iova));
+        assert_true(can_read(&mc, RID0, other));
+        assert_int_equal(udmar_domain_free_iova(mc.domain, iova), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(mc.domain, other, MIB(1)), UDMAR_OK);
+        machine_close(&mc);
+    }
+}
+
 static void test_unmap_after_a_stop_that_failed(void **state)
 {
     struct machine mc = { 0 };
@@ -642,6 +703,8 @@ int main(void)
         cmocka_unit_test(test_places_after_the_stop),
         cmocka_unit_test(test_too_much_for_any_address),
         cmocka_unit_test(test_neighbours_end_without_memory),
+        cmocka_unit_test(test_blocks_larger_than_a_request),
+        cmocka_unit_test(test_half_of_a_large_page_ends_without_memory),
         cmocka_unit_test(test_unmap_after_a_stop_that_failed),
         cmocka_unit_test(test_tick_during_a_stop),
     };
