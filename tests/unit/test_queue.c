@@ -3,44 +3,9 @@
  * The invalidation queue: wrap-around, waiting, time limits that stay harmless, and repair after
  * every error at every descriptor.
  */
-#include "support.h"
-
 #include <string.h>
 
-#include "unit/queue.h"
-
-#define PAGES 4u
-
-/* Four pages of the NIC, all of them in the caches. */
-static void fill_caches(struct rig *r)
-{
-    for (unsigned i = 0; i < PAGES; i++) {
-        assert_int_equal(rig_map(r, IOVA + i * 4096, r->page), UDMAR_OK);
-        assert_true(rig_reaches(r, NIC, IOVA + i * 4096, r->page));
-    }
-}
-
-static bool cached(struct rig *r, uint64_t iova)
-{
-    return model_translate_cached(r->m, 0, NIC, iova, true).result == MODEL_OK;
-}
-
-/* Takes the memory away behind the driver's back, so that only caches still know it. */
-static void clear_leaf(struct rig *r, uint64_t iova)
-{
-    struct udmar_walk_step steps[5];
-    unsigned count = udmar_domain_walk(udmar_device_domain(r->nic), iova, steps);
-
-    model_publish64(r->m, steps[count - 1].table + 8 * steps[count - 1].index, 0);
-}
-
-static struct udmar__request page_request(struct rig *r, uint64_t iova)
-{
-    struct udmar_domain_info info;
-
-    udmar_domain_info(udmar_device_domain(r->nic), &info);
-    return udmar__iotlb_request(rig_unit(r, 0), GRAN_SELECTIVE, info.domain_id, iova, 0, true);
-}
+#include "queue_scene.h"
 
 /* ---- Going round ----------------------------------------------------------------------------- */
 
@@ -147,12 +112,6 @@ static void full_queue_of_dead_hardware_is_bounded(void **state)
     (void)model_queue_step(r.u, 1000);
     assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
     rig_close(&r);
-}
-
-/* Slots between tail and head, without the one that always stays empty. */
-static uint32_t slots_left(struct rig *r)
-{
-    return ((model_peek32(r->u, 0x80) - model_peek32(r->u, 0x88)) / 16 - 1) & 255;
 }
 
 /* However it was filled, a full queue has room for a repair: two invalidations and a wait. */

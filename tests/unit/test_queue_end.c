@@ -1,44 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The invalidation queue's end: dead, stopped, not to be stopped, and made anew. */
-#include "support.h"
-
-#include "unit/queue.h"
-
-#define PAGES 4u
-
-static void fill_caches(struct rig *r)
-{
-    for (unsigned i = 0; i < PAGES; i++) {
-        assert_int_equal(rig_map(r, IOVA + i * 4096, r->page), UDMAR_OK);
-        assert_true(rig_reaches(r, NIC, IOVA + i * 4096, r->page));
-    }
-}
-
-static bool cached(struct rig *r, uint64_t iova)
-{
-    return model_translate_cached(r->m, 0, NIC, iova, true).result == MODEL_OK;
-}
-
-static void clear_leaf(struct rig *r, uint64_t iova)
-{
-    struct udmar_walk_step steps[5];
-    unsigned count = udmar_domain_walk(udmar_device_domain(r->nic), iova, steps);
-
-    model_publish64(r->m, steps[count - 1].table + 8 * steps[count - 1].index, 0);
-}
-
-static struct udmar__request page_request(struct rig *r, uint64_t iova)
-{
-    struct udmar_domain_info info;
-
-    udmar_domain_info(udmar_device_domain(r->nic), &info);
-    return udmar__iotlb_request(rig_unit(r, 0), GRAN_SELECTIVE, info.domain_id, iova, 0, true);
-}
-
-static uint32_t slots_left(struct rig *r)
-{
-    return ((model_peek32(r->u, 0x80) - model_peek32(r->u, 0x88)) / 16 - 1) & 255;
-}
+#include "queue_scene.h"
 
 /* Refuses whatever stands in the queue, for ever. */
 static void refuse_all(void *context, struct model *m, enum model_event event)
