@@ -310,9 +310,7 @@ static inline int udmar__load_finish(struct udmar_dma_map *map, int error,
 }
 
 /* ---- list.c ---- */
-/* No entry of a page table holds more, and no processor has it. */
-#define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
-#define UDMAR__LIST_MOST    4096u
+#define UDMAR__LIST_MOST 4096u
 
 static inline void udmar__list_clear(struct udmar__list *list)
 {

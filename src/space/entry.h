@@ -24,6 +24,9 @@
 #define ENTRY_COUNT_MASK  UDMAR__MASK(61, 52)
 #define ENTRY_COUNT(e)    ((unsigned)UDMAR__FIELD(e, 61, 52))
 
+/* No entry of a page table holds more, and no processor has it. */
+#define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
+
 #define TABLE_ENTRIES 512u
 
 /* The shift of what one entry of a level covers: 12 at level 1, 21 at level 2... */

@@ -76,9 +76,6 @@ udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *aren
     return status;
 }
 
-/* No entry of a page table holds more, and no processor has it. */
-#define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
-
 /*
  * What most mappings are: one piece into a block that this CPU has at hand. @access: 1 to 3.
  * UDMAR__NOT_AT_HAND: nothing has been done, and udmar_stream_map() knows what to do. A block comes
