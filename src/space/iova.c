@@ -111,17 +111,6 @@ static struct udmar__range *remove_below(struct udmar__range *node, struct udmar
     return balance(node);
 }
 
-/* A node's gap has changed: the maxima on the way to it change with it. */
-static void refresh_path(struct udmar__range *node, const struct udmar__range *target)
-{
-    if (target->first < node->first) {
-        refresh_path(node->left, target);
-    } else if (target->first > node->first) {
-        refresh_path(node->right, target);
-    }
-    update(node);
-}
-
 void udmar__iova_init(struct udmar__iova *iova, uint64_t pages)
 {
     iova->end = (struct udmar__range){
@@ -173,8 +162,8 @@ bool udmar__iova_insert(struct udmar__iova *iova, struct udmar__range *range)
     range->left = NULL;
     range->right = NULL;
     range->gap = range->first - (next->first - next->gap);
+    /* It is an ancestor of the new leaf, so the maxima on the way to it are set anew as well. */
     next->gap = next->first - range->last - 1;
-    refresh_path(iova->root, next);
     iova->root = insert_below(iova->root, range);
     iova->count++;
     return true;
@@ -185,9 +174,9 @@ void udmar__iova_remove(struct udmar__iova *iova, struct udmar__range *range)
     struct udmar__range *above = udmar__iova_at_or_above(iova, range->last + 1);
     struct udmar__range *next = above != NULL ? above : &iova->end;
 
+    /* It is an ancestor, or takes the place: removing sets the maxima on the way to it anew. */
     next->gap += range->last - range->first + 1 + range->gap;
     iova->root = remove_below(iova->root, range);
-    refresh_path(iova->root, next);
     iova->count--;
 }
 

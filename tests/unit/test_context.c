@@ -357,12 +357,57 @@ static void test_domain_ids_run_out(void **state)
     machine_close(&mc);
 }
 
+/* Between any two instructions: a context that is not there yet, or all of it. */
+struct wholeness {
+    unsigned absent, whole, other;
+};
+
+static void judge_context(void *context, struct model *m)
+{
+    struct wholeness *look = context;
+    struct model_translation t = model_translate(m, 0, RID0, MIB(64), false);
+
+    if (t.result == MODEL_OK)
+        look->whole++;
+    else if (t.reason == 1 || t.reason == 2) /* root, context entry not present */
+        look->absent++;
+    else
+        look->other++;
+}
+
+static void test_context_appears_whole(void **state)
+{
+    struct udmar_domain *domain;
+    struct udmar_unit *unit;
+    struct wholeness look = { 0 };
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    map_page(&mc, mc.domain);
+    domain = mc.domain;
+    unit = domain->unit;
+    /* A domain without a context, but with its binding. */
+    domain->bindings->contexts++;
+    assert_int_equal(udmar__context_clear(unit, RID0, domain), UDMAR_OK);
+    model_step_begin(mc.m, judge_context, &look);
+    assert_int_equal(udmar__context_set(unit, RID0, domain), UDMAR_OK);
+    model_step_end(mc.m);
+    domain->bindings->contexts--;
+    assert_true(look.absent > 0);
+    assert_true(look.whole > 0);
+    assert_int_equal(look.other, 0);
+    assert_true(can_read(&mc, RID0, MIB(64)));
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detach_blocks_at_once),
         cmocka_unit_test(test_attach_is_seen_at_once),
         cmocka_unit_test(test_domain_ids_are_clean_when_used_again),
+        cmocka_unit_test(test_context_appears_whole),
         cmocka_unit_test(test_mode_changes_are_seen_at_once),
         cmocka_unit_test(test_invalidations_of_a_clear),
         cmocka_unit_test(test_set_in_caching_mode_flushes_id_zero),

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "space/domain.h"
 #include "support_space.h"
 
 #define MSI_FIRST     UINT64_C(0xfee00000)
@@ -122,6 +123,32 @@ static void test_walk_shows_every_level(void **state)
     machine_close(&mc);
 }
 
+/* What the unit grants is what all levels grant: a table that something has damaged shows it. */
+static void test_rights_of_all_levels(void **state)
+{
+    struct udmar_walk_step steps[5];
+    uint64_t physical, page, entry;
+    struct machine mc;
+    unsigned access;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(8), MIB(4), PAGE, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(udmar_domain_walk(mc.domain, GIB(8), steps), 3);
+    entry = model_load64(mc.m, steps[1].table + steps[1].index * 8);
+    model_publish64(mc.m, steps[1].table + steps[1].index * 8, entry & ~UINT64_C(2));
+    assert_int_equal(udmar_domain_translate(mc.domain, GIB(8), &physical, &access, &page),
+                     UDMAR_OK);
+    assert_int_equal(access, UDMAR_READ);
+    assert_false(model_translate(mc.m, 0, RID0, GIB(8), false).writable);
+    model_publish64(mc.m, steps[1].table + steps[1].index * 8, entry);
+    assert_int_equal(udmar_domain_translate(mc.domain, GIB(8), &physical, &access, &page),
+                     UDMAR_OK);
+    assert_int_equal(access, UDMAR_READ_WRITE);
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(8), PAGE), UDMAR_OK);
+    machine_close(&mc);
+}
+
 /* ---- Guest addresses ------------------------------------------------------------------------- */
 
 static void test_alloc_iova_arguments(void **state)
@@ -220,6 +247,29 @@ static void test_reserved_ranges_are_listed(void **state)
     machine_close(&mc);
 }
 
+/* Of what begins at the end of the space and reaches beyond it, the part that is inside. */
+static void test_reserved_up_to_the_end(void **state)
+{
+    struct udmar_iova_limits last = { .lowest = 0 };
+    struct udmar_domain_info info;
+    struct machine mc;
+    udmar_iova_t iova;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    udmar_domain_info(mc.domain, &info);
+    last.lowest = info.end + 1 - PAGE;
+    assert_int_equal(udmar__domain_reserve(mc.domain, info.end + 1, PAGE, UDMAR_RANGE_RESERVED),
+                     UDMAR_OK);
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, PAGE, &last, &iova), UDMAR_OK);
+    assert_int_equal(udmar_domain_free_iova(mc.domain, iova), UDMAR_OK);
+    assert_int_equal(udmar__domain_reserve(mc.domain, last.lowest, 3 * PAGE, UDMAR_RANGE_RESERVED),
+                     UDMAR_OK);
+    expect_range(&mc, last.lowest, last.lowest, PAGE, UDMAR_RANGE_RESERVED);
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, PAGE, &last, &iova), UDMAR_ERR_IOVA);
+    machine_close(&mc);
+}
+
 static void test_reserved_ranges_cannot_be_mapped(void **state)
 {
     const struct setup setup = { .rmrr_base = MIB(8), .rmrr_limit = MIB(8) + KIB(64) - 1 };
@@ -298,6 +348,31 @@ static void test_bridge_apertures_are_reserved(void **state)
     assert_int_equal(udmar_domain_map(udmar_device_domain(device), GIB(16), 0, PAGE, 3),
                      UDMAR_ERR_EXISTS);
     assert_int_equal(udmar_device_detach(device), UDMAR_OK);
+    machine_close(&mc);
+}
+
+/* MGAW [VTD 10.4.2] may end before the tables do: addresses beyond it are refused by the unit. */
+static void test_guest_addresses_narrower_than_the_tables(void **state)
+{
+    const struct setup setup = { .unit = { .cap_clear = UINT64_C(0x3f) << 16,
+                                           .cap_set = UINT64_C(35) << 16 } };
+    const struct udmar_iova_limits high = { .lowest = GIB(64) };
+    struct udmar_domain_info info;
+    struct machine mc;
+    udmar_iova_t iova;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    udmar_domain_info(mc.domain, &info);
+    assert_int_equal(info.width, 39);
+    assert_int_equal(info.end, GIB(64) - 1);
+    assert_int_equal(udmar_domain_alloc_iova(mc.domain, PAGE, &high, &iova), UDMAR_ERR_IOVA);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(64), MIB(4), PAGE, UDMAR_READ),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_map(mc.domain, GIB(64) - PAGE, MIB(4), PAGE, UDMAR_READ),
+                     UDMAR_OK);
+    assert_true(can_read(&mc, RID0, GIB(64) - PAGE));
+    assert_int_equal(udmar_domain_unmap(mc.domain, GIB(64) - PAGE, PAGE), UDMAR_OK);
     machine_close(&mc);
 }
 
@@ -542,14 +617,17 @@ int main(void)
         cmocka_unit_test(test_unmap_arguments),
         cmocka_unit_test(test_looking_at_nothing),
         cmocka_unit_test(test_walk_shows_every_level),
+        cmocka_unit_test(test_rights_of_all_levels),
         cmocka_unit_test(test_alloc_iova_arguments),
         cmocka_unit_test(test_alloc_and_free_iova),
         cmocka_unit_test(test_free_iova_of_a_load),
         cmocka_unit_test(test_reserved_ranges_are_listed),
+        cmocka_unit_test(test_reserved_up_to_the_end),
         cmocka_unit_test(test_reserved_ranges_cannot_be_mapped),
         cmocka_unit_test(test_reserved_ranges_are_never_handed_out),
         cmocka_unit_test(test_bridge_apertures_are_reserved),
         cmocka_unit_test(test_info),
+        cmocka_unit_test(test_guest_addresses_narrower_than_the_tables),
         cmocka_unit_test(test_map_without_memory),
         cmocka_unit_test(test_split_without_memory),
         cmocka_unit_test(test_alloc_iova_without_memory),

@@ -257,6 +257,21 @@ static void test_boundary_that_cannot_be_kept(void **state)
     test_free(s);
 }
 
+/* What ends right before a boundary does not cross it: the one free page will do. */
+static void test_boundary_that_is_just_kept(void **state)
+{
+    struct space *s = new_space(1);
+    const struct udmar_iova_limits limits = { .boundary = 4 * PAGE };
+    uint64_t found;
+
+    (void)state;
+    assert_true(insert(s, 0, 0, 6));
+    assert_true(insert(s, 1, 8, PAGES - 1));
+    assert_true(udmar__iova_find(&s->iova, 1, PAGE, &limits, &found));
+    assert_int_equal(found, 7);
+    test_free(s);
+}
+
 /* ---- Shape ----------------------------------------------------------------------------------- */
 
 #define MANY 16384u
@@ -340,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_insert_refuses_overlap_and_end),
         cmocka_unit_test(test_full_space_finds_nothing),
         cmocka_unit_test(test_boundary_that_cannot_be_kept),
+        cmocka_unit_test(test_boundary_that_is_just_kept),
         cmocka_unit_test(test_height_stays_logarithmic),
         cmocka_unit_test(test_fragmented_space_finds_the_one_gap),
     };
