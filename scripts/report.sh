@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The slow figures of docs/testing/: called by ./check.
 #
-#   report.sh report             line and branch coverage of src/ from the unit tests, with reasons
+#   report.sh report                         all of the following, about 40 minutes
+#   report.sh report coverage                line and branch coverage of src/ from the unit tests, with reasons
+#   report.sh report figures                 how much is tried, and how fast: cases, interleavings, faults, fuzzing
 #   report.sh report mutation [PATTERN...]   breaks the library in hundreds of ways, one at a time
 #   report.sh fuzz [SECONDS [TARGET...]]     the library's fuzzers
 #
-# Ends with one line of figures; the exit status says whether there is something to do.
+# The exit status says whether there is something to do.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . scripts/packages.sh
@@ -28,6 +30,21 @@ coverage() {
     python3 tests/coverage/coverage.py build/coverage
 }
 
+# Without sanitizers: that is how fast the tests are. The fuzzers have theirs.
+figures() {
+    need_packages gcc clang libclang-rt-14-dev meson ninja-build python3 libcmocka-dev acpica-tools qemu-system-x86 spin ||
+        exit 1
+    CC=gcc set_up report -Dbuildtype=release || exit 1
+    ninja -C build/report >build/report/build.log || { tail -n 20 build/report/build.log; exit 1; }
+    echo "# the tests, one after the other: about four minutes"
+    meson test -C build/report --no-rebuild --suite unit --suite spin --suite qemu --num-processes 1 \
+        --timeout-multiplier 10 >build/report/tests.log 2>&1 ||
+        { grep -E 'FAIL|TIMEOUT|ERROR' build/report/tests.log; exit 1; }
+    echo "# the fuzzers: a minute"
+    fuzz 60 >build/report/fuzz.log || { cat build/report/fuzz.log; exit 1; }
+    python3 scripts/figures.py build/report build/fuzz
+}
+
 mutation() {
     need_packages gcc python3 libcmocka-dev acpica-tools || exit 1
     python3 tests/mutation/mutate.py "$@"
@@ -45,7 +62,16 @@ fuzz() {
 mkdir -p build
 case "${1-} ${2-}" in
 "report mutation") shift 2; mutation "$@" ;;
-"report ") coverage ;;
+"report coverage") coverage ;;
+"report figures") figures ;;
+"report ")
+    bad=0
+    for part in coverage figures mutation; do
+        echo "== $part"
+        ("$part") || bad=1
+    done
+    exit $bad
+    ;;
 "fuzz "*) shift; fuzz "$@" ;;
 *) echo "report.sh: there is no $*; there are:" >&2; sed -n '/^#   /s/^#   //p' "$0" >&2; exit 2 ;;
 esac

@@ -8,7 +8,8 @@
 #
 # SECONDS (default: UDMAR_FUZZ_SECONDS, else 30) are for all targets together, two at a time; operations
 # on the model get half of both processors. Seeds are tests/fuzz/seeds/NAME, the compiled tables and what earlier runs
-# have found, which stays in BUILD/fuzz/NAME. An input that fails lies in BUILD/fuzz, its log beside
+# have found, which stays in BUILD/fuzz/NAME. BUILD/fuzz/executions.txt has a line for each run of a target:
+# its name, executions, seconds. An input that fails lies in BUILD/fuzz, its log beside
 # it; run the target on that file to see it again.
 set -u -o pipefail
 
@@ -81,7 +82,10 @@ lane() # NUMBER
 
 tell() # NAME LANE
 {
-    local name=$1 log=$build/fuzz/$1.log
+    local name=$1 log=$build/fuzz/$1.log executions
+
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    echo "$name ${executions:-0} $(share "$name" "$2")" >>"$build/fuzz/executions.txt"
 
     tests=$((tests + 1))
     if [ "$(cat "$build/fuzz/$name.status" 2>/dev/null)" = 0 ]; then
@@ -92,7 +96,7 @@ tell() # NAME LANE
         grep -aE 'not true|violation|ERROR|SUMMARY|runtime error|Test unit written' "$log" |
             head -n 12 | sed 's/^/# /'
     fi
-    echo "# $(share "$name" "$2") s, $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions," \
+    echo "# $(share "$name" "$2") s, ${executions:-?} executions," \
         "$(grep -aoE 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -n 1 |
             sed -E 's/cov: ([0-9]+) ft: ([0-9]+)/\1 edges, \2 features/')"
 }

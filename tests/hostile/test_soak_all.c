@@ -3,7 +3,7 @@
  * Random operations of every kind against a dictionary: what devices reach is exactly what the
  * dictionary says, also from within other operations, whatever fails and however slow hardware is.
  *
- *   UDMAR_SOAK_STEPS=N     operations, all in all (default 24,000)
+ *   UDMAR_SOAK_STEPS=N     operations, all in all (default 100,000)
  *   UDMAR_SOAK_SEED=N      another course (default 1); a failure prints what repeats it
  *   UDMAR_SOAK_MACHINE=N   only on this machine, 0 to 9
  *   UDMAR_TEST_VERBOSE=1   all log lines
@@ -635,7 +635,7 @@ static void test_soak_all(void **state)
         { .profile = "rwbf", .tunables = "hw.dmar.strict=0", .ticking = true },
     };
     const char *text = getenv("UDMAR_SOAK_STEPS");
-    unsigned long steps = text == NULL ? 24000 : strtoul(text, NULL, 10);
+    unsigned long steps = text == NULL ? 100000 : strtoul(text, NULL, 10);
     uint32_t seed;
 
     (void)state;

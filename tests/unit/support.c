@@ -122,6 +122,11 @@ void rig_destroy(struct rig *r)
         return;
     }
     if (r->d->started) {
+        if (r->config.tunables.strict) {
+            /* Between two calls caches know nothing that is not so any more. */
+            for (unsigned i = 0; model_unit_at(r->m, i) != NULL; i++)
+                assert_int_equal(model_cache_stale(model_unit_at(r->m, i)), 0);
+        }
         assert_int_equal(udmar_stop(r->d), UDMAR_OK);
     }
     while ((device = attached(r->d)) != NULL) {

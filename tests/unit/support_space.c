@@ -77,8 +77,22 @@ bool machine_clean(struct machine *mc)
     return model_violations(mc->m) == 0;
 }
 
+/* Where nothing is deferred, caches know nothing between two calls that is not so any more. */
+static bool caches_true(struct machine *mc)
+{
+    struct udmar_domain *domain = mc->device[0] == NULL ? NULL : udmar_device_domain(mc->device[0]);
+    struct udmar_domain_info info;
+
+    /* A unit that has not answered may know anything. */
+    if (domain == NULL || mc->forgive || mc->forgive_pages)
+        return true;
+    udmar_domain_info(domain, &info);
+    return !info.strict || model_cache_stale(mc->u) == 0;
+}
+
 void machine_close(struct machine *mc)
 {
+    assert_true(caches_true(mc));
     for (unsigned i = 0; i < DEVICES; i++) {
         if (mc->device[i] != NULL)
             assert_int_equal(udmar_device_detach(mc->device[i]), UDMAR_OK);
