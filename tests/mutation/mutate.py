@@ -228,11 +228,16 @@ class Bench:
                 self.seconds[name] = seconds
         return self.seconds[name]
 
-    def link_base(self, folder):
-        out = os.path.join(folder, "test_base.o")
-        self.compile(os.path.join(ROOT, "tests", "unit", "test_base.c"), out, [os.path.join(folder, "src")])
-        run([CC, "-pthread", "-o", os.path.join(folder, "test_base"), out, os.path.join(self.work, "libsupport.a"),
-             f"-L{folder}", f"-L{self.work}", "-ludmar", "-lmodel", "-lcmocka", "-Wl,--allow-shlib-undefined"])
+    def source_of(self, name):
+        return os.path.join(ROOT, "tests", "unit", f"test_{name}.c")
+
+    def link_again(self, name, folder):
+        """A test with what it has in line from the mutant's header."""
+        out = os.path.join(folder, f"test_{name}.o")
+        self.compile(self.source_of(name), out, [os.path.join(folder, "src"), os.path.join(folder, "include")])
+        run([CC, "-pthread", "-o", os.path.join(folder, "test_" + name), out,
+             os.path.join(self.work, "libsupport.a"), f"-L{folder}", f"-L{self.work}", "-ludmar", "-lmodel",
+             "-lcmocka", "-Wl,--allow-shlib-undefined"])
 
     def passes(self, name, library, limit):
         """The seconds of processor time that it took, or None: it failed, or ran into the limit.
@@ -268,6 +273,14 @@ class Bench:
             with open(os.path.join(self.work, what + ".txt"), "w", encoding="utf-8") as file:
                 file.writelines(f"{name} {value}\n" for name, value in sorted(known.items()))
 
+    def give_to(self, mutant, folder, names):
+        """Until one of the tests minds."""
+        mutant.state = "survived"
+        for name in names:
+            if self.passes(name, folder, 2 + 4 * self.seconds_of(name)) is None:
+                mutant.state, mutant.by = "killed", name
+                return
+
     def try_mutant(self, mutant):
         text, problem = apply(mutant)
         if text is None:
@@ -295,14 +308,13 @@ class Bench:
         if not self.link_library(objects, os.path.join(folder, "libudmar.so")):
             mutant.state, mutant.by = "does not compile", "the library does not link"
             return mutant
-        if mutant.file.endswith(".h") and "base" in self.tests:
-            # What is inline is in the test's own object as well.
-            self.link_base(folder)
-        mutant.state = "survived"
-        for name in self.order(mutant):
-            if self.passes(name, folder, 2 + 4 * self.seconds_of(name)) is None:
-                mutant.state, mutant.by = "killed", name
-                break
+        self.give_to(mutant, folder, self.order(mutant))
+        if mutant.state == "survived" and mutant.file.endswith(".h"):
+            # What is inline is in the tests' own objects as well.
+            again = [t for t in self.order(mutant) if self.depends(self.source_of(t), mutant.file)]
+            for name in again:
+                self.link_again(name, folder)
+            self.give_to(mutant, folder, again)
         shutil.rmtree(folder, ignore_errors=True)
         return mutant
 
