@@ -122,14 +122,14 @@ static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigne
     udmar_host_page_free(domain->host, &page, 1);
 }
 
-static void free_tree(struct udmar_domain *domain, struct udmar__iova *iova)
+static void free_tree(struct udmar_domain *domain, struct udmar__iova *iova, bool forgotten)
 {
     struct udmar__range *range;
 
     while ((range = udmar__iova_at_or_above(iova, 0)) != NULL) {
         udmar__iova_remove(iova, range);
         if (range->kind == UDMAR_RANGE_WINDOW) {
-            udmar__window_free(range);
+            udmar__window_free(range, forgotten);
         } else {
             udmar_host_free(domain->host, range,
                             range->kind == RANGE_ARENA ? sizeof(struct udmar__arena)
@@ -171,8 +171,8 @@ void udmar__domain_destroy(struct udmar_domain *domain)
         free_limbo(domain);
     }
     udmar__caches_free(domain);
-    free_tree(domain, &domain->blocks);
-    free_tree(domain, &domain->iova);
+    free_tree(domain, &domain->blocks, forgotten);
+    free_tree(domain, &domain->iova, forgotten);
     udmar__arenas_free(domain);
     udmar__lock_destroy(host, &domain->lock);
     udmar_host_free(host, domain, sizeof(*domain));

@@ -346,11 +346,11 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
     return UDMAR_OK;
 }
 
-void udmar__window_free(struct udmar__range *range)
+void udmar__window_free(struct udmar__range *range, bool forgotten)
 {
     struct udmar__window *window = (struct udmar__window *)range;
 
-    for (uint32_t i = 0; i < window->chunk_count; i++) {
+    for (uint32_t i = 0; forgotten && i < window->chunk_count; i++) {
         struct udmar_page page = { .physical = window->chunks[i].small };
 
         /* Linked ones go with the domain's tables. */

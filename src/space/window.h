@@ -97,8 +97,11 @@ static inline struct udmar__window *udmar__window_lent(const struct udmar_domain
 /* Nothing is loaded. A window whose last unload was not answered is given up, not reused. */
 void udmar__window_destroy(struct udmar__window *window);
 
-/* Frees a window that was given up, when its domain goes and no unit knows it any more. */
-void udmar__window_free(struct udmar__range *range);
+/*
+ * Frees a window that was given up, when its domain goes; its tables only where @forgotten: no unit
+ * knows the domain any more.
+ */
+void udmar__window_free(struct udmar__range *range, bool forgotten);
 
 /* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
 enum udmar_status udmar__window_ready(struct udmar__window *window);

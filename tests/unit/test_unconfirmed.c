@@ -199,6 +199,33 @@ static void test_tables_outlive_their_domain(void **state)
     machine_close(&mc);
 }
 
+/* The same for the table of a large window, which nothing links any more. */
+static void test_tables_of_windows_outlive_their_domain(void **state)
+{
+    const struct udmar_dma_physical piece = { MEMORY, KIB(1536) };
+    struct udmar_domain *domain;
+    struct machine mc;
+    udmar_iova_t iova;
+    uint16_t id;
+    size_t pages;
+
+    (void)state;
+    machine_open(&mc, &(struct setup){ .tunables = SHORT_TIMEOUT });
+    domain = new_domain(&mc, OTHER, &id);
+    assert_int_equal(udmar_stream_map(domain, &piece, 1, UDMAR_READ, UINT64_MAX, &iova), UDMAR_OK);
+    assert_true(can_read(&mc, OTHER, iova));
+    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_stream_unmap(domain, iova), UDMAR_ERR_TIMEOUT);
+    pages = model_pages_in_use(mc.m);
+    domain->bindings->contexts = 0;
+    udmar__domain_destroy(domain);
+    assert_int_equal(model_pages_in_use(mc.m), pages);
+    assert_false(can_read(&mc, OTHER, iova + PAGE)); /* there the unit has only the way */
+    answer_again(&mc);
+    mc.forgive_pages = true;
+    machine_close(&mc);
+}
+
 /* ---- Addresses ------------------------------------------------------------------------------- */
 
 /* A stream too large for a window: its addresses are taken until the unit has let go of them. */
@@ -235,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_id_is_not_given_again),
         cmocka_unit_test(test_unbinding_forgets_translations),
         cmocka_unit_test(test_tables_outlive_their_domain),
+        cmocka_unit_test(test_tables_of_windows_outlive_their_domain),
         cmocka_unit_test(test_range_stays_taken),
     };
 
