@@ -441,13 +441,16 @@ static void unload(struct udmar_dma_map *map)
     }
 }
 
-/* In deferred mode blocks and lent windows may still rest: one request for all of the domain. */
+/*
+ * In deferred mode blocks and lent windows may still rest, and in both the end of a load may not
+ * have been confirmed. Its entries are clear all the same: one request for all of the domain.
+ */
 static bool moments_settled(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
     struct udmar__request request;
 
-    if (domain->strict || (map->window != NULL && !map->strayed)) {
+    if (!map->unsettled && (domain->strict || (map->window != NULL && !map->strayed))) {
         return true;
     }
     request = (struct udmar__request){ .low = domain->request_low_all };
@@ -455,14 +458,14 @@ static bool moments_settled(struct udmar_dma_map *map)
         return false;
     }
     map->strayed = false;
+    map->unsettled = false;
     return true;
 }
 
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
 static bool settled(struct udmar_dma_map *map)
 {
-    return !map->unsettled &&
-           (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK) &&
+    return (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK) &&
            moments_settled(map);
 }
 

@@ -125,7 +125,7 @@ struct udmar_dma_map {
     uint32_t block;             /* its first page */
     struct udmar__window *lent;
     struct udmar__range *range;
-    bool unsettled; /* an unload was not confirmed: the device may reach its memory for ever */
+    bool unsettled; /* an unload was not confirmed: so far the device may reach its memory */
     bool strayed;   /* a load did not fit the window; deferred: what it had may still rest */
     void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */

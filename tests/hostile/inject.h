@@ -10,6 +10,18 @@
 
 #include "support_space.h"
 
+/* A load that may have to wait. */
+struct trial_load {
+    struct trial *t;
+    struct udmar_dma_map *map;
+    unsigned calls; /* of its callback, and the last one's error */
+    int error;
+    uint64_t iova;
+    bool locked; /* ... under the tag's lock */
+};
+
+#define TAKEN 256u
+
 struct trial {
     struct machine mc;
     struct udmar_dma_tag *tag;
@@ -21,6 +33,16 @@ struct trial {
     struct udmar_dma_physical piece[3];
     unsigned pieces;
     unsigned calls; /* of a load's callback */
+    /* Loads that wait. */
+    struct trial_load load[3];
+    bool waits; /* as it was prepared */
+    bool locked;
+    unsigned wakes;
+    struct {
+        struct udmar_page page;
+        size_t count;
+    } taken[TAKEN]; /* from the host, so that nobody else gets them */
+    unsigned taken_blocks;
 };
 
 /* What act() says: as far as a caller can tell. */
@@ -52,6 +74,8 @@ extern const struct operation operations[];
 extern const unsigned operation_count;
 extern const struct operation stream_operations[];
 extern const unsigned stream_operation_count;
+extern const struct operation deferred_operations[];
+extern const unsigned deferred_operation_count;
 
 enum answer answer_of(enum udmar_status status);
 enum answer answer_of_busdma(int error);

@@ -84,12 +84,16 @@ static unsigned injected; /* failures, all in all */
 
 static unsigned how_many(void)
 {
-    return operation_count + stream_operation_count;
+    return operation_count + stream_operation_count + deferred_operation_count;
 }
 
 static const struct operation *operation_at(unsigned i)
 {
-    return i < operation_count ? &operations[i] : &stream_operations[i - operation_count];
+    if (i < operation_count)
+        return &operations[i];
+    i -= operation_count;
+    return i < stream_operation_count ? &stream_operations[i]
+                                      : &deferred_operations[i - stream_operation_count];
 }
 
 static void open_trial(struct trial *t, const struct operation *op, const char *profile)
