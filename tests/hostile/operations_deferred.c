@@ -89,8 +89,7 @@ static int begin_two(struct trial *t, unsigned which)
     size_t length = 1;
 
     for (unsigned i = 0; i < 2; i++) {
-        list[i].address =
-            udmar_host_virtual_to_physical(t->mc.m, bytes_of(t, which + i), &length);
+        list[i].address = udmar_host_virtual_to_physical(t->mc.m, bytes_of(t, which + i), &length);
         list[i].length = LENGTH / 2;
     }
     return udmar_dmamap_load_physical(t->tag, load->map, list, 2, take, load, 0);
@@ -126,7 +125,10 @@ static bool device_reads(struct trial *t, unsigned which)
     return device_sees(&t->mc, RID0, t->load[which].iova, bytes_of(t, which), LENGTH);
 }
 
-/* A load that has waited: told once, under the tag's lock, and what it was told is so. */
+/*
+ * A load that has waited: told once, under the tag's lock, and what it was told is so. The page
+ * that it got must be nobody's any more, also in the unit's caches.
+ */
 static enum answer outcome(struct trial *t, unsigned which)
 {
     const struct trial_load *load = &t->load[which];
@@ -137,7 +139,9 @@ static enum answer outcome(struct trial *t, unsigned which)
     if (load->calls != 1 || !load->locked || t->locked)
         return UNDOCUMENTED;
     answer = answer_of_busdma(load->error);
-    if (is_loaded(t, which) != (answer == DONE) || (answer == DONE && !device_reads(t, which)))
+    if (is_loaded(t, which) != (answer == DONE))
+        return UNDOCUMENTED;
+    if (answer == DONE && (model_cache_stale(t->mc.u) != 0 || !device_reads(t, which)))
         return UNDOCUMENTED;
     return answer;
 }

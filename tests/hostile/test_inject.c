@@ -98,12 +98,13 @@ static const struct operation *operation_at(unsigned i)
 
 static void open_trial(struct trial *t, const struct operation *op, const char *profile)
 {
-    const struct setup setup = { .profile = profile,
-                                 .window_limit = op->window_limit,
-                                 .tunables = op->lazy ? "hw.dmar.timeout=300000 hw.dmar.strict=0"
-                                                      : "hw.dmar.timeout=300000",
-                                 .ticking = op->lazy,
-                                 .machine = { .low_size = MIB(12), .high_size = MIB(4) } };
+    const struct setup setup = {
+        .profile = profile,
+        .window_limit = op->window_limit,
+        .tunables = op->lazy ? "hw.dmar.timeout=300000 hw.dmar.strict=0" : "hw.dmar.timeout=300000",
+        .ticking = op->lazy,
+        .machine = { .low_base = MIB(1), .low_size = MIB(12), .high_size = MIB(4) }
+    };
 
     memset(t, 0, sizeof(*t));
     machine_open(&t->mc, &setup);
