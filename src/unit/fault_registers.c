@@ -36,7 +36,9 @@ static bool next_record(struct udmar_unit *unit, uint32_t *index, struct udmar_f
     return found;
 }
 
-#define FAULT_STATUS (FSTS_PFO | FSTS_PPF | FSTS_AFO | FSTS_APF | FSTS_PRO)
+/* PPF goes with the last record. Queue errors in the same register belong to the queue's repair. */
+#define FAULT_CLEARED (FSTS_PFO | FSTS_AFO | FSTS_APF | FSTS_PRO)
+#define FAULT_STATUS  (FAULT_CLEARED | FSTS_PPF)
 
 /* Reads out at most @limit records. Further faults were lost behind the last one, where PFO is set.
  */
@@ -61,16 +63,32 @@ static unsigned read_out(struct udmar_unit *unit, uint32_t status, unsigned limi
     return found;
 }
 
-/* Faults come faster than they are read: what is there goes unread, so that an event can come. */
+/*
+ * Faults come faster than they are read: what is there goes unread, so that an event can come. Left
+ * alone they overflow, and then nothing is recorded that could stay behind; those that do not are
+ * slow enough for a look between two of them.
+ */
 static void discard(struct udmar_unit *unit)
 {
-    uintptr_t state = udmar__lock(unit->host, &unit->fault_lock);
+    uint32_t status = 0;
 
-    for (uint32_t i = 0; i < unit->facts.fault_count; i++) {
-        udmar__write32(unit, unit->facts.fault_offset + i * FRCD_SIZE + 12, FRCD_F);
+    for (unsigned round = 0; round < 16 && (status & FSTS_PFO) == 0; round++) {
+        unsigned looks = 4u * unit->facts.fault_count;
+        uintptr_t state;
+
+        do {
+            status = udmar__read32(unit, REG_FSTS);
+        } while ((status & FAULT_STATUS) != 0 && (status & FSTS_PFO) == 0 && --looks > 0);
+        if (status == UINT32_MAX || (status & FAULT_STATUS) == 0) {
+            return;
+        }
+        state = udmar__lock(unit->host, &unit->fault_lock);
+        for (uint32_t i = 0; i < unit->facts.fault_count; i++) {
+            udmar__write32(unit, unit->facts.fault_offset + i * FRCD_SIZE + 12, FRCD_F);
+        }
+        udmar__unlock(unit->host, &unit->fault_lock, state);
+        udmar__write32(unit, REG_FSTS, status & FAULT_CLEARED);
     }
-    udmar__unlock(unit->host, &unit->fault_lock, state);
-    udmar__write32(unit, REG_FSTS, FSTS_PFO);
 }
 
 static unsigned drain_once(struct udmar_unit *unit, udmar__fault_sink *sink, void *context)
@@ -95,8 +113,7 @@ static unsigned drain_once(struct udmar_unit *unit, udmar__fault_sink *sink, voi
         if (status & FSTS_PPF) {
             found += read_out(unit, status, limit, sink, context);
         }
-        /* Queue errors in the same register belong to the queue's repair. */
-        udmar__write32(unit, REG_FSTS, status & (FSTS_PFO | FSTS_AFO | FSTS_APF | FSTS_PRO));
+        udmar__write32(unit, REG_FSTS, status & FAULT_CLEARED);
         if (status & FSTS_PFO) {
             return found;
         }

@@ -39,10 +39,10 @@ FIRST = {
              "bringup"],
     "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
-    "space": ["page_table", "domain", "context", "iova", "arena", "cache", "space_corners", "rest", "stream",
-              "window", "load", "places", "locate", "deferred"],
-    "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "quick", "stand_ins", "segments",
-               "deferred", "subpage", "window"],
+    "space": ["page_table", "leaves", "domain", "context", "iova", "arena", "cache", "batches", "racks",
+              "stream_limits", "space_corners", "rest", "stream", "window", "load", "places", "locate", "deferred"],
+    "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "quick", "stand_ins",
+               "zones", "pieces", "segments", "deferred", "subpage", "window"],
 }
 
 # Long runs that find in a minute what the others find at once; --slow gives them to survivors, too.

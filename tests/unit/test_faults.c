@@ -202,6 +202,186 @@ static void endless_faults_do_not_hang_the_drain(void **state)
     rig_close(&r);
 }
 
+/*
+ * Faults as fast as they are read (four registers each), so that they never overflow; and then, at
+ * one moment, the last of them: one, or as many as overflow.
+ */
+struct ending {
+    struct model_unit *u;
+    unsigned events, reads, when, last;
+};
+
+static void go_on_until(void *context, struct model *m, enum model_event event)
+{
+    struct ending *e = context;
+
+    (void)m;
+    e->events++;
+    if (e->events < e->when && event == MODEL_EVENT_READ && ++e->reads % 4 == 0)
+        model_inject_fault(e->u, NIC, 5, 0x9000, true);
+    for (unsigned i = 0; e->events == e->when && i < e->last; i++)
+        model_inject_fault(e->u, NIC, 5, 0xa000 + i, true);
+}
+
+static unsigned end_at(unsigned before, unsigned when, unsigned last)
+{
+    struct ending e = { .when = when, .last = last };
+    struct rig r;
+
+    open_held(&r, "generic48");
+    e.u = r.u;
+    /* So the drain begins at another record each time. */
+    inject(&r, before);
+    assert_int_equal(udmar_fault_poll(r.d), before);
+    (void)model_deliver_interrupts(r.m);
+    inject(&r, 1);
+    model_set_hook(r.m, go_on_until, &e);
+    assert_true(udmar_fault_poll(r.d) >= 128 || when < e.events);
+    model_set_hook(r.m, NULL, NULL);
+    if (when == UINT32_MAX) {
+        /* Nobody has said that they come to an end: that is the next look's. */
+        (void)udmar_fault_poll(r.d);
+    }
+    (void)model_deliver_interrupts(r.m);
+    assert_ready(&r);
+    rig_close(&r);
+    return e.events;
+}
+
+/* The drain gives up on faults that come too fast, and they end while it does: it is not silent. */
+static void faults_that_end_while_they_are_given_up(void **state)
+{
+    (void)state;
+    for (unsigned before = 1; before <= 8; before++) {
+        unsigned events = end_at(before, UINT32_MAX, 0);
+
+        for (unsigned back = 0; back < 60; back++) {
+            (void)end_at(before, events - back, 1);
+            (void)end_at(before, events - back, 20);
+        }
+    }
+}
+
+/* Without an end, at any pace: when the drain has given up, the next fault makes an interrupt. */
+struct pace {
+    struct model_unit *u;
+    unsigned events, each;
+};
+
+static void keep_pace(void *context, struct model *m, enum model_event event)
+{
+    struct pace *p = context;
+
+    (void)m;
+    (void)event;
+    if (++p->events % p->each == 0)
+        model_inject_fault(p->u, NIC, 5, 0x9000, true);
+}
+
+static void unit_is_not_silent_after_faults_at_any_pace(void **state)
+{
+    static const char *const profiles[] = { "generic48", "two-level", "rwbf" };
+
+    (void)state;
+    for (unsigned n = 0; n < 3 * 60; n++) {
+        struct pace p = { .each = 1 + n / 3 };
+        struct rig r;
+
+        open_held(&r, profiles[n % 3]);
+        p.u = r.u;
+        inject(&r, 1);
+        model_set_hook(r.m, keep_pace, &p);
+        (void)udmar_fault_poll(r.d);
+        model_set_hook(r.m, NULL, NULL);
+        assert_true(counts(&r).total < 1000);
+        (void)model_deliver_interrupts(r.m);
+        assert_ready(&r);
+        rig_close(&r);
+    }
+}
+
+/* ---- Two at a time --------------------------------------------------------------------------- */
+
+/* A fault and its interrupt, or somebody who polls, at one moment of another drain. */
+struct second {
+    struct rig *r;
+    unsigned moments, when;
+    unsigned read; /* what the second has read itself */
+    bool first;    /* the first was at work */
+};
+
+static void come_in(struct second *second)
+{
+    if (++second->moments != second->when)
+        return;
+    second->first = rig_unit(second->r, 0)->drains != 0;
+    model_inject_fault(second->r->u, NIC, 5, 0xb000, true);
+    second->read = udmar_fault_poll(second->r->d);
+}
+
+static void come_in_at_calls(void *context, struct model *m, enum model_event event)
+{
+    (void)m;
+    (void)event;
+    come_in(context);
+}
+
+static void come_in_at_steps(void *context, struct model *m)
+{
+    (void)m;
+    come_in(context);
+}
+
+/* False: the drain had come to its end before that moment. */
+static bool drain_with_a_second(unsigned when, bool steps, struct second *second)
+{
+    unsigned found;
+    struct rig r;
+
+    open_held(&r, "generic48");
+    inject(&r, 1);
+    *second = (struct second){ .r = &r, .when = when };
+    if (steps)
+        model_step_begin(r.m, come_in_at_steps, second);
+    else
+        model_set_hook(r.m, come_in_at_calls, second);
+    found = udmar_fault_poll(r.d);
+    if (steps)
+        model_step_end(r.m);
+    else
+        model_set_hook(r.m, NULL, NULL);
+    if (second->moments >= when) {
+        assert_int_equal(found + second->read, 2);
+        assert_true(!second->first || second->read == 0);
+        assert_int_equal(counts(&r).total, 2);
+        (void)model_deliver_interrupts(r.m);
+        assert_ready(&r);
+    }
+    rig_close(&r);
+    return second->moments >= when;
+}
+
+/* Who finds another at work leaves it to him, even if that one was about to go. */
+static void second_drain_leaves_it_to_the_first(void **state)
+{
+    struct second second;
+    unsigned left = 0, all;
+
+    (void)state;
+    for (unsigned when = 1; drain_with_a_second(when, false, &second); when++)
+        left += second.first;
+    assert_true(left > 10);
+    /* Behind its last look there is no call any more, but there are instructions. */
+    (void)drain_with_a_second(UINT32_MAX, true, &second);
+    all = second.moments;
+    left = 0;
+    for (unsigned back = 0; back < 8; back++) {
+        assert_true(drain_with_a_second(all - back, true, &second));
+        left += second.first;
+    }
+    assert_true(left > 0 && left < 8);
+}
+
 static void dead_unit_gives_no_faults(void **state)
 {
     struct rig r;
@@ -583,6 +763,9 @@ int main(void)
         cmocka_unit_test(overflow_without_a_record_is_cleared),
         cmocka_unit_test(faults_that_arrive_during_the_drain),
         cmocka_unit_test(endless_faults_do_not_hang_the_drain),
+        cmocka_unit_test(faults_that_end_while_they_are_given_up),
+        cmocka_unit_test(unit_is_not_silent_after_faults_at_any_pace),
+        cmocka_unit_test(second_drain_leaves_it_to_the_first),
         cmocka_unit_test(dead_unit_gives_no_faults),
         cmocka_unit_test(faults_without_interrupts_are_polled),
         cmocka_unit_test(event_control_keeps_reserved_bits),

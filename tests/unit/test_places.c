@@ -3,37 +3,7 @@
  * Loads in every kind of place that there is: what a failure leaves, when an unload ends, and what
  * a large leaf may stand for.
  */
-#include "support_space.h"
-
-static struct loaded result; /* too large for some stacks */
-
-/* With these, loads go through ranges and through windows. */
-static const uint64_t window_limits[] = { PAGE, 0 };
-
-static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                     const struct udmar_dma_physical *list, unsigned count)
-{
-    result.calls = 0;
-    result.count = -1;
-    result.error = -1;
-    return udmar_dmamap_load_physical(tag, map, list, count, note_loaded, &result, 0);
-}
-
-static uint64_t physical_of(struct machine *mc, const void *address)
-{
-    size_t length = 1;
-
-    return udmar_host_virtual_to_physical(mc->m, address, &length);
-}
-
-static void expect_outcome(int calls, int error)
-{
-    assert_int_equal(result.calls, calls);
-    if (calls > 0) {
-        assert_int_equal(result.error, error);
-        assert_int_equal(result.count, 0);
-    }
-}
+#include "load_scene.h"
 
 /* A small window, a block, a large window, a lent one, a range. */
 static const struct {

@@ -5,18 +5,9 @@
  */
 #include <string.h>
 
-#include "support_space.h"
-
-static struct loaded result;
+#include "load_scene.h"
 
 #define ASKED "hw.busdma.pci0:0:2:0.subpage=1"
-
-static int load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer, uint64_t length,
-                int flags)
-{
-    result.calls = 0;
-    return udmar_dmamap_load(tag, map, buffer, length, note_loaded, &result, flags);
-}
 
 static uint64_t active(struct machine *mc)
 {

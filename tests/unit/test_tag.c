@@ -280,6 +280,29 @@ static void test_freebsd_names(void **state)
     machine_close(&mc);
 }
 
+static void test_clone_of_tags(void **state)
+{
+    struct udmar_dma_template template_;
+    struct machine mc;
+    struct udmar_dma_tag *root, *tag, *copy;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    root = udmar_device_dma_tag(mc.device[0]);
+    tag = new_tag(&mc, 0, &(struct limits){ .nsegments = 5, .maxsize = 777 });
+    udmar_dma_template_clone(&template_, tag);
+    assert_ptr_equal(template_.parent, root);
+    assert_int_equal(template_.nsegments, 5);
+    assert_int_equal(template_.maxsize, 777);
+    udmar_dma_template_clone(&template_, root);
+    assert_ptr_equal(template_.parent, root);
+    assert_int_equal(template_.nsegments, -1);
+    assert_int_equal(udmar_dma_template_tag(&template_, &copy), 0);
+    drop_tag(copy);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_who_is_still_needed),
         cmocka_unit_test(test_mode_changes_the_back_end),
         cmocka_unit_test(test_freebsd_names),
+        cmocka_unit_test(test_clone_of_tags),
     };
 
     return cmocka_run_group_tests_name("tag", tests, NULL, NULL);
