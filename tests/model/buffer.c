@@ -383,8 +383,9 @@ udmar_paddr_t udmar_host_virtual_to_physical(void *host, const void *address, si
     if (wanted == 0)
         fatal(m, "host: virtual_to_physical of no bytes");
     if (frame == NO_FRAME) {
-        /* Nobody may rely on it. */
-        *length = 0;
+        /* Nobody may rely on it: nothing, or as it was. */
+        if ((uintptr_t)address / MODEL_PAGE % 2 == 0)
+            *length = 0;
         return UINT64_MAX;
     }
     physical = frame_physical(m, frame) + (uintptr_t)address % MODEL_PAGE;

@@ -335,6 +335,39 @@ static void test_full_table_that_is_no_page(void **state)
     }
 }
 
+/*
+ * 2 MiB of an allocated range, mapped in two halves: one large page, since nobody else has a part
+ * of it. Without a range around it as well.
+ */
+static void test_halves_of_one_owner(void **state)
+{
+    const struct udmar_iova_limits limits = { .lowest = GIB(16), .alignment = MIB(2) };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++) {
+        struct machine mc;
+        udmar_iova_t at = GIB(16);
+        uint64_t page, seen;
+
+        machine_open(&mc, NULL);
+        if (n < 2)
+            assert_int_equal(udmar_domain_alloc_iova(mc.domain, MIB(2) << n, &limits, &at),
+                             UDMAR_OK);
+        for (uint64_t half = 0; half < MIB(2); half += MIB(1)) {
+            assert_int_equal(
+                udmar_domain_map(mc.domain, at + half, GIB(8) + half, MIB(1), UDMAR_READ_WRITE),
+                UDMAR_OK);
+            assert_int_equal(udmar_domain_translate(mc.domain, at, &seen, NULL, &page), UDMAR_OK);
+            assert_int_equal(seen, GIB(8));
+            assert_int_equal(page, half == 0 ? PAGE : MIB(2));
+        }
+        assert_int_equal(udmar_domain_unmap(mc.domain, at, MIB(2)), UDMAR_OK);
+        if (n < 2)
+            assert_int_equal(udmar_domain_free_iova(mc.domain, at), UDMAR_OK);
+        machine_close(&mc);
+    }
+}
+
 /* ---- Arenas ---------------------------------------------------------------------------------- */
 
 /* Far from the first arena the directory needs a part of its own. */
@@ -754,6 +787,7 @@ int main(void)
         cmocka_unit_test(test_failure_during_a_repair),
         cmocka_unit_test(test_arena_that_is_not_confirmed),
         cmocka_unit_test(test_full_table_that_is_no_page),
+        cmocka_unit_test(test_halves_of_one_owner),
         cmocka_unit_test(test_second_part_of_the_directory),
         cmocka_unit_test(test_checkers_find_damage),
         cmocka_unit_test(test_checker_finds_a_tree_without_balance),

@@ -3,6 +3,8 @@
  * Streams by the way that each takes: a block or a window at hand, pieces, a range of the tree.
  * Rights, limits and places are the same on all of them.
  */
+#include <pthread.h>
+
 #include <udmar/stream.h>
 
 #include "space/cache.h"
@@ -248,6 +250,73 @@ static void test_end_of_a_window_spares_the_others(void **state)
     machine_close(&mc);
 }
 
+/* ---- Processors ------------------------------------------------------------------------------ */
+
+#define MANY 80u /* more than a magazine of blocks holds */
+
+/* Every kind of place, more of each than a cache holds. */
+static void all_ways(struct machine *mc)
+{
+    static const struct {
+        uint64_t size;
+        unsigned count;
+    } ways[] = { { PAGE, MANY }, { KIB(64), MANY }, { MIB(2), 5 }, { MIB(4), 5 } };
+    udmar_iova_t iova[MANY];
+
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned n = 0; n < ways[i].count; n++)
+            assert_int_equal(map_below(mc, MEMORY, ways[i].size, UINT64_MAX, &iova[n]), UDMAR_OK);
+        for (unsigned n = 0; n < ways[i].count; n++) {
+            assert_true(can_read(mc, RID0, iova[n]));
+            unmap(mc, iova[n]);
+        }
+        if (mc->domain->strict)
+            assert_false(can_read(mc, RID0, iova[0]));
+    }
+}
+
+static void *on_another_processor(void *argument)
+{
+    struct machine *mc = argument;
+
+    if (udmar_host_cpu(mc->m) < 2)
+        return NULL;
+    all_ways(mc);
+    return mc;
+}
+
+/*
+ * A host that has said too few of its processors: those without a cache use the first one. And the
+ * processor that has one of its own, in the same calls.
+ */
+static void test_processors_without_a_cache(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = {
+            .cpus = 2,
+            .tunables = n == 0 ? NULL : "hw.dmar.strict=0",
+            .ticking = true,
+        };
+        struct machine mc;
+        void *tried = NULL;
+
+        machine_open(&mc, &setup);
+        model_reserve(mc.m, MEMORY, MIB(16));
+        while (tried == NULL) {
+            pthread_t thread;
+
+            assert_int_equal(pthread_create(&thread, NULL, on_another_processor, &mc), 0);
+            assert_int_equal(pthread_join(thread, &tried), 0);
+        }
+        assert_non_null(mc.domain->caches[0]);
+        assert_null(mc.domain->caches[1]);
+        all_ways(&mc);
+        udmar__caches_trim(mc.domain);
+        machine_close(&mc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_nothing_beyond_all_addresses),
         cmocka_unit_test(test_range_without_memory),
         cmocka_unit_test(test_end_of_a_window_spares_the_others),
+        cmocka_unit_test(test_processors_without_a_cache),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -163,6 +163,9 @@ static void test_unknown_key(void **state)
     assert_true(model_log_contains(mc.m, "unknown key"));
     udmar_dma_counts(mc.instance, &counts);
     assert_int_equal(counts.tags_refused, 1);
+    /* Without a parent there is nobody to tell. */
+    values.parent = NULL;
+    assert_int_equal(udmar_dma_template_tag(&values, &tag), UDMAR_EINVAL);
     /* A fresh start is one. */
     udmar_dma_template_init(&values, udmar_device_dma_tag(mc.device[0]));
     udmar_dma_template_fill(&values, &params[1], 1);
