@@ -298,6 +298,38 @@ static void wait_again(struct trial *t)
     let_wait(t);
 }
 
+/* ---- New pages ------------------------------------------------------------------------------- */
+
+static void one_waits_and_no_more_maps(struct trial *t)
+{
+    one_waits_out_of_reach(t);
+    drop_map(t->tag, t->load[LAST].map);
+    t->load[LAST].map = NULL;
+}
+
+/*
+ * A map that brings pages: whoever waits gets them first. Where a host has none to give the map is
+ * made all the same, and the other waits on, or is told that there is no memory.
+ */
+static enum answer create_and_serve(struct trial *t)
+{
+    int error = udmar_dmamap_create(t->tag, 0, &t->load[LAST].map);
+    enum answer answer = outcome(t, WAITER);
+
+    if (error != 0)
+        return answer == NO_ANSWER ? answer_of_busdma(error) : UNDOCUMENTED;
+    if (answer == DONE || answer == UNDOCUMENTED)
+        return answer;
+    return model_host_calls_failed(t->mc.m) != 0 ? DONE : UNDOCUMENTED;
+}
+
+/* The zone keeps its pages, so it ends. */
+static void all_anew(struct trial *t)
+{
+    in_reach_again(t);
+    one_waits_and_no_more_maps(t);
+}
+
 /* ---- The map that has the pages ends --------------------------------------------------------- */
 
 /* Its pages come back, or are lost: nobody waits for them for ever. */
@@ -502,6 +534,11 @@ const struct operation deferred_operations[] = {
       .retry = serve_late,
       .changes_on_failure = true,
       .fresh = true },
+    { .name = "create a map that brings pages",
+      .prepare = one_waits_and_no_more_maps,
+      .act = create_and_serve,
+      .undo = all_anew,
+      .finish = in_reach_again },
     { .name = "destroy the map that a load waits for",
       .prepare = one_waits,
       .act = end_holder,
