@@ -63,17 +63,30 @@ static unsigned read_out(struct udmar_unit *unit, uint32_t status, unsigned limi
     return found;
 }
 
+static bool clear_record(struct udmar_unit *unit, uint32_t index) UDMAR_REQUIRES(unit->fault_lock)
+{
+    uint32_t last = unit->facts.fault_offset + index * FRCD_SIZE + 12;
+    bool held = (udmar__read32(unit, last) & FRCD_F) != 0;
+
+    if (held) {
+        udmar__write32(unit, last, FRCD_F);
+    }
+    return held;
+}
+
 /*
  * Faults come faster than they are read: what is there goes unread, so that an event can come. Left
- * alone they overflow, and then nothing is recorded that could stay behind; those that do not are
- * slow enough for a look between two of them.
+ * alone they overflow, and then nothing is recorded that could stay behind; those that do not come
+ * slowly enough to be cleared one by one.
  */
 static void discard(struct udmar_unit *unit)
 {
+    uint32_t count = unit->facts.fault_count;
     uint32_t status = 0;
 
     for (unsigned round = 0; round < 16 && (status & FSTS_PFO) == 0; round++) {
-        unsigned looks = 4u * unit->facts.fault_count;
+        uint32_t looks = 4 * count;
+        uint32_t first;
         uintptr_t state;
 
         do {
@@ -82,9 +95,9 @@ static void discard(struct udmar_unit *unit)
         if (status == UINT32_MAX || (status & FAULT_STATUS) == 0) {
             return;
         }
+        first = FSTS_FRI(status);
         state = udmar__lock(unit->host, &unit->fault_lock);
-        for (uint32_t i = 0; i < unit->facts.fault_count; i++) {
-            udmar__write32(unit, unit->facts.fault_offset + i * FRCD_SIZE + 12, FRCD_F);
+        for (uint32_t i = 0; i < count && clear_record(unit, (first + i) % count); i++) {
         }
         udmar__unlock(unit->host, &unit->fault_lock, state);
         udmar__write32(unit, REG_FSTS, status & FAULT_CLEARED);
