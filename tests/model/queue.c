@@ -433,6 +433,9 @@ void queue_tick(struct model_unit *u)
         u->stats.polls_under_lock++;
     if (u->behaviour.queue_mode == MODEL_QUEUE_TRICKLE)
         queue_run(u, 1);
+    else if (u->behaviour.queue_mode == MODEL_QUEUE_IMMEDIATE)
+        /* It was another mode's until now. */
+        queue_run(u, UINT32_MAX);
     else if (u->queue.delay_left > 0 && --u->queue.delay_left == 0)
         queue_run(u, UINT32_MAX);
 }
