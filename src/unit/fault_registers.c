@@ -2,18 +2,26 @@
 /* Fault recording registers: all of them read, all of them cleared [VTD 7.3]. */
 #include "unit/unit.h"
 
-/* Reads record @index and clears it; false when it holds nothing. */
+/*
+ * Reads record @index and clears it; false when it holds nothing. Each word but the address's upper
+ * half has bits that are reserved: all ones come from a unit that is not there any more.
+ */
 static bool take_record(struct udmar_unit *unit, uint32_t index, uint64_t raw[2])
     UDMAR_REQUIRES(unit->fault_lock)
 {
     uint32_t offset = unit->facts.fault_offset + index * FRCD_SIZE;
     uint32_t last = udmar__read32(unit, offset + 12);
+    uint32_t source;
 
     if ((last & FRCD_F) == 0) {
         return false;
     }
     raw[0] = udmar__read64(unit, offset);
-    raw[1] = udmar__read32(unit, offset + 8) | (uint64_t)last << 32;
+    source = udmar__read32(unit, offset + 8);
+    raw[1] = source | (uint64_t)last << 32;
+    if ((uint32_t)raw[0] == UINT32_MAX || source == UINT32_MAX) {
+        return false;
+    }
     udmar__write32(unit, offset + 12, FRCD_F);
     return true;
 }

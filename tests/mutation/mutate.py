@@ -35,7 +35,7 @@ CFLAGS = ["-std=c11", "-O1", "-fPIC", "-w", "-D_GNU_SOURCE", "-pthread"]
 # The tests that know most about a folder come first, then all others; the fastest first in both.
 FIRST = {
     "table": ["table", "table_defects", "table_match", "table_corpus"],
-    "unit": ["command", "capability", "invalidate", "queue", "queue_end", "quirk", "faults", "takeover",
+    "unit": ["command", "capability", "invalidate", "queue", "queue_end", "quirk", "faults", "fault_storms", "takeover",
              "bringup"],
     "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
