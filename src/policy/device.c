@@ -219,14 +219,18 @@ static struct udmar_device *find_exact(struct udmar *instance, uint16_t segment,
     return device;
 }
 
+/* The fault interrupt may be printing it. */
 static void set_name(struct udmar_device *device, const char *name)
 {
+    struct udmar *instance = device->instance;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
     size_t length = 0;
 
     for (; name != NULL && name[length] != '\0' && length + 1 < sizeof(device->name); length++) {
         device->name[length] = name[length];
     }
     device->name[length] = '\0';
+    udmar__unlock(instance->host, &instance->lock, state);
 }
 
 /* A device without a group is blocked where a unit governs it: no context leads anywhere. */

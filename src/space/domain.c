@@ -240,6 +240,7 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
 {
     struct udmar__binding **link = &domain->bindings;
     struct udmar__binding *binding;
+    uintptr_t state;
 
     for (; *link != NULL; link = &(*link)->next) {
         if ((*link)->unit == unit) {
@@ -256,9 +257,14 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
         udmar_host_free(domain->host, binding, sizeof(*binding));
         return UDMAR_ERR_DOMAIN_ID;
     }
-    /* Mapping calls read the list without a lock: the node must be whole before it is seen. */
+    /*
+     * Whoever looks at a fault reads the list with the domain's lock, and mapping calls without:
+     * for them the node must be whole before it is seen.
+     */
+    state = udmar__lock(domain->host, &domain->lock);
     __atomic_store_n(link, binding, __ATOMIC_RELEASE);
     compose_requests(domain);
+    udmar__unlock(domain->host, &domain->lock, state);
     *out_binding = binding;
     return UDMAR_OK;
 }
@@ -271,7 +277,7 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
         udmar__context_request(GRAN_DOMAIN, binding->id, 0),
         udmar__iotlb_request(unit, GRAN_DOMAIN, binding->id, 0, 0, false),
     };
-
+    uintptr_t state;
     bool confirmed;
 
     if (binding->contexts != 0) {
@@ -282,11 +288,13 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     if (confirmed) {
         give_id_back(unit, binding->id);
     }
+    state = udmar__lock(domain->host, &domain->lock);
     while (*link != binding) {
         link = &(*link)->next;
     }
     *link = binding->next;
     compose_requests(domain);
+    udmar__unlock(domain->host, &domain->lock, state);
     udmar_host_free(domain->host, binding, sizeof(*binding));
     return confirmed;
 }

@@ -175,7 +175,6 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
         .table_pages = domain->table_pages,
         .ranges = domain->iova.count,
     };
-    udmar__unlock(domain->host, &domain->lock, state);
     for (struct udmar__binding *binding = domain->bindings; binding != NULL;
          binding = binding->next) {
         out_info->devices += binding->contexts;
@@ -183,4 +182,5 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
     if (domain->bindings != NULL) {
         out_info->domain_id = domain->bindings->id;
     }
+    udmar__unlock(domain->host, &domain->lock, state);
 }

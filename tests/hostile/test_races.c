@@ -166,6 +166,8 @@ static void *makes_faults(void *argument)
         for (unsigned i = 0; i < 4; i++)
             (void)model_dma(race->mc.m, 0, rids[i % DEVICES], UINT64_C(0x3ff0000000) + i * PAGE,
                             &byte, 1, true);
+        /* And by the one whose domain comes and goes. */
+        (void)model_dma(race->mc.m, 0, GUEST, UINT64_C(0x3ff0000000), &byte, 1, true);
         (void)udmar_fault_poll(race->mc.instance);
         while (udmar_fault_next(race->mc.instance, sequence, &fault))
             sequence = fault.sequence;
