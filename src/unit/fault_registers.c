@@ -71,15 +71,30 @@ static unsigned read_out(struct udmar_unit *unit, uint32_t status, unsigned limi
     return found;
 }
 
-static bool clear_record(struct udmar_unit *unit, uint32_t index) UDMAR_REQUIRES(unit->fault_lock)
+/*
+ * Clears the records that hold something, from @index on; returns where they end, or, with @all,
+ * looks at each. FRI says nothing here: it names the record with which PPF rose, and that has been
+ * read since.
+ */
+static uint32_t clear_records(struct udmar_unit *unit, uint32_t index, bool all)
 {
-    uint32_t last = unit->facts.fault_offset + index * FRCD_SIZE + 12;
-    bool held = (udmar__read32(unit, last) & FRCD_F) != 0;
+    uintptr_t state = udmar__lock(unit->host, &unit->fault_lock);
+    uint32_t count = unit->facts.fault_count;
+    bool found = false;
 
-    if (held) {
-        udmar__write32(unit, last, FRCD_F);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t last = unit->facts.fault_offset + index * FRCD_SIZE + 12;
+
+        if ((udmar__read32(unit, last) & FRCD_F) != 0) {
+            udmar__write32(unit, last, FRCD_F);
+            found = true;
+        } else if (found && !all) {
+            break;
+        }
+        index = (index + 1) % count;
     }
-    return held;
+    udmar__unlock(unit->host, &unit->fault_lock, state);
+    return index;
 }
 
 /*
@@ -91,11 +106,10 @@ static void discard(struct udmar_unit *unit)
 {
     uint32_t count = unit->facts.fault_count;
     uint32_t status = 0;
+    uint32_t index = 0;
 
     for (unsigned round = 0; round < 16 && (status & FSTS_PFO) == 0; round++) {
         uint32_t looks = 4 * count;
-        uint32_t first;
-        uintptr_t state;
 
         do {
             status = udmar__read32(unit, REG_FSTS);
@@ -103,11 +117,7 @@ static void discard(struct udmar_unit *unit)
         if (status == UINT32_MAX || (status & FAULT_STATUS) == 0) {
             return;
         }
-        first = FSTS_FRI(status);
-        state = udmar__lock(unit->host, &unit->fault_lock);
-        for (uint32_t i = 0; i < count && clear_record(unit, (first + i) % count); i++) {
-        }
-        udmar__unlock(unit->host, &unit->fault_lock, state);
+        index = clear_records(unit, index, (status & FSTS_PFO) != 0);
         udmar__write32(unit, REG_FSTS, status & FAULT_CLEARED);
     }
 }

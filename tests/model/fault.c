@@ -50,21 +50,19 @@ void completion_event(struct model_unit *u)
 
 /* ---- Status ---------------------------------------------------------------------------------- */
 
-/* PPF and FRI follow the records; with nothing pending any more, neither is an interrupt. */
+/*
+ * PPF follows the records, FRI does not: it names the record with which PPF rose, as long as PPF
+ * stays. With nothing pending any more there is no interrupt either.
+ */
 void status_refresh(struct model_unit *u)
 {
     uint32_t *status = reg(u, R_FSTS);
-    unsigned records = CAP_NFR(u->cap);
+    bool pending = false;
 
-    *status &= ~(F_PPF | 0xff00u);
-    for (unsigned i = 0; i < records; i++) {
-        unsigned record = (u->fault_next + i) % records;
-
-        if (record_used(u, record)) {
-            *status |= F_PPF | record << 8;
-            break;
-        }
-    }
+    for (unsigned i = 0; i < CAP_NFR(u->cap); i++)
+        pending = pending || record_used(u, i);
+    if (!pending)
+        *status &= ~(F_PPF | 0xff00u);
     if ((*status & F_PENDING) == 0)
         *reg(u, R_FECTL) &= ~E_PENDING;
 }
@@ -139,10 +137,11 @@ void fault_record(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t a
     set_reg64(u, at, address & ~PAGE_LOW);
     *reg(u, at + 8) = sid;
     *reg(u, at + 12) = RECORD_F | reason | (write ? 0 : RECORD_READ);
+    if ((*reg(u, R_FSTS) & F_PPF) == 0)
+        *reg(u, R_FSTS) |= u->fault_next << 8;
     u->fault_next = (u->fault_next + 1) % CAP_NFR(u->cap);
     u->stats.faults++;
     status_raise(u, F_PPF);
-    status_refresh(u);
 }
 
 void model_inject_overflow(struct model_unit *unit)
