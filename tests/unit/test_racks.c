@@ -180,6 +180,39 @@ static void test_unanswered_window_is_waited_for(void **state)
     }
 }
 
+/* The queue is full, so that its request was not even put: it is made before the next load. */
+static void test_unasked_window_is_asked_for(void **state)
+{
+    const struct setup setup = { .tunables = SHORT_TIMEOUT };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        uint64_t length = n == 0 ? MIB(2) : MIB(3), iova, other;
+        struct udmar__request request;
+        uint64_t ticket;
+        struct scene s;
+
+        open_scene(&s, &setup);
+        s.large[0] = 0x11;
+        s.large[MIB(6)] = 0x22;
+        iova = map(&s, s.large, length, UINT64_MAX);
+        assert_true(device_sees(&s.mc, RID0, iova, s.large, 1));
+        request = (struct udmar__request){ .low = s.mc.domain->request_low, .high = GIB(9) };
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        while (udmar__queue_offer(s.mc.domain->unit, &request, &ticket)) {
+        }
+        assert_int_equal(udmar_stream_unmap(s.mc.domain, iova), UDMAR_ERR_TIMEOUT);
+        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(s.mc.u, 4096);
+        assert_true(can_read(&s.mc, RID0, iova)); /* nobody has asked for it */
+        other = map(&s, s.large + MIB(6), length, UINT64_MAX);
+        assert_int_equal(other, iova);
+        assert_true(device_sees(&s.mc, RID0, other, s.large + MIB(6), 1));
+        unmap(&s, other);
+        close_scene(&s);
+    }
+}
+
 /* As large as a window can be, and at an offset that takes one chunk more. */
 static void test_windows_beyond_the_racks(void **state)
 {
@@ -259,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_two_mib_that_are_no_large_page),
         cmocka_unit_test(test_full_racks),
         cmocka_unit_test(test_unanswered_window_is_waited_for),
+        cmocka_unit_test(test_unasked_window_is_asked_for),
         cmocka_unit_test(test_windows_beyond_the_racks),
         cmocka_unit_test(test_windows_of_an_odd_limit),
         cmocka_unit_test(test_one_page_more_than_a_block),
