@@ -365,20 +365,20 @@ static void test_fault_ring(void **state)
     assert_true(bench_read64(&b, 0x1218) == (UINT64_C(0x80000005) << 32 | 1));
     assert_int_equal(bench_take_fault(&b, 0), 5);
     assert_int_equal(bench_take_fault(&b, 1), 5);
-    assert_int_equal(bench_read(&b, 0x34), PPF | 2 << 8);
+    assert_int_equal(bench_read(&b, 0x34), PPF); /* it rose with record 0, and stays */
     for (uint16_t i = 5; i < 10; i++)
         model_inject_fault(b.u, i, 6, 0, false);
-    assert_int_equal(bench_read(&b, 0x34), PPF | 2 << 8);
+    assert_int_equal(bench_read(&b, 0x34), PPF);
     assert_int_equal(bench_read(&b, 0x120c), 0xc0000006); /* wrapped to record 0, a read */
     model_inject_fault(b.u, 10, 6, 0, false);
-    assert_int_equal(bench_read(&b, 0x34), PFO | PPF | 2 << 8);
+    assert_int_equal(bench_read(&b, 0x34), PFO | PPF);
     assert_int_equal(bench_take_fault(&b, 2), 5);
     model_inject_fault(b.u, 11, 6, 0, false); /* nothing more while PFO stands */
     assert_int_equal(bench_read(&b, 0x122c) >> 31, 0);
     bench_acknowledge(&b, PFO);
     model_inject_fault(b.u, 12, 6, 0, false);
     assert_int_equal(bench_read(&b, 0x1228), 12);
-    assert_int_equal(bench_read(&b, 0x34), PPF | 3 << 8);
+    assert_int_equal(bench_read(&b, 0x34), PPF);
     assert_int_equal(model_stats(b.u)->faults_lost, 2);
     bench_write(&b, 0x120c, 0xc0000006);
     assert_true(bench_violated(&b, "only F may be written"));
@@ -389,6 +389,7 @@ static void test_fault_ring(void **state)
     model_behaviour(b.u)->merge_faults = true;
     model_inject_fault(b.u, 1, 5, 0, true);
     model_inject_fault(b.u, 1, 5, 0x1000, true);
+    assert_int_equal(bench_read(&b, 0x34), PPF | 3 << 8); /* and rises anew with the next */
     assert_int_equal(model_stats(b.u)->faults, 12);
     close_clean(&b);
 }
