@@ -13,11 +13,10 @@ import xml.etree.ElementTree as tree
 
 
 def results(build):
-    """(name, seconds, output) of each test program of the last run."""
+    """[(name, seconds, output)] of the test programs of the last run."""
     with open(os.path.join(build, "meson-logs", "testlog.json"), encoding="utf-8") as file:
-        for line in file:
-            test = json.loads(line)
-            yield test["name"].split(" / ")[-1], test["duration"], test.get("stdout", "")
+        tests = [json.loads(text) for text in file]
+    return [(t["name"].split(" / ")[-1], t["duration"], t.get("stdout", "")) for t in tests]
 
 
 def sums(pattern, text):
@@ -30,10 +29,10 @@ def line(what, text):
     print(f"{what:26} {text}")
 
 
-def cases(build):
+def cases(build, tests):
     path = os.path.join(build, "meson-logs", "testlog.junit.xml")
     number = sum(1 for case in tree.parse(path).getroot().iter("testcase") if case.find("skipped") is None)
-    seconds = sum(duration for _, duration, _ in results(build))
+    seconds = sum(duration for _, duration, _ in tests)
     line("test cases", f"{number:,} in {seconds:.0f} s of one program at a time, {number / seconds:.1f} a second")
 
 
@@ -47,8 +46,8 @@ def tested(name, seconds, out):
              f"{stores:,} stores, {tries:,} accesses between them, {tries / seconds:,.0f} a second; "
              f"{needless} of {audited} invalidations were not needed")
     elif name == "inject":
-        for number, what in re.findall(r"# \d+ operations, (\d+) (.*)", out):
-            line("injected", f"{int(number):,} {what}, in {re.search(r'# ([0-9]+) operations', out).group(1)} operations")
+        for operations, number, what in re.findall(r"# (\d+) operations, (\d+) (.*)", out):
+            line("injected", f"{int(number):,} {what}, in {operations} operations")
     elif name == "soak_all":
         operations, refused, accesses = sums(r": (\d+) operations, (\d+) refused, (\d+) accesses", out)
         line("soak", f"{operations:,} operations, {refused:,} refused, {accesses:,} accesses compared, "
@@ -59,7 +58,7 @@ def tested(name, seconds, out):
             where = "model and dictionary" if name == "random" else "model, QEMU and dictionary"
             line("random sequences", f"{where}: {found[0]:,} sequences, {found[1]:,} operations, {found[2]:,} transactions, "
                  f"{found[2] / seconds:,.0f} a second")
-    elif name.startswith("spin") or "whole, " in out:
+    elif name == "spin":
         states = [int(float(n)) for n in re.findall(r": whole, ([0-9.e+]+) states", out)]
         broken = len(re.findall(r"^ok .*: broken,", out, re.M))
         line("protocols", f"{len(states)} models whole, {sum(states):,} states; {broken} broken ones found broken")
@@ -86,8 +85,9 @@ def fuzzed(build):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    cases(sys.argv[1])
-    for name, seconds, out in results(sys.argv[1]):
+    tests = results(sys.argv[1])
+    cases(sys.argv[1], tests)
+    for name, seconds, out in tests:
         tested(name, seconds, out)
     fuzzed(sys.argv[2])
 

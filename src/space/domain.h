@@ -143,8 +143,7 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
 /* Maps without looking at what is reserved: RMRRs and identity. */
 enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iova_t iova,
                                           udmar_paddr_t physical, uint64_t size, unsigned access);
-/* Counts invalidations of the domain's first unit: the clock of "gone since". With the domain's
- * lock. */
+/* The clock of "gone since": counts invalidations of the domain's first unit. With its lock. */
 uint64_t udmar__domain_clock(const struct udmar_domain *domain);
 
 /* Invalidates 2^order leaf entries, aligned to their size, of a domain with one unit. */

@@ -205,14 +205,18 @@ class Bench:
             if text:
                 print(f"left out: {text}")
 
+    def link(self, object_file, program, folders):
+        """A test with the first library found in the folders."""
+        return run([CC, "-pthread", "-o", program, object_file, os.path.join(self.work, "libsupport.a"),
+                    *[f"-L{folder}" for folder in folders], "-ludmar", "-lmodel", "-lcmocka",
+                    "-Wl,--allow-shlib-undefined"]).returncode == 0
+
     def link_test(self, source):
         name = os.path.basename(source)[len("test_"):-2]
         program = os.path.join(self.work, "test_" + name)
         if self.compile_once(source):
             return f"test_{name} does not compile with the folders that the others need"
-        result = run([CC, "-pthread", "-o", program, self.object_of(source), os.path.join(self.work, "libsupport.a"),
-                      f"-L{self.work}", "-ludmar", "-lmodel", "-lcmocka", "-Wl,--allow-shlib-undefined"])
-        if result.returncode != 0:
+        if not self.link(self.object_of(source), program, [self.work]):
             return f"test_{name} needs more than the library, the model and its support"
         self.tests[name] = float(self.times.get(name, 1))
         return ""
@@ -235,9 +239,7 @@ class Bench:
         """A test with what it has in line from the mutant's header."""
         out = os.path.join(folder, f"test_{name}.o")
         self.compile(self.source_of(name), out, [os.path.join(folder, "src"), os.path.join(folder, "include")])
-        run([CC, "-pthread", "-o", os.path.join(folder, "test_" + name), out,
-             os.path.join(self.work, "libsupport.a"), f"-L{folder}", f"-L{self.work}", "-ludmar", "-lmodel",
-             "-lcmocka", "-Wl,--allow-shlib-undefined"])
+        self.link(out, os.path.join(folder, "test_" + name), [folder, self.work])
 
     def passes(self, name, library, limit):
         """The seconds of processor time that it took, or None: it failed, or ran into the limit.

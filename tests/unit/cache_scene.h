@@ -26,13 +26,11 @@ struct scene {
     uint8_t *large;
 };
 
-static inline uint64_t physical_of(struct scene *s, const void *buffer)
+static inline uint64_t address_of(struct scene *s, const void *buffer)
 {
-    size_t length = 1;
     uintptr_t offset = (uintptr_t)buffer - (uintptr_t)s->large;
 
-    return offset < MIB(12) ? LARGE + offset
-                            : udmar_host_virtual_to_physical(s->mc.m, buffer, &length);
+    return offset < MIB(12) ? LARGE + offset : physical_of(&s->mc, buffer);
 }
 
 static inline void open_scene(struct scene *s, const struct setup *setup)
@@ -67,7 +65,7 @@ static inline void close_scene(struct scene *s)
 static inline enum udmar_status try_map(struct scene *s, const void *buffer, uint64_t length,
                                         uint64_t highest, uint64_t *out_iova)
 {
-    const struct udmar_dma_physical piece = { physical_of(s, buffer), length };
+    const struct udmar_dma_physical piece = { address_of(s, buffer), length };
 
     return udmar_stream_map(s->mc.domain, &piece, 1, UDMAR_READ_WRITE, highest, out_iova);
 }

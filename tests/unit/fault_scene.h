@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the tests of faults share: a unit whose interrupts are held back, faults for it, is it
- * silent? */
+/* What the tests of faults share: faults, interrupts that are held back, and is the unit silent? */
 #ifndef UDMAR_TESTS_FAULT_SCENE_H
 #define UDMAR_TESTS_FAULT_SCENE_H
 

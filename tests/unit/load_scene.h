@@ -28,13 +28,6 @@ static inline int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map
     return udmar_dmamap_load_physical(tag, map, list, count, note_loaded, &result, 0);
 }
 
-static inline uint64_t physical_of(struct machine *mc, const void *address)
-{
-    size_t length = 1;
-
-    return udmar_host_virtual_to_physical(mc->m, address, &length);
-}
-
 static inline void expect_outcome(int calls, int error)
 {
     assert_int_equal(result.calls, calls);

@@ -166,6 +166,13 @@ bool device_stores(struct machine *mc, uint16_t rid, uint64_t iova, const void *
     return true;
 }
 
+uint64_t physical_of(struct machine *mc, const void *address)
+{
+    size_t length = 1;
+
+    return udmar_host_virtual_to_physical(mc->m, address, &length);
+}
+
 void drain_faults(struct machine *mc)
 {
     (void)udmar_fault_poll(mc->instance);

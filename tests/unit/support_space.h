@@ -72,6 +72,8 @@ bool device_sees(struct machine *mc, uint16_t rid, uint64_t iova, const void *me
 bool device_stores(struct machine *mc, uint16_t rid, uint64_t iova, const void *memory, size_t size,
                    unsigned seed);
 void fill_pattern(void *memory, size_t size, unsigned seed);
+/* Of a byte that the processor can reach. */
+uint64_t physical_of(struct machine *mc, const void *address);
 /* Reads and clears all fault records, so that the unit has room for more. */
 void drain_faults(struct machine *mc);
 

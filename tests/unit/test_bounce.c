@@ -41,13 +41,6 @@ static int load(struct scene *s, void *buffer, uint64_t length)
     return udmar_dmamap_load(s->tag, s->map, buffer, length, note_loaded, &result, 0);
 }
 
-static uint64_t physical_of(struct scene *s, const void *address)
-{
-    size_t length = 1;
-
-    return udmar_host_virtual_to_physical(s->mc.m, address, &length);
-}
-
 /* One access by the device to all segments, in order. */
 static void device_copies(struct scene *s, uint8_t *data, bool write)
 {
@@ -106,11 +99,11 @@ static void test_reachable_buffers_are_not_copied(void **state)
         pages = model_pages_in_use(s.mc.m);
         assert_int_equal(load(&s, buffer, 3 * PAGE), 0);
         assert_int_equal(result.count, 1);
-        assert_int_equal(result.segment[0].ds_addr, physical_of(&s, buffer));
+        assert_int_equal(result.segment[0].ds_addr, physical_of(&s.mc, buffer));
         assert_int_equal(model_pages_in_use(s.mc.m), pages);
         device_copies(&s, seen, false);
         assert_memory_equal(seen, buffer, sizeof(seen));
-        assert_true(udmar_dma_id_mapped(s.tag, physical_of(&s, buffer), 3 * PAGE));
+        assert_true(udmar_dma_id_mapped(s.tag, physical_of(&s.mc, buffer), 3 * PAGE));
         udmar_dmamap_unload(s.tag, s.map);
         model_buffer_free(s.mc.m, buffer);
         close_scene(&s);
@@ -173,9 +166,9 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
     open_scene(&s, modes[0], &limits);
     low = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_LOW, 0);
     high = model_buffer_alloc(s.mc.m, PAGE, MODEL_HIGH, 0);
-    list[0] = (struct udmar_dma_physical){ physical_of(&s, low), PAGE };
-    list[1] = (struct udmar_dma_physical){ physical_of(&s, high) + 8, 100 };
-    list[2] = (struct udmar_dma_physical){ physical_of(&s, low) + PAGE, 50 };
+    list[0] = (struct udmar_dma_physical){ physical_of(&s.mc, low), PAGE };
+    list[1] = (struct udmar_dma_physical){ physical_of(&s.mc, high) + 8, 100 };
+    list[2] = (struct udmar_dma_physical){ physical_of(&s.mc, low) + PAGE, 50 };
     result.calls = 0;
     assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 3, note_loaded, &result, 0), 0);
     expect_reach(LOW_4G, PAGE + 150);
@@ -211,7 +204,7 @@ static void test_reach_ends_at_the_byte(void **state)
     machine_open(&mc, &(struct setup){ .tunables = modes[0] });
     s.mc = mc;
     buffer = model_buffer_alloc(mc.m, 4 * PAGE, MODEL_CONTIGUOUS | MODEL_HIGH, 0);
-    base = physical_of(&s, buffer);
+    base = physical_of(&s.mc, buffer);
     /* Pages 1 and 2 are out of reach. */
     limits.lowaddr = base + PAGE - 1;
     limits.highaddr = base + 3 * PAGE - 1;

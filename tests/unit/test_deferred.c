@@ -224,9 +224,7 @@ static void test_a_load_that_could_never_run(void **state)
     open_scene(&s, lock);
     pages = model_buffer_alloc(s.mc.m, (2 * EACH + 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
     for (unsigned i = 0; i < 2 * EACH + 1; i++) {
-        size_t length = 1;
-
-        list[i].address = udmar_host_virtual_to_physical(s.mc.m, pages + i * PAGE, &length);
+        list[i].address = physical_of(&s.mc, pages + i * PAGE);
         list[i].length = 16;
     }
     assert_int_equal(start(&s, 0, EACH, 0), 0);
@@ -378,15 +376,14 @@ static void test_deferred_list_is_remembered(void **state)
 {
     struct udmar_dma_physical list[2];
     struct scene s;
-    size_t length = 1;
     uint8_t seen[64];
 
     (void)state;
     open_scene(&s, lock);
     fill_pattern(s.load[2].buffer, (EACH - 1) * PAGE, 3);
-    list[0].address = udmar_host_virtual_to_physical(s.mc.m, s.load[2].buffer, &length);
+    list[0].address = physical_of(&s.mc, s.load[2].buffer);
     list[0].length = 64;
-    list[1].address = udmar_host_virtual_to_physical(s.mc.m, s.load[2].buffer + PAGE, &length);
+    list[1].address = physical_of(&s.mc, s.load[2].buffer + PAGE);
     list[1].length = 64;
     assert_int_equal(start(&s, 0, EACH, 0), 0);
     assert_int_equal(start(&s, 1, EACH, 0), 0);

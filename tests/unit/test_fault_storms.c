@@ -79,23 +79,6 @@ static void faults_that_change_while_they_are_given_up(void **state)
 }
 
 /* Without an end, at any pace: when the drain has given up, the next fault makes an interrupt. */
-struct pace {
-    struct model_unit *u;
-    unsigned handler; /* the first that runs; the next meets no more */
-    unsigned events, each;
-};
-
-static void keep_pace(void *context, struct model *m, enum model_event event)
-{
-    struct pace *p = context;
-
-    (void)event;
-    if (p->events == 0)
-        p->handler = model_interrupts(m);
-    if (model_interrupts(m) == p->handler && ++p->events % p->each == 0)
-        model_inject_fault(p->u, NIC, 5, 0x9000, true);
-}
-
 static void unit_is_not_silent_after_faults_at_any_pace(void **state)
 {
     static const struct {
@@ -105,13 +88,13 @@ static void unit_is_not_silent_after_faults_at_any_pace(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 4 * 30; n++) {
-        struct pace p = { .each = 1 + n / 4 };
+        struct change storm = { .pace = 1 + n / 4 };
         struct rig r;
 
         open_with_records(&r, units[n % 4].profile, units[n % 4].records);
-        p.u = r.u;
+        storm.u = r.u;
         inject(&r, 1);
-        model_set_hook(r.m, keep_pace, &p);
+        model_set_hook(r.m, change_pace, &storm);
         assert_in_range(model_deliver_interrupts(r.m), 1, 2);
         model_set_hook(r.m, NULL, NULL);
         assert_true(counts(&r).total < 17 * units[n % 4].records + 20);

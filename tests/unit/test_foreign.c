@@ -65,13 +65,6 @@ static char *part(struct scene *s, size_t offset, size_t size)
     return (char *)s->area + offset;
 }
 
-static uint64_t physical_of(struct scene *s, const void *address)
-{
-    size_t one = 1;
-
-    return udmar_host_virtual_to_physical(s->mc.m, address, &one);
-}
-
 /* Out: the device reads what was put together. In: what it writes arrives where it belongs. */
 static void both_ways(struct scene *s, const struct toy_request *request)
 {
@@ -140,8 +133,8 @@ static void test_mbuf_of_pages(void **state)
 
         open_scene(&s, modes[n]);
         m.m_header = part(&s, 8, 20);
-        page[0].phys_addr = physical_of(&s, s.area + 2 * PAGE);
-        page[1].phys_addr = physical_of(&s, s.area + 5 * PAGE);
+        page[0].phys_addr = physical_of(&s.mc, s.area + 2 * PAGE);
+        page[1].phys_addr = physical_of(&s.mc, s.area + 5 * PAGE);
         (void)part(&s, 2 * PAGE + 1000, PAGE - 1000);
         (void)part(&s, 5 * PAGE, 500);
         m.m_trailer = part(&s, 7 * PAGE, 16);
@@ -203,7 +196,7 @@ static void test_bio(void **state)
         fill_pattern(s.area, AREA, 1);
         length = 0;
         for (unsigned i = 0; i < 3; i++)
-            page[i].phys_addr = physical_of(&s, s.area + (3 * i + 1) * PAGE);
+            page[i].phys_addr = physical_of(&s.mc, s.area + (3 * i + 1) * PAGE);
         (void)part(&s, 1 * PAGE + 512, PAGE - 512);
         (void)part(&s, 4 * PAGE, PAGE);
         (void)part(&s, 7 * PAGE, 512);
@@ -239,7 +232,7 @@ static void test_memory_descriptors(void **state)
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
-        mem = memdesc_paddr(physical_of(&s, part(&s, 2 * PAGE + 7, 100)), 100);
+        mem = memdesc_paddr(physical_of(&s.mc, part(&s, 2 * PAGE + 7, 100)), 100);
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
@@ -249,8 +242,8 @@ static void test_memory_descriptors(void **state)
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
-        list[0] = (bus_dma_segment_t){ physical_of(&s, part(&s, 3 * PAGE, PAGE)), PAGE };
-        list[1] = (bus_dma_segment_t){ physical_of(&s, part(&s, 1 * PAGE, PAGE)), PAGE };
+        list[0] = (bus_dma_segment_t){ physical_of(&s.mc, part(&s, 3 * PAGE, PAGE)), PAGE };
+        list[1] = (bus_dma_segment_t){ physical_of(&s.mc, part(&s, 1 * PAGE, PAGE)), PAGE };
         mem = memdesc_plist(list, 2);
         both_ways(&s, &request);
         close_scene(&s);
@@ -267,7 +260,7 @@ static void test_page_array(void **state)
 
         open_scene(&s, modes[n]);
         for (unsigned i = 0; i < 3; i++)
-            page[i].phys_addr = physical_of(&s, s.area + (2 * i + 1) * PAGE);
+            page[i].phys_addr = physical_of(&s.mc, s.area + (2 * i + 1) * PAGE);
         (void)part(&s, 3 * PAGE + 100, PAGE - 100);
         (void)part(&s, 5 * PAGE, 5000 - (PAGE - 100));
         both_ways(&s, &request);
@@ -374,7 +367,7 @@ static void test_broken(void **state)
 
     (void)state;
     open_scene(&s, modes[0]);
-    page.phys_addr = physical_of(&s, s.area);
+    page.phys_addr = physical_of(&s.mc, s.area);
     beyond.ds_addr |= (uintptr_t)s.area;
     for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         if (toy_write(s.sc, &requests[i], seen) != UDMAR_EINVAL)

@@ -45,7 +45,7 @@ static void test_large_page_at_hand(void **state)
             iova = map(&s, from, MIB(2), highest[n % 2]);
             model_set_hook(s.mc.m, NULL, NULL);
             assert_true(iova + MIB(2) - 1 <= highest[n % 2]);
-            assert_int_equal(leaf_entry(&s, iova, &level), physical_of(&s, from) | 0x83);
+            assert_int_equal(leaf_entry(&s, iova, &level), address_of(&s, from) | 0x83);
             assert_int_equal(level, 2);
             assert_true(device_sees(&s.mc, RID0, iova, from, 1));
             assert_true(device_sees(&s.mc, RID0, iova + MIB(2) - 1, from + MIB(2) - 1, 1));

@@ -33,12 +33,11 @@ struct scene {
 static void open_scene(struct scene *s, uint64_t highest, const char *tunables)
 {
     const struct setup setup = { .tunables = tunables, .ticking = true };
-    size_t length = 1;
 
     memset(s, 0, sizeof(*s));
     machine_open(&s->mc, &setup);
     s->buffer = model_buffer_alloc(s->mc.m, PAGES * PAGE, MODEL_CONTIGUOUS, 0);
-    s->physical = udmar_host_virtual_to_physical(s->mc.m, s->buffer, &length);
+    s->physical = physical_of(&s->mc, s->buffer);
     s->highest = highest;
     s->random = 11;
     for (unsigned i = 0; i < PAGES; i++)
@@ -161,12 +160,11 @@ static void test_who_does_not_rest(void **state)
         struct udmar_dma_physical piece = { 0, PAGE };
         struct machine mc;
         udmar_iova_t iova;
-        size_t length = 1;
         uint8_t *buffer;
 
         machine_open(&mc, &setups[i]);
         buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
-        piece.address = udmar_host_virtual_to_physical(mc.m, buffer, &length);
+        piece.address = physical_of(&mc, buffer);
         for (unsigned n = 0; n < 3 * UDMAR__RESTING; n++) {
             assert_int_equal(
                 udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &iova),

@@ -36,13 +36,6 @@ struct scene {
     bool subpage;
 };
 
-static uint64_t physical_of(struct scene *s, const void *address)
-{
-    size_t length = 1;
-
-    return udmar_host_virtual_to_physical(s->mc.m, address, &length);
-}
-
 static void random_limits(struct scene *s, struct limits *out)
 {
     uint32_t *r = &s->random;
@@ -317,7 +310,7 @@ static void one_round(struct scene *s)
         if (s->subpage)
             check_hidden(s, &subject);
         check_bytes(s, tag, map, &subject);
-        offset = physical_of(s, byte_of(&subject, 0)) & (PAGE - 1) & (limits.alignment - 1);
+        offset = physical_of(&s->mc, byte_of(&subject, 0)) & (PAGE - 1) & (limits.alignment - 1);
         if (s->translates && subject.pieces == 0 && offset == 0)
             check_fewest(&limits, &subject);
         udmar_dmamap_unload(tag, map);

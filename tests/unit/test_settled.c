@@ -157,7 +157,6 @@ static void test_memory_beside_its_window(void **state)
     const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
     const struct limits limits = { .maxsize = 2 * PAGE, .nsegments = 8 };
     struct udmar_dma_physical list[8];
-    size_t length = 1;
     struct scene s;
     void *memory;
 
@@ -168,7 +167,7 @@ static void test_memory_beside_its_window(void **state)
     for (unsigned i = 0; i < 8; i++) {
         const uint8_t *from = (const uint8_t *)memory + i % 2 * PAGE;
 
-        list[i].address = udmar_host_virtual_to_physical(s.mc.m, from, &length);
+        list[i].address = physical_of(&s.mc, from);
         list[i].length = 64;
     }
     assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 8, note, &s, 0), 0);

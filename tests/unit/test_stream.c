@@ -8,13 +8,6 @@
 #include "space/stream.h"
 #include "support_space.h"
 
-static uint64_t physical_of(struct machine *mc, void *buffer)
-{
-    size_t length = 1;
-
-    return udmar_host_virtual_to_physical(mc->m, buffer, &length);
-}
-
 static uint64_t map_one(struct machine *mc, uint8_t *buffer, uint64_t length, uint64_t highest)
 {
     const struct udmar_dma_physical piece = { physical_of(mc, buffer), length };
