@@ -11,6 +11,8 @@
 #     --no-unit         no remapping unit at all
 #     --narrow          one more edu, at 00:07.0, whose DMA reaches 28 address bits (say narrow to the
 #                       kernel, too: a driver cannot find that out)
+#     --plain BITS      QEMU's 32- or 64-bit program with the processor that it has by default; else the
+#                       64-bit program and a processor with every feature
 #     --keep DIR        where the disk images are left; default: a folder that goes away
 #
 # The console is on standard output and input. QEMU's own remarks go to standard error.
@@ -23,6 +25,7 @@ aw=39
 extra=
 narrow=
 keep=
+qemu=(qemu-system-x86_64 -cpu max)
 while [ $# -gt 0 ]; do
     case "$1" in
     --memory) memory=$2; shift 2 ;;
@@ -31,6 +34,11 @@ while [ $# -gt 0 ]; do
     --no-pt) extra+=,pt=off; shift ;;
     --no-unit) unit=; shift ;;
     --narrow) narrow=yes; shift ;;
+    --plain) case "$2" in
+        32) qemu=(qemu-system-i386) ;;
+        64) qemu=(qemu-system-x86_64) ;;
+        *) echo "machine.sh: --plain takes 32 or 64" >&2; exit 2 ;;
+        esac; shift 2 ;;
     --keep) keep=$2; shift 2 ;;
     --) shift; break ;;
     -*) echo "machine.sh: there is no option $1" >&2; exit 2 ;;
@@ -66,7 +74,7 @@ devices+=(
     -device "$edu,bus=bridge0,addr=3"
 )
 [ -n "$narrow" ] && devices+=(-device edu,bus=pcie.0,addr=7.0)
-timeout "${UDMAR_TIMEOUT:-180}" qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m "$memory" \
+timeout "${UDMAR_TIMEOUT:-180}" "${qemu[@]}" -machine q35 -accel tcg -m "$memory" \
     -nodefaults -display none -no-reboot -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 \
     -drive "if=none,id=d0,file=$dir/disk0.img,format=raw" \

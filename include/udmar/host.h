@@ -102,7 +102,8 @@ void udmar_host_page_unmap(void *host, void *address);
  *
  * Called only for units that do not snoop (ECAP.C = 0), after each change of a table and before
  * hardware may rely on it. On x86: CLFLUSH (or CLFLUSHOPT, CLWB) on every line touched and then
- * MFENCE (SFENCE). A host whose memory is never cached does nothing. Any context.
+ * MFENCE (SFENCE), where CPUID says that the instruction exists; else WBINVD. A host whose memory
+ * is never cached does nothing. Any context.
  */
 void udmar_host_cache_flush(void *host, const void *address, size_t size);
 

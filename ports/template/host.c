@@ -88,23 +88,45 @@ void udmar_host_page_unmap(void *host, void *address)
     (void)address;
 }
 
-/* Right as it is on x86 since the Pentium 4, whose lines have 64 bytes. */
+#if defined(__x86_64__) || defined(__i386__)
+/* Bytes that one CLFLUSH writes back; 0 where CPUID says that there is no CLFLUSH. */
+static size_t flush_line(void)
+{
+    static size_t line = SIZE_MAX;
+
+    if (line == SIZE_MAX) {
+        uint32_t a = 1, b, c = 0, d;
+
+        __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+        line = (d >> 19 & 1) != 0 ? (b >> 8 & 0xff) * 8 : 0;
+    }
+    return line;
+}
+
+/* Right as it is on x86. Units that do not snoop stand beside processors of every age. */
 void udmar_host_cache_flush(void *host, const void *address, size_t size)
 {
-#if defined(__x86_64__) || defined(__i386__)
-    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)63);
+    size_t step = flush_line();
+    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)(step - 1));
     const uint8_t *end = (const uint8_t *)address + size;
 
     (void)host;
-    for (; line < end; line += 64)
+    if (step == 0) {
+        __asm__ volatile("wbinvd" ::: "memory");
+        return;
+    }
+    for (; line < end; line += step)
         __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
     __asm__ volatile("mfence" ::: "memory");
+}
 #else
+void udmar_host_cache_flush(void *host, const void *address, size_t size)
+{
     (void)address;
     (void)size;
     missing(host, "the port has no udmar_host_cache_flush()");
-#endif
 }
+#endif
 
 /* Your kernel's small memory: zeroed, aligned to 16 bytes, never sleeping. Null: there is none. */
 void *udmar_host_alloc(void *host, size_t size)

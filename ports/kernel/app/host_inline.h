@@ -13,6 +13,7 @@
 #include <udmar/types.h>
 
 #include "arch.h"
+#include "cpu.h"
 
 /*
  * Addresses outside of the direct map, page by page. It leaves all registers alone, so that those
@@ -38,15 +39,8 @@ static inline void udmar_host_mmio_write32(void *host, void *registers, uint32_t
 
 static inline void udmar_host_cache_flush(void *host, const void *address, size_t size)
 {
-    const uint8_t *line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)63);
-    const uint8_t *end = (const uint8_t *)address + size;
-
     (void)host;
-    do {
-        __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
-        line += 64;
-    } while (line < end);
-    __asm__ volatile("mfence" ::: "memory");
+    cpu_cache_flush(address, size);
 }
 
 static inline uintptr_t udmar_host_lock_acquire(void *host, void *lock)

@@ -25,6 +25,7 @@ _Noreturn void base_start(uint32_t start_info)
     bootinfo_init(start_info);
     kprintf("command line: %s\n", cmdline);
 
+    cpu_cache_init();
     page_init();
     paging_init();
     acpi_init();

@@ -3,6 +3,7 @@
 #ifndef KERNEL_CPU_H
 #define KERNEL_CPU_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint8_t inb(uint16_t port)
@@ -135,11 +136,34 @@ static inline void cpu_pause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-/* Writes one cache line back to memory and drops it; for page tables read by an IOMMU that does not
- * snoop.  Call only when cpuid(1).edx bit 19 is set. */
-static inline void cpu_clflush(const volatile void *address)
+/* Bytes that one CLFLUSH writes back; 0: the processor has no CLFLUSH. */
+#if defined(__x86_64__)
+#define cpu_flush_line 64u /* cpu_cache_init() makes sure of it */
+#else
+extern unsigned cpu_flush_line;
+#endif
+void cpu_cache_init(void);
+
+/*
+ * Writes back every cache line that the range touches, for tables that a remapping unit reads
+ * without snooping. A processor without CLFLUSH has WBINVD, which writes back everything.
+ */
+static inline void cpu_cache_flush(const void *address, size_t size)
 {
-    __asm__ volatile("clflush %0" : : "m"(*(const volatile char *)address) : "memory");
+    const uint8_t *end = (const uint8_t *)address + size;
+    const uint8_t *line;
+
+    if (cpu_flush_line == 0) {
+        __asm__ volatile("wbinvd" : : : "memory");
+        return;
+    }
+    line = (const uint8_t *)((uintptr_t)address & ~(uintptr_t)(cpu_flush_line - 1));
+    do {
+        __asm__ volatile("clflush %0" : : "m"(*line) : "memory");
+        line += cpu_flush_line;
+    } while (line < end);
+    /* Whoever has CLFLUSH has MFENCE: both came with SSE2. */
+    __asm__ volatile("mfence" : : : "memory");
 }
 
 static inline void cpuid(uint32_t leaf, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
