@@ -42,6 +42,34 @@ static inline uint64_t udmar__align_down(uint64_t value, uint64_t align)
     return value & ~(align - 1);
 }
 
+/*
+ * Division by any number but 0. A 32-bit compiler calls its run-time library for that, and the
+ * library's functions do not fit a kernel that passes arguments in registers (-mregparm): on such
+ * processors this is done bit by bit. Not for hot paths.
+ */
+static inline uint64_t udmar__divide(uint64_t number, uint64_t divisor, uint64_t *out_rest)
+{
+#if UINTPTR_MAX > UINT32_MAX
+    *out_rest = number % divisor;
+    return number / divisor;
+#else
+    uint64_t quotient = 0;
+    uint64_t rest = 0;
+
+    for (unsigned bit = 64; bit-- > 0;) {
+        bool carry = rest >> 63 != 0;
+
+        rest = rest << 1 | (number >> bit & 1);
+        if (carry || rest >= divisor) {
+            rest -= divisor;
+            quotient |= (uint64_t)1 << bit;
+        }
+    }
+    *out_rest = rest;
+    return quotient;
+#endif
+}
+
 static inline uint64_t udmar__min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

@@ -2,6 +2,8 @@
 /* A small formatter: inttypes.h and stdio.h are not there in a freestanding program. */
 #include "base/text.h"
 
+#include "base/bits.h"
+
 static void put(struct udmar__text *text, char c)
 {
     if (text->length + 1 < text->size) {
@@ -17,15 +19,17 @@ static void put_string(struct udmar__text *text, const char *string)
     }
 }
 
-static void put_number(struct udmar__text *text, unsigned long long value, unsigned base,
-                       unsigned width, char pad)
+static void put_number(struct udmar__text *text, uint64_t value, unsigned base, unsigned width,
+                       char pad)
 {
     char digits[24];
     unsigned count = 0;
 
     do {
-        digits[count++] = "0123456789abcdef"[value % base];
-        value /= base;
+        uint64_t digit;
+
+        value = udmar__divide(value, base, &digit);
+        digits[count++] = "0123456789abcdef"[digit];
     } while (value != 0);
     for (unsigned i = count; i < width; i++) {
         put(text, pad);

@@ -11,8 +11,9 @@
 static uint32_t segments_for(const struct udmar_dma_tag *tag)
 {
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 2;
-    uint64_t borders = tag->boundary == 0 ? 0 : tag->maxsize / tag->boundary + 1;
-    uint64_t cuts = tag->maxsize / tag->maxsegsz + 1 + borders;
+    uint64_t borders = tag->boundary == 0 ? 0 : (tag->maxsize >> udmar__log2(tag->boundary)) + 1;
+    uint64_t rest;
+    uint64_t cuts = udmar__divide(tag->maxsize, tag->maxsegsz, &rest) + 1 + borders;
     uint64_t wanted = udmar__min(tag->nsegments, MOST_SEGMENTS);
 
     /* A list of tiny pieces can need more segments than pages, but not on every map. */

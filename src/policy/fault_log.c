@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults: kept in a ring, given to those who listen, printed within reason. */
+#include "base/bits.h"
 #include "base/rate.h"
 #include "base/text.h"
 #include "policy/instance.h"
@@ -13,7 +14,10 @@ static struct udmar_fault *at(struct udmar__fault_log *log, unsigned index)
 /* Where the fault with this sequence number is kept. */
 static struct udmar_fault *slot(struct udmar__fault_log *log, uint64_t sequence)
 {
-    return at(log, (unsigned)(sequence % log->size));
+    uint64_t index;
+
+    (void)udmar__divide(sequence, log->size, &index);
+    return at(log, (unsigned)index);
 }
 
 /* Faults in piece @piece of a ring. */

@@ -49,10 +49,11 @@ static bool parse_number(const char **text, uint64_t limit, uint64_t *out_value)
     for (; **text >= '0' && **text <= '9'; ++*text) {
         unsigned digit = (unsigned)(**text - '0');
 
-        if (digit > limit || value > (limit - digit) / 10) {
+        /* No limit is so high that one digit more could wrap. */
+        value = value * 10 + digit;
+        if (value > limit) {
             return false;
         }
-        value = value * 10 + digit;
     }
     *out_value = value;
     return *text != start;

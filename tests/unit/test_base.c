@@ -129,6 +129,32 @@ static void bits(void **state)
     assert_int_equal(udmar__max(3, 2), 3);
 }
 
+/* On i386 this is not the processor's division. */
+static void any_number_is_divided(void **state)
+{
+    static const uint64_t numbers[] = { 0,
+                                        1,
+                                        9,
+                                        10,
+                                        4096,
+                                        UINT32_MAX,
+                                        UINT64_C(1) << 32,
+                                        UINT64_C(1000000000000),
+                                        UINT64_C(1) << 63,
+                                        UINT64_MAX - 1,
+                                        UINT64_MAX };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        for (size_t j = 1; j < sizeof(numbers) / sizeof(numbers[0]); j++) {
+            uint64_t rest = 99;
+
+            assert_int_equal(udmar__divide(numbers[i], numbers[j], &rest), numbers[i] / numbers[j]);
+            assert_int_equal(rest, numbers[i] % numbers[j]);
+        }
+    }
+}
+
 static void rate_limit(void **state)
 {
     uint64_t start = 0, now = 77;
@@ -151,6 +177,7 @@ int main(void)
         cmocka_unit_test(formatter_stops_at_the_end),
         cmocka_unit_test(words_are_compared_to_their_ends),
         cmocka_unit_test(bits),
+        cmocka_unit_test(any_number_is_divided),
         cmocka_unit_test(rate_limit),
     };
 
