@@ -22,6 +22,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -120,6 +121,61 @@ def apply(mutant):
 
 def run(command, **options):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **options)
+
+
+class NoAnswer(Exception):
+    """Whether the test minds could not be found out: the machine was too busy."""
+
+
+class Watch(threading.Timer):
+    """Kills a program after some time by the clock, and looks first whether all of it sleeps."""
+
+    def __init__(self, pid, seconds):
+        super().__init__(seconds, self.end, [pid])
+        self.fired, self.asleep = False, True
+
+    def end(self, pid):
+        self.fired = True
+        for _ in range(20):
+            self.asleep = self.asleep and all(state == "S" for state in self.states(pid))
+            time.sleep(0.1)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has just ended
+
+    @staticmethod
+    def states(pid):
+        for path in glob.glob(f"/proc/{pid}/task/*/stat"):
+            try:
+                with open(path, encoding="utf-8") as file:
+                    yield file.read().rpartition(")")[2].split()[0]
+            except OSError:
+                pass  # that thread has just ended
+
+
+def passes(program, environment, limit, clock=None):
+    """The seconds of processor time that a program took, or None: it failed, or will never end.
+
+    Its limit is one of processor time, since the machine may be busy with other things. It is given a second
+    try with four times the limit before it counts as endless. The clock stops only who gets no processor time:
+    who sleeps then will never end, and of the others nothing is known.
+    """
+    for seconds in (limit, 4 * limit):
+        child = subprocess.Popen(["sh", "-c", f'ulimit -t {seconds}; exec "$0"', program], env=environment,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        watch = Watch(child.pid, clock or 60 + 10 * seconds)
+        watch.start()
+        _, status, used = os.wait4(child.pid, 0)
+        watch.cancel()
+        child.returncode = status  # it has been waited for
+        if not watch.fired and os.waitstatus_to_exitcode(status) not in (-signal.SIGXCPU, -signal.SIGKILL):
+            return used.ru_utime + used.ru_stime if status == 0 else None
+        if watch.fired and watch.asleep:
+            return None
+    if watch.fired:
+        raise NoAnswer(f"{os.path.basename(program)} was not done after {watch.interval} seconds of the clock")
+    return None
 
 
 class Bench:
@@ -242,24 +298,12 @@ class Bench:
         self.link(out, os.path.join(folder, "test_" + name), [folder, self.work])
 
     def passes(self, name, library, limit):
-        """The seconds of processor time that it took, or None: it failed, or ran into the limit.
-
-        The limit is one of processor time, since the machine may be busy with other things; only who sleeps
-        for ever is stopped by the clock.
-        """
+        """The seconds of processor time that it took, or None: it failed, or will never end."""
         environment = dict(self.environment, LD_LIBRARY_PATH=f"{library}:{self.work}")
         program = os.path.join(library, "test_" + name)
         if not os.path.exists(program):
             program = os.path.join(self.work, "test_" + name)
-        limit = int(limit) + 1
-        child = subprocess.Popen(["sh", "-c", f'ulimit -t {limit}; exec "$0"', program], env=environment,
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        watch = threading.Timer(60 + 10 * limit, child.kill)
-        watch.start()
-        _, status, used = os.wait4(child.pid, 0)
-        watch.cancel()
-        child.returncode = status  # it has been waited for
-        return used.ru_utime + used.ru_stime if status == 0 else None
+        return passes(program, environment, int(limit) + 1)
 
     def order(self, mutant):
         first = FIRST.get(mutant.file.split("/")[1], [])
@@ -279,9 +323,12 @@ class Bench:
         """Until one of the tests minds."""
         mutant.state = "survived"
         for name in names:
-            if self.passes(name, folder, 2 + 4 * self.seconds_of(name)) is None:
-                mutant.state, mutant.by = "killed", name
-                return
+            try:
+                if self.passes(name, folder, 2 + 4 * self.seconds_of(name)) is None:
+                    mutant.state, mutant.by = "killed", name
+                    return
+            except NoAnswer as reason:
+                mutant.state, mutant.by = "no answer", str(reason)
 
     def try_mutant(self, mutant):
         text, problem = apply(mutant)
@@ -354,7 +401,8 @@ def main():
             if mutant.state != "killed" or options.v:
                 print(f"{mutant.state}: {mutant.title()} ({mutant.file}) {mutant.by}", flush=True)
     bench.remember(mutants)
-    count = {s: sum(1 for m in mutants if m.state == s) for s in ("killed", "survived", "gone", "does not compile")}
+    count = {s: sum(1 for m in mutants if m.state == s) for s in ("killed", "survived", "no answer", "gone",
+                                                                     "does not compile")}
     answered = [m for m in mutants if m.state == "survived" and m.reason]
     for mutant in answered:
         print(f"answered: {mutant.title()}: {mutant.reason}")
@@ -362,9 +410,11 @@ def main():
     for mutant in wrong:
         print(f"killed though it says that nobody can tell: {mutant.title()} by {mutant.by}")
     print(f"{len(mutants)} mutants in {time.monotonic() - start:.0f} s: {count['killed']} killed, "
-          f"{count['survived']} survived ({len(answered)} of them answered), {count['gone']} gone, "
+          f"{count['survived']} survived ({len(answered)} of them answered), "
+          f"{count['no answer']} without an answer (the machine was too busy), {count['gone']} gone, "
           f"{count['does not compile']} do not compile")
-    sys.exit(count["survived"] > len(answered) or count["gone"] + count["does not compile"] + len(wrong) > 0)
+    sys.exit(count["survived"] > len(answered) or
+             count["no answer"] + count["gone"] + count["does not compile"] + len(wrong) > 0)
 
 
 if __name__ == "__main__":

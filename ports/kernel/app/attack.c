@@ -8,7 +8,7 @@
 #define LENGTH        256u
 #define SECRET        0x5a
 #define ROGUE         0xee
-#define FAULT_TIMEOUT (20 * NS_PER_MS)
+#define FAULT_TIMEOUT (DEVICE_PATIENCE / 4)
 
 /* Pages that the attack is aimed at, physically contiguous, filled with SECRET. */
 struct victim {

@@ -7,8 +7,7 @@
 #include "kstring.h"
 #include "ktime.h"
 
-#define RESET_TIMEOUT   (1 * NS_PER_S)
-#define COMMAND_TIMEOUT (5 * NS_PER_S)
+#define RESET_TIMEOUT (1 * NS_PER_S)
 
 enum { AHCI_BAR = 5, AHCI_CLASS = 0x01, AHCI_SUBCLASS = 0x06, AHCI_INTERFACE = 0x01 };
 
@@ -198,7 +197,7 @@ struct ahci *ahci_attach(struct pci_device *dev, bus_dma_tag_t parent)
         return NULL;
     }
     hba->dev = dev;
-    hba->timeout = COMMAND_TIMEOUT;
+    hba->timeout = DEVICE_PATIENCE;
     pci_enable(dev);
     hba->registers = pci_bar_map(dev, AHCI_BAR, NULL);
     if (hba->registers == NULL)

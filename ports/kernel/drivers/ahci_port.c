@@ -7,10 +7,9 @@
 #include "ktime.h"
 
 /* Both engines stop in half a second [AHCI 10.1.2]; a disk that spins up may take long. */
-#define ENGINE_TIMEOUT  (500 * NS_PER_MS)
-#define DETECT_TIMEOUT  (50 * NS_PER_MS)
-#define LINK_TIMEOUT    (1 * NS_PER_S)
-#define SPIN_UP_TIMEOUT (10 * NS_PER_S)
+#define ENGINE_TIMEOUT (500 * NS_PER_MS)
+#define DETECT_TIMEOUT (50 * NS_PER_MS)
+#define LINK_TIMEOUT   (1 * NS_PER_S)
 
 bool ahci_port_wait(struct ahci_disk *disk, unsigned offset, uint32_t mask, uint32_t value,
                     uint64_t timeout_ns)
@@ -102,7 +101,7 @@ static bool port_start_fis(struct ahci_disk *disk)
 
 static bool port_start_commands(struct ahci_disk *disk)
 {
-    if (!ahci_port_wait(disk, AHCI_PX_TFD, AHCI_TFD_BUSY | AHCI_TFD_DRQ, 0, SPIN_UP_TIMEOUT))
+    if (!ahci_port_wait(disk, AHCI_PX_TFD, AHCI_TFD_BUSY | AHCI_TFD_DRQ, 0, DEVICE_PATIENCE))
         return false;
     bus_dmamap_sync(disk->hba->list_tag, disk->list.map,
                     BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);

@@ -23,9 +23,6 @@ enum { EDU_COMMAND_RUN = 1, EDU_COMMAND_TO_MEMORY = 2 };
 /* Where the device's own buffer begins among the addresses its DMA engine knows. */
 #define EDU_BUFFER UINT64_C(0x40000)
 
-/* The device takes 100 ms of virtual time. */
-#define EDU_DEADLINE (5 * NS_PER_S)
-
 /* EDU_BUFFER_SIZE bytes lie in two pages at most. */
 enum { EDU_SEGMENTS = 2 };
 
@@ -86,7 +83,8 @@ static bool edu_idle(void *arg)
 static bool edu_wait(struct edu *edu)
 {
     static const volatile bool never = false;
-    uint64_t deadline = time_ns() + EDU_DEADLINE;
+    /* The device takes 100 ms of virtual time. */
+    uint64_t deadline = time_ns() + DEVICE_PATIENCE;
 
     while (!edu_idle(edu)) {
         if (time_ns() > deadline)

@@ -22,10 +22,8 @@ enum {
     EM_TX_BOUNDARY = 4096
 };
 
-#define EM_SEND_TIMEOUT (1 * NS_PER_S)
-#define EM_LINK_TIMEOUT (5 * NS_PER_S)
-#define EM_POLL_REST    (50 * NS_PER_US)
-#define EM_IRQ_REST     (2 * NS_PER_MS)
+#define EM_POLL_REST (50 * NS_PER_US)
+#define EM_IRQ_REST  (2 * NS_PER_MS)
 
 /* A descriptor's companion. On the transmit side map, done and arg belong to a frame's last one. */
 struct em_slot {
@@ -452,7 +450,7 @@ unsigned em_poll(struct em *em)
     bus_dmamap_sync(em->ring_tag, em->tx_ring.map, BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
     while (em->tx_head != em->tx_tail && (tx_descriptor(em, em->tx_head)->status & EM_DONE) != 0)
         tx_finish(em, DRIVER_OK);
-    if (em->tx_frames > 0 && now > em->tx_progress && now - em->tx_progress > EM_SEND_TIMEOUT) {
+    if (em->tx_frames > 0 && now > em->tx_progress && now - em->tx_progress > DEVICE_PATIENCE) {
         kprintf("em %s: %u frames do not go out, device is reset\n", em->dev->name, em->tx_frames);
         em_restart(em);
     }
@@ -647,7 +645,7 @@ struct em *em_attach(struct pci_device *dev, bus_dma_tag_t parent)
     dev->driver = "em";
     dev->driver_data = em;
     em_start(em);
-    if (!wait_until(em_link_is_up, em, EM_LINK_TIMEOUT))
+    if (!wait_until(em_link_is_up, em, DEVICE_PATIENCE))
         kprintf("em %s: no link\n", dev->name);
     return em;
 }

@@ -25,7 +25,8 @@ enum {
 #define DHCP_COOKIE    UINT32_C(0x63825363)
 #define DHCP_EXCHANGE  UINT32_C(0x75646d61)
 #define IP_BROADCAST   UINT32_C(0xffffffff)
-#define ANSWER_TIMEOUT (2 * NS_PER_S)
+/* A packet may be lost, so it is sent TRIES times. */
+#define ANSWER_TIMEOUT (DEVICE_PATIENCE / 4)
 
 enum { TRIES = 3, PAGE_TAIL = 20, IN_SIZE = 2048, BOOTP_PACKET = 300 };
 

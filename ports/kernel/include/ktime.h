@@ -10,6 +10,12 @@
 #define NS_PER_MS 1000000ull
 #define NS_PER_S  1000000000ull
 
+/*
+ * How long a device that works is waited for. An emulated one works in its host's time, and a host
+ * with a high load lets a disk wait for many seconds; only a device that hangs costs all of it.
+ */
+#define DEVICE_PATIENCE (60 * NS_PER_S)
+
 /* Monotonic; the TSC scaled by a calibration at boot.  Under QEMU's -icount it is virtual time. */
 uint64_t time_ns(void);
 
