@@ -156,10 +156,17 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 /* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
 
 /*
+ * A host with one thread, one processor and no interrupt handler that calls the library compiles it
+ * and its own code with -DUDMAR_SINGLE_THREAD and supplies none of these seven.
+ */
+#ifdef UDMAR_SINGLE_THREAD
+#include <udmar/host_single.h>
+#else
+
+/*
  * udmar_host_lock_create - a spin lock that may be taken in an interrupt
  *
- * Returns null when there is no memory for one. A host with one thread and no interrupts returns
- * any non-null pointer and leaves the four functions empty.
+ * Returns null when there is no memory for one.
  */
 void *udmar_host_lock_create(void *host);
 void udmar_host_lock_destroy(void *host, void *lock);
@@ -196,6 +203,7 @@ unsigned udmar_host_cpu(void *host);
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data);
 void udmar_host_interrupt_free(void *host, void *interrupt);
+#endif
 
 /* ---- Tier 3: busdma(9) ----------------------------------------------------------------------- */
 

@@ -126,6 +126,37 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 
 /*
+ * udmar_attach_all - attach every PCI function that is there, but for bridges
+ * @out_count: how many were attached by this call; may be null.
+ *
+ * For hosts without a list of functions: configuration space of every segment that the table names
+ * (of segment 0 where there is no table) is looked through, 256 buses each. Names are left empty.
+ * Each is attached as by udmar_device_attach(), once more where it was attached before, and a
+ * driver finds it with udmar_device_find(). The same contexts as udmar_device_attach().
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; else what udmar_device_attach() said of the first function
+ * that could not be attached: all others have been.
+ */
+enum udmar_status udmar_attach_all(struct udmar *instance, unsigned *out_count);
+
+/*
+ * udmar_detach_all - undo every udmar_device_attach(), before udmar_destroy()
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; else what udmar_device_detach() said of the first device
+ * that stays attached: all others are detached.
+ */
+enum udmar_status udmar_detach_all(struct udmar *instance);
+
+/*
+ * udmar_pci_find_bridge - a udmar_host_pci_bridge() for hosts that keep no list of bridges
+ * @host: for udmar_host_pci_read32(), which is all that it calls.
+ * @out_bridge: written only when there is one.
+ *
+ * Looks through configuration space of the buses below @bus, nearest first, for the bridge whose
+ * secondary bus it is: up to 8,192 reads where there is none. False: a root bus. Threads, while a
+ * device is set up.
+ */
+bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge);
+
+/*
  * udmar_device_set_mode - change what a device gets, at run time
  * All tags below the device's root tag are destroyed first, and it does not share its requester id.
  * Its DMA is blocked during the change.

@@ -9,6 +9,7 @@
  * The contracts stand in udmar/host.h, examples for the hard ones in docs/PORTING.md.
  */
 #include <udmar/host.h>
+#include <udmar/udmar.h>
 
 /* For functions that have no way to say no. Guessing there would send DMA to wrong places. */
 static _Noreturn void missing(void *host, const char *text)
@@ -175,18 +176,18 @@ uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, un
     missing(host, "the port has no udmar_host_pci_read32()");
 }
 
-/* Whose secondary bus is it? Your list of bridges knows. False: it is a root bus. */
+/* Whose secondary bus is it? Right as it is; a kernel with a list of its bridges answers faster. */
 bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge)
 {
-    (void)segment;
-    (void)bus;
-    (void)out_bridge;
-    missing(host, "the port has no udmar_host_pci_bridge()");
+    return udmar_pci_find_bridge(host, segment, bus, out_bridge);
 }
 
 /* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
 
-/* One thread and no interrupts need no locks, only a pointer that is not null. */
+/* None of this with -DUDMAR_SINGLE_THREAD: one thread, one processor, no interrupts. */
+#ifndef UDMAR_SINGLE_THREAD
+
+/* Your spin lock; as long as there is one thread and no interrupt, a pointer that is not null. */
 void *udmar_host_lock_create(void *host)
 {
     static char token;
@@ -243,6 +244,8 @@ void udmar_host_interrupt_free(void *host, void *interrupt)
     (void)host;
     (void)interrupt;
 }
+
+#endif
 
 /* ---- Tier 3: busdma(9) ----------------------------------------------------------------------- */
 

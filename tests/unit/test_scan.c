@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Configuration space looked through: the bridge above a bus, and every function attached. */
+#include "support.h"
+
+#include <udmar/bus_dma.h>
+#include <udmar/host.h>
+
+/* The rig's machine, and function 0 of the disk's device, without which no other is looked for. */
+static void open_machine(struct rig *r)
+{
+    rig_machine(r, "generic48");
+    model_add_function(r->m, 0, DISK & 0xfff8, 0x8086, 0x2918, 0x060100);
+    model_set_config(r->m, 0, DISK & 0xfff8, 0x0c, 0x00800000);
+}
+
+/* Two root ports, a switch below one of them, a conventional bridge below the other. */
+static void build_tree(struct rig *r)
+{
+    model_add_bridge(r->m, 0, UDMAR_RID(0, 0x1c, 0), 1, 4, MODEL_ROOT_PORT);
+    model_add_bridge(r->m, 0, UDMAR_RID(1, 0, 0), 2, 4, MODEL_UPSTREAM);
+    model_add_bridge(r->m, 0, UDMAR_RID(2, 0, 0), 3, 3, MODEL_DOWNSTREAM);
+    model_add_bridge(r->m, 0, UDMAR_RID(2, 1, 0), 4, 4, MODEL_DOWNSTREAM);
+    model_add_bridge(r->m, 0, UDMAR_RID(0, 0x1d, 0), 0x20, 0x21, MODEL_ROOT_PORT);
+    model_add_bridge(r->m, 0, UDMAR_RID(0x20, 0, 0), 0x21, 0x21, MODEL_PCIE_TO_PCI);
+    model_add_function(r->m, 0, UDMAR_RID(3, 0, 0), 0x8086, 0x10d3, 0x020000);
+    model_add_function(r->m, 0, UDMAR_RID(0x21, 2, 0), 0x8086, 0x100e, 0x020000);
+}
+
+static void bridges_are_found(void **state)
+{
+    struct rig r;
+    unsigned found = 0;
+
+    (void)state;
+    open_machine(&r);
+    build_tree(&r);
+    for (unsigned bus = 0; bus < 256; bus++) {
+        udmar_rid_t known = 0, rid = 0x7777;
+        bool is_there = udmar_host_pci_bridge(r.m, 0, (uint8_t)bus, &known);
+
+        assert_int_equal(udmar_pci_find_bridge(r.m, 0, (uint8_t)bus, &rid), is_there);
+        assert_int_equal(rid, is_there ? known : 0x7777);
+        found += is_there;
+    }
+    assert_int_equal(found, 6);
+    /* Nobody is there. */
+    assert_false(udmar_pci_find_bridge(r.m, 7, 3, &(udmar_rid_t){ 0 }));
+    rig_close(&r);
+}
+
+static void functions_behind_the_first_need_its_word(void **state)
+{
+    const uint16_t first = UDMAR_RID(0, 5, 0), second = UDMAR_RID(0, 5, 2);
+    struct rig r;
+    unsigned count = 0;
+
+    (void)state;
+    open_machine(&r);
+    model_add_function(r.m, 0, first, 0x8086, 1, 0x010601);
+    model_add_function(r.m, 0, second, 0x8086, 2, 0x010601);
+    rig_create(&r);
+    /* Some devices answer for functions that they do not have. */
+    model_set_config(r.m, 0, first, 0x0c, 0);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    assert_int_equal(count, 3);
+    assert_null(udmar_device_find(r.d, 0, second));
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_OK);
+    model_set_config(r.m, 0, first, 0x0c, 0x00800000);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    assert_int_equal(count, 4);
+    assert_non_null(udmar_device_find(r.d, 0, second));
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+static void every_function_is_attached(void **state)
+{
+    struct rig r;
+    struct udmar_device *nic;
+    unsigned count = 99;
+
+    (void)state;
+    open_machine(&r);
+    build_tree(&r);
+    rig_create(&r);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    assert_int_equal(count, 4); /* NIC, DISK and two more; no bridge */
+    nic = udmar_device_find(r.d, 0, UDMAR_RID(3, 0, 0));
+    assert_non_null(nic);
+    assert_non_null(udmar_device_find(r.d, 0, UDMAR_RID(0x21, 2, 0)));
+    assert_null(udmar_device_find(r.d, 0, UDMAR_RID(2, 1, 0)));
+    rig_start(&r);
+    /* Attached twice is counted; a device in use stays. */
+    assert_int_equal(udmar_attach_all(r.d, NULL), UDMAR_OK);
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_OK);
+    assert_null(udmar_device_next(r.d, NULL));
+    assert_int_equal(udmar_attach_all(NULL, &count), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_detach_all(NULL), UDMAR_ERR_ARGUMENT);
+    rig_close(&r);
+}
+
+static void a_driver_that_is_off_attaches_too(void **state)
+{
+    struct udmar_device_info info;
+    struct rig r;
+    unsigned count = 0;
+
+    (void)state;
+    open_machine(&r);
+    r.config.tunables.enable = false;
+    r.config.table = NULL;
+    assert_int_equal(udmar_create(r.m, &r.config, &r.d), UDMAR_OK);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    assert_int_equal(count, 2);
+    udmar_device_info(udmar_device_find(r.d, 0, NIC), &info);
+    assert_int_equal(info.mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+static void one_that_fails_costs_itself(void **state)
+{
+    struct rig r;
+    bus_dma_tag_t tag;
+    struct udmar_device *busy;
+    unsigned count = 0;
+
+    (void)state;
+    open_machine(&r);
+    rig_create(&r);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    busy = udmar_device_find(r.d, 0, NIC);
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(busy), 1, 0, UINT64_MAX, UINT64_MAX,
+                                        NULL, NULL, 4096, 1, 4096, 0, NULL, NULL, &tag),
+                     0);
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_ERR_BUSY);
+    assert_ptr_equal(udmar_device_next(r.d, NULL), busy);
+    assert_null(udmar_device_next(r.d, busy));
+    assert_int_equal(bus_dma_tag_destroy(tag), 0);
+    assert_int_equal(udmar_detach_all(r.d), UDMAR_OK);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bridges_are_found),
+        cmocka_unit_test(functions_behind_the_first_need_its_word),
+        cmocka_unit_test(every_function_is_attached),
+        cmocka_unit_test(a_driver_that_is_off_attaches_too),
+        cmocka_unit_test(one_that_fails_costs_itself),
+    };
+
+    return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
+}
