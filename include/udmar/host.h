@@ -134,7 +134,8 @@ enum udmar_log_level {
 
 /*
  * udmar_host_log - one line for people
- * @text: NUL-terminated, without a line end, at most 319 bytes; valid during the call only.
+ * @text: NUL-terminated, without a line end, at most 319 bytes; valid during the call only. It
+ *        begins with "udmar: ", so a host adds no name of its own.
  * Never called on the load and unload path. Any context, also the fault interrupt.
  */
 void udmar_host_log(void *host, enum udmar_log_level level, const char *text);

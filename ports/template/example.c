@@ -81,18 +81,19 @@ static const char *run_driver(struct driver *driver, void *buffer)
 
 /* ---- the kernel ---- */
 
-static void print_faults(struct driver *driver)
+/* Each fault has its line in the log by now; what follows from them is for the kernel to decide. */
+static void look_at_faults(struct driver *driver)
 {
     struct udmar_fault fault = { 0 };
-    char text[241];
+    unsigned writes = 0;
 
     if (driver->faults == 0)
         return;
-    udmar_host_log(driver->host, UDMAR_LOG_WARN, "example: the device did what it may not:");
-    while (udmar_fault_next(driver->dmar, fault.sequence, &fault)) {
-        (void)udmar_fault_format(driver->dmar, &fault, text, sizeof(text));
-        udmar_host_log(driver->host, UDMAR_LOG_WARN, text);
-    }
+    while (udmar_fault_next(driver->dmar, fault.sequence, &fault))
+        writes += fault.device == driver->device && fault.access == UDMAR_FAULT_WRITE;
+    udmar_host_log(driver->host, UDMAR_LOG_WARN,
+                   writes != 0 ? "example: the device wrote where it may not and is not used"
+                               : "example: the device read where it may not");
 }
 
 /* Any memory of the kernel's may be loaded; this comes from where DMA memory comes from. */
@@ -121,7 +122,7 @@ static const char *with_instance(struct driver *driver)
         return "udmar_start";
     }
     failed = with_buffer(driver);
-    print_faults(driver);
+    look_at_faults(driver);
     if (udmar_device_detach(driver->device) != UDMAR_OK && failed == NULL)
         failed = "udmar_device_detach";
     if (udmar_stop(driver->dmar) != UDMAR_OK && failed == NULL)
