@@ -61,7 +61,9 @@ static void free_map(struct udmar_dma_map *map)
 {
     void *host = map->tag->device->instance->host;
 
-    udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    if (map->segments != NULL) {
+        udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    }
     udmar_host_free(host, map, sizeof(*map));
 }
 
@@ -78,8 +80,10 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     map->ready_for = READY_FOR_NOBODY;
     map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
-    map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
-    if (map->segments == NULL) {
+    if (map->capacity > 0) {
+        map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
+    }
+    if (map->segments == NULL && map->capacity > 0) {
         udmar_host_free(host, map, sizeof(*map));
         return UDMAR_ENOMEM;
     }
@@ -154,6 +158,12 @@ static uint64_t physical_alignment(const struct udmar_dma_tag *tag)
     return alignment;
 }
 
+/* A tag without a size is legal, memory without one is not. */
+static size_t memory_size(const struct udmar_dma_tag *tag)
+{
+    return (size_t)udmar__max(tag->maxsize, 1);
+}
+
 static void *get_memory(const struct udmar_dma_tag *tag, int flags)
 {
     void *host = tag->device->instance->host;
@@ -171,7 +181,7 @@ static void *get_memory(const struct udmar_dma_tag *tag, int flags)
     if (alignment > SIZE_MAX / 2) {
         return NULL;
     }
-    return udmar_host_dmamem_alloc(host, (size_t)tag->maxsize, (size_t)alignment, highest,
+    return udmar_host_dmamem_alloc(host, memory_size(tag), (size_t)alignment, highest,
                                    !tag->backend->scatters, uncached);
 }
 
@@ -190,7 +200,7 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
     }
     error = udmar__map_create(tag, true, out_map);
     if (error != 0) {
-        udmar_host_dmamem_free(tag->device->instance->host, memory, (size_t)tag->maxsize);
+        udmar_host_dmamem_free(tag->device->instance->host, memory, memory_size(tag));
         return error;
     }
     udmar__debug_created(*out_map, UDMAR__CALLER);
@@ -231,5 +241,5 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
         return;
     }
     udmar__map_destroy(map);
-    udmar_host_dmamem_free(tag->device->instance->host, address, (size_t)tag->maxsize);
+    udmar_host_dmamem_free(tag->device->instance->host, address, memory_size(tag));
 }

@@ -12,7 +12,7 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     struct udmar_domain *domain;
 
     if (tag->backend != &udmar__backend_dmar || !tag->plain || map->watched ||
-        tag->alignment > UDMAR_PAGE_SIZE) {
+        tag->alignment > UDMAR_PAGE_SIZE || map->capacity == 0) {
         return;
     }
     domain = tag->device->group->domain;
@@ -21,8 +21,8 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     }
     map->host = domain->host;
     map->domain = domain;
-    /* Pages are counted in 32 bits there. */
-    map->most = udmar__min(tag->maxsize, UINT64_C(1) << 43);
+    /* Pages are counted in 32 bits there, and the host counts bytes in a size_t. */
+    map->most = udmar__min(tag->maxsize, udmar__min(UINT64_C(1) << 43, SIZE_MAX));
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {
