@@ -247,6 +247,15 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
 bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
                         bool join);
 
+/* The longest segment within a page: as many bytes as the next one may begin after. */
+static inline uint32_t udmar__part_of_page(const struct udmar_dma_tag *tag)
+{
+    uint64_t most = udmar__min(tag->maxsegsz, UDMAR_PAGE_SIZE);
+    uint64_t aligned = udmar__align_down(most, udmar__min(tag->alignment, UDMAR_PAGE_SIZE));
+
+    return (uint32_t)(aligned != 0 ? aligned : most);
+}
+
 static inline bool udmar__is_loaded(const struct udmar_dma_map *map)
 {
     return map->loaded || map->ready_for == LOADED_SMALL || map->ready_for == LOADED_RESTING;

@@ -8,15 +8,17 @@
 #define MOST_SEGMENTS   4096u
 #define ALWAYS_SEGMENTS 256u
 
+/* Room for what can be cut out of a buffer of maxsize, in pages and parts of them. */
 static uint32_t segments_for(const struct udmar_dma_tag *tag)
 {
-    uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 2;
-    uint64_t borders = tag->boundary == 0 ? 0 : tag->maxsize / tag->boundary + 1;
-    uint64_t cuts = tag->maxsize / tag->maxsegsz + 1 + borders;
-    uint64_t wanted = udmar__min(tag->nsegments, MOST_SEGMENTS);
+    uint32_t wanted = (uint32_t)udmar__min(tag->nsegments, MOST_SEGMENTS);
+    uint32_t pages = (uint32_t)udmar__min((tag->maxsize >> UDMAR_PAGE_SHIFT) + 2, MOST_SEGMENTS);
+    uint32_t part = udmar__part_of_page(tag);
+    uint32_t window = (uint32_t)udmar__min(tag->boundary - 1, UDMAR_PAGE_MASK) + 1;
+    uint32_t cuts = (uint32_t)(UDMAR_PAGE_SIZE / window) * ((window + part - 1) / part);
 
     /* A list of tiny pieces can need more segments than pages, but not on every map. */
-    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, udmar__max(pages, cuts)));
+    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, pages * cuts));
 }
 
 /* A load of unlimited size is not provided for beforehand: 2 MiB of pages are. */

@@ -103,7 +103,7 @@ static void alignment_is_a_power_of_two(struct scene *s)
 
 static void boundary_is_a_power_of_two(struct scene *s)
 {
-    expect_obeyed(s, (struct limits){ .boundary = 24000 }, 100, 9000);
+    expect_obeyed(s, (struct limits){ .boundary = KIB(24) }, 100, 9000);
     expect_obeyed(s, (struct limits){ .boundary = KIB(8) }, 100, 60000);
 }
 
