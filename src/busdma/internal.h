@@ -130,6 +130,7 @@ struct udmar_dma_map {
     void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */
     bool subpage; /* partial pages must not be seen by the device */
+    bool hides;   /* the same of what is being loaded: memory of dmamem has its pages for itself */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
     struct udmar__zone *zone;
     struct udmar__bounce *bounces; /* in the order of their bytes */
@@ -434,6 +435,8 @@ static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__de
 /* ---- map.c ---- */
 int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map);
 void udmar__map_destroy(struct udmar_dma_map *map);
+/* Is all of it memory that came with the map, which nobody else has a part of? */
+bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uint64_t length);
 
 /* ---- tag.c ---- */
 /* A map of the tag begins and ends. */

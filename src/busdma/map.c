@@ -30,7 +30,7 @@ static int prepare_stand_ins(struct udmar_dma_map *map)
     struct udmar_dma_tag *tag = map->tag;
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
 
-    map->subpage = tag->device->subpage && tag->backend->scatters && !map->of_dmamem;
+    map->subpage = tag->device->subpage && tag->backend->scatters;
     map->watched = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
     map->rare = map->watched;
     map->offset_mask = (uintptr_t)(tag->misaligned & UDMAR_PAGE_MASK);
@@ -164,6 +164,14 @@ static uint64_t physical_alignment(const struct udmar_dma_tag *tag)
 static size_t memory_size(const struct udmar_dma_tag *tag)
 {
     return (size_t)udmar__max(tag->maxsize, 1);
+}
+
+bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uint64_t length)
+{
+    uintptr_t offset = (uintptr_t)buffer - (uintptr_t)map->memory;
+    size_t size = memory_size(map->tag);
+
+    return map->memory != NULL && buffer != NULL && offset < size && length <= size - offset;
 }
 
 static void *get_memory(const struct udmar_dma_tag *tag, int flags)

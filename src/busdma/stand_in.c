@@ -52,7 +52,7 @@ bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__sourc
             return false;
         }
         if (misplaced(map, end, physical, length) ||
-            (map->subpage && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
+            (map->hides && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
             return true;
         }
         end = physical + length;
@@ -89,7 +89,7 @@ static bool next_part(struct walk *walk, struct part *out_part)
     offset = out_part->address & UDMAR_PAGE_MASK;
     out_part->length = (uint32_t)udmar__min(piece->length - walk->done, UDMAR_PAGE_SIZE - offset);
     out_part->moves = misplaced(map, walk->end, out_part->address, out_part->length) ||
-                      (map->subpage && out_part->length != UDMAR_PAGE_SIZE);
+                      (map->hides && out_part->length != UDMAR_PAGE_SIZE);
     /* The offset is kept where the tag's alignment allows it. */
     out_part->offset = (offset & map->tag->misaligned) == 0 ? (uint32_t)offset : 0;
     walk->end = out_part->address + out_part->length;
