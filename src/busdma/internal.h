@@ -51,9 +51,11 @@ struct udmar_dma_tag {
 struct udmar__bounce {
     struct udmar__bounce *next;
     struct udmar_page page;
-    udmar_paddr_t client; /* first byte of the driver's data */
-    uint32_t offset;      /* of its copy in the page */
-    uint32_t length;
+    udmar_paddr_t client;      /* first byte of the driver's data */
+    uint32_t length;           /* up to the end of its page at most */
+    uint32_t offset;           /* of the copy in the page */
+    udmar_paddr_t next_client; /* what follows in the page, at the beginning of another one */
+    uint32_t next_length;      /* 0: nothing */
 };
 
 /* Pieces of physical memory, neighbours joined. */
