@@ -32,7 +32,7 @@ struct udmar_dma_tag {
     uint64_t maxsize;
     uint64_t maxsegsz;
     uint32_t nsegments;
-    bool plain; /* neither boundary nor maxsegsz can cut a mapping of up to maxsize */
+    bool plain; /* neither boundary nor maxsegsz can cut a mapping in slots of up to maxsize */
     int flags;
     udmar_dma_lock_t *lock;
     void *lock_argument;
@@ -105,7 +105,7 @@ struct udmar_dma_map {
     struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most; /* tag->maxsize, or less */
+    uint64_t most; /* bytes of what is one segment: maxsize or maxsegsz of the tag, or less */
     struct udmar_domain *domain;
     struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
     struct udmar__window *small;     /* the window, if it is a block */

@@ -4,6 +4,8 @@
 #include "busdma/internal.h"
 
 #define LARGEST_DOMAIN 1023
+/* Slots are those of one leaf table. */
+#define LARGEST_SLOTS  (UINT64_C(512) << UDMAR_PAGE_SHIFT)
 
 static void hold(struct udmar_dma_tag *tag)
 {
@@ -176,7 +178,8 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }
-    tag->plain = tag->boundary == 0 && tag->maxsegsz >= tag->maxsize;
+    /* None at all is the largest boundary. */
+    tag->plain = tag->maxsegsz >= tag->maxsize && tag->boundary - 1 >= LARGEST_SLOTS - 1;
     /* Where pages are moved anyway, only what lies below a page can be wrong. */
     tag->misaligned = tag->backend->scatters ? udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1
                                              : tag->alignment - 1;
