@@ -99,14 +99,19 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  * udmar_dma_tag_create - what a device can address, as a child of another tag
  * @parent: the device's root tag or one below it; not null: a tag without a device could only ever
  *          make addresses that its unit blocks.
- * @alignment: of each mapping's first byte, a power of two (0 counts as 1), at most 2^32.
- * @boundary: no segment crosses a multiple of it; a power of two, 0 for none. Smaller than maxsegsz
- *            lowers maxsegsz.
+ * @alignment: of each mapping's first byte, a power of two (0 counts as 1; another number is
+ * rounded up to one). What the device's addresses or the host's memory have not is UDMAR_ENOMEM
+ *            where it is wanted.
+ * @boundary: no segment crosses a multiple of it; a power of two (of another number its largest
+ *            divisor that is one), 0 for none. Smaller than maxsegsz lowers maxsegsz.
  * @lowaddr, @highaddr: addresses above lowaddr and up to highaddr are out of the device's reach;
- *            both are rounded up to the end of their page.
+ *            both are rounded up to the end of their page. A highaddr that is not above lowaddr
+ *            means the highest address there is, as it does below FreeBSD's bus tags.
  * @filter, @filter_argument: must be null, as in FreeBSD today.
- * @maxsize: bytes of the largest mapping, and what dmamem_alloc allocates; 0 is an error.
- * @nsegments: the most segments of a mapping, at least 1.
+ * @maxsize: bytes of the largest mapping, and what dmamem_alloc allocates. 0: nothing can be
+ * loaded.
+ * @nsegments: the most segments of a mapping. 0: every load is UDMAR_EFBIG, as befits a tag that is
+ *            only a parent. Negative: no limit but the map's.
  * @maxsegsz: bytes of the largest segment; 0 is an error.
  * @flags: UDMAR_DMA_ALLOCNOW, COHERENT, KEEP_PG_OFFSET or 0.
  * @lock, @lock_argument: called with UDMAR_DMA_LOCK before and UDMAR_DMA_UNLOCK after a deferred

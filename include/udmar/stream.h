@@ -29,8 +29,8 @@ extern "C" {
  *
  * A range below 2 MiB is aligned to its size in pages rounded up to a power of two. A larger one
  * begins at the offset that the first piece has in its physical 2 MiB page, so that large pages fit
- * where memory has them. When it returns, devices can use the mapping. Any context but the
- * fault interrupt; spin locks may be held.
+ * where memory has them, or anywhere where no such place is left. When it returns, devices can use
+ * the mapping. Any context but the fault interrupt; spin locks may be held.
  *
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_IOVA (no room below @highest);
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE or UDMAR_ERR_REFUSED (a unit did not invalidate: what a new

@@ -74,23 +74,37 @@ static bool aligned(const struct udmar_dma_tag *tag, udmar_paddr_t physical)
     return (physical & (udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1)) == 0;
 }
 
+/* Where a piece begins and ends in the range. False: its end has no number. */
+static bool extent(const struct layout *layout, uint64_t offset, uint64_t length, bool join,
+                   uint64_t *out_start, uint64_t *out_end)
+{
+    uint64_t border =
+        join ? UDMAR_PAGE_SIZE : udmar__max(UDMAR_PAGE_SIZE, layout->map->tag->alignment);
+
+    if (__builtin_add_overflow(layout->next, border - 1, out_start)) {
+        return false;
+    }
+    *out_start = udmar__align_down(*out_start, border) + offset;
+    return !__builtin_add_overflow(*out_start, length, out_end);
+}
+
 static int place_piece(struct layout *layout, udmar_paddr_t physical, uint64_t length)
 {
     uint64_t offset = physical & UDMAR_PAGE_MASK;
     bool join = layout->next != 0 && ((layout->next | offset) & UDMAR_PAGE_MASK) == 0;
-    uint64_t border =
-        join ? UDMAR_PAGE_SIZE : udmar__max(UDMAR_PAGE_SIZE, layout->map->tag->alignment);
-    uint64_t start = udmar__align_up(layout->next, border) + offset;
-    uint64_t page = start >> UDMAR_PAGE_SHIFT;
     uint64_t pages = (offset + length + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
+    uint64_t page;
+    uint64_t start;
+    uint64_t end;
     enum udmar_status status;
 
-    if (physical > UINT64_MAX - length) {
+    if (physical > UINT64_MAX - length || (!join && !aligned(layout->map->tag, physical))) {
         return UDMAR_EINVAL;
     }
-    if (!join && !aligned(layout->map->tag, physical)) {
-        return UDMAR_EINVAL;
+    if (!extent(layout, offset, length, join, &start, &end)) {
+        return UDMAR_ENOMEM;
     }
+    page = start >> UDMAR_PAGE_SHIFT;
     if (!layout->counting) {
         if (page + pages > layout->room) {
             return UDMAR__NEEDS_RANGE;
@@ -100,7 +114,7 @@ static int place_piece(struct layout *layout, udmar_paddr_t physical, uint64_t l
         }
     }
     status = place_pages(layout, page, physical - offset, pages);
-    layout->next = start + length;
+    layout->next = end;
     return status_to_error(status);
 }
 
@@ -181,22 +195,26 @@ static int load_window(struct udmar_dma_map *map, struct udmar__window *window,
 
 /* ---- A place for one load ---- */
 
-static uint64_t range_alignment(const struct udmar_dma_tag *tag, uint64_t bytes)
+/* A large buffer on a large boundary is few entries, where addresses are not too few for that. */
+static uint64_t range_alignment(const struct udmar_dma_map *map, const struct udmar_domain *domain,
+                                uint64_t bytes)
 {
-    /* A large buffer on a large boundary is few entries. */
-    return bytes >= LARGE_PAGE ? udmar__max(tag->alignment, LARGE_PAGE) : tag->alignment;
+    uint64_t alignment = map->tag->alignment;
+
+    return bytes >= LARGE_PAGE && udmar__pool_suits(domain, map->pool, bytes >> UDMAR_PAGE_SHIFT)
+               ? udmar__max(alignment, LARGE_PAGE)
+               : alignment;
 }
 
 static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domain *domain,
                                    uint64_t bytes)
 {
-    const struct udmar_iova_limits limits = {
-        .alignment = range_alignment(map->tag, bytes),
+    struct udmar_iova_limits limits = {
+        .alignment = range_alignment(map, domain, bytes),
         .boundary = map->tag->boundary,
-        .exclude_first = map->pool->exclude_first,
-        .exclude_last = map->pool->exclude_last,
     };
     struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
+    uint64_t pages = bytes >> UDMAR_PAGE_SHIFT;
     enum udmar_status status;
 
     if (range == NULL) {
@@ -204,7 +222,12 @@ static enum udmar_status get_range(struct udmar_dma_map *map, struct udmar_domai
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
     range->of_load = true;
-    status = udmar__range_alloc(domain, bytes >> UDMAR_PAGE_SHIFT, bytes, &limits, range);
+    status = udmar__range_alloc(domain, map->pool, pages, bytes, &limits, range);
+    if (status != UDMAR_OK && limits.alignment > map->tag->alignment) {
+        /* Small entries are better than none. */
+        limits.alignment = map->tag->alignment;
+        status = udmar__range_alloc(domain, map->pool, pages, bytes, &limits, range);
+    }
     if (status != UDMAR_OK) {
         udmar_host_free(domain->host, range, sizeof(*range));
         return status;
@@ -320,7 +343,7 @@ static int measure(struct udmar_dma_map *map, const struct udmar__source *source
         return 0;
     }
     error = place_all(&layout, *source);
-    *out_pages = (layout.next + UDMAR_PAGE_MASK) >> UDMAR_PAGE_SHIFT;
+    *out_pages = (layout.next >> UDMAR_PAGE_SHIFT) + ((layout.next & UDMAR_PAGE_MASK) != 0 ? 1 : 0);
     return error;
 }
 
@@ -334,8 +357,8 @@ static int load_dynamic(struct udmar_dma_map *map, struct udmar__source *source,
     if (error != 0) {
         return error;
     }
-    if (pages == 0) {
-        /* All addresses there are would not do: the count has come around to nothing. */
+    if (pages - 1 >= domain->end >> UDMAR_PAGE_SHIFT) {
+        /* All addresses there are would not do; or the count has come around to nothing. */
         return UDMAR_ENOMEM;
     }
     error = UDMAR__NEEDS_RANGE;

@@ -32,7 +32,7 @@ struct udmar_dma_tag {
     uint64_t maxsize;
     uint64_t maxsegsz;
     uint32_t nsegments;
-    bool plain; /* neither boundary nor maxsegsz can cut a mapping of up to maxsize */
+    bool plain; /* neither boundary nor maxsegsz can cut a mapping in slots of up to maxsize */
     int flags;
     udmar_dma_lock_t *lock;
     void *lock_argument;
@@ -51,9 +51,11 @@ struct udmar_dma_tag {
 struct udmar__bounce {
     struct udmar__bounce *next;
     struct udmar_page page;
-    udmar_paddr_t client; /* first byte of the driver's data */
-    uint32_t offset;      /* of its copy in the page */
-    uint32_t length;
+    udmar_paddr_t client;      /* first byte of the driver's data */
+    uint32_t length;           /* up to the end of its page at most */
+    uint32_t offset;           /* of the copy in the page */
+    udmar_paddr_t next_client; /* what follows in the page, at the beginning of another one */
+    uint32_t next_length;      /* 0: nothing */
 };
 
 /* Pieces of physical memory, neighbours joined. */
@@ -103,7 +105,7 @@ struct udmar_dma_map {
     struct udmar_dma_tag *ready_for;
     /* For quick.h, beside what it shares with all. */
     void *host;
-    uint64_t most; /* tag->maxsize, or less */
+    uint64_t most; /* bytes of what is one segment: maxsize or maxsegsz of the tag, or less */
     struct udmar_domain *domain;
     struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
     struct udmar__window *small;     /* the window, if it is a block */
@@ -130,6 +132,7 @@ struct udmar_dma_map {
     void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */
     bool subpage; /* partial pages must not be seen by the device */
+    bool hides;   /* the same of what is being loaded: memory of dmamem has its pages for itself */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
     struct udmar__zone *zone;
     struct udmar__bounce *bounces; /* in the order of their bytes */
@@ -246,6 +249,15 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
  */
 bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
                         bool join);
+
+/* The longest segment within a page: as many bytes as the next one may begin after. */
+static inline uint32_t udmar__part_of_page(const struct udmar_dma_tag *tag)
+{
+    uint64_t most = udmar__min(tag->maxsegsz, UDMAR_PAGE_SIZE);
+    uint64_t aligned = udmar__align_down(most, udmar__min(tag->alignment, UDMAR_PAGE_SIZE));
+
+    return (uint32_t)(aligned != 0 ? aligned : most);
+}
 
 static inline bool udmar__is_loaded(const struct udmar_dma_map *map)
 {
@@ -425,6 +437,8 @@ static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__de
 /* ---- map.c ---- */
 int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map);
 void udmar__map_destroy(struct udmar_dma_map *map);
+/* Is all of it memory that came with the map, which nobody else has a part of? */
+bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uint64_t length);
 
 /* ---- tag.c ---- */
 /* A map of the tag begins and ends. */

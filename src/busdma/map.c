@@ -8,16 +8,17 @@
 #define MOST_SEGMENTS   4096u
 #define ALWAYS_SEGMENTS 256u
 
+/* Room for what can be cut out of a buffer of maxsize, in pages and parts of them. */
 static uint32_t segments_for(const struct udmar_dma_tag *tag)
 {
-    uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 2;
-    uint64_t borders = tag->boundary == 0 ? 0 : (tag->maxsize >> udmar__log2(tag->boundary)) + 1;
-    uint64_t rest;
-    uint64_t cuts = udmar__divide(tag->maxsize, tag->maxsegsz, &rest) + 1 + borders;
-    uint64_t wanted = udmar__min(tag->nsegments, MOST_SEGMENTS);
+    uint32_t wanted = (uint32_t)udmar__min(tag->nsegments, MOST_SEGMENTS);
+    uint32_t pages = (uint32_t)udmar__min((tag->maxsize >> UDMAR_PAGE_SHIFT) + 2, MOST_SEGMENTS);
+    uint32_t part = udmar__part_of_page(tag);
+    uint32_t window = (uint32_t)udmar__min(tag->boundary - 1, UDMAR_PAGE_MASK) + 1;
+    uint32_t cuts = (uint32_t)(UDMAR_PAGE_SIZE / window) * ((window + part - 1) / part);
 
     /* A list of tiny pieces can need more segments than pages, but not on every map. */
-    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, udmar__max(pages, cuts)));
+    return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, pages * cuts));
 }
 
 /* A load of unlimited size is not provided for beforehand: 2 MiB of pages are. */
@@ -29,7 +30,7 @@ static int prepare_stand_ins(struct udmar_dma_map *map)
     struct udmar_dma_tag *tag = map->tag;
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
 
-    map->subpage = tag->device->subpage && tag->backend->scatters && !map->of_dmamem;
+    map->subpage = tag->device->subpage && tag->backend->scatters;
     map->watched = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
     map->rare = map->watched;
     map->offset_mask = (uintptr_t)(tag->misaligned & UDMAR_PAGE_MASK);
@@ -62,7 +63,9 @@ static void free_map(struct udmar_dma_map *map)
 {
     void *host = map->tag->device->instance->host;
 
-    udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    if (map->segments != NULL) {
+        udmar_host_free(host, map->segments, map->capacity * sizeof(*map->segments));
+    }
     udmar_host_free(host, map, sizeof(*map));
 }
 
@@ -79,8 +82,10 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     map->ready_for = READY_FOR_NOBODY;
     map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
-    map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
-    if (map->segments == NULL) {
+    if (map->capacity > 0) {
+        map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
+    }
+    if (map->segments == NULL && map->capacity > 0) {
         udmar_host_free(host, map, sizeof(*map));
         return UDMAR_ENOMEM;
     }
@@ -155,6 +160,20 @@ static uint64_t physical_alignment(const struct udmar_dma_tag *tag)
     return alignment;
 }
 
+/* A tag without a size is legal, memory without one is not. */
+static size_t memory_size(const struct udmar_dma_tag *tag)
+{
+    return (size_t)udmar__max(tag->maxsize, 1);
+}
+
+bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uint64_t length)
+{
+    uintptr_t offset = (uintptr_t)buffer - (uintptr_t)map->memory;
+    size_t size = memory_size(map->tag);
+
+    return map->memory != NULL && buffer != NULL && offset < size && length <= size - offset;
+}
+
 static void *get_memory(const struct udmar_dma_tag *tag, int flags)
 {
     void *host = tag->device->instance->host;
@@ -172,7 +191,7 @@ static void *get_memory(const struct udmar_dma_tag *tag, int flags)
     if (alignment > SIZE_MAX / 2) {
         return NULL;
     }
-    return udmar_host_dmamem_alloc(host, (size_t)tag->maxsize, (size_t)alignment, highest,
+    return udmar_host_dmamem_alloc(host, memory_size(tag), (size_t)alignment, highest,
                                    !tag->backend->scatters, uncached);
 }
 
@@ -191,7 +210,7 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
     }
     error = udmar__map_create(tag, true, out_map);
     if (error != 0) {
-        udmar_host_dmamem_free(tag->device->instance->host, memory, (size_t)tag->maxsize);
+        udmar_host_dmamem_free(tag->device->instance->host, memory, memory_size(tag));
         return error;
     }
     udmar__debug_created(*out_map, UDMAR__CALLER);
@@ -232,5 +251,5 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
         return;
     }
     udmar__map_destroy(map);
-    udmar_host_dmamem_free(tag->device->instance->host, address, (size_t)tag->maxsize);
+    udmar_host_dmamem_free(tag->device->instance->host, address, memory_size(tag));
 }

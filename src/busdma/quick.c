@@ -4,6 +4,25 @@
 
 #include "space/stream.h"
 
+#ifndef UDMAR_DEBUG_MAPS
+/*
+ * Can the tag's boundary cut what the map loads that way? Its places are aligned to a power of two
+ * that they do not exceed, so a boundary that is as large is never inside. 0, none, is the largest.
+ */
+static bool may_be_cut(const struct udmar_dma_map *map)
+{
+    const struct udmar__window *window = map->window;
+    uint64_t pages = UDMAR__WINDOW_MOST;
+
+    if (window != NULL && window->chunk_count != 0) {
+        pages = window->pages;
+    } else if (window != NULL) {
+        pages = window->step != 0 ? window->step : UINT64_C(1) << window->order;
+    }
+    return map->tag->boundary - 1 < (pages << UDMAR_PAGE_SHIFT) - 1;
+}
+#endif
+
 void udmar__quick_prepare(struct udmar_dma_map *map)
 {
 #ifndef UDMAR_DEBUG_MAPS
@@ -11,8 +30,8 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     struct udmar__window *window = map->window;
     struct udmar_domain *domain;
 
-    if (tag->backend != &udmar__backend_dmar || !tag->plain || map->watched ||
-        tag->alignment > UDMAR_PAGE_SIZE) {
+    if (tag->backend != &udmar__backend_dmar || map->watched || may_be_cut(map) ||
+        tag->alignment > UDMAR_PAGE_SIZE || map->capacity == 0) {
         return;
     }
     domain = tag->device->group->domain;
@@ -21,8 +40,9 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     }
     map->host = domain->host;
     map->domain = domain;
-    /* Pages are counted in 32 bits there. */
-    map->most = udmar__min(tag->maxsize, UINT64_C(1) << 43);
+    /* Pages are counted in 32 bits there, and the host counts bytes in a size_t. */
+    map->most = udmar__min(udmar__min(tag->maxsize, tag->maxsegsz),
+                           udmar__min(UINT64_C(1) << 43, SIZE_MAX));
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
     map->quick = QUICK_IDLE;
     if (map->small != NULL) {

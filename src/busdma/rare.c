@@ -36,7 +36,8 @@ int udmar__load_with_pages(struct udmar_dma_map *map)
     return error;
 }
 
-int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
+/* What is in map->given, with @hides set. */
+static int load_listed(struct udmar_dma_map *map, bool may_wait)
 {
     struct udmar__source source = {
         .host = map->tag->device->instance->host,
@@ -59,6 +60,12 @@ int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
     return error != 0 ? error : udmar__load_with_pages(map);
 }
 
+int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
+{
+    map->hides = map->subpage;
+    return load_listed(map, may_wait);
+}
+
 bool udmar__rare_clear(struct udmar_dma_map *map)
 {
     if (map->bounces == NULL) {
@@ -79,12 +86,13 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     if (!udmar__rare_clear(map)) {
         return UDMAR_ENOMEM;
     }
+    map->hides = map->subpage && !udmar__map_owns(map, plain.buffer, plain.remaining);
     if (!udmar__needs_stand_ins(map, plain)) {
         return udmar__load_source(map, &plain);
     }
     udmar__list_clear(&map->given);
     error = udmar__list_source(&map->given, plain);
-    return error != 0 ? error : udmar__load_given(map, may_wait);
+    return error != 0 ? error : load_listed(map, may_wait);
 }
 
 void udmar__rare_unloaded(struct udmar_dma_map *map)

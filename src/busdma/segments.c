@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From ranges as the device sees them to segments as its tag allows. */
+/*
+ * From ranges as the device sees them to segments as its tag allows.
+ *
+ * Where maxsegsz forces a cut it lies where FreeBSD has it, whose loads go page by page: at the
+ * last page border that a segment can reach. Drivers rely on it: usb_busdma takes one address a
+ * page from the segments, NVMe's page lists want all but the first to begin at a border. It costs
+ * at most the segments that physically contiguous memory would get there.
+ */
 #include "busdma/internal.h"
 
-/* How many bytes from @address on may be in one segment. */
-static uint64_t longest(const struct udmar_dma_tag *tag, udmar_bus_addr_t address)
+/* How many of @length bytes from @address on are in one segment. */
+static uint64_t longest(const struct udmar_dma_tag *tag, udmar_bus_addr_t address, uint64_t length)
 {
-    uint64_t length = tag->maxsegsz;
+    udmar_bus_addr_t border;
 
     if (tag->boundary != 0) {
         length = udmar__min(length, tag->boundary - (address & (tag->boundary - 1)));
     }
-    return length;
+    if (length <= tag->maxsegsz) {
+        return length;
+    }
+    border =
+        udmar__align_down(address + tag->maxsegsz, udmar__max(tag->alignment, UDMAR_PAGE_SIZE));
+    if (border <= address) {
+        border = udmar__align_down(address + tag->maxsegsz, UDMAR_PAGE_SIZE);
+    }
+    return border > address ? border - address : udmar__part_of_page(tag);
 }
 
 bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
@@ -20,15 +35,15 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
 
     if (join && map->count > 0) {
         struct udmar_dma_segment *last = &map->segments[map->count - 1];
-        uint64_t room = longest(tag, last->ds_addr) - last->ds_len;
-        uint64_t here = udmar__min(length, room);
+        uint64_t end = longest(tag, last->ds_addr, last->ds_len + length);
+        uint64_t here = end > last->ds_len ? end - last->ds_len : 0;
 
         last->ds_len += here;
         address += here;
         length -= here;
     }
     while (length > 0) {
-        uint64_t here = udmar__min(length, longest(tag, address));
+        uint64_t here = longest(tag, address, length);
 
         if (map->count == map->capacity) {
             return false;

@@ -5,6 +5,12 @@
  * A part is what a piece has in one page. It needs a page of its own when the device cannot reach
  * it, when a segment begins with it and the tag's alignment forbids its offset, or when the device
  * shall not see the rest of its page.
+ *
+ * Bytes that begin at a forbidden offset are forbidden in all pages that follow: either a segment
+ * begins there, or the one before it ends at a length that is no multiple of the alignment. So a
+ * run of pages that begins so stands in as a whole, moved down by the bytes that its offset has too
+ * much, and each page of it takes as many bytes from the driver's next page. FreeBSD's lengths are
+ * the same.
  */
 #include "busdma/internal.h"
 
@@ -32,13 +38,18 @@ static bool joins(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t a
     return tag->backend->scatters ? ((end | address) & UDMAR_PAGE_MASK) == 0 : end == address;
 }
 
+static bool misaligned(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
+{
+    return (address & tag->misaligned) != 0 && !joins(tag, end, address);
+}
+
 static bool misplaced(const struct udmar_dma_map *map, uint64_t end, udmar_paddr_t address,
                       uint64_t length)
 {
     const struct udmar_dma_tag *tag = map->tag;
 
     return (tag->may_miss && udmar__out_of_reach(tag, address, length)) ||
-           ((address & tag->misaligned) != 0 && !joins(tag, end, address));
+           misaligned(tag, end, address);
 }
 
 bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__source source)
@@ -52,7 +63,7 @@ bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__sourc
             return false;
         }
         if (misplaced(map, end, physical, length) ||
-            (map->subpage && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
+            (map->hides && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
             return true;
         }
         end = physical + length;
@@ -60,10 +71,16 @@ bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__sourc
     return false;
 }
 
-/* What becomes of one part. */
-struct part {
+/* Bytes of the driver's that lie in one page. */
+struct bytes {
     udmar_paddr_t address;
     uint32_t length;
+};
+
+/* What becomes of one part. */
+struct part {
+    struct bytes here;
+    struct bytes more; /* of the next page, in the same page of the zone; length 0: none */
     bool moves;
     uint32_t offset; /* in its new page */
 };
@@ -72,43 +89,81 @@ struct part {
 struct walk {
     const struct udmar_dma_map *map;
     uint32_t entry;
-    uint64_t done; /* bytes of the entry */
-    uint64_t end;  /* of what was last, as the device will see it */
+    uint64_t done;  /* bytes of the entry */
+    uint64_t taken; /* end of what was last, where the driver has it */
+    uint64_t end;   /* the same as the device will see it */
+    uint32_t shift; /* by how much the run of pages is moved down; 0: it is not */
 };
+
+static struct walk walk_of(const struct udmar_dma_map *map)
+{
+    return (struct walk){ .map = map, .taken = NO_END, .end = NO_END };
+}
+
+/* Is there something left that follows at a page border, or in the same piece? */
+static bool continues(const struct walk *walk)
+{
+    const struct udmar__list *given = &walk->map->given;
+
+    return walk->entry < given->count &&
+           (walk->done > 0 ||
+            ((walk->taken | given->entries[walk->entry].address) & UDMAR_PAGE_MASK) == 0);
+}
+
+/* The next bytes, up to the end of their page and at most so many. */
+static struct bytes take(struct walk *walk, uint32_t most)
+{
+    const struct udmar_dma_physical *piece = &walk->map->given.entries[walk->entry];
+    udmar_paddr_t address = piece->address + walk->done;
+    uint64_t in_page = UDMAR_PAGE_SIZE - (address & UDMAR_PAGE_MASK);
+    uint64_t length = udmar__min(piece->length - walk->done, udmar__min(in_page, most));
+
+    walk->done += length;
+    walk->taken = address + length;
+    if (walk->done == piece->length) {
+        walk->entry++;
+        walk->done = 0;
+    }
+    return (struct bytes){ .address = address, .length = (uint32_t)length };
+}
 
 static bool next_part(struct walk *walk, struct part *out_part)
 {
     const struct udmar_dma_map *map = walk->map;
-    const struct udmar_dma_physical *piece = &map->given.entries[walk->entry];
-    uint64_t offset;
+    bool follows = continues(walk);
+    struct bytes here;
 
     if (walk->entry == map->given.count) {
         return false;
     }
-    out_part->address = piece->address + walk->done;
-    offset = out_part->address & UDMAR_PAGE_MASK;
-    out_part->length = (uint32_t)udmar__min(piece->length - walk->done, UDMAR_PAGE_SIZE - offset);
-    out_part->moves = misplaced(map, walk->end, out_part->address, out_part->length) ||
-                      (map->subpage && out_part->length != UDMAR_PAGE_SIZE);
-    /* The offset is kept where the tag's alignment allows it. */
-    out_part->offset = (offset & map->tag->misaligned) == 0 ? (uint32_t)offset : 0;
-    walk->end = out_part->address + out_part->length;
+    here = take(walk, UDMAR_PAGE_SIZE);
+    if (!follows || walk->shift == 0) {
+        walk->shift = misaligned(map->tag, walk->end, here.address)
+                          ? (uint32_t)(here.address & map->tag->misaligned & UDMAR_PAGE_MASK)
+                          : 0;
+    }
+    *out_part = (struct part){
+        .here = here,
+        .moves = walk->shift != 0 || misplaced(map, walk->end, here.address, here.length) ||
+                 (map->hides && here.length != UDMAR_PAGE_SIZE),
+        .offset = (uint32_t)(here.address & UDMAR_PAGE_MASK) - walk->shift,
+    };
+    if (walk->shift != 0 && continues(walk)) {
+        out_part->more = take(walk, walk->shift);
+    }
+    walk->end = walk->taken;
     if (out_part->moves) {
         /* Side by side in guest addresses; in memory two pages are neighbours by chance only. */
-        walk->end =
-            map->tag->backend->scatters ? (uint64_t)out_part->offset + out_part->length : NO_END;
-    }
-    walk->done += out_part->length;
-    if (walk->done == piece->length) {
-        walk->entry++;
-        walk->done = 0;
+        walk->end = map->tag->backend->scatters
+                        ? (uint64_t)out_part->offset + here.length + out_part->more.length
+                        : NO_END;
     }
     return true;
 }
 
 int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
 {
-    struct walk walk = { .map = map, .end = NO_END };
+    struct walk walk = walk_of(map);
     bool keeps = (map->tag->flags & UDMAR_DMA_KEEP_PG_OFFSET) != 0;
     struct part part;
     uint32_t pages = 0;
@@ -117,7 +172,7 @@ int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
         if (!part.moves) {
             continue;
         }
-        if (keeps && part.offset != (part.address & UDMAR_PAGE_MASK)) {
+        if (keeps && part.offset != (part.here.address & UDMAR_PAGE_MASK)) {
             return UDMAR_EINVAL;
         }
         if (++pages > UDMAR__ZONE_MOST) {
@@ -145,7 +200,7 @@ static void wipe(const struct udmar_dma_map *map, const struct udmar__bounce *bo
 int udmar__stand_ins_place(struct udmar_dma_map *map)
 {
     void *host = map->tag->device->instance->host;
-    struct walk walk = { .map = map, .end = NO_END };
+    struct walk walk = walk_of(map);
     struct udmar__bounce *bounce = map->bounces;
     bool joinable = false; /* the last entry is the driver's own memory */
     struct part part;
@@ -154,14 +209,17 @@ int udmar__stand_ins_place(struct udmar_dma_map *map)
     udmar__list_clear(&map->placed);
     while (error == 0 && next_part(&walk, &part)) {
         if (!part.moves) {
-            error = udmar__list_add(host, &map->placed, part.address, part.length, joinable);
+            error =
+                udmar__list_add(host, &map->placed, part.here.address, part.here.length, joinable);
         } else {
-            bounce->client = part.address;
+            bounce->client = part.here.address;
+            bounce->length = part.here.length;
+            bounce->next_client = part.more.address;
+            bounce->next_length = part.more.length;
             bounce->offset = part.offset;
-            bounce->length = part.length;
             wipe(map, bounce);
             error = udmar__list_add(host, &map->placed, bounce->page.physical + part.offset,
-                                    part.length, false);
+                                    part.here.length + part.more.length, false);
             bounce = bounce->next;
         }
         joinable = !part.moves;
@@ -173,9 +231,14 @@ int udmar__stand_ins_place(struct udmar_dma_map *map)
 
 static void copy(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_t length)
 {
-    uint8_t *target = udmar_host_page_map(host, udmar__align_down(to, UDMAR_PAGE_SIZE));
-    const uint8_t *origin = udmar_host_page_map(host, udmar__align_down(from, UDMAR_PAGE_SIZE));
+    uint8_t *target;
+    const uint8_t *origin;
 
+    if (length == 0) {
+        return;
+    }
+    target = udmar_host_page_map(host, udmar__align_down(to, UDMAR_PAGE_SIZE));
+    origin = udmar_host_page_map(host, udmar__align_down(from, UDMAR_PAGE_SIZE));
     __builtin_memcpy(target + (to & UDMAR_PAGE_MASK), origin + (from & UDMAR_PAGE_MASK), length);
     udmar_host_page_unmap(host, (void *)(uintptr_t)origin);
     udmar_host_page_unmap(host, target);
@@ -197,9 +260,11 @@ void udmar__stand_ins_copy(struct udmar_dma_map *map, int op)
 
         if (out) {
             copy(host, page, bounce->client, bounce->length);
+            copy(host, page + bounce->length, bounce->next_client, bounce->next_length);
         }
         if (back) {
             copy(host, bounce->client, page, bounce->length);
+            copy(host, bounce->next_client, page + bounce->length, bounce->next_length);
         }
     }
     state = udmar__lock(host, &map->zone->lock);

@@ -3,8 +3,9 @@
 #include "base/text.h"
 #include "busdma/internal.h"
 
-#define LARGEST_ALIGNMENT (UINT64_C(1) << 32)
-#define LARGEST_DOMAIN    1023
+#define LARGEST_DOMAIN 1023
+/* Slots are those of one leaf table. */
+#define LARGEST_SLOTS  (UINT64_C(512) << UDMAR_PAGE_SHIFT)
 
 static void hold(struct udmar_dma_tag *tag)
 {
@@ -96,34 +97,49 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     return tag;
 }
 
-/* What is wrong with the arguments of a tag; null: nothing. */
-static const char *objection(uint64_t alignment, uint64_t boundary, udmar_dma_filter_t *filter,
-                             uint64_t maxsize, int nsegments, uint64_t maxsegsz)
+/*
+ * What is wrong with the arguments of a tag; null: nothing. What no load can do, such as 0 segments
+ * or 0 bytes, is no error of the tag: drivers make tags that are only parents, and FreeBSD looks at
+ * these numbers when there is something to load.
+ */
+static const char *objection(udmar_dma_filter_t *filter, uint64_t maxsegsz)
 {
-    if (alignment != 0 && (!udmar__is_power_of_two(alignment) || alignment > LARGEST_ALIGNMENT)) {
-        return "the alignment is not a power of two up to 4 GiB";
-    }
-    if (boundary != 0 && !udmar__is_power_of_two(boundary)) {
-        return "the boundary is not a power of two";
-    }
     if (filter != NULL) {
         return "filter functions are no longer supported";
     }
-    if (maxsize == 0) {
-        return "maxsize is 0";
+    return maxsegsz == 0 ? "maxsegsz is 0" : NULL;
+}
+
+/*
+ * busdma(9) wants powers of two and FreeBSD takes whatever comes. The next larger one has all the
+ * zero bits that FreeBSD asks for.
+ */
+static uint64_t whole_alignment(uint64_t alignment)
+{
+    if (alignment > UINT64_C(1) << 63) {
+        return UINT64_C(1) << 63;
     }
-    if (maxsegsz == 0) {
-        return "maxsegsz is 0";
-    }
-    if (nsegments == 0) {
-        return "nsegments is 0";
-    }
-    return NULL;
+    return alignment == 0 ? 1 : UINT64_C(1) << udmar__log2_up(alignment);
+}
+
+/* What crosses no multiple of the largest power of two in it crosses no multiple of it. */
+static uint64_t whole_boundary(uint64_t boundary)
+{
+    return boundary & (0 - boundary);
 }
 
 static uint64_t end_of_page(uint64_t address)
 {
     return address | UDMAR_PAGE_MASK;
+}
+
+/*
+ * Drivers give a highaddr that is not above lowaddr, and rely on FreeBSD's bus tag, which makes it
+ * the highest address there is.
+ */
+static uint64_t end_of_window(uint64_t lowaddr, uint64_t highaddr)
+{
+    return end_of_page(highaddr) <= end_of_page(lowaddr) ? UINT64_MAX : end_of_page(highaddr);
 }
 
 static uint64_t tighter_boundary(uint64_t a, uint64_t b)
@@ -162,7 +178,8 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }
-    tag->plain = tag->boundary == 0 && tag->maxsegsz >= tag->maxsize;
+    /* None at all is the largest boundary. */
+    tag->plain = tag->maxsegsz >= tag->maxsize && tag->boundary - 1 >= LARGEST_SLOTS - 1;
     /* Where pages are moved anyway, only what lies below a page can be wrong. */
     tag->misaligned = tag->backend->scatters ? udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1
                                              : tag->alignment - 1;
@@ -218,7 +235,7 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         return udmar__tag_refuse(parent, "there is no place for it");
     }
     host = parent->device->instance->host;
-    wrong = objection(alignment, boundary, filter, maxsize, nsegments, maxsegsz);
+    wrong = objection(filter, maxsegsz);
     if (wrong != NULL) {
         return udmar__tag_refuse(parent, wrong);
     }
@@ -228,10 +245,10 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
     }
     *tag = (struct udmar_dma_tag){
         .parent = parent,
-        .alignment = alignment == 0 ? 1 : alignment,
-        .boundary = boundary,
+        .alignment = whole_alignment(alignment),
+        .boundary = whole_boundary(boundary),
         .lowaddr = end_of_page(lowaddr),
-        .highaddr = end_of_page(highaddr),
+        .highaddr = end_of_window(lowaddr, highaddr),
         .maxsize = maxsize,
         .maxsegsz = maxsegsz,
         .nsegments = nsegments < 0 ? UINT32_MAX : (uint32_t)nsegments,

@@ -17,14 +17,14 @@ void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t s
     domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
 }
 
-enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
+                                     uint64_t pages, uint64_t bytes,
                                      const struct udmar_iova_limits *limits,
                                      struct udmar__range *range)
 {
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
-    bool found;
+    bool found = udmar__pool_find(domain, pool, pages, bytes, limits, &range->first);
 
-    found = udmar__iova_find(&domain->iova, pages, bytes, limits, &range->first);
     if (found) {
         range->last = range->first + pages - 1;
         found = udmar__iova_insert(&domain->iova, range);
@@ -52,6 +52,19 @@ enum udmar_status udmar__range_end(struct udmar_domain *domain, struct udmar__ra
         udmar__range_free(domain, range);
     }
     return status;
+}
+
+static enum udmar_status alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                               const struct udmar_iova_limits *limits, struct udmar__range *range)
+{
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    bool found = udmar__iova_find(&domain->iova, pages, bytes, limits, &range->first);
+    if (found) {
+        range->last = range->first + pages - 1;
+        found = udmar__iova_insert(&domain->iova, range);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return found ? UDMAR_OK : UDMAR_ERR_IOVA;
 }
 
 static bool limits_valid(const struct udmar_iova_limits *limits)
@@ -86,7 +99,7 @@ enum udmar_status udmar_domain_alloc_iova(struct udmar_domain *domain, uint64_t 
         return UDMAR_ERR_MEMORY;
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
-    status = udmar__range_alloc(domain, pages, size, limits, range);
+    status = alloc(domain, pages, size, limits, range);
     if (status != UDMAR_OK) {
         udmar_host_free(domain->host, range, sizeof(*range));
         return status;

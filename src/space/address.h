@@ -11,8 +11,9 @@
 void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
     UDMAR_REQUIRES(domain->lock);
 
-/* A node for @pages pages within the limits, in the tree already. */
-enum udmar_status udmar__range_alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+/* A node for @pages pages, in the tree already; @limits: without what the pool excludes. */
+enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
+                                     uint64_t pages, uint64_t bytes,
                                      const struct udmar_iova_limits *limits,
                                      struct udmar__range *range);
 

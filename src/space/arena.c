@@ -187,11 +187,91 @@ struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t ex
     return pool;
 }
 
+/* ---- Shares ---- */
+
+uint64_t udmar__pool_reach(const struct udmar_domain *domain, const struct udmar__pool *pool)
+{
+    uint64_t pages = (domain->end >> UDMAR_PAGE_SHIFT) + 1;
+
+    if (pool->exclude_last == 0 || pool->exclude_first > domain->end) {
+        return pages;
+    }
+    return pages - ((udmar__min(pool->exclude_last, domain->end) >> UDMAR_PAGE_SHIFT) -
+                    (pool->exclude_first >> UDMAR_PAGE_SHIFT) + 1);
+}
+
+bool udmar__pool_suits(const struct udmar_domain *domain, const struct udmar__pool *pool,
+                       uint64_t pages)
+{
+    return pages <= udmar__pool_reach(domain, pool) / 64;
+}
+
+bool udmar__pool_charge(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+{
+    if (pool->taken + pages > udmar__pool_reach(domain, pool) / 2) {
+        return false;
+    }
+    pool->taken += pages;
+    domain->taken += pages;
+    return true;
+}
+
+void udmar__pool_credit(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+{
+    pool->taken -= pages;
+    domain->taken -= pages;
+}
+
+/* Below which border a pool that reaches much further does not look first, once the domain has that
+ * much: old devices reach no further, and all of them need a place below it. */
+static udmar_iova_t lowest_for(const struct udmar_domain *domain, const struct udmar__pool *pool)
+{
+    static const struct {
+        udmar_iova_t border;
+        uint64_t pages;
+    } scarce[] = {
+        { UINT64_C(16) << 20, 2 * UDMAR__ARENA_PAGES },
+        { UINT64_C(4) << 30, 512 * UDMAR__ARENA_PAGES },
+    };
+    udmar_iova_t lowest = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (domain->taken >= scarce[i].pages &&
+            (pool->exclude_last == 0 || pool->exclude_first >= 4 * scarce[i].border)) {
+            lowest = scarce[i].border;
+        }
+    }
+    return lowest;
+}
+
+bool udmar__pool_find(const struct udmar_domain *domain, const struct udmar__pool *pool,
+                      uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
+                      uint64_t *out_first)
+{
+    struct udmar_iova_limits all = *limits;
+
+    all.exclude_first = pool->exclude_first;
+    all.exclude_last = pool->exclude_last;
+    all.lowest = lowest_for(domain, pool);
+    if (udmar__iova_find(&domain->iova, pages, bytes, &all, out_first)) {
+        return true;
+    }
+    all.lowest = 0;
+    return udmar__iova_find(&domain->iova, pages, bytes, &all, out_first);
+}
+
 /* ---- Making and giving back ---- */
 
 static udmar_iova_t base_of(const struct udmar__arena *arena)
 {
     return arena->range.first << UDMAR_PAGE_SHIFT;
+}
+
+static void release(struct udmar_domain *domain, struct udmar__arena *arena)
+    UDMAR_REQUIRES(domain->lock)
+{
+    udmar__iova_remove(&domain->iova, &arena->range);
+    udmar__pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
 }
 
 /* Addresses and a leaf table; what is left to invalidate goes into @gather. */
@@ -201,20 +281,21 @@ static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__aren
     const uint64_t size = UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE;
     const struct udmar_iova_limits limits = {
         .highest = udmar__min(domain->end, UDMAR__DIRECTORY_END - 1),
-        .exclude_first = arena->pool->exclude_first,
-        .exclude_last = arena->pool->exclude_last,
         .alignment = size,
     };
     enum udmar_status status;
 
-    if (!udmar__iova_find(&domain->iova, UDMAR__ARENA_PAGES, size, &limits, &arena->range.first)) {
+    if (!udmar__pool_charge(domain, arena->pool, UDMAR__ARENA_PAGES)) {
+        return UDMAR_ERR_IOVA;
+    }
+    if (!udmar__pool_find(domain, arena->pool, UDMAR__ARENA_PAGES, size, &limits,
+                          &arena->range.first)) {
+        udmar__pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
         return UDMAR_ERR_IOVA;
     }
     arena->range.last = arena->range.first + UDMAR__ARENA_PAGES - 1;
     arena->range.kind = RANGE_ARENA;
-    if (!udmar__iova_insert(&domain->iova, &arena->range)) {
-        return UDMAR_ERR_IOVA;
-    }
+    (void)udmar__iova_insert(&domain->iova, &arena->range); /* it has just been found free */
     /* Every entry counts as used, so that the walker of other calls never gives the table back. */
     status =
         udmar__slots_reserve(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &arena->table, gather);
@@ -224,7 +305,7 @@ static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__aren
         status = UDMAR_ERR_MEMORY;
     }
     if (status != UDMAR_OK) {
-        udmar__iova_remove(&domain->iova, &arena->range);
+        release(domain, arena);
     }
     return status;
 }
@@ -259,7 +340,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     }
     state = udmar__lock(domain->host, &domain->lock);
     for (struct udmar__arena *arena = dead; arena != NULL; arena = arena->next) {
-        udmar__iova_remove(&domain->iova, &arena->range);
+        release(domain, arena);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     while (dead != NULL) {

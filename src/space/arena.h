@@ -14,7 +14,11 @@
  * Invariants: largest[n] == max(largest[2n], largest[2n + 1]), or the order of n plus 1 when both
  * halves are free as a whole; an arena hangs in its pool's list `free[largest[1]]`.
  *
- * A pool is all arenas that keep out of one range of addresses, the one that a tag forbids.
+ * A pool is all arenas that keep out of one range of addresses, the one that a tag forbids. Arenas
+ * and large windows, which keep their addresses while nothing is mapped, together take no more than
+ * half of what is in a pool's reach, and one of them no large part of it: the rest is for ranges,
+ * which are as long as one mapping and end with it. Low addresses are scarce: pools that reach
+ * further leave most of them alone.
  */
 #ifndef UDMAR_SPACE_ARENA_H
 #define UDMAR_SPACE_ARENA_H
@@ -98,6 +102,23 @@ void udmar__pools_init(struct udmar_domain *domain);
  * domain. */
 struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
                                     udmar_iova_t exclude_last);
+/* How many pages there are outside of what a pool excludes. */
+uint64_t udmar__pool_reach(const struct udmar_domain *domain, const struct udmar__pool *pool);
+/* May the pool have windows of so many pages? */
+bool udmar__pool_suits(const struct udmar_domain *domain, const struct udmar__pool *pool,
+                       uint64_t pages);
+/* So many pages more will keep their addresses. False: the pool has its share. */
+bool udmar__pool_charge(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+    UDMAR_REQUIRES(domain->lock);
+void udmar__pool_credit(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+    UDMAR_REQUIRES(domain->lock);
+/*
+ * A place in the pool's reach; @limits: without what the pool excludes, and without lowest.
+ * Returns false where there is none.
+ */
+bool udmar__pool_find(const struct udmar_domain *domain, const struct udmar__pool *pool,
+                      uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
+                      uint64_t *out_first) UDMAR_REQUIRES(domain->lock);
 /*
  * Takes up to @count blocks of 2^order pages, order at most 8. Without the domain's lock.
  * @out_pages: their first pages. @out_taken: at least 1 with UDMAR_OK.

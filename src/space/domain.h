@@ -42,6 +42,7 @@ struct udmar__pool {
     udmar_iova_t exclude_first;    /* constant */
     udmar_iova_t exclude_last;     /* constant; 0: no limit */
     unsigned kind;                 /* constant; UDMAR__POOL_... */
+    uint64_t taken;                /* [domain lock] pages of its arenas and large windows */
     struct udmar__pool *next;      /* [domain lock] */
     struct udmar__arena *free[11]; /* [domain lock] by the order of the largest free block plus 1 */
 };
@@ -74,6 +75,7 @@ struct udmar_domain {
     struct udmar_domain *next;            /* list of the instance */
     unsigned users;                       /* groups that have it; guarded by the instance lock */
     uint64_t windows;                     /* [lock] */
+    uint64_t taken;                       /* [lock] pages of all arenas and large windows */
     /* Blocks (arena.h) and what stands in front of them (cache.h). */
     struct udmar__pool pool_all;
     struct udmar__pool pool_32;

@@ -194,17 +194,23 @@ static void range_begin_later(struct udmar_domain *domain, struct udmar__range *
     udmar__unlock(domain->host, &domain->lock, state);
 }
 
+/* In pages. Small ranges are aligned to their size, large ones for large leaves if they can be. */
+static uint64_t alignment_for(uint64_t pages, bool large)
+{
+    if (large) {
+        return UDMAR__ARENA_PAGES;
+    }
+    return pages < UDMAR__ARENA_PAGES ? UINT64_C(1) << udmar__log2_up(pages) : 1;
+}
+
 static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
-    bool large = pages >= UDMAR__ARENA_PAGES;
+    bool large = pages >= UDMAR__ARENA_PAGES && udmar__pool_suits(domain, pool, pages);
     uint64_t skip = large ? (pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES : 0;
-    const struct udmar_iova_limits limits = {
-        .exclude_first = pool->exclude_first,
-        .exclude_last = pool->exclude_last,
-        .alignment =
-            (large ? UDMAR__ARENA_PAGES : UINT64_C(1) << udmar__log2_up(pages)) * UDMAR_PAGE_SIZE,
+    struct udmar_iova_limits limits = {
+        .alignment = alignment_for(pages, large) << UDMAR_PAGE_SHIFT,
     };
     uint64_t offset = pieces[0].address & UDMAR_PAGE_MASK;
     struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
@@ -218,7 +224,14 @@ static enum udmar_status map_range(struct udmar_domain *domain, const struct udm
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
     range->of_load = true;
-    status = udmar__range_alloc(domain, skip + pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
+    status =
+        udmar__range_alloc(domain, pool, skip + pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
+    if (status != UDMAR_OK && large) {
+        /* Small entries are better than none. */
+        skip = 0;
+        limits.alignment = UDMAR_PAGE_SIZE;
+        status = udmar__range_alloc(domain, pool, pages, pages << UDMAR_PAGE_SHIFT, &limits, range);
+    }
     if (status != UDMAR_OK) {
         udmar_host_free(domain->host, range, sizeof(*range));
         return status;

@@ -140,7 +140,12 @@ static void take_range_out(struct udmar__window *window)
     if (udmar__window_lent(domain, window->range.first) == window) {
         udmar__directory_clear(&domain->lent, window->range.first);
     }
-    udmar__iova_remove(window->chunk_count > 0 ? &domain->iova : &domain->blocks, &window->range);
+    if (window->chunk_count > 0) {
+        udmar__iova_remove(&domain->iova, &window->range);
+        udmar__pool_credit(domain, window->pool, window->pages);
+    } else {
+        udmar__iova_remove(&domain->blocks, &window->range);
+    }
     udmar__unlock(domain->host, &domain->lock, state);
 }
 
@@ -180,14 +185,33 @@ static struct udmar__window *new_window(struct udmar_domain *domain, struct udma
     return window;
 }
 
+/* Addresses for a large window. */
+static enum udmar_status take_range(struct udmar__window *window, uint64_t bytes,
+                                    const struct udmar_iova_limits *limits)
+{
+    struct udmar_domain *domain = window->domain;
+    struct udmar__range *range = &window->range;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    bool charged = udmar__pool_charge(domain, window->pool, window->pages);
+    bool found = charged && udmar__pool_find(domain, window->pool, window->pages, bytes, limits,
+                                             &range->first);
+
+    if (found) {
+        range->last = range->first + window->pages - 1;
+        (void)udmar__iova_insert(&domain->iova, range); /* it has just been found free */
+    } else if (charged) {
+        udmar__pool_credit(domain, window->pool, window->pages);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return found ? UDMAR_OK : UDMAR_ERR_IOVA;
+}
+
 static enum udmar_status build_large(struct udmar__window *window, uint64_t bytes,
                                      uint64_t alignment, uint64_t boundary)
 {
     struct udmar_domain *domain = window->domain;
     const struct udmar_iova_limits limits = {
         .highest = window->range.of_load ? udmar__min(domain->end, UDMAR__DIRECTORY_END - 1) : 0,
-        .exclude_first = window->pool->exclude_first,
-        .exclude_last = window->pool->exclude_last,
         .alignment = udmar__max(alignment, CHUNK_PAGES * UDMAR_PAGE_SIZE),
         .boundary = boundary,
     };
@@ -200,8 +224,7 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
         return UDMAR_ERR_MEMORY;
     }
     /* A buffer may lie anywhere in it: best when no boundary is inside at all. */
-    status = udmar__range_alloc(domain, window->pages, whole <= boundary ? whole : bytes, &limits,
-                                &window->range);
+    status = take_range(window, whole <= boundary ? whole : bytes, &limits);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -229,9 +252,13 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
                                       uint64_t boundary, bool lent,
                                       struct udmar__window **out_window)
 {
-    struct udmar__window *window = new_window(domain, pool);
+    struct udmar__window *window;
     enum udmar_status status;
 
+    if (!udmar__pool_suits(domain, pool, (uint64_t)chunks * CHUNK_PAGES)) {
+        return UDMAR_ERR_IOVA;
+    }
+    window = new_window(domain, pool);
     if (window == NULL) {
         return UDMAR_ERR_MEMORY;
     }
@@ -272,11 +299,13 @@ enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct 
 
 /* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
  */
-static unsigned places_for(const struct udmar_domain *domain, unsigned order)
+static unsigned places_for(const struct udmar_domain *domain, const struct udmar__pool *pool,
+                           unsigned order)
 {
     unsigned room = UDMAR__BLOCK_ORDERS - 1 - order;
 
-    if (!udmar__may_rest(domain) || !domain->direct || room < 2) {
+    if (!udmar__may_rest(domain) || !domain->direct || room < 2 ||
+        !udmar__pool_suits(domain, pool, UDMAR__BLOCK_MOST)) {
         return 1;
     }
     return 1u << (room < 4 ? room : 4);
@@ -285,7 +314,7 @@ static unsigned places_for(const struct udmar_domain *domain, unsigned order)
 static enum udmar_status build_small(struct udmar__window *window, unsigned order)
 {
     struct udmar_domain *domain = window->domain;
-    unsigned places = places_for(domain, order);
+    unsigned places = places_for(domain, window->pool, order);
     uint32_t page;
     unsigned taken;
     enum udmar_status status;
@@ -331,6 +360,9 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
     if (order >= UDMAR__BLOCK_ORDERS) {
         return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
                             bytes, alignment, boundary, false, out_window);
+    }
+    if (!udmar__pool_suits(domain, pool, UINT64_C(1) << order)) {
+        return UDMAR_ERR_IOVA;
     }
     window = new_window(domain, pool);
     if (window == NULL) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "busdma/internal.h"
 #include "space/address.h"
 #include "space/cache.h"
 #include "support_space.h"
@@ -851,9 +852,90 @@ static void test_window_that_is_given_up(void **state)
     }
 }
 
+/* ---- Limits that cut nothing ----------------------------------------------------------------- */
+
+/*
+ * Nearly every driver's tag has a boundary of 4 GiB, and many have a maxsegsz below maxsize. The
+ * short way is theirs, too, where neither can cut what is loaded.
+ */
+static void test_limits_that_cut_nothing(void **state)
+{
+    static const struct {
+        uint64_t maxsize, maxsegsz, boundary, window_limit;
+        bool quick;
+    } cases[] = {
+        { PAGE, 0, GIB(4), 0, true },
+        { PAGE, 0, 2 * PAGE, 0, true }, /* two pages stand in two aligned ones */
+        { PAGE, 0, PAGE, 0, false },
+        { KIB(64), 0, KIB(128), 0, true },
+        { KIB(64), 0, KIB(64), 0, false },
+        { KIB(64), KIB(16), GIB(4), 0, true },
+        { KIB(64), PAGE, 0, 0, true },
+        { KIB(1200), 0, GIB(4), 0, true }, /* chunks */
+        { KIB(1200), 0, MIB(2), 0, true },
+        { KIB(1200), 0, MIB(1), 0, false },
+        { MIB(3), 0, MIB(4), 0, true },
+        { MIB(3), 0, MIB(2), 0, false },
+        { KIB(64), 0, GIB(4), PAGE, true }, /* blocks and windows on loan */
+        { KIB(64), 0, MIB(8), PAGE, true },
+        { KIB(64), 0, MIB(4), PAGE, false },
+    };
+
+    (void)state;
+    for (unsigned n = 0; n < 2 * sizeof(cases) / sizeof(cases[0]); n++) {
+        const unsigned i = n / 2;
+        const struct limits limits = {
+            .maxsize = cases[i].maxsize,
+            .maxsegsz = cases[i].maxsegsz == 0 ? UINT64_MAX : cases[i].maxsegsz,
+            .boundary = cases[i].boundary,
+            .nsegments = 2000,
+        };
+        const struct setup setup = {
+            .window_limit = cases[i].window_limit,
+            .tunables = n % 2 ? "hw.dmar.strict=0" : NULL,
+            .ticking = n % 2,
+        };
+        static const uint64_t shares[] = { 1, 4, 16, 64 };
+        struct scene s;
+        uint8_t *buffer;
+
+        machine_open(&s.mc, &setup);
+        s.tag = new_tag(&s.mc, 0, &limits);
+        s.map = new_map(s.tag);
+        assert_int_equal(s.map->quick, cases[i].quick ? QUICK_IDLE : QUICK_NEVER);
+        /* Longer and shorter ones, again and again, at each place that there is. */
+        for (unsigned round = 0; round < 20; round++) {
+            uint64_t length = limits.maxsize / shares[round % 4];
+            uint64_t sum = 0;
+
+            buffer = model_buffer_alloc(s.mc.m, length, MODEL_CONTIGUOUS, round % 5 * 800);
+            fill_pattern(buffer, length, round);
+            assert_int_equal(udmar_dmamap_load(s.tag, s.map, buffer, length, note_loaded, &s.loaded,
+                                               UDMAR_DMA_NOWAIT),
+                             0);
+            assert_int_equal(s.loaded.error, 0);
+            assert_true(s.loaded.count == 1 || length > limits.maxsegsz || !cases[i].quick);
+            for (int k = 0; k < s.loaded.count; k++) {
+                uint64_t first = s.loaded.segment[k].ds_addr, size = s.loaded.segment[k].ds_len;
+
+                assert_true(size <= limits.maxsegsz);
+                if (limits.boundary != 0)
+                    assert_int_equal(first / limits.boundary, (first + size - 1) / limits.boundary);
+                assert_true(device_sees(&s.mc, RID0, first, buffer + sum, size));
+                sum += size;
+            }
+            assert_int_equal(sum, length);
+            udmar_dmamap_unload(s.tag, s.map);
+            model_buffer_free(s.mc.m, buffer);
+        }
+        close_scene(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_limits_that_cut_nothing),
         cmocka_unit_test(test_lists_of_whole_pages),
         cmocka_unit_test(test_lists_with_something_else_inside),
         cmocka_unit_test(test_lists_that_are_refused),

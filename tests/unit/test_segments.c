@@ -36,17 +36,36 @@ struct scene {
     bool subpage;
 };
 
+/* What drivers have, and what nobody has. */
+static uint64_t random_maxsegsz(uint32_t *r)
+{
+    switch (roll_below(r, 6)) {
+    case 0:
+        return 512 + roll_below(r, 4000);
+    case 1:
+        return PAGE;
+    case 2:
+        return PAGE << roll_below(r, 5);
+    case 3:
+        return 2048u + roll_below(r, 70000);
+    default:
+        return UINT64_MAX;
+    }
+}
+
 static void random_limits(struct scene *s, struct limits *out)
 {
     uint32_t *r = &s->random;
 
     *out = (struct limits){
-        .alignment = UINT64_C(1) << roll_below(r, s->translates ? 15 : 14),
+        .alignment = UINT64_C(1) << roll_below(r, roll_below(r, 2) ? 4
+                                                  : s->translates  ? 15
+                                                                   : 14),
         .boundary = roll_below(r, 2) ? UINT64_C(1) << (11 + roll_below(r, 9)) : 0,
         .lowaddr = roll_below(r, 2) ? UINT64_C(0xffffffff) >> roll_below(r, 3) : UINT64_MAX,
         .highaddr = UINT64_MAX,
         .maxsize = 1 + roll_below(r, 100000),
-        .maxsegsz = roll_below(r, 2) ? 2048u + roll_below(r, 70000) : UINT64_MAX,
+        .maxsegsz = random_maxsegsz(r),
         .nsegments = roll_below(r, 3) ? 512 : 1 + (int)roll_below(r, 12),
     };
     if (roll_below(r, 2))
@@ -157,6 +176,14 @@ static int load(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map
 
 /* ---- The reference --------------------------------------------------------------------------- */
 
+/* What the alignment asks of lengths: FreeBSD rounds those of bounced parts up to it. */
+static uint64_t length_unit(const struct limits *limits, uint64_t maxsegsz)
+{
+    uint64_t most = limits->alignment < PAGE ? limits->alignment : PAGE;
+
+    return most <= maxsegsz ? most : 1;
+}
+
 /* The limits, each by itself. */
 static void check_limits(const struct limits *limits, const struct subject *subject)
 {
@@ -175,9 +202,12 @@ static void check_limits(const struct limits *limits, const struct subject *subj
         if (limits->boundary != 0)
             assert_int_equal(first / limits->boundary, last / limits->boundary);
         assert_true(last <= limits->lowaddr || first > limits->highaddr);
-        /* Where a segment is the rest of one that was cut, the cut says where it begins. */
-        if (!cut)
+        /* A cut is aligned, too, where there is room for it. */
+        if (!cut || (limits->alignment <= maxsegsz && limits->alignment <= PAGE))
             assert_int_equal(first & (limits->alignment - 1) & (PAGE - 1), 0);
+        /* Nor has a buffer a segment but the last whose length is none. */
+        if (subject->pieces == 0 && i < result.count - 1)
+            assert_int_equal(size % length_unit(limits, maxsegsz), 0);
         sum += size;
     }
     assert_int_equal(result.segment[0].ds_addr & (limits->alignment - 1), 0);
@@ -221,27 +251,58 @@ static void check_bytes(struct scene *s, struct udmar_dma_tag *tag, struct udmar
 }
 
 /*
- * The fewest segments there can be: with translation a buffer is one range, cut where it must be.
- * Claimed where its offset is one that the device can do.
+ * What FreeBSD's bounce code makes of memory that is contiguous where the device sees it: chunks
+ * that end with their page, with maxsegsz, or at the boundary; a chunk joins the segment before it
+ * where the whole of it fits. Written from its rule, chunk by chunk; the library calculates.
+ * Chunks within a page end where the next may begin, which FreeBSD leaves to chance.
  */
-static void check_fewest(const struct limits *limits, const struct subject *subject)
+static int reference_segments(const struct limits *limits, uint64_t at, uint64_t left,
+                              struct udmar_dma_segment *out)
 {
-    uint64_t maxsegsz = limits->maxsegsz;
-    uint64_t first = result.segment[0].ds_addr;
-    int fewest = 0;
+    uint64_t maxsegsz = limits->maxsegsz, most;
+    int count = 0;
 
     if (limits->boundary != 0 && limits->boundary < maxsegsz)
         maxsegsz = limits->boundary;
-    for (uint64_t done = 0; done < subject->length; fewest++) {
-        uint64_t size = subject->length - done;
+    most = maxsegsz;
+    if (most < PAGE && limits->alignment < most)
+        most -= most % limits->alignment;
+    while (left > 0) {
+        uint64_t size = PAGE - at % PAGE;
+        struct udmar_dma_segment *last = count > 0 ? &out[count - 1] : NULL;
 
-        if (size > maxsegsz)
-            size = maxsegsz;
-        if (limits->boundary != 0 && size > limits->boundary - (first + done) % limits->boundary)
-            size = limits->boundary - (first + done) % limits->boundary;
-        done += size;
+        size = size < left ? size : left;
+        size = size > maxsegsz ? most : size;
+        if (limits->boundary != 0 && size > limits->boundary - at % limits->boundary)
+            size = limits->boundary - at % limits->boundary;
+        if (last != NULL && last->ds_len + size <= maxsegsz &&
+            (limits->boundary == 0 ||
+             last->ds_addr / limits->boundary == (at + size - 1) / limits->boundary)) {
+            last->ds_len += size;
+        } else {
+            out[count].ds_addr = at;
+            out[count++].ds_len = size;
+        }
+        at += size;
+        left -= size;
     }
-    assert_int_equal(result.count, fewest);
+    return count;
+}
+
+/* With translation a buffer is one range of guest addresses, cut as FreeBSD would cut it. */
+static void check_cuts(const struct limits *limits, const struct subject *subject)
+{
+    static struct udmar_dma_segment expected[LOADED_SEGMENTS];
+    int count = reference_segments(limits, result.segment[0].ds_addr, subject->length, expected);
+
+    /* Beyond a page FreeBSD's chunks are not aligned. */
+    if (limits->alignment > PAGE)
+        return;
+    assert_int_equal(result.count, count);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(result.segment[i].ds_addr, expected[i].ds_addr);
+        assert_int_equal(result.segment[i].ds_len, expected[i].ds_len);
+    }
 }
 
 /* No byte but the subject's own is in reach of the device. */
@@ -292,7 +353,6 @@ static void one_round(struct scene *s)
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     struct udmar_bounce_zone_info zone;
-    uint64_t offset;
     int error;
 
     random_limits(s, &limits);
@@ -310,9 +370,8 @@ static void one_round(struct scene *s)
         if (s->subpage)
             check_hidden(s, &subject);
         check_bytes(s, tag, map, &subject);
-        offset = physical_of(&s->mc, byte_of(&subject, 0)) & (PAGE - 1) & (limits.alignment - 1);
-        if (s->translates && subject.pieces == 0 && offset == 0)
-            check_fewest(&limits, &subject);
+        if (s->translates && subject.pieces == 0)
+            check_cuts(&limits, &subject);
         udmar_dmamap_unload(tag, map);
         if (s->translates)
             assert_false(can_read(&s->mc, RID0, result.segment[0].ds_addr));

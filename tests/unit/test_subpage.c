@@ -205,6 +205,46 @@ static void test_who_is_protected(void **state)
     machine_close(&mc);
 }
 
+/* The map of memory hides nothing of that memory, but all else that is loaded into it. */
+static void test_another_buffer_in_a_map_of_memory(void **state)
+{
+    static const struct limits limits = { .maxsize = 5000 };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    uint8_t *buffer, *memory, page[4096];
+    void *address;
+    uint64_t iova;
+
+    (void)state;
+    machine_open(&mc, &(struct setup){ .tunables = ASKED });
+    tag = new_tag(&mc, 0, &limits);
+    assert_int_equal(udmar_dmamem_alloc(tag, &address, 0, &map), 0);
+    memory = address;
+    fill_pattern(memory, 5000, 1);
+    iova = load_one(tag, map, memory + 1000, 3000);
+    assert_int_equal(active(&mc), 0);
+    assert_true(device_sees(&mc, RID0, iova, memory + 1000, 3000));
+    udmar_dmamap_unload(tag, map);
+    buffer = model_buffer_alloc(mc.m, 3 * PAGE, 0, 0);
+    fill_pattern(buffer, 3 * PAGE, 9);
+    iova = load_one(tag, map, buffer + 100, 200);
+    assert_int_equal(active(&mc), 1);
+    udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREWRITE);
+    assert_int_equal(model_dma(mc.m, 0, RID0, iova & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
+    for (unsigned i = 0; i < PAGE; i++)
+        assert_int_equal(page[i], i >= 100 && i < 300 ? buffer[i] : 0);
+    udmar_dmamap_unload(tag, map);
+    /* What begins in it and ends behind it is not its own. */
+    (void)load_one(tag, map, memory + 4096, 1000);
+    assert_int_equal(active(&mc), 1);
+    udmar_dmamap_unload(tag, map);
+    udmar_dmamem_free(tag, memory, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
+    machine_close(&mc);
+}
+
 /* In deferred mode the device may reach a page after the unload: it must not be somebody's by then.
  */
 static void test_pages_come_back_when_the_unit_has_confirmed(void **state)
@@ -400,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_used_pages_are_clean),
         cmocka_unit_test(test_nowrite_is_still_read_only),
         cmocka_unit_test(test_who_is_protected),
+        cmocka_unit_test(test_another_buffer_in_a_map_of_memory),
         cmocka_unit_test(test_pages_come_back_when_the_unit_has_confirmed),
         cmocka_unit_test(test_pages_of_loads_without_a_window),
         cmocka_unit_test(test_pages_of_a_load_that_failed),

@@ -58,25 +58,174 @@ static void test_refused_arguments(void **state)
 
     (void)state;
     machine_open(&mc, NULL);
-    r = good, r.alignment = 3;
-    expect_refused(&mc, &r, "alignment");
-    r = good, r.alignment = UINT64_C(1) << 33;
-    expect_refused(&mc, &r, "alignment");
-    r = good, r.boundary = 24;
-    expect_refused(&mc, &r, "boundary");
     r = good, r.filter = true;
     expect_refused(&mc, &r, "filter");
-    r = good, r.maxsize = 0;
-    expect_refused(&mc, &r, "maxsize");
     r = good, r.maxsegsz = 0;
     expect_refused(&mc, &r, "maxsegsz");
-    r = good, r.nsegments = 0;
-    expect_refused(&mc, &r, "nsegments");
+    r.boundary = PAGE;
+    expect_refused(&mc, &r, "maxsegsz");
     assert_int_equal(create(NULL, &good, &tag), UDMAR_EINVAL);
     assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &good, NULL), UDMAR_EINVAL);
-    r = good, r.alignment = UINT64_C(1) << 32;
+    machine_close(&mc);
+}
+
+/*
+ * Drivers give a parent tag numbers with which nothing could be loaded. FreeBSD takes them, and the
+ * children have numbers of their own.
+ */
+static void test_numbers_of_a_parent(void **state)
+{
+    static struct loaded loaded;
+    struct machine mc;
+    struct request r = good;
+    struct udmar_dma_tag *parent, *child;
+    struct udmar_dma_map *map;
+    void *buffer, *memory;
+
+    (void)state;
+    for (unsigned bounce = 0; bounce < 2; bounce++) {
+        machine_open(&mc,
+                     &(struct setup){ .tunables = bounce ? "hw.busdma.default=bounce" : NULL });
+        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        r.maxsize = 0;
+        r.nsegments = 0;
+        r.maxsegsz = UINT64_MAX;
+        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+        assert_int_equal(create(parent, &good, &child), 0);
+        map = new_map(child);
+        (void)load_one(child, map, buffer, PAGE);
+        udmar_dmamap_unload(child, map);
+        drop_map(child, map);
+        drop_tag(child);
+        /* Nothing is too much for it. */
+        map = new_map(parent);
+        assert_int_equal(udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0),
+                         UDMAR_EINVAL);
+        drop_map(parent, map);
+        assert_int_equal(udmar_dmamem_alloc(parent, &memory, 0, &map), 0);
+        udmar_dmamem_free(parent, memory, map);
+        drop_tag(parent);
+        /* What can be loaded has at least one segment. */
+        r.maxsize = UINT64_MAX;
+        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+        map = new_map(parent);
+        assert_int_equal(udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0), 0);
+        assert_int_equal(loaded.error, UDMAR_EFBIG);
+        assert_int_equal(loaded.count, 0);
+        drop_map(parent, map);
+        drop_tag(parent);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* The bits of an address that FreeBSD looks at are zero, and no multiple is crossed. */
+static void test_no_powers_of_two(void **state)
+{
+    struct machine mc;
+    struct request r = good;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    r.alignment = 24;
+    r.boundary = 3 * KIB(32);
     assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(tag->alignment, 32);
+    assert_int_equal(tag->boundary, KIB(32));
+    assert_int_equal(tag->maxsegsz, KIB(32));
     drop_tag(tag);
+    r = good, r.alignment = UINT64_MAX;
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(tag->alignment, UINT64_C(1) << 63);
+    map = new_map(tag);
+    drop_map(tag, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* A highaddr that is not above lowaddr: FreeBSD's bus tags make it the highest address. */
+static void test_no_window(void **state)
+{
+    static const struct {
+        uint64_t low, high, expected_high;
+    } cases[] = {
+        { 0x0fffffff, 0x0fffffff, UINT64_MAX }, /* envy24 */
+        { 0x0ffffff0, 0x0fffffff, UINT64_MAX },
+        { 0x0fffffff, 0, UINT64_MAX }, /* vnic */
+        { 0x0fffffff, 0x10000000, 0x10000fff },
+        { UINT64_MAX, 0xffffffff, UINT64_MAX }, /* bce: excludes nothing */
+        { UINT64_MAX, UINT64_MAX, UINT64_MAX },
+    };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    void *buffer;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct request r = good;
+
+        machine_open(&mc, NULL);
+        r.lowaddr = cases[i].low;
+        r.highaddr = cases[i].high;
+        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+        assert_int_equal(tag->lowaddr, r.lowaddr | 0xfff);
+        assert_int_equal(tag->highaddr, cases[i].expected_high);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, KIB(64), MODEL_HIGH, 0);
+        assert_true(load_one(tag, map, buffer, KIB(64)) <= tag->lowaddr);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+    machine_open(&mc, &(struct setup){ .tunables = "hw.busdma.default=bounce" });
+    {
+        struct request r = good;
+
+        r.lowaddr = r.highaddr = 0xffffffff;
+        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, PAGE, MODEL_HIGH, 0);
+        assert_true(load_one(tag, map, buffer, PAGE) <= 0xffffffff);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+    }
+    machine_close(&mc);
+}
+
+/* The host's lengths are a size_t: it is never asked for what does not fit into one. */
+static void test_more_than_a_size_t(void **state)
+{
+    static const uint64_t lengths[] = { UINT64_C(1) << 32, (UINT64_C(1) << 32) + 1,
+                                        UINT64_C(1) << 63, UINT64_MAX };
+    static struct loaded loaded;
+    struct machine mc;
+    struct request r = good;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+    void *buffer;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    r.maxsize = r.maxsegsz = UINT64_MAX;
+    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    map = new_map(tag);
+    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        loaded.error = 0;
+        assert_int_not_equal(
+            udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0), 0);
+        assert_int_not_equal(loaded.error, 0);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(mc.m, buffer);
     machine_close(&mc);
 }
 
@@ -310,6 +459,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_arguments),
+        cmocka_unit_test(test_numbers_of_a_parent),
+        cmocka_unit_test(test_no_powers_of_two),
+        cmocka_unit_test(test_no_window),
+        cmocka_unit_test(test_more_than_a_size_t),
         cmocka_unit_test(test_no_memory_for_a_tag),
         cmocka_unit_test(test_child_can_only_tighten),
         cmocka_unit_test(test_unknown_key),

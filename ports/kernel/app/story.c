@@ -153,6 +153,14 @@ static void try_disk(struct unit_under_test *unit, unsigned number)
     report_claim(good && back == checksum(memory, IN_FLIGHT * PIECE),
                  "%s: %u commands in flight at once, %u KiB each, checksum %08x", unit->label,
                  IN_FLIGHT, PIECE / 1024, back);
+    /* The device cannot do odd addresses and lengths: every byte is bounced. */
+    memset(memory, 0, TRANSFER);
+    good = ahci_read(disk, FIRST_LBA, memory + 1, PIECE) == DRIVER_OK;
+    back = checksum(memory + 1, PIECE);
+    fill(memory, TRANSFER, 7 + number);
+    report_claim(good && back == checksum(memory, PIECE),
+                 "%s: %u KiB read to an odd address, checksum %08x", unit->label, PIECE / 1024,
+                 back);
     moved[number] = ahci_statistics(unit->driver)->bytes;
     vm_free(area);
 }

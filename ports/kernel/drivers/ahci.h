@@ -76,7 +76,7 @@ void ahci_set_timeout(struct ahci *hba, uint64_t ns);
 /*
  * ahci_submit - start a transfer
  * @write: true: memory to disk.
- * @buffer: @length bytes at an even address, physically scattered as they may be; @length is a
+ * @buffer: @length bytes at any address, physically scattered as they may be; @length is a
  *          multiple of AHCI_SECTOR, at most AHCI_COMMAND_MAX. Left alone until @done is called.
  * Returns DRIVER_OK: @done will be called. Anything else: it will not. INVALID (also a range that
  * is not on the disk), BUSY (all slots taken), NO_MEMORY, STOPPED.

@@ -110,13 +110,9 @@ static void data_loaded(void *arg, bus_dma_segment_t *segments, int count, int e
     if (error != 0)
         return;
     command->loaded = true;
-    for (i = 0; i < count; i++) {
-        /* A tag can ask for the alignment of the beginning only, not for even lengths. */
-        if (((segments[i].ds_addr | segments[i].ds_len) & 1) != 0)
-            command->load_error = UDMAR_EINVAL;
+    for (i = 0; i < count; i++)
         table->prd[i] = (struct ahci_prd){ .address = segments[i].ds_addr,
                                            .last = (uint32_t)segments[i].ds_len - 1 };
-    }
     command->prd_count = (uint16_t)count;
 }
 
@@ -243,7 +239,9 @@ enum driver_status ahci_submit_physical(struct ahci_disk *disk, bool write, uint
     unsigned i;
 
     for (i = 0; i < count; i++) {
-        if (list[i].length > AHCI_COMMAND_MAX)
+        /* A tag's alignment makes the segments of a buffer even; a list's pieces are as they are.
+         */
+        if (list[i].length > AHCI_COMMAND_MAX || ((list[i].address | list[i].length) & 1) != 0)
             return DRIVER_INVALID;
         length += list[i].length;
     }
