@@ -384,9 +384,10 @@ struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowadd
 void udmar__zone_hold(struct udmar__zone *zone);
 /* The last user frees it. */
 void udmar__zone_put(struct udmar__zone *zone);
-/* Adds @pages as far as limit and memory allow. */
-void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages);
-/* Grows for one more map with loads of @pages. False: not even one such load could run. */
+/*
+ * Grows for one more map with loads of @pages. False: not even one such load could run. Without
+ * locks, like udmar__zone_fill(): loads that wait are served first.
+ */
 bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages);
 /* Grows to @pages in all. False: it has fewer. */
 bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages);
@@ -398,13 +399,12 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
                      bool may_wait);
 /* The load has succeeded: its pages are in use. */
 void udmar__zone_activate(struct udmar_dma_map *map);
-/* Takes the map's pages back. True: deferred loads have become ready, see udmar__deferred_kick().
- */
-bool udmar__zone_give(struct udmar_dma_map *map, bool active);
+/* Takes the map's pages back; udmar__deferred_kick() has to follow, without locks. */
+void udmar__zone_give(struct udmar_dma_map *map, bool active);
 /* The same for pages that a device may still reach: they are lost. */
-bool udmar__zone_abandon(struct udmar_dma_map *map);
-/* Lets waiting loads have what is free now. True: some have become ready. */
-bool udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
+void udmar__zone_abandon(struct udmar_dma_map *map);
+/* Lets waiting loads have what is free now. */
+void udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
 
 /* ---- deferred.c ---- */
 /* Runs what is ready, or wakes who does. Without locks. */

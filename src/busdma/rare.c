@@ -9,10 +9,9 @@ static void go_back(struct udmar_dma_map *map)
 
     map->rare = map->watched;
     udmar__quick_on(map);
-    if (udmar__zone_give(map, true)) {
-        /* Last: a callback may load the map again, or end it. */
-        udmar__deferred_kick(zone);
-    }
+    udmar__zone_give(map, true);
+    /* Last: a callback may load the map again, or end it. */
+    udmar__deferred_kick(zone);
 }
 
 int udmar__load_with_pages(struct udmar_dma_map *map)
@@ -107,9 +106,8 @@ void udmar__rare_end(struct udmar_dma_map *map)
         udmar__log(host, UDMAR_LOG_ERROR,
                    "%s: %u bounce pages are given up: the unit has not confirmed their unload",
                    udmar__device_label(map->tag->device, label), map->bounce_count);
-        if (udmar__zone_abandon(map)) {
-            udmar__deferred_kick(map->zone);
-        }
+        udmar__zone_abandon(map);
+        udmar__deferred_kick(map->zone);
     }
     udmar__list_free(host, &map->given);
     udmar__list_free(host, &map->placed);
