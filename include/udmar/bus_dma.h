@@ -238,13 +238,14 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load(bus_dma_tag_t dmat, bus_dmamap_t map, v
 static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t mapsize,
                                      bus_dmamap_callback2_t *callback, void *callback_arg)
 {
+    bus_dma_segment_t none = { 0, 0 };
     bus_dma_segment_t *segs;
     int nsegs;
 
-    segs = udmar_dmamap_segments(map, &nsegs);
     if (error != 0) {
-        callback(callback_arg, segs, 0, 0, error);
+        callback(callback_arg, &none, 0, 0, error);
     } else {
+        segs = udmar_dmamap_segments(map, &nsegs);
         callback(callback_arg, segs, nsegs, mapsize, 0);
     }
     return error;

@@ -43,7 +43,7 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
     udmar__quick_on(map);
     udmar__deferral_set(map, DEFERRAL_NONE);
     error = map->bounces != NULL ? udmar__load_with_pages(map) : UDMAR_ENOMEM;
-    (void)udmar__load_finish(map, error, map->deferred.callback, map->deferred.callback_argument);
+    (void)udmar__load_finish(map, error);
 }
 
 static void run(struct udmar__zone *zone)

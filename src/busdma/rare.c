@@ -35,7 +35,7 @@ int udmar__load_with_pages(struct udmar_dma_map *map)
     return error;
 }
 
-int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
+int udmar__load_given(struct udmar_dma_map *map)
 {
     struct udmar__source source = {
         .host = map->tag->device->instance->host,
@@ -54,7 +54,7 @@ int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
     if (pages == 0) {
         return udmar__load_source(map, &source);
     }
-    error = udmar__zone_take(map->zone, map, pages, may_wait);
+    error = udmar__zone_take(map->zone, map, pages);
     return error != 0 ? error : udmar__load_with_pages(map);
 }
 
@@ -70,7 +70,7 @@ bool udmar__rare_clear(struct udmar_dma_map *map)
     return true;
 }
 
-int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source, bool may_wait)
+int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source)
 {
     struct udmar__source plain = *source;
     int error;
@@ -83,7 +83,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     }
     udmar__list_clear(&map->given);
     error = udmar__list_source(&map->given, plain);
-    return error != 0 ? error : udmar__load_given(map, may_wait);
+    return error != 0 ? error : udmar__load_given(map);
 }
 
 void udmar__rare_unloaded(struct udmar_dma_map *map)

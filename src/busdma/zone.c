@@ -324,8 +324,7 @@ static void enqueue(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_
     zone->deferred++;
 }
 
-int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
-                     bool may_wait)
+int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
 {
     void *host = zone->instance->host;
     struct fresh fresh = { .count = 0 };
@@ -338,7 +337,7 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
             /* For the next load: nobody waits for them. */
             add_fresh(zone, &fresh);
         }
-        if (may_wait && pages <= zone->total) {
+        if (map->deferred.may_wait && pages <= zone->total) {
             enqueue(zone, map, pages);
             error = UDMAR_EINPROGRESS;
         }
