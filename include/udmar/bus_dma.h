@@ -4,8 +4,7 @@
  *
  * Prototypes are FreeBSD's: a driver's source that was written for <sys/bus_dma.h> compiles against
  * this. Everything is a thin name over busdma.h, where the contracts stand; foreign types (mbuf,
- * uio, bio, ...) come from foreign.h or from the port. Not here: CCBs and the crypto framework's
- * requests.
+ * uio, bio, ccb, ...) come from foreign.h or from the port.
  */
 #ifndef UDMAR_BUS_DMA_H
 #define UDMAR_BUS_DMA_H
@@ -238,13 +237,14 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load(bus_dma_tag_t dmat, bus_dmamap_t map, v
 static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t mapsize,
                                      bus_dmamap_callback2_t *callback, void *callback_arg)
 {
+    bus_dma_segment_t none = { 0, 0 };
     bus_dma_segment_t *segs;
     int nsegs;
 
-    segs = udmar_dmamap_segments(map, &nsegs);
     if (error != 0) {
-        callback(callback_arg, segs, 0, 0, error);
+        callback(callback_arg, &none, 0, 0, error);
     } else {
+        segs = udmar_dmamap_segments(map, &nsegs);
         callback(callback_arg, segs, nsegs, mapsize, 0);
     }
     return error;
@@ -304,10 +304,51 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load_mem(bus_dma_tag_t dmat, bus_dmamap_t ma
                                              struct memdesc *mem, bus_dmamap_callback_t *callback,
                                              void *callback_arg, int flags)
 {
-    struct udmar_memdesc_walk walk = { mem, 0 };
+    struct udmar_memdesc_walk walk;
 
+    udmar_memdesc_start(&walk, mem);
     return udmar_dmamap_load_each(dmat, map, mem != NULL ? udmar_memdesc_step : NULL, &walk,
                                   callback, callback_arg, flags);
+}
+
+/* A block that moves no data: the callback runs with no segments, and nothing is loaded. */
+UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ccb(bus_dma_tag_t dmat, bus_dmamap_t map, union ccb *ccb,
+                                             bus_dmamap_callback_t *callback, void *callback_arg,
+                                             int flags)
+{
+    struct memdesc mem;
+
+    if (ccb == NULL || callback == NULL) {
+        return bus_dmamap_load_mem(dmat, map, NULL, callback, callback_arg, flags);
+    }
+    if (!udmar_ccb_has_data(ccb)) {
+        callback(callback_arg, NULL, 0, 0);
+        return 0;
+    }
+    mem = memdesc_ccb(ccb);
+    return bus_dmamap_load_mem(dmat, map, &mem, callback, callback_arg, flags);
+}
+
+/* Never deferred. */
+UDMAR_BUS_DMA_INLINE int bus_dmamap_load_crp_buffer(bus_dma_tag_t dmat, bus_dmamap_t map,
+                                                    struct crypto_buffer *cb,
+                                                    bus_dmamap_callback_t *callback,
+                                                    void *callback_arg, int flags)
+{
+    struct udmar_crypto_walk walk;
+
+    udmar_crypto_start(&walk, cb);
+    return udmar_dmamap_load_each(dmat, map, cb != NULL ? udmar_crypto_step : NULL, &walk, callback,
+                                  callback_arg, flags | BUS_DMA_NOWAIT);
+}
+
+/* What a request works on, or what it reads where input and output differ. */
+UDMAR_BUS_DMA_INLINE int bus_dmamap_load_crp(bus_dma_tag_t dmat, bus_dmamap_t map,
+                                             struct cryptop *crp, bus_dmamap_callback_t *callback,
+                                             void *callback_arg, int flags)
+{
+    return bus_dmamap_load_crp_buffer(dmat, map, crp != NULL ? udmar_crypto_input(crp) : NULL,
+                                      callback, callback_arg, flags);
 }
 
 /*

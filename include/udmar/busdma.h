@@ -122,7 +122,8 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
  * forbids anything at all), the smaller boundary, the larger alignment of its parent and itself,
  * the parent's domain and back end. Sizes and lock are its own. The parent may be destroyed before
  * it, and then lives on for it. Returns 0; UDMAR_EINVAL (the reason is logged as one line);
- * UDMAR_ENOMEM (also: no bounce pages for UDMAR_DMA_ALLOCNOW). From [busdma(9)].
+ * UDMAR_ENOMEM (also: no bounce pages for UDMAR_DMA_ALLOCNOW). *out_tag is null after an error.
+ * From [busdma(9)].
  */
 int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignment,
                          udmar_bus_addr_t boundary, udmar_bus_addr_t lowaddr,
@@ -156,7 +157,7 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
  * its limit.
  * @flags: UDMAR_DMA_NOWAIT or 0, which are the same here: memory that is not there is not waited
  * for. The map belongs to the caller.
- * Returns 0; UDMAR_EINVAL (null); UDMAR_ENOMEM.
+ * Returns 0; UDMAR_EINVAL (null); UDMAR_ENOMEM. *out_map is null after an error.
  */
 int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map);
 
@@ -175,7 +176,7 @@ int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
  * is the host's affair, with NOWAIT as without: see udmar_host_dmamem_alloc().
  *
  * The memory must still be loaded, and unloaded before udmar_dmamem_free().
- * Returns 0; UDMAR_EINVAL; UDMAR_ENOMEM.
+ * Returns 0; UDMAR_EINVAL; UDMAR_ENOMEM. *out_address and *out_map are null after an error.
  */
 int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
                        struct udmar_dma_map **out_map);
@@ -196,16 +197,18 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
  * @callback: gets the segments (valid during the call only) or an error. Never null.
  * @flags: UDMAR_DMA_NOWAIT, UDMAR_DMA_NOWRITE (the device only reads).
  *
- * Returns
- *   0                  the callback has run with the result, also with UDMAR_EFBIG: more segments
- *                      than the tag allows, everything undone;
- *   UDMAR_EINPROGRESS  bounce pages are in use by others, and neither UDMAR_DMA_NOWAIT nor a tag
- *                      without lock forbids to wait: the callback will run, under the tag's lock,
- *                      first come first served among the loads that wait for the same zone;
- *   UDMAR_ENOMEM       no resources; the callback has run with it;
- *   UDMAR_EINVAL       buffer null or wrapping, length 0 or above maxsize, address that is not
- *                      mapped, offset that KEEP_PG_OFFSET forbids to mend; the callback has run
- *                      with it. Tag, map or callback null, map of another tag: it has not run;
+ * Each error is told once, as FreeBSD's code does it: by the callback, and by the result as well
+ * only for ENOMEM of a load that could not wait. Returns 0                  the callback has run:
+ * with the segments; or with an error and none of them, everything undone: UDMAR_EFBIG (more
+ * segments than the tag allows), UDMAR_EINVAL (buffer null or wrapping, length 0 or above maxsize,
+ * address that is not mapped, offset that KEEP_PG_OFFSET forbids to mend), or, for a load that may
+ * wait, UDMAR_ENOMEM (waiting would be in vain); UDMAR_EINPROGRESS  what the load needs is in use
+ * by others, and it may wait: no UDMAR_DMA_NOWAIT, a tag with a lock function, not the map of
+ *                      udmar_dmamem_alloc(). The callback will run once, under the tag's lock, with
+ *                      segments or an error, first come first served among the loads that wait for
+ *                      the same;
+ *   UDMAR_ENOMEM       no resources, and the load may not wait; the callback has run with it;
+ *   UDMAR_EINVAL       tag, map or callback null, map of another tag: the callback has not run;
  *   UDMAR_EBUSY        loaded already, or a deferred load waits; the callback has not run.
  */
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,

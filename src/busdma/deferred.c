@@ -33,7 +33,7 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
     udmar__unlock(host, &zone->lock, state);
     if (cancelled) {
         if (map->bounces != NULL) {
-            (void)udmar__zone_give(map, false);
+            udmar__zone_give(map, false);
         }
         udmar__quick_on(map);
         /* Last: from here on the map may go. */
@@ -43,7 +43,7 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
     udmar__quick_on(map);
     udmar__deferral_set(map, DEFERRAL_NONE);
     error = map->bounces != NULL ? udmar__load_with_pages(map) : UDMAR_ENOMEM;
-    (void)udmar__load_finish(map, error, map->deferred.callback, map->deferred.callback_argument);
+    (void)udmar__load_finish(map, error);
 }
 
 static void run(struct udmar__zone *zone)
@@ -73,10 +73,22 @@ static void run(struct udmar__zone *zone)
     udmar__unlock(host, &zone->lock, state);
 }
 
+static bool anything_ready(struct udmar__zone *zone)
+{
+    uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
+    bool ready = zone->ready != NULL && !zone->running;
+
+    udmar__unlock(zone->instance->host, &zone->lock, state);
+    return ready;
+}
+
 void udmar__deferred_kick(struct udmar__zone *zone)
 {
     const struct udmar__dma *dma = &zone->instance->dma;
 
+    if (!anything_ready(zone)) {
+        return;
+    }
     if (dma->wake != NULL) {
         dma->wake(dma->wake_argument);
     } else {
@@ -101,7 +113,6 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
     void *host;
     uintptr_t state;
     bool waited = false;
-    bool served = false;
 
     if (!udmar__deferred_pending(map)) {
         return false;
@@ -114,7 +125,7 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
         udmar__deferral_set(map, DEFERRAL_NONE);
         waited = true;
         /* It may have been the one that held up the others. */
-        served = udmar__zone_serve(zone);
+        udmar__zone_serve(zone);
     } else if (map->deferred.state == DEFERRAL_READY) {
         udmar__deferral_set(map, DEFERRAL_CANCELLED);
         waited = true;
@@ -122,8 +133,6 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
     udmar__unlock(host, &zone->lock, state);
     if (waited) {
         (void)udmar__mistake(map->tag, COUNT_CANCELLED, 0);
-    }
-    if (served) {
         udmar__deferred_kick(zone);
     }
     return waited;
@@ -142,17 +151,12 @@ static struct udmar__zone *next_ready(struct udmar *instance)
 {
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     struct udmar__zone *zone = instance->dma.zones;
-    bool ready = false;
 
-    for (; zone != NULL; zone = zone->next) {
-        uintptr_t zone_state = udmar__lock(instance->host, &zone->lock);
-
-        ready = zone->ready != NULL && !zone->running;
-        udmar__unlock(instance->host, &zone->lock, zone_state);
-        if (ready) {
-            zone->users++;
-            break;
-        }
+    while (zone != NULL && !anything_ready(zone)) {
+        zone = zone->next;
+    }
+    if (zone != NULL) {
+        zone->users++;
     }
     udmar__unlock(instance->host, &instance->lock, state);
     return zone;

@@ -73,9 +73,10 @@ enum udmar__deferral {
     DEFERRAL_CANCELLED, /* was ready, and the driver has unloaded it */
 };
 
-/* A load that waits for pages. */
+/* Who is told of a load, and the load's place in a queue when it waits. */
 struct udmar__deferred {
     struct udmar_dma_map *next;
+    bool may_wait;
     enum udmar__deferral state; /* [zone lock] to write; atomic, the driver's thread looks */
     udmar_dma_callback_t *callback;
     void *callback_argument;
@@ -308,16 +309,14 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     return error;
 }
 /* Counts and tells the callback, except for EINPROGRESS; returns what the load returns. */
-int udmar__load_failed(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
-                       void *callback_argument);
-/* The end of a load, good or not. */
-static inline int udmar__load_finish(struct udmar_dma_map *map, int error,
-                                     udmar_dma_callback_t *callback, void *callback_argument)
+int udmar__load_failed(struct udmar_dma_map *map, int error);
+/* The end of a load whose callback is noted in the map, good or not. */
+static inline int udmar__load_finish(struct udmar_dma_map *map, int error)
 {
     if (error != 0) {
-        return udmar__load_failed(map, error, callback, callback_argument);
+        return udmar__load_failed(map, error);
     }
-    callback(callback_argument, map->segments, (int)map->count, 0);
+    map->deferred.callback(map->deferred.callback_argument, map->segments, (int)map->count, 0);
     return 0;
 }
 
@@ -352,9 +351,9 @@ void udmar__stand_ins_copy(struct udmar_dma_map *map, int op);
 
 /* ---- rare.c ---- */
 /* A load for which udmar__load_source() may not be enough. Returns an error number. */
-int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source, bool may_wait);
+int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source);
 /* The same for what is in map->given already. */
-int udmar__load_given(struct udmar_dma_map *map, bool may_wait);
+int udmar__load_given(struct udmar_dma_map *map);
 /* The second half, with pages in map->bounces. */
 int udmar__load_with_pages(struct udmar_dma_map *map);
 /* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */
@@ -396,9 +395,10 @@ struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowadd
 void udmar__zone_hold(struct udmar__zone *zone);
 /* The last user frees it. */
 void udmar__zone_put(struct udmar__zone *zone);
-/* Adds @pages as far as limit and memory allow. */
-void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages);
-/* Grows for one more map with loads of @pages. False: not even one such load could run. */
+/*
+ * Grows for one more map with loads of @pages. False: not even one such load could run. Without
+ * locks, like udmar__zone_fill(): loads that wait are served first.
+ */
 bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages);
 /* Grows to @pages in all. False: it has fewer. */
 bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages);
@@ -406,17 +406,15 @@ bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages);
  * Gives the map pages; or, if it may wait, a place in the queue (EINPROGRESS). ENOMEM otherwise,
  * and where waiting could not help.
  */
-int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
-                     bool may_wait);
+int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages);
 /* The load has succeeded: its pages are in use. */
 void udmar__zone_activate(struct udmar_dma_map *map);
-/* Takes the map's pages back. True: deferred loads have become ready, see udmar__deferred_kick().
- */
-bool udmar__zone_give(struct udmar_dma_map *map, bool active);
+/* Takes the map's pages back; udmar__deferred_kick() has to follow, without locks. */
+void udmar__zone_give(struct udmar_dma_map *map, bool active);
 /* The same for pages that a device may still reach: they are lost. */
-bool udmar__zone_abandon(struct udmar_dma_map *map);
-/* Lets waiting loads have what is free now. True: some have become ready. */
-bool udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
+void udmar__zone_abandon(struct udmar_dma_map *map);
+/* Lets waiting loads have what is free now. */
+void udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
 
 /* ---- deferred.c ---- */
 /* Runs what is ready, or wakes who does. Without locks. */

@@ -16,16 +16,21 @@ static int failed(struct udmar_dma_map *map, int error)
     }
 }
 
-int udmar__load_failed(struct udmar_dma_map *map, int error, udmar_dma_callback_t *callback,
-                       void *callback_argument)
+int udmar__load_failed(struct udmar_dma_map *map, int error)
 {
+    bool may_wait = map->deferred.may_wait;
+
     if (error == UDMAR_EINPROGRESS) {
         return error;
     }
     (void)failed(map, error);
-    callback(callback_argument, map->segments, 0, error);
-    /* busdma(9): too many segments is the callback's news alone. */
-    return error == UDMAR_EFBIG ? 0 : error;
+    map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
+    /*
+     * The callback has the news. FreeBSD's drivers take a result other than 0 and EINPROGRESS for
+     * that of a load which could not have waited, and start the request again: told twice it would
+     * come to its end twice.
+     */
+    return error == UDMAR_ENOMEM && !may_wait ? error : 0;
 }
 
 /* What every load refuses before it looks at what is to be loaded. 0: go on. */
@@ -56,12 +61,14 @@ static inline void note_flags(struct udmar_dma_map *map, int flags)
     map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
 }
 
-/* Before the load may come to wait: whoever runs it then looks here. */
-static void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
-                          void *callback_argument)
+/* Who is told of the end of the load, now or later. */
+static inline void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
+                                 void *callback_argument, int flags)
 {
     map->deferred.callback = callback;
     map->deferred.callback_argument = callback_argument;
+    map->deferred.may_wait = may_wait(map, flags);
+    note_flags(map, flags);
 }
 
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -74,9 +81,10 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
     if (error != 0) {
         return error;
     }
+    note_callback(map, callback, callback_argument, flags);
     if (buffer == NULL || length == 0 || length > tag->maxsize ||
         length > UINTPTR_MAX - (uintptr_t)buffer) {
-        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+        return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, caller);
     source = (struct udmar__source){
@@ -84,14 +92,12 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
         .buffer = buffer,
         .remaining = length,
     };
-    note_flags(map, flags);
     if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
-        note_callback(map, callback, callback_argument);
-        error = udmar__load_rare(map, &source, may_wait(map, flags));
+        error = udmar__load_rare(map, &source);
     } else {
         error = udmar__load_source(map, &source);
     }
-    return udmar__load_finish(map, error, callback, callback_argument);
+    return udmar__load_finish(map, error);
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -149,18 +155,17 @@ static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         .list = list,
         .remaining = list == NULL ? 0 : list_bytes(list, count, &bits),
     };
+    note_callback(map, callback, callback_argument, flags);
     if (source.remaining == 0 || source.remaining > tag->maxsize) {
-        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+        return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, caller);
-    note_flags(map, flags);
     if (map->rare || (bits & map->offset_mask) != 0) {
-        note_callback(map, callback, callback_argument);
-        error = udmar__load_rare(map, &source, may_wait(map, flags));
+        error = udmar__load_rare(map, &source);
     } else {
         error = udmar__load_source(map, &source);
     }
-    return udmar__load_finish(map, error, callback, callback_argument);
+    return udmar__load_finish(map, error);
 }
 
 int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
@@ -198,17 +203,16 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     if (error != 0) {
         return error;
     }
+    note_callback(map, callback, callback_argument, flags);
     if (next == NULL) {
-        return udmar__load_finish(map, UDMAR_EINVAL, callback, callback_argument);
+        return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    note_flags(map, flags);
-    note_callback(map, callback, callback_argument);
     error = gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map, may_wait(map, flags));
+        error = udmar__load_given(map);
     }
-    return udmar__load_finish(map, error, callback, callback_argument);
+    return udmar__load_finish(map, error);
 }
 
 int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
@@ -225,9 +229,10 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     }
     udmar__debug_load(map, UDMAR__CALLER);
     note_flags(map, flags);
+    map->deferred.may_wait = false;
     error = gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map, false);
+        error = udmar__load_given(map);
     }
     if (error != 0) {
         return failed(map, error);

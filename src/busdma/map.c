@@ -122,6 +122,9 @@ int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_m
     int error;
 
     (void)flags;
+    if (out_map != NULL) {
+        *out_map = NULL;
+    }
     if (tag == NULL || out_map == NULL) {
         return udmar__mistake(tag, COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
     }
@@ -201,6 +204,12 @@ int udmar_dmamem_alloc(struct udmar_dma_tag *tag, void **out_address, int flags,
     void *memory;
     int error;
 
+    if (out_address != NULL) {
+        *out_address = NULL;
+    }
+    if (out_map != NULL) {
+        *out_map = NULL;
+    }
     if (tag == NULL || out_address == NULL || out_map == NULL) {
         return udmar__mistake(tag, COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
     }

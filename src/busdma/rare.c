@@ -9,10 +9,9 @@ static void go_back(struct udmar_dma_map *map)
 
     map->rare = map->watched;
     udmar__quick_on(map);
-    if (udmar__zone_give(map, true)) {
-        /* Last: a callback may load the map again, or end it. */
-        udmar__deferred_kick(zone);
-    }
+    udmar__zone_give(map, true);
+    /* Last: a callback may load the map again, or end it. */
+    udmar__deferred_kick(zone);
 }
 
 int udmar__load_with_pages(struct udmar_dma_map *map)
@@ -37,7 +36,7 @@ int udmar__load_with_pages(struct udmar_dma_map *map)
 }
 
 /* What is in map->given, with @hides set. */
-static int load_listed(struct udmar_dma_map *map, bool may_wait)
+static int load_listed(struct udmar_dma_map *map)
 {
     struct udmar__source source = {
         .host = map->tag->device->instance->host,
@@ -56,14 +55,14 @@ static int load_listed(struct udmar_dma_map *map, bool may_wait)
     if (pages == 0) {
         return udmar__load_source(map, &source);
     }
-    error = udmar__zone_take(map->zone, map, pages, may_wait);
+    error = udmar__zone_take(map->zone, map, pages);
     return error != 0 ? error : udmar__load_with_pages(map);
 }
 
-int udmar__load_given(struct udmar_dma_map *map, bool may_wait)
+int udmar__load_given(struct udmar_dma_map *map)
 {
     map->hides = map->subpage;
-    return load_listed(map, may_wait);
+    return load_listed(map);
 }
 
 bool udmar__rare_clear(struct udmar_dma_map *map)
@@ -78,7 +77,7 @@ bool udmar__rare_clear(struct udmar_dma_map *map)
     return true;
 }
 
-int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source, bool may_wait)
+int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source)
 {
     struct udmar__source plain = *source;
     int error;
@@ -92,7 +91,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     }
     udmar__list_clear(&map->given);
     error = udmar__list_source(&map->given, plain);
-    return error != 0 ? error : load_listed(map, may_wait);
+    return error != 0 ? error : load_listed(map);
 }
 
 void udmar__rare_unloaded(struct udmar_dma_map *map)
@@ -115,9 +114,8 @@ void udmar__rare_end(struct udmar_dma_map *map)
         udmar__log(host, UDMAR_LOG_ERROR,
                    "%s: %u bounce pages are given up: the unit has not confirmed their unload",
                    udmar__device_label(map->tag->device, label), map->bounce_count);
-        if (udmar__zone_abandon(map)) {
-            udmar__deferred_kick(map->zone);
-        }
+        udmar__zone_abandon(map);
+        udmar__deferred_kick(map->zone);
     }
     udmar__list_free(host, &map->given);
     udmar__list_free(host, &map->placed);

@@ -227,6 +227,9 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
     void *host;
 
     (void)filter_argument;
+    if (out_tag != NULL) {
+        *out_tag = NULL;
+    }
     if (parent == NULL) {
         /* Nobody to count it for, and no log to say why. */
         return UDMAR_EINVAL;

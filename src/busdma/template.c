@@ -99,6 +99,9 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 {
     int error;
 
+    if (out_tag != NULL) {
+        *out_tag = NULL;
+    }
     if (template_ == NULL) {
         return UDMAR_EINVAL;
     }

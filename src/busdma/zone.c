@@ -6,7 +6,8 @@
  *
  * Pages go to loads in the order in which they asked: while a load waits, later ones that need
  * pages wait behind it. A load waits only where the pages that others hold will do when they come
- * back.
+ * back. Pages that become free are offered to the queue before anything else (put_free()); pages
+ * that a load gets from the host are its own.
  */
 #include "busdma/internal.h"
 
@@ -87,6 +88,16 @@ static void free_bounce(const struct udmar__zone *zone, struct udmar__bounce *bo
     udmar_host_free(zone->instance->host, bounce, sizeof(*bounce));
 }
 
+static void send_back(const struct udmar__zone *zone, struct udmar__bounce *bounce)
+{
+    while (bounce != NULL) {
+        struct udmar__bounce *next = bounce->next;
+
+        free_bounce(zone, bounce);
+        bounce = next;
+    }
+}
+
 void udmar__zone_hold(struct udmar__zone *zone)
 {
     struct udmar *instance = zone->instance;
@@ -113,12 +124,7 @@ void udmar__zone_put(struct udmar__zone *zone)
     if (!last) {
         return;
     }
-    while (zone->free != NULL) {
-        struct udmar__bounce *bounce = zone->free;
-
-        zone->free = bounce->next;
-        free_bounce(zone, bounce);
-    }
+    send_back(zone, zone->free);
     udmar__lock_destroy(instance->host, &zone->lock);
     udmar_host_free(instance->host, zone, sizeof(*zone));
 }
@@ -139,63 +145,72 @@ static struct udmar__bounce *new_page(const struct udmar__zone *zone)
     return bounce;
 }
 
-void udmar__zone_grow(struct udmar__zone *zone, uint64_t pages)
+/*
+ * How pages become free where a load may wait: it is offered them before the lock is let go of. So
+ * while loads wait, the free pages never suffice for the first one, and other loads have the rest
+ * of the zone in their hands.
+ */
+static void put_free(struct udmar__zone *zone, struct udmar__bounce *first,
+                     struct udmar__bounce *last, size_t pages) UDMAR_REQUIRES(zone->lock)
 {
-    void *host = zone->instance->host;
-    bool room = true;
-
-    for (; pages > 0 && room; pages--) {
-        struct udmar__bounce *bounce = new_page(zone);
-        uintptr_t state;
-
-        if (bounce == NULL) {
-            return;
-        }
-        state = udmar__lock(host, &zone->lock);
-        room = zone->total < UDMAR__ZONE_MOST;
-        if (room) {
-            bounce->next = zone->free;
-            zone->free = bounce;
-            zone->free_pages++;
-            zone->total++;
-        }
-        udmar__unlock(host, &zone->lock, state);
-        if (!room) {
-            free_bounce(zone, bounce);
-        }
-    }
+    last->next = zone->free;
+    zone->free = first;
+    zone->free_pages += pages;
+    udmar__zone_serve(zone);
 }
 
-/* After growing: loads that wait get their share first. Is the zone as large as that? */
-static bool serve_and_check(struct udmar__zone *zone, uint64_t pages)
+/* False: the zone is full. */
+static bool add_page(struct udmar__zone *zone, struct udmar__bounce *bounce)
 {
     void *host = zone->instance->host;
     uintptr_t state = udmar__lock(host, &zone->lock);
-    bool enough = zone->total >= pages;
-    bool served = udmar__zone_serve(zone);
+    bool room = zone->total < UDMAR__ZONE_MOST;
 
-    udmar__unlock(host, &zone->lock, state);
-    if (served) {
-        udmar__deferred_kick(zone);
+    if (room) {
+        zone->total++;
+        put_free(zone, bounce, bounce, 1);
     }
-    return enough;
+    udmar__unlock(host, &zone->lock, state);
+    return room;
+}
+
+/* For maps and tags that are made, which hold no lock: loads that wait may run here. */
+static void grow(struct udmar__zone *zone, uint64_t pages)
+{
+    bool grown = true;
+
+    for (; pages > 0 && grown; pages--) {
+        struct udmar__bounce *bounce = new_page(zone);
+
+        grown = bounce != NULL && add_page(zone, bounce);
+        if (!grown && bounce != NULL) {
+            free_bounce(zone, bounce);
+        }
+    }
+    udmar__deferred_kick(zone);
+}
+
+static size_t total_of(struct udmar__zone *zone)
+{
+    uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
+    size_t total = zone->total;
+
+    udmar__unlock(zone->instance->host, &zone->lock, state);
+    return total;
 }
 
 bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
 {
-    udmar__zone_grow(zone, pages);
-    return serve_and_check(zone, pages);
+    grow(zone, pages);
+    return total_of(zone) >= pages;
 }
 
 bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages)
 {
-    void *host = zone->instance->host;
-    uintptr_t state = udmar__lock(host, &zone->lock);
-    uint64_t missing = pages > zone->total ? pages - zone->total : 0;
+    size_t total = total_of(zone);
 
-    udmar__unlock(host, &zone->lock, state);
-    udmar__zone_grow(zone, missing);
-    return serve_and_check(zone, pages);
+    grow(zone, pages > total ? pages - total : 0);
+    return total_of(zone) >= pages;
 }
 
 /* ---- Taking and giving ---- */
@@ -218,43 +233,117 @@ static void hand_over(struct udmar__zone *zone, struct udmar_dma_map *map, uint3
     zone->reserved += pages;
 }
 
-static bool take_now(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
-    UDMAR_REQUIRES(zone->lock)
+/*
+ * Pages that a load has got from the host and that are not in the zone yet. The load keeps them:
+ * nobody else's turn comes by them, so no other driver's callback has to run inside the load.
+ */
+struct fresh {
+    struct udmar__bounce *first;
+    struct udmar__bounce *last;
+    uint32_t count;
+};
+
+/* False: the host has no more. */
+static bool fetch(const struct udmar__zone *zone, struct fresh *fresh, uint64_t pages)
 {
-    if (zone->waiting != NULL || zone->free_pages < pages) {
+    for (; pages > 0; pages--) {
+        struct udmar__bounce *bounce = new_page(zone);
+
+        if (bounce == NULL) {
+            return false;
+        }
+        bounce->next = fresh->first;
+        fresh->first = bounce;
+        fresh->last = fresh->count == 0 ? bounce : fresh->last;
+        fresh->count++;
+    }
+    return true;
+}
+
+/* What is free belongs to those who wait. */
+static uint64_t free_for(const struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock)
+{
+    return zone->waiting == NULL ? zone->free_pages : 0;
+}
+
+static void add_fresh(struct udmar__zone *zone, struct fresh *fresh) UDMAR_REQUIRES(zone->lock)
+{
+    if (fresh->count > 0) {
+        fresh->last->next = zone->free;
+        zone->free = fresh->first;
+        zone->free_pages += fresh->count;
+        zone->total += fresh->count;
+        *fresh = (struct fresh){ .count = 0 };
+    }
+}
+
+static bool take_now(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+                     struct fresh *fresh) UDMAR_REQUIRES(zone->lock)
+{
+    if (fresh->count + free_for(zone) < pages || zone->total + fresh->count > UDMAR__ZONE_MOST) {
         return false;
     }
+    /* No more is added than is taken. */
+    add_fresh(zone, fresh);
     hand_over(zone, map, pages);
     return true;
 }
 
-int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
-                     bool may_wait)
+/* Takes the pages, as far as necessary from the host. */
+static bool take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+                 struct fresh *fresh, uintptr_t *state) UDMAR_REQUIRES(zone->lock)
 {
     void *host = zone->instance->host;
+    /* Those who wait have found the host without memory. */
+    bool more = zone->waiting == NULL;
+    bool taken = take_now(zone, map, pages, fresh);
+
+    while (!taken && more) {
+        /* Others may take what is free, or queue for it, before the lock is held again. */
+        uint64_t missing = pages - fresh->count - udmar__min(free_for(zone), pages - fresh->count);
+
+        if (missing == 0 || zone->total + fresh->count + missing > UDMAR__ZONE_MOST) {
+            break;
+        }
+        udmar__unlock(host, &zone->lock, *state);
+        more = fetch(zone, fresh, missing);
+        *state = udmar__lock(host, &zone->lock);
+        taken = take_now(zone, map, pages, fresh);
+    }
+    return taken;
+}
+
+static void enqueue(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
+    UDMAR_REQUIRES(zone->lock)
+{
+    udmar__quick_off(map);
+    udmar__deferral_set(map, DEFERRAL_WAITING);
+    map->deferred.needed = pages;
+    map->deferred.since = udmar_host_time_ns(zone->instance->host);
+    udmar__queue_append(&zone->waiting, map);
+    zone->deferred++;
+}
+
+int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
+{
+    void *host = zone->instance->host;
+    struct fresh fresh = { .count = 0 };
     uintptr_t state = udmar__lock(host, &zone->lock);
-    bool taken = take_now(zone, map, pages);
-    uint64_t missing = pages > zone->free_pages ? pages - zone->free_pages : 0;
     int error = 0;
 
-    if (!taken && zone->waiting == NULL) {
-        udmar__unlock(host, &zone->lock, state);
-        udmar__zone_grow(zone, missing);
-        state = udmar__lock(host, &zone->lock);
-        taken = take_now(zone, map, pages);
-    }
-    if (!taken && may_wait && pages <= zone->total) {
-        udmar__quick_off(map);
-        udmar__deferral_set(map, DEFERRAL_WAITING);
-        map->deferred.needed = pages;
-        map->deferred.since = udmar_host_time_ns(host);
-        udmar__queue_append(&zone->waiting, map);
-        zone->deferred++;
-        error = UDMAR_EINPROGRESS;
-    } else if (!taken) {
+    if (!take(zone, map, pages, &fresh, &state)) {
         error = UDMAR_ENOMEM;
+        if (zone->waiting == NULL && zone->total + fresh.count <= UDMAR__ZONE_MOST) {
+            /* For the next load: nobody waits for them. */
+            add_fresh(zone, &fresh);
+        }
+        if (map->deferred.may_wait && pages <= zone->total) {
+            enqueue(zone, map, pages);
+            error = UDMAR_EINPROGRESS;
+        }
     }
     udmar__unlock(host, &zone->lock, state);
+    send_back(zone, fresh.first);
     return error;
 }
 
@@ -268,10 +357,8 @@ void udmar__zone_activate(struct udmar_dma_map *map)
     udmar__unlock(zone->instance->host, &zone->lock, state);
 }
 
-bool udmar__zone_serve(struct udmar__zone *zone)
+void udmar__zone_serve(struct udmar__zone *zone)
 {
-    bool served = false;
-
     while (zone->waiting != NULL) {
         struct udmar_dma_map *map = zone->waiting;
 
@@ -285,9 +372,7 @@ bool udmar__zone_serve(struct udmar__zone *zone)
         zone->waiting = map->deferred.next;
         udmar__deferral_set(map, DEFERRAL_READY);
         udmar__queue_append(&zone->ready, map);
-        served = true;
     }
-    return served;
 }
 
 static void forget(struct udmar__zone *zone, struct udmar_dma_map *map, bool active)
@@ -302,34 +387,30 @@ static void forget(struct udmar__zone *zone, struct udmar_dma_map *map, bool act
     map->bounce_count = 0;
 }
 
-bool udmar__zone_give(struct udmar_dma_map *map, bool active)
+void udmar__zone_give(struct udmar_dma_map *map, bool active)
 {
     struct udmar__zone *zone = map->zone;
     void *host = zone->instance->host;
-    struct udmar__bounce *last = map->bounces;
+    struct udmar__bounce *first = map->bounces;
+    struct udmar__bounce *last = first;
+    size_t pages = map->bounce_count;
     uintptr_t state;
-    bool served;
 
     while (last->next != NULL) {
         last = last->next;
     }
     state = udmar__lock(host, &zone->lock);
-    last->next = zone->free;
-    zone->free = map->bounces;
-    zone->free_pages += map->bounce_count;
     forget(zone, map, active);
-    served = udmar__zone_serve(zone);
+    put_free(zone, first, last, pages);
     udmar__unlock(host, &zone->lock, state);
-    return served;
 }
 
-bool udmar__zone_abandon(struct udmar_dma_map *map)
+void udmar__zone_abandon(struct udmar_dma_map *map)
 {
     struct udmar__zone *zone = map->zone;
     void *host = zone->instance->host;
     struct udmar__bounce *bounce = map->bounces;
     uintptr_t state;
-    bool served;
 
     while (bounce != NULL) {
         struct udmar__bounce *next = bounce->next;
@@ -341,9 +422,8 @@ bool udmar__zone_abandon(struct udmar_dma_map *map)
     state = udmar__lock(host, &zone->lock);
     zone->total -= map->bounce_count;
     forget(zone, map, true);
-    served = udmar__zone_serve(zone);
+    udmar__zone_serve(zone);
     udmar__unlock(host, &zone->lock, state);
-    return served;
 }
 
 /* ---- For people ---- */

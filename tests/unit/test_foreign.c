@@ -309,9 +309,10 @@ static void test_refused(void **state)
 
     tag = new_tag(&s.mc, 0, NULL);
     map = new_map(tag);
-    assert_int_equal(bus_dmamap_load_mem(tag, map, NULL, note_loaded, &result, 0), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_mem(tag, map, NULL, note_loaded, &result, 0), 0);
     assert_int_equal(result.error, UDMAR_EINVAL);
-    assert_int_equal(bus_dmamap_load_bio(tag, map, NULL, note_loaded, &result, 0), UDMAR_EINVAL);
+    assert_int_equal(bus_dmamap_load_bio(tag, map, NULL, note_loaded, &result, 0), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_mem(tag, map, &mem, NULL, NULL, 0), UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_mbuf_sg(tag, map, NULL, NULL, &count, 0), UDMAR_EINVAL);
     assert_int_equal(count, 0);

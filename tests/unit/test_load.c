@@ -131,18 +131,18 @@ static void test_wrong_arguments(void **state)
     assert_int_equal(load(tag, NULL, buffer, 1, 0), UDMAR_EINVAL);
     assert_int_equal(load(other, map, buffer, 1, 0), UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_load(tag, map, buffer, 1, NULL, NULL, 0), UDMAR_EINVAL);
-    assert_int_equal(load(tag, map, NULL, 1, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, NULL, 1, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
-    assert_int_equal(load(tag, map, buffer, 0, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, 0, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
-    assert_int_equal(load(tag, map, buffer, KIB(64) + 1, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, KIB(64) + 1, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
-    assert_int_equal(load(tag, map, buffer, UINT64_MAX, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, UINT64_MAX, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
     /* An address that the host does not know, at once and after a good beginning. */
-    assert_int_equal(load(tag, map, stack, 1, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, stack, 1, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
-    assert_int_equal(load(tag, map, buffer + KIB(128) - PAGE, 2 * PAGE, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer + KIB(128) - PAGE, 2 * PAGE, 0), 0);
     expect_outcome(1, UDMAR_EINVAL);
     /* None of this has left anything behind. */
     assert_int_equal(load(tag, map, buffer, KIB(64), 0), 0);
@@ -602,11 +602,13 @@ static void test_wrong_lists(void **state)
         tag = new_tag(&mc, 0, &limits);
         map = new_map(tag);
         for (unsigned i = 0; i < 5; i++) {
-            assert_int_equal(load_list(tag, map, &wrong[i], 1), UDMAR_EINVAL);
+            assert_int_equal(load_list(tag, map, &wrong[i], 1), 0);
             expect_outcome(1, UDMAR_EINVAL);
         }
-        assert_int_equal(load_list(tag, map, NULL, 3), UDMAR_EINVAL);
-        assert_int_equal(load_list(tag, map, wrong, 0), UDMAR_EINVAL);
+        assert_int_equal(load_list(tag, map, NULL, 3), 0);
+        expect_outcome(1, UDMAR_EINVAL);
+        assert_int_equal(load_list(tag, map, wrong, 0), 0);
+        expect_outcome(1, UDMAR_EINVAL);
         assert_int_equal(load_list(NULL, map, wrong, 1), UDMAR_EINVAL);
         drop_map(tag, map);
         drop_tag(tag);
@@ -684,7 +686,8 @@ static void test_as_much_as_all_addresses(void **state)
         assert_int_equal(result.error, UDMAR_ENOMEM);
         assert_int_equal(udmar_dmamap_load(root, map, (void *)0xfff, UINTPTR_MAX - 0xfff,
                                            note_loaded, &result, 0),
-                         sizeof(void *) == 8 ? UDMAR_ENOMEM : UDMAR_EINVAL);
+                         sizeof(void *) == 8 ? UDMAR_ENOMEM : 0);
+        assert_int_equal(result.error, sizeof(void *) == 8 ? UDMAR_ENOMEM : UDMAR_EINVAL);
         drop_map(root, map);
         machine_close(&mc);
     }

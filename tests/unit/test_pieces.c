@@ -88,10 +88,9 @@ static void test_odd_pieces_of_a_function(void **state)
     tag = new_tag(&mc, 0, &(struct limits){ .nsegments = 30 });
     map = new_map(tag);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        if (i < 5)
-            assert_int_equal(load_pieces(tag, map, &bad[i], 1), UDMAR_EINVAL);
-        else
-            assert_int_not_equal(load_pieces(tag, map, &bad[i], 1), 0);
+        assert_int_equal(load_pieces(tag, map, &bad[i], 1), 0);
+        assert_int_equal(result.calls, 1);
+        assert_int_equal(result.error, UDMAR_EINVAL);
         assert_int_equal(result.count, 0);
     }
     /* Without length they count for nothing. */
@@ -103,7 +102,8 @@ static void test_odd_pieces_of_a_function(void **state)
     assert_int_equal(result.count, 1);
     assert_int_equal(result.segment[0].ds_len, 16 * PAGE);
     udmar_dmamap_unload(tag, map);
-    assert_int_equal(load_pieces(tag, map, &good[4], 1), UDMAR_EINVAL);
+    assert_int_equal(load_pieces(tag, map, &good[4], 1), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     /* The list of pieces needs memory. */
     drop_map(tag, map);
     map = new_map(tag);
@@ -135,18 +135,19 @@ static void test_sums_beyond_all_numbers(void **state)
     machine_open(&mc, NULL);
     all = new_tag(&mc, 0, &(struct limits){ .maxsize = UINT64_MAX });
     map = new_map(all);
-    assert_int_equal(load_pieces(all, map, &endless, 1), UDMAR_EINVAL);
+    assert_int_equal(load_pieces(all, map, &endless, 1), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     drop(all, map);
     tag = new_tag(&mc, 0, NULL);
     map = new_map(tag);
     for (unsigned i = 0; i < 4200; i++)
         list[i].length = UINT64_C(1) << 52;
-    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 4200, note_loaded, &result, 0),
-                     UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 4200, note_loaded, &result, 0), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     /* 2^64 and a bit would look like the bit. */
     list[4096] = (struct udmar_dma_physical){ MIB(4), PAGE };
-    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 4097, note_loaded, &result, 0),
-                     UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 4097, note_loaded, &result, 0), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     drop(tag, map);
     machine_close(&mc);
 }

@@ -156,7 +156,8 @@ static void test_list_with_one_bad_piece_maps_nothing(void **state)
             for (unsigned piece = 0; piece < 6; piece++)
                 list[piece] = (struct udmar_dma_physical){ MIB(17) + piece * PAGE, PAGE };
             list[4] = bad[i];
-            assert_int_equal(load_list(tag, map, list, 6), UDMAR_EINVAL);
+            assert_int_equal(load_list(tag, map, list, 6), 0);
+            expect_outcome(1, UDMAR_EINVAL);
             assert_int_equal(mapped(&mc), 0);
         }
         drop_map(tag, map);

@@ -145,7 +145,7 @@ static void maxsize_is_the_largest_load(struct scene *s)
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     map = new_map(tag);
-    assert_int_equal(load(tag, map, buffer, 5001, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, 5001, 0), 0);
     assert_int_equal(result.calls, 1);
     assert_int_equal(result.error, UDMAR_EINVAL);
     assert_int_equal(load(tag, map, buffer, 5000, 0), 0);
@@ -434,7 +434,7 @@ static void callback_has_run_when_load_returns(struct scene *s)
     assert_int_equal(result.error, 0);
     bus_dmamap_unload(tag, map);
     /* Also with an argument that is wrong, and when nothing is to be had. */
-    assert_int_equal(load(tag, map, buffer, 0, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, 0, 0), 0);
     assert_int_equal(result.calls, 1);
     assert_int_equal(result.error, UDMAR_EINVAL);
     drop_map(tag, map);
@@ -630,7 +630,8 @@ static void keep_pg_offset_keeps_it(struct scene *s)
     /* Offset and alignment at once cannot be had. */
     assert_int_equal(make_tag(s->root, &aligned, BUS_DMA_KEEP_PG_OFFSET, NULL, &tag), 0);
     map = new_map(tag);
-    assert_int_equal(load(tag, map, buffer, 5000, 0), UDMAR_EINVAL);
+    assert_int_equal(load(tag, map, buffer, 5000, 0), 0);
+    assert_int_equal(result.error, UDMAR_EINVAL);
     assert_int_equal(load(tag, map, buffer + 24, 4000, 0), 0); /* 1024 */
     assert_int_equal(result.segment[0].ds_addr % PAGE, 1024);
     bus_dmamap_unload(tag, map);

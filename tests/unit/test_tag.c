@@ -358,7 +358,7 @@ static void test_who_is_still_needed(void **state)
 {
     struct machine mc;
     struct udmar_dma_tag *tag, *other;
-    struct udmar_dma_map *map;
+    struct udmar_dma_map *map, *none;
     void *buffer;
 
     (void)state;
@@ -375,7 +375,7 @@ static void test_who_is_still_needed(void **state)
     assert_int_equal(udmar_dmamap_destroy(tag, map), UDMAR_EBUSY);
     udmar_dmamap_unload(tag, map);
     assert_int_equal(udmar_dmamap_destroy(tag, NULL), 0);
-    assert_int_equal(udmar_dmamap_create(NULL, 0, &map), UDMAR_EINVAL);
+    assert_int_equal(udmar_dmamap_create(NULL, 0, &none), UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_create(tag, 0, NULL), UDMAR_EINVAL);
     drop_map(tag, map);
     drop_tag(tag);
