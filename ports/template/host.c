@@ -162,6 +162,22 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
     missing(host, "the port has no udmar_host_pci_bridge()");
 }
 
+/*
+ * Ids of a function that only its own registers or its driver know: devices behind Intel VMD, proxy
+ * ids. A machine without such devices is answered like this.
+ */
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    (void)host;
+    (void)segment;
+    (void)rid;
+    (void)index;
+    (void)out_segment;
+    (void)out_rid;
+    return false;
+}
+
 /* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
 
 /* One thread and no interrupts need no locks, only a pointer that is not null. */
