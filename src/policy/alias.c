@@ -30,6 +30,13 @@ static void add_id(struct udmar__ids *ids, udmar_rid_t id)
     ids->id[at] = id;
 }
 
+/* The id that comes out on the way up, as far as that is known. */
+static void add_sent(struct udmar__ids *ids, udmar_rid_t id)
+{
+    add_id(ids, id);
+    ids->sent = id;
+}
+
 bool udmar__ids_meet(const struct udmar__ids *a, const struct udmar__ids *b, udmar_rid_t *out_id)
 {
     unsigned i = 0;
@@ -142,16 +149,16 @@ static void add_quirk(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
 
     switch (kind) {
     case ALIAS_FUNCTION_0:
-        add_id(ids, rid & 0xfff8);
+        add_sent(ids, rid & 0xfff8);
         break;
     case ALIAS_FUNCTION_1:
-        add_id(ids, (rid & 0xfff8) | 1);
+        add_sent(ids, (rid & 0xfff8) | 1);
         break;
     case ALIAS_SLOT_1:
         /* Only two boards of this id. */
         subsystem = udmar__pci_config(instance, segment, rid, PCI_SUBSYSTEM) >> 16;
         if (subsystem == 0x02bb || subsystem == 0x02bc) {
-            add_id(ids, UDMAR_RID(bus, 1, 0));
+            add_sent(ids, UDMAR_RID(bus, 1, 0));
         }
         break;
     case ALIAS_MIC:
@@ -217,12 +224,12 @@ static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bri
 
     switch (type) {
     case UDMAR__PORT_TO_PCI:
-        add_id(ids, UDMAR_RID(bus, 0, 0));
+        add_sent(ids, UDMAR_RID(bus, 0, 0));
         break;
     case UDMAR__PORT_NONE:
-        add_id(ids, bridge);
+        add_sent(ids, bridge);
         if (is_silent(instance, segment, bridge)) {
-            add_id(ids, UDMAR_RID(bus, 0, 0));
+            add_sent(ids, UDMAR_RID(bus, 0, 0));
         }
         /*
          * Some PCIe-to-PCI bridges have lost their capability: a bridge that claims to be
@@ -232,12 +239,12 @@ static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bri
             int port = udmar__pci_port_type(instance, segment, above);
 
             if (port != UDMAR__PORT_NONE && port != UDMAR__PORT_TO_PCI) {
-                add_id(ids, UDMAR_RID(bus, 0, 0));
+                add_sent(ids, UDMAR_RID(bus, 0, 0));
             }
         }
         break;
     case UDMAR__PORT_FROM_PCI:
-        add_id(ids, bridge);
+        add_sent(ids, bridge);
         break;
     default:
         /* Root ports and switches pass ids on unchanged. */
@@ -294,7 +301,7 @@ enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, u
     }
     out_ids->segment = segment;
     out_ids->governor = rid;
-    add_id(out_ids, rid);
+    add_sent(out_ids, rid);
     add_quirks(instance, segment, rid, out_ids);
     add_phantoms(instance, segment, rid, out_ids);
     (void)udmar__pci_physical_function(instance, segment, rid, &out_ids->governor);

@@ -45,14 +45,15 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
     if (tunables->default_mode == UDMAR_MODE_TRANSLATE) {
         device->reason = "the default";
     }
-    /* The device's own address counts first, then those that its unit may see. */
+    /* The device's own address counts first, then what its unit sees. */
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < tunables->device_count; i++) {
             const struct udmar_tunable_device *row = &tunables->devices[i];
 
             if (row->mode != 0 &&
                 (round == 0 ? row->segment == device->segment && row->rid == device->rid
-                            : udmar__ids_have(&device->ids, row->segment, row->rid))) {
+                            : row->segment == device->ids.segment &&
+                                  row->rid == device->ids.sent)) {
                 device->reason = round == 0 ? "its own tunable says so"
                                             : "the tunable of its requester id says so";
                 return row->mode;

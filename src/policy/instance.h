@@ -20,6 +20,7 @@
 struct udmar__ids {
     uint16_t segment;     /* in which they arrive: not always the device's own */
     udmar_rid_t governor; /* the function whose place in the machine they share */
+    udmar_rid_t sent;     /* what its unit will see, as far as that is known */
     bool too_many;
     unsigned count;
     udmar_rid_t id[UDMAR__IDS]; /* ascending */
