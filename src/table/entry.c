@@ -136,7 +136,7 @@ enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
         if (entry->u.rmrr.limit < entry->u.rmrr.base) {
             return UDMAR_DEFECT_RMRR_ORDER;
         }
-        if (entry->u.rmrr.limit - entry->u.rmrr.base > RMRR_MOST) {
+        if (entry->u.rmrr.limit - entry->u.rmrr.base >= RMRR_MOST) {
             return UDMAR_DEFECT_RMRR_SIZE;
         }
         break;

@@ -597,7 +597,10 @@ struct model_scope model_scope(enum model_scope_type type, uint16_t rid);
 
 void model_add_unit_scope(struct model_unit *unit, const struct model_scope *scope);
 
-/* @limit is inclusive. The part inside the arenas is taken out of the allocators' hands. */
+/*
+ * @limit is inclusive. The part inside the arenas is taken out of the allocators' hands, unless it
+ * is of 1 GiB or more.
+ */
 void model_add_rmrr(struct model *m, uint16_t segment, uint64_t base, uint64_t limit,
                     const struct model_scope *scopes, unsigned scope_count);
 void model_add_atsr(struct model *m, uint16_t segment, bool all_ports,
