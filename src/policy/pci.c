@@ -22,6 +22,9 @@
 #define PCI_SRIOV_NUMBER  0x10
 #define PCI_SRIOV_PLACES  0x14 /* first offset, stride */
 
+/* Further from its physical function than this no virtual function is looked for. */
+#define MOST_VIRTUAL_BUSES 8u
+
 uint32_t udmar__pci_config(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                            unsigned offset)
 {
@@ -142,6 +145,17 @@ static bool has_virtual(struct udmar *instance, uint16_t segment, udmar_rid_t ph
     return stride == 0 ? distance == 0 : distance % stride == 0 && distance / stride < number;
 }
 
+/* Is it the bus right below a bridge? Hosts may name a bridge for buses that have none of their own. */
+static bool has_bridge(struct udmar *instance, uint16_t segment, uint8_t bus)
+{
+    udmar_rid_t bridge;
+    uint8_t first;
+    uint8_t last;
+
+    return udmar_host_pci_bridge(instance->host, segment, bus, &bridge) &&
+           read_bridge(instance, segment, bridge, &first, &last) && first == bus;
+}
+
 bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                   udmar_rid_t *out_physical)
 {
@@ -153,9 +167,9 @@ bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udma
      * Virtual functions may need more buses than the one that their physical function is on. Then
      * no bridge leads to those, and nothing else is on them.
      */
-    for (unsigned bus = UDMAR_RID_BUS(rid) + 1u; bus-- > 0;) {
+    for (unsigned i = 0; i < MOST_VIRTUAL_BUSES && i <= UDMAR_RID_BUS(rid); i++) {
+        uint8_t bus = (uint8_t)(UDMAR_RID_BUS(rid) - i);
         bool empty = true;
-        udmar_rid_t bridge;
 
         for (unsigned devfn = 0; devfn < 256; devfn++) {
             udmar_rid_t other = (udmar_rid_t)(bus << 8 | devfn);
@@ -169,7 +183,7 @@ bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udma
                 return true;
             }
         }
-        if (!empty || udmar_host_pci_bridge(instance->host, segment, (uint8_t)bus, &bridge)) {
+        if (!empty || has_bridge(instance, segment, bus)) {
             return false;
         }
     }
