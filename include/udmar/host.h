@@ -163,8 +163,8 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
  * - A function of a segment that software has made up, behind a controller that sends for it: Intel
  *   VMD (8086:201d, 28c0, 467f, 4c3d, 9a0b and others), or NVMe drives that Intel RST has remapped
  *   behind a SATA controller. Answer the controller's segment and id. The function's own id never
- *   reaches a unit then; unit, aliases and reserved memory are those of the controller, and all that
- *   is behind it shares one domain.
+ *   reaches a unit then; unit, aliases and reserved memory are those of the controller, and one
+ *   domain serves all that is behind it.
  * - Proxy ids that a device's own registers list, as non-transparent bridges have. Answer @segment
  *   and the id; the function keeps its own id as well.
  * The answer is the same each time while the function is attached. Called from threads while a

@@ -186,8 +186,8 @@ static bool real_dma_dev(struct pci_dev *pci, u16 *out_segment, udmar_rid_t *out
 bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
                           uint16_t *out_segment, udmar_rid_t *out_rid)
 {
-    struct pci_dev *pci = pci_get_domain_bus_and_slot(domain_of(segment), UDMAR_RID_BUS(rid),
-                                                      UDMAR_RID_DEVFN(rid));
+    struct pci_dev *pci =
+        pci_get_domain_bus_and_slot(domain_of(segment), UDMAR_RID_BUS(rid), UDMAR_RID_DEVFN(rid));
     bool found = false;
     unsigned devfn;
 
@@ -197,7 +197,8 @@ bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigne
     if (real_dma_dev(pci, out_segment, out_rid)) {
         found = index == 0;
     } else if (pci->dma_alias_mask != NULL) {
-        for_each_set_bit(devfn, pci->dma_alias_mask, 256) {
+        for_each_set_bit(devfn, pci->dma_alias_mask, 256)
+        {
             if (index-- == 0) {
                 *out_segment = segment;
                 *out_rid = UDMAR_RID_BUS(rid) << 8 | devfn;

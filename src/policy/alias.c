@@ -93,7 +93,11 @@ enum alias_kind {
     ALIAS_MIC,    /* devices 16.0, 17.0 and 18.3 */
     ALIAS_VCA,    /* functions 0 to 4 of every slot */
     ALIAS_BUS,    /* every device and function of the bus */
-    ALIAS_PROXY,  /* the same, where it is a non-transparent bridge */
+    /*
+     * The same, where it is a non-transparent bridge: which ids it uses, it says in its registers
+     * alone. They lie on its own bus, where nothing is but a port of the same switch.
+     */
+    ALIAS_PROXY,
 };
 
 #define ANY_DEVICE 0xffffu
@@ -101,7 +105,7 @@ enum alias_kind {
 struct alias_quirk {
     uint16_t vendor;
     uint16_t device; /* or ANY_DEVICE of the vendor */
-    uint8_t kind; /* enum alias_kind */
+    uint8_t kind;    /* enum alias_kind */
 };
 
 static const struct alias_quirk alias_quirks[] = {
@@ -122,14 +126,10 @@ static const struct alias_quirk alias_quirks[] = {
     { 0x8086, 0x2956, ALIAS_VCA },        { 0x8086, 0x2958, ALIAS_VCA },
     { 0x8086, 0x2959, ALIAS_VCA },        { 0x8086, 0x295a, ALIAS_VCA },
     { 0x10b5, 0x87b0, ALIAS_BUS },        { 0x10b5, 0x87b1, ALIAS_BUS }, /* PLX */
-    /*
-     * Switchtec: which ids it uses, it says in its registers alone. They lie on its own bus, the
-     * inner one of a link, where nothing else is.
-     */
     { 0x11f8, ANY_DEVICE, ALIAS_PROXY },  { 0x1055, 0x1001, ALIAS_PROXY },
     { 0x1055, 0x1002, ALIAS_PROXY },      { 0x1055, 0x1003, ALIAS_PROXY },
     { 0x1055, 0x1004, ALIAS_PROXY },      { 0x1055, 0x1005, ALIAS_PROXY },
-    { 0x1055, 0x1006, ALIAS_PROXY },
+    { 0x1055, 0x1006, ALIAS_PROXY }, /* Switchtec */
 };
 
 static void add_functions(struct udmar__ids *ids, uint8_t bus, unsigned functions)

@@ -25,8 +25,8 @@ static void find_unit(struct udmar_device *device)
         device->reason = "the driver is switched off (hw.dmar.enable=0)";
         return;
     }
-    if (udmar_table_find_unit(&instance->table, &reader, device->ids.segment,
-                              device->ids.governor, &drhd, &device->match) != UDMAR_OK) {
+    if (udmar_table_find_unit(&instance->table, &reader, device->ids.segment, device->ids.governor,
+                              &drhd, &device->match) != UDMAR_OK) {
         device->reason = "firmware names no unit for it";
         return;
     }
@@ -51,9 +51,9 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
             const struct udmar_tunable_device *row = &tunables->devices[i];
 
             if (row->mode != 0 &&
-                (round == 0 ? row->segment == device->segment && row->rid == device->rid
-                            : row->segment == device->ids.segment &&
-                                  row->rid == device->ids.sent)) {
+                (round == 0
+                     ? row->segment == device->segment && row->rid == device->rid
+                     : row->segment == device->ids.segment && row->rid == device->ids.sent)) {
                 device->reason = round == 0 ? "its own tunable says so"
                                             : "the tunable of its requester id says so";
                 return row->mode;
@@ -307,6 +307,7 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
     }
     if (device->keeps_context) {
         device->attached = 0;
+        __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
         free_tag(device);
         (void)udmar_device_on_fault(device, NULL, NULL);
         return UDMAR_OK;

@@ -221,6 +221,29 @@ static struct udmar__group *other_group(struct udmar_device *device,
     return NULL;
 }
 
+/* What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
+ */
+static enum udmar_status make_room(struct udmar_device *device, struct udmar_domain *domain)
+{
+    enum udmar_status status = UDMAR_OK;
+    char label[64];
+
+    if (domain == NULL) {
+        return UDMAR_OK;
+    }
+    if (!domain->identity && !domain->pass_through) {
+        status = udmar__apertures_reserve(device, domain);
+    }
+    if (status == UDMAR_ERR_EXISTS) {
+        status = UDMAR_OK;
+        udmar__log(device->instance->host, UDMAR_LOG_WARN,
+                   "%s: a bridge above it keeps addresses that its domain has handed out: its DMA "
+                   "to them is lost",
+                   udmar__device_label(device, label));
+    }
+    return status == UDMAR_OK ? udmar__rmrr_map(device, domain) : status;
+}
+
 /* A group whose addresses nobody has seen can get another's domain if its RMRRs find room there. */
 static enum udmar_status can_absorb(struct udmar *instance, struct udmar__group *group,
                                     const struct udmar__group *theirs)
@@ -234,9 +257,8 @@ static enum udmar_status can_absorb(struct udmar *instance, struct udmar__group 
     if (in_use(instance, theirs)) {
         return UDMAR_ERR_BUSY;
     }
-    while (status == UDMAR_OK && group->domain != NULL &&
-           (member = next_member(instance, theirs, member)) != NULL) {
-        status = udmar__rmrr_map(member, group->domain);
+    while (status == UDMAR_OK && (member = next_member(instance, theirs, member)) != NULL) {
+        status = make_room(member, group->domain);
     }
     return status;
 }
@@ -345,8 +367,7 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
 
     if (device->apart) {
         device->apart = false;
-        status =
-            udmar__ids_collect(device->instance, device->segment, device->rid, &device->ids);
+        status = udmar__ids_collect(device->instance, device->segment, device->rid, &device->ids);
         if (status != UDMAR_OK) {
             return status;
         }
@@ -360,8 +381,8 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
     if (status == UDMAR_ERR_BUSY || status == UDMAR_ERR_RMRR) {
         return stand_apart(device);
     }
-    if (status == UDMAR_OK && group->domain != NULL) {
-        status = udmar__rmrr_map(device, group->domain);
+    if (status == UDMAR_OK) {
+        status = make_room(device, group->domain);
     }
     if (status != UDMAR_OK) {
         return status;
@@ -392,6 +413,7 @@ enum udmar_status udmar__group_leave(struct udmar_device *device)
         }
     }
     set_group(device, NULL);
+    __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
     if (--group->devices == 0) {
         destroy(device->instance, group);
     }

@@ -47,8 +47,7 @@ bool udmar__identity_possible(struct udmar_domain *domain, udmar_paddr_t base, u
     unsigned access;
 
     while (base < end) {
-        enum udmar_status status =
-            udmar_domain_translate(domain, base, &physical, &access, &page);
+        enum udmar_status status = udmar_domain_translate(domain, base, &physical, &access, &page);
 
         if (status == UDMAR_ERR_ARGUMENT ||
             (status == UDMAR_OK && (physical != base || access != UDMAR_READ_WRITE))) {

@@ -180,6 +180,9 @@ enum udmar_status udmar__group_leave(struct udmar_device *device);
 /* The domain a mode needs for a device, made or found; null with UDMAR_OK for blocked. */
 enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
                                      struct udmar_domain **out_domain);
+/* Keeps out of a domain the addresses that the bridges above the device take for themselves. */
+enum udmar_status udmar__apertures_reserve(struct udmar_device *device,
+                                           struct udmar_domain *domain);
 /* One user less; destroys it when it was the last. */
 void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 

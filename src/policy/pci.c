@@ -145,7 +145,8 @@ static bool has_virtual(struct udmar *instance, uint16_t segment, udmar_rid_t ph
     return stride == 0 ? distance == 0 : distance % stride == 0 && distance / stride < number;
 }
 
-/* Is it the bus right below a bridge? Hosts may name a bridge for buses that have none of their own. */
+/* Is it the bus right below a bridge? Hosts may name a bridge for buses that have none of their
+ * own. */
 static bool has_bridge(struct udmar *instance, uint16_t segment, uint8_t bus)
 {
     udmar_rid_t bridge;
@@ -172,7 +173,7 @@ bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udma
         bool empty = true;
 
         for (unsigned devfn = 0; devfn < 256; devfn++) {
-            udmar_rid_t other = (udmar_rid_t)(bus << 8 | devfn);
+            udmar_rid_t other = (udmar_rid_t)((unsigned)bus << 8 | devfn);
 
             if (udmar__pci_config(instance, segment, other, PCI_IDS) == UINT32_MAX) {
                 continue;

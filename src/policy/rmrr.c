@@ -34,8 +34,8 @@ static udmar_iova_t reach(const struct udmar_device *device)
  */
 static bool is_storage_of_be3(struct udmar_device *device)
 {
-    static const uint32_t be3[] = { 0x070019a2, 0x071019a2, 0x071219a2, 0x071419a2,
-                                    0xe22010df, 0xe22810df };
+    static const uint32_t be3[] = { 0x070019a2, 0x071019a2, 0x071219a2,
+                                    0x071419a2, 0xe22010df, 0xe22810df };
     uint32_t id = udmar__pci_config(device->instance, device->segment, device->rid, PCI_IDS);
 
     for (size_t i = 0; i < sizeof(be3) / sizeof(be3[0]); i++) {
@@ -169,8 +169,9 @@ static bool is_possible(struct udmar_device *device, const struct udmar_entry *e
         complain(device, entry, "this machine has not all of these addresses: cut");
     }
     if (*out_last > reach(device)) {
-        complain(device, entry, "its unit cannot translate so high addresses: ignored, DMA there is "
-                                "blocked");
+        complain(device, entry,
+                 "its unit cannot translate so high addresses: ignored, DMA there is "
+                 "blocked");
         return false;
     }
     return true;

@@ -125,8 +125,8 @@ static void segments_are_apart(void **state)
 
     (void)state;
     machine(&r);
-    model_add_unit(r.m, &(struct model_unit_config){
-                            .base = BASE_2, .segment = 1, .include_all = true });
+    model_add_unit(
+        r.m, &(struct model_unit_config){ .base = BASE_2, .segment = 1, .include_all = true });
     for (uint16_t segment = 0; segment < 2; segment++) {
         model_add_bridge(r.m, segment, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
         model_add_function(r.m, segment, 0x0508, 0x8086, 0x100e, 0x020000);
@@ -464,7 +464,8 @@ static void controller_below_a_bridge(void **state)
     (void)udmar_fault_poll(r.d);
     assert_true(udmar_fault_next(r.d, 0, &fault));
     assert_int_equal(fault.rid, 0x0500);
-    assert_true(model_log_contains(r.m, "drive (0003:00:00.0), or another behind requester id 05:00.0, tried"));
+    assert_true(model_log_contains(
+        r.m, "drive (0003:00:00.0), or another behind requester id 05:00.0, tried"));
     rig_close(&r);
 }
 

@@ -212,7 +212,8 @@ static void late_device_finds_its_memory_taken(void **state)
             assert_int_equal(udmar_domain_map(domain, iova, r.page, 4096, 3), UDMAR_OK);
         assert_int_equal(attach_late(&r, &late), UDMAR_ERR_RMRR);
         assert_null(late);
-        assert_true(model_log_contains(r.m, "RMRR 200000-200fff of device 0000:06:00.0: it must see"));
+        assert_true(
+            model_log_contains(r.m, "RMRR 200000-200fff of device 0000:06:00.0: it must see"));
         assert_null(udmar_device_find(r.d, 0, 0x0600));
         if (how > 0)
             assert_true(rig_reaches(&r, 0x0508, iova, r.page));
@@ -225,6 +226,62 @@ static void late_device_finds_its_memory_taken(void **state)
             assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
         late = rig_attach(&r, 0x0600);
         assert_true(rig_reaches(&r, 0x0600, RMRR, RMRR));
+        rig_close(&r);
+    }
+}
+
+/* The second page is taken: the first one is not kept, either. */
+static void half_of_it_taken(void **state)
+{
+    const struct udmar_iova_limits there = { .lowest = RMRR + 0x1000, .highest = RMRR + 0x1fff };
+    const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 3, { 0xf0, 0x20, 0x08 } };
+    struct udmar_domain *domain;
+    struct udmar_device *late = NULL;
+    udmar_iova_t iova;
+    struct rig r;
+
+    (void)state;
+    machine(&r);
+    model_add_bridge(r.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_rmrr(r.m, 0, RMRR, RMRR + 0x2fff, &scope, 1);
+    begin(&r);
+    domain = udmar_device_domain(rig_attach(&r, 0x0508));
+    assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova), UDMAR_OK);
+    model_add_bridge(r.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
+    assert_int_equal(udmar_device_attach(r.d, 0, 0x0608, "late", &late), UDMAR_ERR_RMRR);
+    assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(udmar_domain_map(domain, RMRR + i * UINT64_C(0x1000), r.page, 4096, 3),
+                         UDMAR_OK);
+    rig_close(&r);
+}
+
+/* A bridge that a late device is behind keeps addresses for itself: they are not handed out. */
+static void bridges_of_a_late_device(void **state)
+{
+    (void)state;
+    for (unsigned taken = 0; taken < 2; taken++) {
+        const struct udmar_iova_limits there = { .lowest = IOVA, .highest = IOVA + 0xfffff };
+        struct udmar_domain *domain;
+        udmar_iova_t iova;
+        struct rig r;
+
+        machine(&r);
+        model_add_bridge(r.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+        model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+        begin(&r);
+        domain = udmar_device_domain(rig_attach(&r, 0x0508));
+        if (taken)
+            assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova), UDMAR_OK);
+        model_add_bridge(r.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
+        model_set_bridge_window(r.m, 0, 0x0520, false, IOVA, IOVA + 0xfffff);
+        model_add_function(r.m, 0, 0x0600, 0x8086, 0x24cd, 0x0c0320);
+        (void)rig_attach(&r, 0x0600);
+        assert_int_equal(model_log_contains(r.m, "keeps addresses that its domain has handed out"),
+                         taken);
+        assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova),
+                         taken ? UDMAR_OK : UDMAR_ERR_IOVA);
         rig_close(&r);
     }
 }
@@ -391,6 +448,24 @@ static void many_structures_of_one_device(void **state)
     rig_close(&r);
 }
 
+/* Nothing is reserved or mapped for a device that attaches while RMRRs are switched off. */
+static void switched_off(void **state)
+{
+    const struct model_scope scope = rig_endpoint(NIC);
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_add_rmrr(r.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+    rig_tune(&r, "hw.dmar.rmrr_enable", "0");
+    begin(&r);
+    r.nic = rig_attach(&r, NIC);
+    assert_int_equal(rig_info(r.nic).rmrr_count, 0);
+    assert_int_equal(rig_write(&r, NIC, RMRR), MODEL_BLOCKED);
+    assert_int_equal(rig_map(&r, RMRR, r.page), UDMAR_OK);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,10 +475,13 @@ int main(void)
         cmocka_unit_test(controllers_memory),
         cmocka_unit_test(late_device_finds_its_memory_free),
         cmocka_unit_test(late_device_finds_its_memory_taken),
+        cmocka_unit_test(half_of_it_taken),
+        cmocka_unit_test(bridges_of_a_late_device),
         cmocka_unit_test(idle_caches_are_no_reason),
         cmocka_unit_test(odd_structure_costs_itself),
         cmocka_unit_test(what_is_sound_of_an_odd_structure),
         cmocka_unit_test(many_structures_of_one_device),
+        cmocka_unit_test(switched_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

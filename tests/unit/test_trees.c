@@ -20,11 +20,11 @@
 
 struct bus {
     uint8_t number;
-    bool express; /* its devices are PCI Express */
+    bool express;    /* its devices are PCI Express */
     bool below_port; /* the bridge above is a port of a PCI Express switch, or the root's */
     int parent;      /* index of the bus above, -1: this is the root bus */
     uint16_t bridge;
-    unsigned ids;    /* what the way up adds */
+    unsigned ids; /* what the way up adds */
     uint16_t id[2 * BRIDGES];
 };
 
@@ -137,8 +137,8 @@ static void add_function(struct tree *t)
         unsigned first, count; /* of the ids that it adds, in its slot or on its bus */
         bool whole_bus;
     } kinds[] = {
-        { 0x100e8086, 0, 0, false }, { 0x100e8086, 0, 0, false }, { 0x813910ec, 0, 0, false },
-        { 0x100e8086, 0, 0, false }, { 0xe8321180, 0, 1, false }, { 0x91721b4b, 1, 1, false },
+        { 0x100e8086, 0, 0, false },  { 0x100e8086, 0, 0, false }, { 0x813910ec, 0, 0, false },
+        { 0x100e8086, 0, 0, false },  { 0xe8321180, 0, 1, false }, { 0x91721b4b, 1, 1, false },
         { 0x87b010b5, 0, 256, true },
     };
     const struct bus *bus = &t->bus[pick(t, t->buses)];
@@ -165,8 +165,9 @@ static struct model_scope scope_of(const struct tree *t, const struct node *n)
 {
     uint8_t path[BRIDGES + 2];
     unsigned hops = 0;
-    struct model_scope scope = { n->bridge ? MODEL_SCOPE_BRIDGE : MODEL_SCOPE_ENDPOINT, 0, 0, 0,
-                                 { 0 } };
+    struct model_scope scope = {
+        n->bridge ? MODEL_SCOPE_BRIDGE : MODEL_SCOPE_ENDPOINT, 0, 0, 0, { 0 }
+    };
     unsigned b = 0;
 
     while (t->bus[b].number != n->rid >> 8)
@@ -249,8 +250,7 @@ static void check_contexts(struct tree *t)
         for (unsigned j = 0; j < n->ids && n->device != NULL; j++) {
             sent[n->id[j]] = true;
             if (!refused(n)) {
-                assert_true(owner[n->id[j]] == NULL ||
-                            owner[n->id[j]] == n->device->group->domain);
+                assert_true(owner[n->id[j]] == NULL || owner[n->id[j]] == n->device->group->domain);
                 owner[n->id[j]] = n->device->group->domain;
             }
         }
@@ -313,7 +313,9 @@ static void build(struct tree *t, uint32_t seed)
     const struct model_unit_config unit = {
         .base = BASE,
         .include_all = true,
-        .profile = seed % 3 == 0 ? "cm" : seed % 3 == 1 ? "noncoherent" : "generic48",
+        .profile = seed % 3 == 0   ? "cm"
+                   : seed % 3 == 1 ? "noncoherent"
+                                   : "generic48",
     };
 
     memset(t, 0, sizeof(*t));
