@@ -13,6 +13,8 @@
 #                       kernel, too: a driver cannot find that out)
 #     --plain BITS      QEMU's 32- or 64-bit program with the processor that it has by default; else the
 #                       64-bit program and a processor with every feature
+#     --old-bridge      a bridge that shows no PCI Express capability (82801), with e1000 in its slots 0
+#                       and 1: the function in slot 0 has the id that the other one's requests may carry
 #     --keep DIR        where the disk images are left; default: a folder that goes away
 #
 # The console is on standard output and input. QEMU's own remarks go to standard error.
@@ -24,6 +26,7 @@ unit=intel-iommu
 aw=39
 extra=
 narrow=
+old=
 keep=
 qemu=(qemu-system-x86_64 -cpu max)
 while [ $# -gt 0 ]; do
@@ -39,6 +42,7 @@ while [ $# -gt 0 ]; do
         64) qemu=(qemu-system-x86_64) ;;
         *) echo "machine.sh: --plain takes 32 or 64" >&2; exit 2 ;;
         esac; shift 2 ;;
+    --old-bridge) old=yes; shift ;;
     --keep) keep=$2; shift 2 ;;
     --) shift; break ;;
     -*) echo "machine.sh: there is no option $1" >&2; exit 2 ;;
@@ -74,6 +78,11 @@ devices+=(
     -device "$edu,bus=bridge0,addr=3"
 )
 [ -n "$narrow" ] && devices+=(-device edu,bus=pcie.0,addr=7.0)
+[ -n "$old" ] && devices+=(
+    -device i82801b11-bridge,id=oldbridge,bus=pcie.0,addr=1e.0
+    -netdev user,id=n2 -device e1000,netdev=n2,bus=oldbridge,addr=0,romfile=
+    -netdev user,id=n3 -device e1000,netdev=n3,bus=oldbridge,addr=1,romfile=
+)
 timeout "${UDMAR_TIMEOUT:-180}" "${qemu[@]}" -machine q35 -accel tcg -m "$memory" \
     -nodefaults -display none -no-reboot -serial stdio \
     -device isa-debug-exit,iobase=0xf4,iosize=4 \

@@ -3,7 +3,7 @@
  * The host interface: the functions that a port supplies, found at link time.
  *
  *   tier 0   parse and decode (table.h, unit.h's decoders)     0 functions
- *   tier 1   translate, one thread                            15 functions
+ *   tier 1   translate, one thread                            16 functions
  *   tier 2   threads and interrupts                            7 functions
  *   tier 3   busdma(9)                                         4 functions
  *
@@ -142,8 +142,9 @@ void udmar_host_log(void *host, enum udmar_log_level level, const char *text);
 
 /*
  * udmar_host_pci_read32 - one aligned read of PCI configuration space
- * @offset: multiple of 4, 0 to 252. Returns all ones for an absent function.
- * Called from threads while an instance or a device is set up.
+ * @offset: multiple of 4, 0 to 4092. Returns all ones for an absent function, and from 256 on where
+ * the host does not reach extended configuration space: virtual functions then do not find the unit
+ * of their physical function. Called from threads while an instance or a device is set up.
  */
 uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset);
 
@@ -153,6 +154,26 @@ uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, un
  * Returns false for a root bus. Called from threads while a device is set up.
  */
 bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge);
+
+/*
+ * udmar_host_pci_alias - requester ids of a function that configuration space does not tell
+ * @segment, @rid: the function. @index: 0, 1, 2... until the answer is false.
+ * @out_segment, @out_rid: an id that the function's requests may carry.
+ *
+ * The library knows what bridges put in the place of an id, virtual and phantom functions, and a
+ * list of odd devices. What remains is little, and a host without such devices returns false:
+ * - A function of a segment that software has made up, behind a controller that sends for it: Intel
+ *   VMD (8086:201d, 28c0, 467f, 4c3d, 9a0b and others), or NVMe drives that Intel RST has remapped
+ *   behind a SATA controller. Answer the controller's segment and id. The function's own id never
+ *   reaches a unit then; unit, aliases and reserved memory are those of the controller, and one
+ *   domain serves all that is behind it.
+ * - Proxy ids that a device's own registers list, as non-transparent bridges have. Answer @segment
+ *   and the id; the function keeps its own id as well.
+ * The answer is the same each time while the function is attached. Called from threads while a
+ * device is set up.
+ */
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid);
 
 /* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
 

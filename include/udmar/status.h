@@ -31,6 +31,7 @@ enum udmar_status {
     UDMAR_ERR_WIDTH = 103,     /* the host address width cannot be true */
     UDMAR_ERR_NO_UNIT = 104,   /* no usable remapping unit (for this device, or at all) */
     UDMAR_ERR_PATH = 105,      /* a device path leads through something that is no bridge */
+    UDMAR_ERR_RMRR = 106,      /* memory reserved for the device lies on guest addresses in use */
 
     /* The hardware's matter. */
     UDMAR_ERR_TIMEOUT = 200,     /* the unit did not answer within hw.dmar.timeout */

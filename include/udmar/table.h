@@ -123,6 +123,7 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_RMRR_ORDER = 8,     /* limit below base */
     UDMAR_DEFECT_ANDD_STRING = 9,    /* the name is not NUL-terminated inside the structure */
     UDMAR_DEFECT_DRHD_WIDTH = 34,    /* register base beyond the host address width */
+    UDMAR_DEFECT_RMRR_SIZE = 35,     /* more than 4 GiB: no firmware reserves so much */
     /* These cost nothing else, but somebody should know. */
     UDMAR_DEFECT_UNKNOWN_TYPE = 20,   /* structure type not known here; skipped as the spec asks */
     UDMAR_DEFECT_TYPE_ORDER = 21,     /* type below that of the structure before */

@@ -108,11 +108,18 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * @name: the driver's or device's name for log lines, at most 31 bytes are kept; null: none.
  *
  * Finds the unit that governs it, every requester id that its requests may carry (bridges, known
- * odd devices), and gives all of them the mode that the tunables say. Devices that share a
- * requester id share a domain and a mode. A function attached twice is counted. Returns UDMAR_OK
- * (also for UDMAR_MODE_UNPROTECTED: ask udmar_device_info()); UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY;
- * UDMAR_ERR_DOMAIN_ID; UDMAR_ERR_UNSUPPORTED (mode impossible on its unit); UDMAR_ERR_TIMEOUT,
- * UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device's DMA is blocked.
+ * odd devices, what udmar_host_pci_alias() names), and gives all of them the mode that the tunables
+ * say. Devices that share a requester id share a domain and a mode, that of the first one; so do
+ * those that are connected by a third one's ids. A device that connects groups makes them one as
+ * long as nobody has asked for the domain or a tag of those that give way; else it is blocked, and
+ * the log says which of its ids reach what. A function attached twice is counted.
+ * Returns UDMAR_OK (also for UDMAR_MODE_UNPROTECTED and UDMAR_MODE_BLOCKED: ask
+ * udmar_device_info()); UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_DOMAIN_ID;
+ * UDMAR_ERR_UNSUPPORTED (mode impossible on its unit); UDMAR_ERR_TOO_BIG (its bridges form a loop,
+ * or it has more ids than any device); UDMAR_ERR_RMRR (memory that firmware reserves for it lies on
+ * addresses that the domain it has to share has handed out; a log line names both);
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error no requester id that it
+ * alone sends gets through; those that it shares reach what they reached before.
  */
 enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                       const char *name, struct udmar_device **out_device);
@@ -176,7 +183,11 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
  */
 enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on);
 
-/* The domain of a device; null when it is blocked or unprotected. */
+/*
+ * The domain of a device; null when it is blocked or unprotected. Once asked for, it stays the
+ * device's until that is detached or gets another mode; before, the device may be given another
+ * one's domain when a third turns out to send ids of both.
+ */
 struct udmar_domain *udmar_device_domain(struct udmar_device *device);
 
 /* The device that was attached under this id, or that uses it as an alias; null: none. */

@@ -83,12 +83,13 @@ static int attach(struct pci_dev *pci)
 {
     struct port_device *device;
     enum udmar_status status;
+    u16 segment;
 
     if (pci_is_bridge(pci) || find(pci) != NULL) {
         return 0;
     }
-    if (pci_domain_nr(pci->bus) > U16_MAX) {
-        dev_warn(&pci->dev, "udmar: left alone: it hides behind another function\n");
+    if (!port_segment(pci->bus, &segment)) {
+        dev_warn(&pci->dev, "udmar: left alone: there is no number for its segment\n");
         return 0;
     }
     device = kzalloc(sizeof(*device), GFP_KERNEL);
@@ -102,8 +103,7 @@ static int attach(struct pci_dev *pci)
         release(device);
         return -ENOMEM;
     }
-    status = udmar_device_attach(port.instance, pci_domain_nr(pci->bus), pci_dev_id(pci), NULL,
-                                 &device->device);
+    status = udmar_device_attach(port.instance, segment, pci_dev_id(pci), NULL, &device->device);
     if (status != UDMAR_OK) {
         /* The library has said so. Without a context the unit stops all that the device does. */
         dev_err(&pci->dev, "udmar: not attached: %s\n", udmar_status_string(status));

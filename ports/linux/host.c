@@ -120,10 +120,31 @@ void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
     }
 }
 
+/*
+ * The segments that Linux makes up for VMD controllers begin at 0x10000, and the library's have 16
+ * bits: they get the upper half, which no firmware uses.
+ */
+#define LINUX_MADE_UP 0x10000
+#define PORT_MADE_UP  0x8000
+
+bool port_segment(struct pci_bus *bus, u16 *out_segment)
+{
+    int domain = pci_domain_nr(bus);
+
+    *out_segment = domain < LINUX_MADE_UP ? domain : domain - LINUX_MADE_UP + PORT_MADE_UP;
+    return domain < PORT_MADE_UP ||
+           (domain >= LINUX_MADE_UP && domain < LINUX_MADE_UP + PORT_MADE_UP);
+}
+
+static int domain_of(u16 segment)
+{
+    return segment < PORT_MADE_UP ? segment : segment - PORT_MADE_UP + LINUX_MADE_UP;
+}
+
 /* By bus and not by device: functions that are not in Linux's list are looked at as well. */
 uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset)
 {
-    struct pci_bus *bus = pci_find_bus(segment, UDMAR_RID_BUS(rid));
+    struct pci_bus *bus = pci_find_bus(domain_of(segment), UDMAR_RID_BUS(rid));
     u32 value = U32_MAX;
 
     if (bus != NULL) {
@@ -135,7 +156,7 @@ uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, un
 /* The buses that SR-IOV adds have no bridge of their own: that of the bus they belong to counts. */
 bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t number, udmar_rid_t *out_bridge)
 {
-    struct pci_bus *bus = pci_find_bus(segment, number);
+    struct pci_bus *bus = pci_find_bus(domain_of(segment), number);
 
     while (bus != NULL && bus->self == NULL) {
         bus = bus->parent;
@@ -145,6 +166,49 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t number, udmar_r
     }
     *out_bridge = pci_dev_id(bus->self);
     return true;
+}
+
+/* What pci_real_dma_dev() answers, which modules may not call. */
+static bool real_dma_dev(struct pci_dev *pci, u16 *out_segment, udmar_rid_t *out_rid)
+{
+#if IS_ENABLED(CONFIG_VMD)
+    if (is_vmd(pci->bus)) {
+        struct pci_dev *real = to_pci_sysdata(pci->bus)->vmd_dev;
+
+        *out_rid = pci_dev_id(real);
+        return port_segment(real->bus, out_segment);
+    }
+#endif
+    return false;
+}
+
+/* Linux's own quirks know further ids of odd devices, and may have read them out of registers. */
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    struct pci_dev *pci =
+        pci_get_domain_bus_and_slot(domain_of(segment), UDMAR_RID_BUS(rid), UDMAR_RID_DEVFN(rid));
+    bool found = false;
+    unsigned devfn;
+
+    if (pci == NULL) {
+        return false;
+    }
+    if (real_dma_dev(pci, out_segment, out_rid)) {
+        found = index == 0;
+    } else if (pci->dma_alias_mask != NULL) {
+        for_each_set_bit(devfn, pci->dma_alias_mask, 256)
+        {
+            if (index-- == 0) {
+                *out_segment = segment;
+                *out_rid = UDMAR_RID_BUS(rid) << 8 | devfn;
+                found = true;
+                break;
+            }
+        }
+    }
+    pci_dev_put(pci);
+    return found;
 }
 
 void *udmar_host_lock_create(void *host)

@@ -70,6 +70,8 @@ int port_fits(const struct udmar_table *table);
 
 /* Is a driver bound that may have DMA under way or memory mapped? */
 bool port_in_use(struct pci_dev *pci);
+/* host.c: the library's number for the segment of a bus; false: it has none. */
+bool port_segment(struct pci_bus *bus, u16 *out_segment);
 
 /* Should addresses of this function stay physical? A clause that says why, else null. */
 const char *port_physical_reason(struct pci_dev *pci);

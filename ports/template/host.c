@@ -182,6 +182,22 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
     return udmar_pci_find_bridge(host, segment, bus, out_bridge);
 }
 
+/*
+ * Ids of a function that only its own registers or its driver know: devices behind Intel VMD, proxy
+ * ids. A machine without such devices is answered like this.
+ */
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    (void)host;
+    (void)segment;
+    (void)rid;
+    (void)index;
+    (void)out_segment;
+    (void)out_rid;
+    return false;
+}
+
 /* ---- Tier 2: threads and interrupts ---------------------------------------------------------- */
 
 /* None of this with -DUDMAR_SINGLE_THREAD: one thread, one processor, no interrupts. */

@@ -2,86 +2,87 @@
 /* Which requester ids a function's requests may carry [VTD 3.4]. */
 #include "policy/instance.h"
 
-#define PCI_IDS           0x00
-#define PCI_COMMAND       0x04
-#define PCI_STATUS_CAPS   (1u << 20) /* of the dword at PCI_COMMAND */
-#define PCI_HEADER        0x0c
-#define PCI_BUSES         0x18
-#define PCI_CAPABILITIES  0x34
-#define PCI_CAP_EXPRESS   0x10
-#define PCI_SUBSYSTEM     0x2c
-#define PCI_HEADER_BRIDGE 1u
+#define PCI_CLASS     0x08
+#define PCI_SUBSYSTEM 0x2c
 
-/* Port types of the PCI Express capability. */
-enum {
-    PORT_NONE = -1,
-    PORT_ROOT = 4,
-    PORT_UP = 5,
-    PORT_DOWN = 6,
-    PORT_TO_PCI = 7,
-    PORT_FROM_PCI = 8
-};
+#define CLASS_BRIDGE_OTHER 0x0680u
 
 #define MAX_BRIDGES 32u
 
-static uint32_t config(struct udmar *instance, uint16_t segment, udmar_rid_t rid, unsigned offset)
-{
-    return udmar_host_pci_read32(instance->host, segment, rid, offset);
-}
-
-static bool read_bridge(void *context, uint16_t segment, udmar_rid_t rid, uint8_t *out_secondary,
-                        uint8_t *out_subordinate)
-{
-    struct udmar *instance = context;
-    uint32_t header = config(instance, segment, rid, PCI_HEADER);
-    uint32_t buses;
-
-    if (config(instance, segment, rid, PCI_IDS) == UINT32_MAX ||
-        ((header >> 16) & 0x7f) != PCI_HEADER_BRIDGE) {
-        return false;
-    }
-    buses = config(instance, segment, rid, PCI_BUSES);
-    *out_secondary = (uint8_t)(buses >> 8);
-    *out_subordinate = (uint8_t)(buses >> 16);
-    return true;
-}
-
-struct udmar_bus_reader udmar__bus_reader(struct udmar *instance)
-{
-    return (struct udmar_bus_reader){ .bridge = read_bridge, .context = instance };
-}
-
-/* The port type of a function, PORT_NONE when it is not PCI Express. */
-static int port_type(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
-{
-    unsigned offset;
-
-    if ((config(instance, segment, rid, PCI_COMMAND) & PCI_STATUS_CAPS) == 0) {
-        return PORT_NONE;
-    }
-    offset = config(instance, segment, rid, PCI_CAPABILITIES) & 0xfc;
-    /* A list longer than the space has room for is a loop. */
-    for (unsigned i = 0; i < 48 && offset >= 0x40; i++) {
-        uint32_t head = config(instance, segment, rid, offset);
-
-        if ((head & 0xff) == PCI_CAP_EXPRESS) {
-            return (int)((head >> 20) & 0xf);
-        }
-        offset = (head >> 8) & 0xfc;
-    }
-    return PORT_NONE;
-}
-
+/* Sorted, so that what two functions have in common is found in one pass. */
 static void add_id(struct udmar__ids *ids, udmar_rid_t id)
 {
-    for (unsigned i = 0; i < ids->count; i++) {
-        if (ids->id[i] == id) {
-            return;
+    unsigned at = ids->count;
+
+    while (at > 0 && ids->id[at - 1] >= id) {
+        at--;
+    }
+    if (at < ids->count && ids->id[at] == id) {
+        return;
+    }
+    if (ids->count == UDMAR__IDS) {
+        ids->too_many = true;
+        return;
+    }
+    for (unsigned i = ids->count++; i > at; i--) {
+        ids->id[i] = ids->id[i - 1];
+    }
+    ids->id[at] = id;
+}
+
+/* The id that comes out on the way up, as far as that is known. */
+static void add_sent(struct udmar__ids *ids, udmar_rid_t id)
+{
+    add_id(ids, id);
+    ids->sent = id;
+}
+
+bool udmar__ids_meet(const struct udmar__ids *a, const struct udmar__ids *b, udmar_rid_t *out_id)
+{
+    unsigned i = 0;
+    unsigned j = 0;
+
+    while (a->segment == b->segment && i < a->count && j < b->count) {
+        if (a->id[i] == b->id[j]) {
+            *out_id = a->id[i];
+            return true;
+        }
+        if (a->id[i] < b->id[j]) {
+            i++;
+        } else {
+            j++;
         }
     }
-    if (ids->count < UDMAR__IDS) {
-        ids->id[ids->count++] = id;
+    return false;
+}
+
+bool udmar__ids_have(const struct udmar__ids *ids, uint16_t segment, udmar_rid_t id)
+{
+    unsigned first = 0;
+    unsigned end = ids->count;
+
+    while (first < end) {
+        unsigned middle = first + (end - first) / 2;
+
+        if (ids->id[middle] < id) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
     }
+    return ids->segment == segment && first < ids->count && ids->id[first] == id;
+}
+
+void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < ids->count; i++) {
+        if (!udmar__ids_have(others, ids->segment, ids->id[i])) {
+            ids->id[kept++] = ids->id[i];
+        }
+    }
+    ids->count = kept;
 }
 
 /* Devices that send other ids than their own. */
@@ -92,12 +93,19 @@ enum alias_kind {
     ALIAS_MIC,    /* devices 16.0, 17.0 and 18.3 */
     ALIAS_VCA,    /* functions 0 to 4 of every slot */
     ALIAS_BUS,    /* every device and function of the bus */
+    /*
+     * The same, where it is a non-transparent bridge: which ids it uses, it says in its registers
+     * alone. They lie on its own bus, where nothing is but a port of the same switch.
+     */
+    ALIAS_PROXY,
 };
+
+#define ANY_DEVICE 0xffffu
 
 struct alias_quirk {
     uint16_t vendor;
-    uint16_t device;
-    uint8_t kind; /* enum alias_kind */
+    uint16_t device; /* or ANY_DEVICE of the vendor */
+    uint8_t kind;    /* enum alias_kind */
 };
 
 static const struct alias_quirk alias_quirks[] = {
@@ -118,6 +126,10 @@ static const struct alias_quirk alias_quirks[] = {
     { 0x8086, 0x2956, ALIAS_VCA },        { 0x8086, 0x2958, ALIAS_VCA },
     { 0x8086, 0x2959, ALIAS_VCA },        { 0x8086, 0x295a, ALIAS_VCA },
     { 0x10b5, 0x87b0, ALIAS_BUS },        { 0x10b5, 0x87b1, ALIAS_BUS }, /* PLX */
+    { 0x11f8, ANY_DEVICE, ALIAS_PROXY },  { 0x1055, 0x1001, ALIAS_PROXY },
+    { 0x1055, 0x1002, ALIAS_PROXY },      { 0x1055, 0x1003, ALIAS_PROXY },
+    { 0x1055, 0x1004, ALIAS_PROXY },      { 0x1055, 0x1005, ALIAS_PROXY },
+    { 0x1055, 0x1006, ALIAS_PROXY }, /* Switchtec */
 };
 
 static void add_functions(struct udmar__ids *ids, uint8_t bus, unsigned functions)
@@ -137,16 +149,16 @@ static void add_quirk(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
 
     switch (kind) {
     case ALIAS_FUNCTION_0:
-        add_id(ids, rid & 0xfff8);
+        add_sent(ids, rid & 0xfff8);
         break;
     case ALIAS_FUNCTION_1:
-        add_id(ids, (rid & 0xfff8) | 1);
+        add_sent(ids, (rid & 0xfff8) | 1);
         break;
     case ALIAS_SLOT_1:
         /* Only two boards of this id. */
-        subsystem = config(instance, segment, rid, PCI_SUBSYSTEM) >> 16;
+        subsystem = udmar__pci_config(instance, segment, rid, PCI_SUBSYSTEM) >> 16;
         if (subsystem == 0x02bb || subsystem == 0x02bc) {
-            add_id(ids, UDMAR_RID(bus, 1, 0));
+            add_sent(ids, UDMAR_RID(bus, 1, 0));
         }
         break;
     case ALIAS_MIC:
@@ -160,18 +172,24 @@ static void add_quirk(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
     case ALIAS_BUS:
         add_functions(ids, bus, 8);
         break;
+    case ALIAS_PROXY:
+        if (udmar__pci_config(instance, segment, rid, PCI_CLASS) >> 16 == CLASS_BRIDGE_OTHER) {
+            add_functions(ids, bus, 8);
+        }
+        break;
     }
 }
 
 static void add_quirks(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                        struct udmar__ids *ids)
 {
-    uint32_t words = config(instance, segment, rid, PCI_IDS);
+    uint32_t words = udmar__pci_config(instance, segment, rid, PCI_IDS);
 
     for (size_t i = 0; i < sizeof(alias_quirks) / sizeof(alias_quirks[0]); i++) {
         const struct alias_quirk *row = &alias_quirks[i];
 
-        if (row->vendor == (words & 0xffff) && row->device == words >> 16) {
+        if (row->vendor == (words & 0xffff) &&
+            (row->device == words >> 16 || row->device == ANY_DEVICE)) {
             add_quirk(instance, segment, rid, (enum alias_kind)row->kind, ids);
         }
     }
@@ -187,7 +205,7 @@ static const uint32_t silent_bridges[] = {
 
 static bool is_silent(struct udmar *instance, uint16_t segment, udmar_rid_t bridge)
 {
-    uint32_t id = config(instance, segment, bridge, PCI_IDS);
+    uint32_t id = udmar__pci_config(instance, segment, bridge, PCI_IDS);
 
     for (size_t i = 0; i < sizeof(silent_bridges) / sizeof(silent_bridges[0]); i++) {
         if (silent_bridges[i] == id) {
@@ -201,32 +219,32 @@ static bool is_silent(struct udmar *instance, uint16_t segment, udmar_rid_t brid
 static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bridge, uint8_t bus,
                        struct udmar__ids *ids)
 {
-    int type = port_type(instance, segment, bridge);
+    int type = udmar__pci_port_type(instance, segment, bridge);
     udmar_rid_t above;
 
     switch (type) {
-    case PORT_TO_PCI:
-        add_id(ids, UDMAR_RID(bus, 0, 0));
+    case UDMAR__PORT_TO_PCI:
+        add_sent(ids, UDMAR_RID(bus, 0, 0));
         break;
-    case PORT_NONE:
-        add_id(ids, bridge);
+    case UDMAR__PORT_NONE:
+        add_sent(ids, bridge);
         if (is_silent(instance, segment, bridge)) {
-            add_id(ids, UDMAR_RID(bus, 0, 0));
+            add_sent(ids, UDMAR_RID(bus, 0, 0));
         }
         /*
          * Some PCIe-to-PCI bridges have lost their capability: a bridge that claims to be
          * conventional but hangs on a PCI Express port cannot be.
          */
         if (udmar_host_pci_bridge(instance->host, segment, UDMAR_RID_BUS(bridge), &above)) {
-            int port = port_type(instance, segment, above);
+            int port = udmar__pci_port_type(instance, segment, above);
 
-            if (port != PORT_NONE && port != PORT_TO_PCI) {
-                add_id(ids, UDMAR_RID(bus, 0, 0));
+            if (port != UDMAR__PORT_NONE && port != UDMAR__PORT_TO_PCI) {
+                add_sent(ids, UDMAR_RID(bus, 0, 0));
             }
         }
         break;
-    case PORT_FROM_PCI:
-        add_id(ids, bridge);
+    case UDMAR__PORT_FROM_PCI:
+        add_sent(ids, bridge);
         break;
     default:
         /* Root ports and switches pass ids on unchanged. */
@@ -234,15 +252,60 @@ static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bri
     }
 }
 
+/* The functions that a device may borrow from [PCIe: phantom functions], highest bit first. */
+static void add_phantoms(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                         struct udmar__ids *ids)
+{
+    unsigned bits = udmar__pci_phantom_bits(instance, segment, rid);
+    unsigned mask = 7u & ~(7u >> bits);
+
+    for (unsigned function = 0; function < 8; function++) {
+        add_id(ids, (udmar_rid_t)((rid & ~mask) | (function & mask)));
+    }
+}
+
+/* What the port knows: false where requests of the function leave its segment, for another's. */
+static bool add_named(struct udmar *instance, uint16_t *segment, udmar_rid_t *rid,
+                      struct udmar__ids *ids)
+{
+    uint16_t other = *segment;
+    udmar_rid_t id;
+
+    for (unsigned i = 0;
+         !ids->too_many && udmar_host_pci_alias(instance->host, *segment, *rid, i, &other, &id);
+         i++) {
+        if (other != *segment) {
+            *segment = other;
+            *rid = id;
+            return false;
+        }
+        add_id(ids, id);
+        /* A port that answers for ever. */
+        ids->too_many = ids->too_many || i == UDMAR__IDS;
+    }
+    return true;
+}
+
 enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                      struct udmar__ids *out_ids)
 {
-    uint8_t bus = UDMAR_RID_BUS(rid);
     udmar_rid_t bridge;
+    uint8_t bus;
 
-    out_ids->count = 0;
-    add_id(out_ids, rid);
+    *out_ids = (struct udmar__ids){ 0 };
+    for (unsigned i = 0; !add_named(instance, &segment, &rid, out_ids); i++) {
+        out_ids->count = 0;
+        if (i == MAX_BRIDGES) {
+            return UDMAR_ERR_TOO_BIG;
+        }
+    }
+    out_ids->segment = segment;
+    out_ids->governor = rid;
+    add_sent(out_ids, rid);
     add_quirks(instance, segment, rid, out_ids);
+    add_phantoms(instance, segment, rid, out_ids);
+    (void)udmar__pci_physical_function(instance, segment, rid, &out_ids->governor);
+    bus = UDMAR_RID_BUS(out_ids->governor);
     for (unsigned i = 0; udmar_host_pci_bridge(instance->host, segment, bus, &bridge); i++) {
         if (i == MAX_BRIDGES) {
             return UDMAR_ERR_TOO_BIG;
@@ -250,5 +313,5 @@ enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, u
         add_bridge(instance, segment, bridge, bus, out_ids);
         bus = UDMAR_RID_BUS(bridge);
     }
-    return UDMAR_OK;
+    return out_ids->too_many ? UDMAR_ERR_TOO_BIG : UDMAR_OK;
 }

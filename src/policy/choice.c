@@ -28,11 +28,9 @@ static enum udmar_status reserve_aperture(struct udmar_domain *domain, uint64_t 
 }
 
 /* A bridge takes addresses in its own apertures for peer-to-peer traffic: they never come here. */
-static enum udmar_status reserve_apertures(struct udmar_device *device, struct udmar_domain *domain)
+static enum udmar_status reserve_path(void *host, uint16_t segment, uint8_t bus,
+                                      struct udmar_domain *domain)
 {
-    void *host = device->instance->host;
-    uint16_t segment = device->segment;
-    uint8_t bus = UDMAR_RID_BUS(device->rid);
     enum udmar_status status = UDMAR_OK;
     udmar_rid_t bridge;
 
@@ -52,6 +50,20 @@ static enum udmar_status reserve_apertures(struct udmar_device *device, struct u
             status = reserve_aperture(domain, high << 32 | (uint64_t)(prefetch & 0xfff0u) << 16,
                                       high_end << 32 | (prefetch | 0xfffffu));
         }
+    }
+    return status;
+}
+
+enum udmar_status udmar__apertures_reserve(struct udmar_device *device, struct udmar_domain *domain)
+{
+    void *host = device->instance->host;
+    enum udmar_status status =
+        reserve_path(host, device->segment, UDMAR_RID_BUS(device->rid), domain);
+
+    /* The way from its physical function or its controller on. */
+    if (status == UDMAR_OK && device->ids.governor != device->rid) {
+        status =
+            reserve_path(host, device->ids.segment, UDMAR_RID_BUS(device->ids.governor), domain);
     }
     return status;
 }
@@ -80,7 +92,7 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
         return status;
     }
     (*out_domain)->users = 1;
-    status = reserve_apertures(device, *out_domain);
+    status = udmar__apertures_reserve(device, *out_domain);
     if (status == UDMAR_OK) {
         status = udmar__rmrr_map(device, *out_domain);
     }
@@ -95,14 +107,16 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
 static udmar_paddr_t identity_end(const struct udmar *instance)
 {
     struct udmar_entry entry = { 0 };
+    udmar_paddr_t first;
+    udmar_paddr_t last;
     udmar_paddr_t end = 0;
 
     for (unsigned i = 0; i < instance->ram_count; i++) {
         end = udmar__max(end, instance->ram[i].base + instance->ram[i].size - 1);
     }
     while (instance->tunables.rmrr_enable && udmar_table_next(&instance->table, &entry)) {
-        if (entry.type == UDMAR_ENTRY_RMRR) {
-            end = udmar__max(end, entry.u.rmrr.limit);
+        if (entry.type == UDMAR_ENTRY_RMRR && udmar__rmrr_extent(instance, &entry, &first, &last)) {
+            end = udmar__max(end, last);
         }
     }
     return end;

@@ -25,8 +25,8 @@ static void find_unit(struct udmar_device *device)
         device->reason = "the driver is switched off (hw.dmar.enable=0)";
         return;
     }
-    if (udmar_table_find_unit(&instance->table, &reader, device->segment, device->rid, &drhd,
-                              &device->match) != UDMAR_OK) {
+    if (udmar_table_find_unit(&instance->table, &reader, device->ids.segment, device->ids.governor,
+                              &drhd, &device->match) != UDMAR_OK) {
         device->reason = "firmware names no unit for it";
         return;
     }
@@ -40,19 +40,20 @@ static void find_unit(struct udmar_device *device)
 static enum udmar_mode wanted_mode(struct udmar_device *device)
 {
     const struct udmar_tunables *tunables = &device->instance->tunables;
-    udmar_rid_t topmost = device->ids.id[device->ids.count - 1];
 
     device->reason = "hw.busdma.default says so";
     if (tunables->default_mode == UDMAR_MODE_TRANSLATE) {
         device->reason = "the default";
     }
-    /* The device's own address counts first, then the one that its unit sees. */
+    /* The device's own address counts first, then what its unit sees. */
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < tunables->device_count; i++) {
             const struct udmar_tunable_device *row = &tunables->devices[i];
 
-            if (row->mode != 0 && row->segment == device->segment &&
-                row->rid == (round == 0 ? device->rid : topmost)) {
+            if (row->mode != 0 &&
+                (round == 0
+                     ? row->segment == device->segment && row->rid == device->rid
+                     : row->segment == device->ids.segment && row->rid == device->ids.sent)) {
                 device->reason = round == 0 ? "its own tunable says so"
                                             : "the tunable of its requester id says so";
                 return row->mode;
@@ -272,7 +273,8 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "device %04x:%02x:%02x.%u could not be attached (%s): its DMA stays blocked",
+                   "device %04x:%02x:%02x.%u could not be attached (%s): requester ids that no "
+                   "other device sends stay blocked",
                    segment, UDMAR_RID_BUS(rid), UDMAR_RID_DEVICE(rid), UDMAR_RID_FUNCTION(rid),
                    udmar_status_string(status));
         return status;
@@ -305,6 +307,7 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
     }
     if (device->keeps_context) {
         device->attached = 0;
+        __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
         free_tag(device);
         (void)udmar_device_on_fault(device, NULL, NULL);
         return UDMAR_OK;
@@ -363,7 +366,12 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 
 struct udmar_domain *udmar_device_domain(struct udmar_device *device)
 {
-    return device == NULL || device->group == NULL ? NULL : device->group->domain;
+    if (device == NULL || device->group == NULL || device->group->domain == NULL) {
+        return NULL;
+    }
+    /* From now on its group cannot get another one. */
+    __atomic_store_n(&device->domain_seen, true, __ATOMIC_RELAXED);
+    return device->group->domain;
 }
 
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
@@ -373,11 +381,8 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
 
     for (struct udmar_device *other = instance->devices; device == NULL && other != NULL;
          other = other->next) {
-        for (unsigned i = 1; i < other->ids.count && other->segment == segment; i++) {
-            if (other->ids.id[i] == rid) {
-                device = other;
-                break;
-            }
+        if (udmar__ids_have(&other->ids, segment, rid)) {
+            device = other;
         }
     }
     return device;
@@ -434,6 +439,8 @@ enum udmar_status udmar_context_entries(struct udmar *instance, uint16_t segment
     if (device == NULL || device->slot == NULL) {
         return UDMAR_ERR_NO_UNIT;
     }
+    /* Behind a controller that sends for it, a function has no id of its own. */
+    rid = device->ids.segment == segment ? rid : device->ids.governor;
     udmar__context_read(device->slot->unit, rid, out_root, out_context);
     return UDMAR_OK;
 }

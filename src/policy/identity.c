@@ -19,8 +19,7 @@ static udmar_paddr_t run_end(struct udmar_domain *domain, udmar_paddr_t address,
     return address < end ? address : end;
 }
 
-enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t base,
-                                      uint64_t size)
+static enum udmar_status map_holes(struct udmar_domain *domain, udmar_paddr_t base, uint64_t size)
 {
     udmar_paddr_t end = base + size;
 
@@ -40,21 +39,45 @@ enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t
     return UDMAR_OK;
 }
 
+bool udmar__identity_possible(struct udmar_domain *domain, udmar_paddr_t base, uint64_t size)
+{
+    udmar_paddr_t end = base + size;
+    udmar_paddr_t physical;
+    uint64_t page;
+    unsigned access;
+
+    while (base < end) {
+        enum udmar_status status = udmar_domain_translate(domain, base, &physical, &access, &page);
+
+        if (status == UDMAR_ERR_ARGUMENT ||
+            (status == UDMAR_OK && (physical != base || access != UDMAR_READ_WRITE))) {
+            return false;
+        }
+        base = udmar__align_down(base, page) + page;
+    }
+    return true;
+}
+
 /* RAM never lies in the MSI window, but a table with such a page would be refused as a whole. */
-static enum udmar_status fill_range(struct udmar_domain *domain, udmar_paddr_t base, uint64_t size)
+enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t base,
+                                      uint64_t size)
 {
     udmar_paddr_t end = base + size;
     enum udmar_status status = UDMAR_OK;
 
+    /* Addresses that it does not have are no holes to walk over page by page. */
+    if (end - 1 > domain->end) {
+        return UDMAR_ERR_UNSUPPORTED;
+    }
     if (base < MSI_WINDOW_FIRST) {
         udmar_paddr_t stop = udmar__min(end, MSI_WINDOW_FIRST);
 
-        status = udmar__identity_map(domain, base, stop - base);
+        status = map_holes(domain, base, stop - base);
         base = stop;
     }
     base = udmar__max(base, end > MSI_WINDOW_LAST ? MSI_WINDOW_LAST + 1 : end);
     if (status == UDMAR_OK && base < end) {
-        status = udmar__identity_map(domain, base, end - base);
+        status = map_holes(domain, base, end - base);
     }
     return status;
 }
@@ -64,7 +87,7 @@ enum udmar_status udmar__identity_fill(struct udmar *instance, struct udmar_doma
     enum udmar_status status = UDMAR_OK;
 
     for (unsigned i = 0; i < instance->ram_count && status == UDMAR_OK; i++) {
-        status = fill_range(domain, instance->ram[i].base, instance->ram[i].size);
+        status = udmar__identity_map(domain, instance->ram[i].base, instance->ram[i].size);
     }
     return status;
 }

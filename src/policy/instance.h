@@ -14,12 +14,16 @@
 #include "space/domain.h"
 #include "unit/unit.h"
 
-/* Requester ids that one device may send: a whole bus of aliases and a path of bridges. */
-#define UDMAR__IDS 288
+/* Requester ids that one device may send: a whole bus of them, two a bridge, and some to spare. */
+#define UDMAR__IDS 336
 
 struct udmar__ids {
+    uint16_t segment;     /* in which they arrive: not always the device's own */
+    udmar_rid_t governor; /* the function whose place in the machine they share */
+    udmar_rid_t sent;     /* what its unit will see, as far as that is known */
+    bool too_many;
     unsigned count;
-    udmar_rid_t id[UDMAR__IDS]; /* the device's own first, the topmost alias last */
+    udmar_rid_t id[UDMAR__IDS]; /* ascending */
 };
 
 /* What the instance knows of a unit beyond the unit itself. */
@@ -33,13 +37,12 @@ struct udmar__unit_slot {
 };
 
 /*
- * Devices that send a common requester id: hardware cannot tell them apart, so they share mode and
- * domain. The topmost alias names the group.
+ * Devices of one unit that are connected by common requester ids: hardware cannot tell them apart,
+ * so they share mode and domain. Two devices that have no id in common are in one group when a
+ * third has ids of both.
  */
 struct udmar__group {
     struct udmar__group *next;
-    uint16_t segment;
-    udmar_rid_t rid;
     enum udmar_mode mode;
     struct udmar_domain *domain; /* null: blocked */
     unsigned devices;
@@ -62,7 +65,9 @@ struct udmar_device {
     struct udmar__group *group; /* null: unprotected */
     enum udmar_mode wanted;
     const char *reason;
-    unsigned rmrrs;
+    unsigned rmrrs;   /* that name it */
+    bool apart;       /* its ids belong to groups that cannot become one: `ids` is what is left */
+    bool domain_seen; /* atomic; udmar_device_domain() has given the domain out */
     struct udmar__ids ids;
     struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with us */
     size_t tag_size;
@@ -128,17 +133,44 @@ struct udmar {
     struct udmar__dma dma;
 };
 
-/* ---- alias.c ---- */
-/* The requester ids of a function; UDMAR_ERR_TOO_BIG when its bridges form a loop. */
-enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
-                                     struct udmar__ids *out_ids);
+/* ---- pci.c ---- */
+#define PCI_IDS 0x00
+
+/* Port types of the PCI Express capability. */
+enum {
+    UDMAR__PORT_NONE = -1, /* not PCI Express */
+    UDMAR__PORT_TO_PCI = 7,
+    UDMAR__PORT_FROM_PCI = 8,
+};
+uint32_t udmar__pci_config(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                           unsigned offset);
+int udmar__pci_port_type(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
+/* How many bits of the function number, from the highest on, the device uses as it likes. */
+unsigned udmar__pci_phantom_bits(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
+/* The physical function of a virtual one; false: it is none, and @out_physical stays. */
+bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                  udmar_rid_t *out_physical);
 /* A table's paths and bridges are read through this. */
 struct udmar_bus_reader udmar__bus_reader(struct udmar *instance);
 
+/* ---- alias.c ---- */
+/*
+ * The requester ids of a function; UDMAR_ERR_TOO_BIG when its bridges form a loop or the port names
+ * more ids than there is room for.
+ */
+enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
+                                     struct udmar__ids *out_ids);
+bool udmar__ids_have(const struct udmar__ids *ids, uint16_t segment, udmar_rid_t id);
+/* Have they an id in common? The lowest one. */
+bool udmar__ids_meet(const struct udmar__ids *a, const struct udmar__ids *b, udmar_rid_t *out_id);
+/* Takes away what the others have. */
+void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others);
+
 /* ---- group.c ---- */
 /*
- * Puts the device into the group of its topmost id and gives all its ids the group's domain.
- * On failure none of its ids has a context that it had not before.
+ * Puts the device into the group of those that send one of its ids, which may make one group of
+ * several, and gives all its ids the group's domain. On failure none of its ids has a context that
+ * it had not before.
  */
 enum udmar_status udmar__group_join(struct udmar_device *device);
 /* Blocks the ids that no other device of the group sends; the last one frees the domain. */
@@ -148,6 +180,9 @@ enum udmar_status udmar__group_leave(struct udmar_device *device);
 /* The domain a mode needs for a device, made or found; null with UDMAR_OK for blocked. */
 enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
                                      struct udmar_domain **out_domain);
+/* Keeps out of a domain the addresses that the bridges above the device take for themselves. */
+enum udmar_status udmar__apertures_reserve(struct udmar_device *device,
+                                           struct udmar_domain *domain);
 /* One user less; destroys it when it was the last. */
 void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 
@@ -168,15 +203,31 @@ void udmar__devices_retry(struct udmar *instance);
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */
-/* Widest address that the device's RMRRs need, 0: none; and how many there are. */
+/*
+ * The whole pages of an RMRR as far as the machine has such addresses; false: it has none of them.
+ */
+bool udmar__rmrr_extent(const struct udmar *instance, const struct udmar_entry *entry,
+                        udmar_paddr_t *out_first, udmar_paddr_t *out_last);
+/*
+ * Last address that the device's domain needs for RMRRs, 0: none; and how many name the device
+ * itself.
+ */
 udmar_paddr_t udmar__rmrr_limit(struct udmar_device *device, unsigned *out_count);
-/* Reserves and maps the device's RMRRs in a domain. */
+/*
+ * Reserves and maps in a domain the RMRRs of the device and of those who send the same ids.
+ * UDMAR_ERR_RMRR: there is something else at their addresses.
+ */
 enum udmar_status udmar__rmrr_map(struct udmar_device *device, struct udmar_domain *domain);
 /* Gives every device that an RMRR names its context. */
 void udmar__rmrr_attach_all(struct udmar *instance);
 
 /* ---- identity.c ---- */
-/* Maps the parts of [base, base + size) to themselves that are not mapped yet. */
+/* Is what is mapped in [base, base + size) mapped to itself, for reading and writing? */
+bool udmar__identity_possible(struct udmar_domain *domain, udmar_paddr_t base, uint64_t size);
+/*
+ * Maps the parts of [base, base + size) to themselves that are not mapped yet, except for the MSI
+ * window. UDMAR_ERR_UNSUPPORTED beyond the domain's end.
+ */
 enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t base,
                                       uint64_t size);
 enum udmar_status udmar__identity_fill(struct udmar *instance, struct udmar_domain *domain);

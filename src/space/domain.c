@@ -299,6 +299,18 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     return confirmed;
 }
 
+/* Buffers that are there already cannot be taken away. */
+static bool meets_buffers(struct udmar_domain *domain, uint64_t page, uint64_t last)
+    UDMAR_REQUIRES(domain->lock)
+{
+    struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
+
+    while (taken != NULL && taken->first <= last && taken->kind < UDMAR_RANGE_ALLOCATED) {
+        taken = udmar__iova_at_or_above(&domain->iova, taken->last + 1);
+    }
+    return taken != NULL && taken->first <= last;
+}
+
 enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
                                         uint64_t size, enum udmar_range_kind kind)
 {
@@ -308,15 +320,13 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
     enum udmar_status status = UDMAR_OK;
 
     /* Only what is still free: reserved ranges may overlap each other, but no mapping. */
-    while (page <= last) {
+    if (meets_buffers(domain, page, last)) {
+        status = UDMAR_ERR_EXISTS;
+    }
+    while (status == UDMAR_OK && page <= last) {
         struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
         struct udmar__range *range;
 
-        if (taken != NULL && taken->first <= last && taken->kind >= UDMAR_RANGE_ALLOCATED) {
-            /* Somebody's buffers are there already: they cannot be taken away. */
-            status = UDMAR_ERR_EXISTS;
-            break;
-        }
         if (taken != NULL && taken->first <= page) {
             page = taken->last + 1;
             continue;

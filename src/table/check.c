@@ -25,7 +25,8 @@ static void tell(struct check *check, enum udmar_defect_kind kind, const struct 
         .offset = offset,
         .structure_type = entry->type,
         .value = value,
-        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE || kind == UDMAR_DEFECT_DRHD_WIDTH,
+        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE || kind == UDMAR_DEFECT_DRHD_WIDTH ||
+                       kind == UDMAR_DEFECT_RMRR_SIZE,
     };
 
     check->count++;
@@ -344,6 +345,8 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
                "nothing";
     case UDMAR_DEFECT_DRHD_WIDTH:
         return "register base is beyond the host address width: the remapping unit is ignored";
+    case UDMAR_DEFECT_RMRR_SIZE:
+        return "reserved memory of more than 4 GiB cannot be meant: it is ignored";
     case UDMAR_DEFECT_TRAILING:
         return "buffer is longer than the table: the rest is ignored";
     }

@@ -9,6 +9,13 @@
 /* Bits 3:0 of the DRHD's size byte; the others are reserved and were all reserved once. */
 enum { SIZE_EXPONENT = 0x0f };
 
+/*
+ * What a device must see at its own addresses it has no other addresses for. The largest regions of
+ * real machines are the memory of displays, 270 MiB; a greater distance than this is a limit that
+ * nobody has set.
+ */
+#define RMRR_MOST (UINT64_C(4) << 30)
+
 /* The least length of each type; 0 for types not known here. */
 static uint16_t fixed_part(uint16_t type)
 {
@@ -128,6 +135,9 @@ enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
         *out_value = entry->u.rmrr.limit;
         if (entry->u.rmrr.limit < entry->u.rmrr.base) {
             return UDMAR_DEFECT_RMRR_ORDER;
+        }
+        if (entry->u.rmrr.limit - entry->u.rmrr.base >= RMRR_MOST) {
+            return UDMAR_DEFECT_RMRR_SIZE;
         }
         break;
     case UDMAR_ENTRY_ANDD:

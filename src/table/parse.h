@@ -48,7 +48,7 @@ enum udmar_defect_kind udmar__decode(const struct udmar_table *table, struct udm
 
 /*
  * udmar__contents_defect - why a decoded structure cannot be used, apart from its scopes
- * Returns UDMAR_DEFECT_NONE, DRHD_BASE, DRHD_WIDTH, RMRR_ORDER or ANDD_STRING.
+ * Returns UDMAR_DEFECT_NONE, DRHD_BASE, DRHD_WIDTH, RMRR_ORDER, RMRR_SIZE or ANDD_STRING.
  */
 enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
                                               const struct udmar_entry *entry, uint64_t *out_value);

@@ -255,6 +255,18 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
     return false;
 }
 
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    (void)host;
+    (void)segment;
+    (void)rid;
+    (void)index;
+    (void)out_segment;
+    (void)out_rid;
+    return false;
+}
+
 /* ---- Time, locks, words ---- */
 
 /* What a turn of a waiting loop takes a virtual processor. */

@@ -5,6 +5,8 @@
 
 #include "internal.h"
 
+#define GIB (UINT64_C(1) << 30)
+
 enum { TYPE_DRHD = 0, TYPE_RMRR = 1, TYPE_ATSR = 2, TYPE_RHSA = 3, TYPE_ANDD = 4 };
 
 /* Bytes being written one after the other, little endian. */
@@ -112,7 +114,8 @@ void model_add_rmrr(struct model *m, uint16_t segment, uint64_t base, uint64_t l
     put(&w, limit, 8);
     for (unsigned i = 0; i < scope_count; i++)
         put_scope(&w, &scopes[i]);
-    if (limit > base)
+    /* Firmware that errs so much has not kept the memory for itself. */
+    if (limit > base && limit - base < GIB)
         model_reserve(m, base, limit - base + 1);
 }
 

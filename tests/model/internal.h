@@ -223,7 +223,12 @@ struct function {
     bool ats;
     bool bridge;
     enum model_bridge_kind kind;
-    uint32_t config[64];
+    struct function *physical; /* of a virtual function */
+    struct pci_alias {
+        uint16_t segment, rid;
+    } alias[MODEL_ALIASES];
+    unsigned alias_count;
+    uint32_t config[1024];
 };
 
 struct firmware_entry {

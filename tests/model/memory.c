@@ -377,13 +377,14 @@ void model_page_free(struct model *m, uint64_t physical)
 
 void model_reserve(struct model *m, uint64_t physical, uint64_t size)
 {
-    uint64_t end = physical + size;
+    uint64_t first = physical & ~PAGE_LOW;
+    uint64_t last = physical + size - 1;
 
     enter(m);
-    for (uint64_t at = physical & ~PAGE_LOW; at < end; at += MODEL_PAGE) {
-        size_t frame = frame_of(m, at);
+    for (size_t frame = 0; frame < m->memory.total; frame++) {
+        uint64_t at = frame_physical(m, frame);
 
-        if (frame != NO_FRAME && frame_is_free(&m->memory, frame))
+        if (at >= first && at <= last && frame_is_free(&m->memory, frame))
             m->memory.state[frame] = FRAME_RESERVED;
     }
     leave(m);

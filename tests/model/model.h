@@ -543,13 +543,25 @@ enum model_bridge_kind {
 void model_add_bridge(struct model *m, uint16_t segment, uint16_t rid, uint8_t secondary,
                       uint8_t subordinate, enum model_bridge_kind kind);
 
-/* Any dword of a function's configuration space (0x00..0xfc). */
+/* Any dword of a function's configuration space (0x000..0xffc). */
 void model_set_config(struct model *m, uint16_t segment, uint16_t rid, unsigned offset,
                       uint32_t value);
 uint32_t model_get_config(struct model *m, uint16_t segment, uint16_t rid, unsigned offset);
 
 /* Gives an endpoint the PCIe capability with this port type (0 endpoint, 9 integrated, ...). */
 void model_set_pcie(struct model *m, uint16_t segment, uint16_t rid, unsigned port_type);
+
+/*
+ * Gives a PCIe function the SR-IOV capability and adds @count virtual functions at @first from its
+ * own id and every @stride after that. They read all ones where a vendor would be.
+ */
+void model_set_sriov(struct model *m, uint16_t segment, uint16_t rid, uint16_t first,
+                     uint16_t stride, uint16_t count);
+
+/* What udmar_host_pci_alias() answers for a function, at most MODEL_ALIASES times for each. */
+#define MODEL_ALIASES 4
+void model_add_alias(struct model *m, uint16_t segment, uint16_t rid, uint16_t alias_segment,
+                     uint16_t alias_rid);
 
 /* Forwarding windows of a bridge; limit is inclusive, base > limit closes the window. */
 void model_set_bridge_window(struct model *m, uint16_t segment, uint16_t rid, bool prefetchable,
@@ -585,7 +597,10 @@ struct model_scope model_scope(enum model_scope_type type, uint16_t rid);
 
 void model_add_unit_scope(struct model_unit *unit, const struct model_scope *scope);
 
-/* @limit is inclusive. The part inside the arenas is taken out of the allocators' hands. */
+/*
+ * @limit is inclusive. The part inside the arenas is taken out of the allocators' hands, unless it
+ * is of 1 GiB or more.
+ */
 void model_add_rmrr(struct model *m, uint16_t segment, uint64_t base, uint64_t limit,
                     const struct model_scope *scopes, unsigned scope_count);
 void model_add_atsr(struct model *m, uint16_t segment, bool all_ports,

@@ -18,6 +18,8 @@ enum {
     C_CAPABILITIES = 0x34 / 4,
     C_POWER = 0x40 / 4,
     C_PCIE = 0x50 / 4,
+    C_EXTENDED = 0x100 / 4, /* error reporting, so that a walk has to follow it */
+    C_SRIOV = 0x160 / 4,
 };
 
 #define STATUS_CAPABILITIES BIT32(20)
@@ -133,14 +135,42 @@ void model_set_bridge_window(struct model *m, uint16_t segment, uint16_t rid, bo
 void model_set_config(struct model *m, uint16_t segment, uint16_t rid, unsigned offset,
                       uint32_t value)
 {
-    must(offset < 256 && offset % 4 == 0, "model_set_config: bad offset");
+    must(offset < 4096 && offset % 4 == 0, "model_set_config: bad offset");
     function_need(m, segment, rid)->config[offset / 4] = value;
 }
 
 uint32_t model_get_config(struct model *m, uint16_t segment, uint16_t rid, unsigned offset)
 {
-    must(offset < 256 && offset % 4 == 0, "model_get_config: bad offset");
+    must(offset < 4096 && offset % 4 == 0, "model_get_config: bad offset");
     return function_need(m, segment, rid)->config[offset / 4];
+}
+
+void model_set_sriov(struct model *m, uint16_t segment, uint16_t rid, uint16_t first,
+                     uint16_t stride, uint16_t count)
+{
+    struct function *f = function_need(m, segment, rid);
+
+    f->config[C_EXTENDED] = 0x00010001u | (C_SRIOV * 4u) << 20;
+    f->config[C_SRIOV] = 0x00010010u;
+    f->config[C_SRIOV + 2] = 0x9; /* enabled, with memory */
+    f->config[C_SRIOV + 3] = (uint32_t)count * 0x10001u;
+    f->config[C_SRIOV + 4] = count;
+    f->config[C_SRIOV + 5] = first | (uint32_t)stride << 16;
+    for (unsigned i = 0; i < count; i++) {
+        struct function *v = function_add(m, segment, (uint16_t)(rid + first + i * stride),
+                                          UINT32_MAX, f->config[C_CLASS] >> 8);
+
+        v->physical = f;
+    }
+}
+
+void model_add_alias(struct model *m, uint16_t segment, uint16_t rid, uint16_t alias_segment,
+                     uint16_t alias_rid)
+{
+    struct function *f = function_need(m, segment, rid);
+
+    must(f->alias_count < MODEL_ALIASES, "model_add_alias: too many");
+    f->alias[f->alias_count++] = (struct pci_alias){ alias_segment, alias_rid };
 }
 
 void model_set_ats(struct model *m, uint16_t segment, uint16_t rid, bool on)
@@ -177,7 +207,9 @@ static uint16_t id_above(const struct function *bridge, uint16_t id)
 
 uint16_t model_requester_id(struct model *m, uint16_t segment, uint16_t rid)
 {
-    const struct function *bridge = bridge_to(m, segment, (uint8_t)(rid >> 8));
+    const struct function *f = function_find(m, segment, rid);
+    uint16_t place = f != NULL && f->physical != NULL ? f->physical->rid : rid;
+    const struct function *bridge = bridge_to(m, segment, (uint8_t)(place >> 8));
     uint16_t id = rid;
 
     for (unsigned depth = 0; bridge != NULL && depth < 256; depth++) {
@@ -221,9 +253,13 @@ unsigned scope_covers(struct model *m, uint16_t segment, const struct model_scop
 
 struct model_unit *model_unit_of(struct model *m, uint16_t segment, uint16_t rid)
 {
+    const struct function *f = function_find(m, segment, rid);
     struct model_unit *best = NULL;
     unsigned best_rank = 0;
 
+    /* No scope names a virtual function: it is where its physical function is. */
+    if (f != NULL && f->physical != NULL)
+        rid = f->physical->rid;
     for (struct model_unit *u = m->units; u != NULL; u = u->next) {
         if (u->segment != segment)
             continue;
@@ -251,7 +287,7 @@ uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, un
 
     enter(m);
     f = function_find(m, segment, rid);
-    if (offset > 252 || offset % 4 != 0)
+    if (offset > 4092 || offset % 4 != 0)
         fatal(m, "host: pci_read32 at offset %#x", offset);
     else if (f != NULL)
         value = f->config[offset / 4];
@@ -270,4 +306,22 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
         *out_bridge = bridge->rid;
     leave(m);
     return bridge != NULL;
+}
+
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    struct model *m = host;
+    const struct function *f;
+    bool found;
+
+    enter(m);
+    f = function_find(m, segment, rid);
+    found = f != NULL && index < f->alias_count;
+    if (found) {
+        *out_segment = f->alias[index].segment;
+        *out_rid = f->alias[index].rid;
+    }
+    leave(m);
+    return found;
 }

@@ -419,7 +419,8 @@ void udmar_host_interrupt_free(void *host, void *interrupt)
 
 uint32_t udmar_host_pci_read32(void *host, uint16_t segment, udmar_rid_t rid, unsigned offset)
 {
-    return segment == 0 ? pci_read(host, rid, offset) : UINT32_MAX;
+    /* The ports do not reach extended space. */
+    return segment == 0 && offset < 256 ? pci_read(host, rid, offset) : UINT32_MAX;
 }
 
 bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_t *out_bridge)
@@ -432,6 +433,18 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
             return true;
         }
     }
+    return false;
+}
+
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    (void)host;
+    (void)segment;
+    (void)rid;
+    (void)index;
+    (void)out_segment;
+    (void)out_rid;
     return false;
 }
 

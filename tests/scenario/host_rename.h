@@ -27,6 +27,7 @@
 #define udmar_host_log                 HOST_NAME(log)
 #define udmar_host_pci_read32          HOST_NAME(pci_read32)
 #define udmar_host_pci_bridge          HOST_NAME(pci_bridge)
+#define udmar_host_pci_alias           HOST_NAME(pci_alias)
 #define udmar_host_cpu                 HOST_NAME(cpu)
 #define udmar_host_lock_create         HOST_NAME(lock_create)
 #define udmar_host_lock_destroy        HOST_NAME(lock_destroy)

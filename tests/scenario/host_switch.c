@@ -87,6 +87,12 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
     return TO(host)->pci_bridge(INNER(host), segment, bus, out_bridge);
 }
 
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    return TO(host)->pci_alias(INNER(host), segment, rid, index, out_segment, out_rid);
+}
+
 /* Scenarios have one thread. */
 unsigned udmar_host_cpu(void *host)
 {

@@ -9,9 +9,9 @@
     each(mmio_map) each(mmio_unmap) each(mmio_read32) each(mmio_write32) each(page_alloc)       \
         each(page_alloc_near) each(page_free) each(page_map) each(page_unmap) each(cache_flush) \
             each(alloc) each(free) each(time_ns) each(log) each(pci_read32) each(pci_bridge)    \
-                each(lock_create) each(lock_destroy) each(lock_acquire) each(lock_release)      \
-                    each(interrupt_alloc) each(interrupt_free) each(virtual_to_physical)        \
-                        each(dmamem_alloc) each(dmamem_free)
+                each(pci_alias) each(lock_create) each(lock_destroy) each(lock_acquire)         \
+                    each(lock_release) each(interrupt_alloc) each(interrupt_free)               \
+                        each(virtual_to_physical) each(dmamem_alloc) each(dmamem_free)
 
 #define HOST_POINTER(name) __typeof__(udmar_host_##name) *name;
 struct host_ops {

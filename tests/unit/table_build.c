@@ -199,8 +199,9 @@ void expect_defect(const struct udmar_defect *defect, enum udmar_defect_kind kin
     assert_int_equal(defect->offset, offset);
     assert_int_equal(defect->structure_type, type);
     assert_true(defect->value == value);
-    assert_int_equal(defect->loses_entry,
-                     kind < UDMAR_DEFECT_UNKNOWN_TYPE || kind == UDMAR_DEFECT_DRHD_WIDTH);
+    assert_int_equal(defect->loses_entry, kind < UDMAR_DEFECT_UNKNOWN_TYPE ||
+                                              kind == UDMAR_DEFECT_DRHD_WIDTH ||
+                                              kind == UDMAR_DEFECT_RMRR_SIZE);
 }
 
 void expect_only(const struct udmar_table *table, enum udmar_defect_kind kind, uint32_t offset,

@@ -101,6 +101,11 @@ static void put_rmrr_backwards(struct build *b)
     add_rmrr(b, 0, 0x4000, 0x3fff);
 }
 
+static void put_rmrr_too_large(struct build *b)
+{
+    add_rmrr(b, 0, 0x4000, UINT64_C(0x100004000));
+}
+
 static void put_andd_endless(struct build *b)
 {
     add_andd(b, 1, "\\_SB.I2C0", 9);
@@ -143,6 +148,7 @@ static void broken_structure_costs_itself(void **state)
         { put_drhd_again, UDMAR_DEFECT_DRHD_DUPLICATE, 0, BASE_A },
         { put_drhd_too_high, UDMAR_DEFECT_DRHD_WIDTH, 0, UINT64_C(0x8000000000) },
         { put_rmrr_backwards, UDMAR_DEFECT_RMRR_ORDER, 0, 0x3fff },
+        { put_rmrr_too_large, UDMAR_DEFECT_RMRR_SIZE, 0, UINT64_C(0x100004000) },
         { put_andd_endless, UDMAR_DEFECT_ANDD_STRING, 0, 17 },
         { put_andd_empty, UDMAR_DEFECT_ANDD_STRING, 0, 8 },
         { put_type_7, UDMAR_DEFECT_UNKNOWN_TYPE, 0, 7 },

@@ -61,6 +61,7 @@ static const char *loss_consequence(enum udmar_defect_kind kind)
         return "the later one is left out with its scopes: devices only it names may go to the "
                "wrong unit";
     case UDMAR_DEFECT_RMRR_ORDER:
+    case UDMAR_DEFECT_RMRR_SIZE:
         return "the region is left out: its devices fault when they use that memory";
     default:
         return "the structure is left out; devices that refer to it are known by number only";

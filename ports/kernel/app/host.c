@@ -115,6 +115,19 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
     return true;
 }
 
+/* QEMU has no devices that send for others without a bridge. */
+bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigned index,
+                          uint16_t *out_segment, udmar_rid_t *out_rid)
+{
+    (void)host;
+    (void)segment;
+    (void)rid;
+    (void)index;
+    (void)out_segment;
+    (void)out_rid;
+    return false;
+}
+
 /* ---- Tier 2 ---- */
 
 void *udmar_host_lock_create(void *host)
