@@ -172,6 +172,38 @@ check_undefined()
     } | verdict "$name"
 }
 
+# A host that wants less: each switch of docs/PORTING.md, all of them without busdma, and one thread.
+small_one()
+{
+    # shellcheck disable=SC2086
+    "$UDMAR_CC" -m64 $UDMAR_FLAGS $UDMAR_SWITCHES -c "$1" \
+        -o "$UDMAR_WORK/small/$(tr / _ <<<"${1%.c}").o" 2>&1 || echo "$1 does not compile with $UDMAR_SWITCHES"
+}
+export -f small_one
+
+check_small()
+{
+    local switches='-DUDMAR_WITHOUT_FAULT_TEXT -DUDMAR_WITHOUT_TABLE_CHECK -DUDMAR_WITHOUT_STREAMS'
+
+    for UDMAR_SWITCHES in $switches "$switches -DUDMAR_SINGLE_THREAD"; do
+        export UDMAR_SWITCHES
+        rm -rf "$work/small"
+        mkdir -p "$work/small"
+        library_sources | for_each small_one |
+            verdict "every .c of src/ compiles with $UDMAR_SWITCHES"
+    done
+    # The last of these has every switch. Without busdma, tier 1 is all that it needs.
+    rm -f "$work"/small/src_busdma_*
+    ld -r -o "$work/small.o" "$work"/small/*.o
+    nm -u "$work/small.o" | awk '{ print $NF }' | sort -u >"$work/needed"
+    {
+        host_prototypes | sed '/@tier 2/,$d' | grep -v '^@'
+        helpers
+    } | sort >"$work/offered"
+    comm -23 "$work/needed" "$work/offered" | sed 's,$, is needed,' |
+        verdict "the smallest library needs tier 1 alone"
+}
+
 # Caller-owned instances, many in one process: nothing that lives in the image may change.
 check_globals()
 {
@@ -325,6 +357,7 @@ check_compile 32
 check_headers
 check_undefined 64
 check_undefined 32
+check_small
 check_globals
 check_tiers
 check_sizes

@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
+#ifndef UDMAR_WITHOUT_FAULT_TEXT
+
 /* Second-level permission faults [VTD appendix A]. */
 #define REASON_WRITE 0x05
 #define REASON_READ  0x06
@@ -125,6 +127,24 @@ size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fa
     }
     return text.length;
 }
+
+#else
+
+size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fault *fault,
+                             char *buffer, size_t size)
+{
+    struct udmar__text text;
+
+    (void)instance;
+    udmar__text_init(&text, buffer, size);
+    udmar__text_add(&text, "fault %llu: %04x:%02x:%02x.%u was stopped at 0x%llx, access %u",
+                    (unsigned long long)fault->sequence, fault->segment, UDMAR_RID_BUS(fault->rid),
+                    UDMAR_RID_DEVICE(fault->rid), UDMAR_RID_FUNCTION(fault->rid),
+                    (unsigned long long)fault->address, fault->access);
+    return text.length;
+}
+
+#endif
 
 size_t udmar__fault_fields(const struct udmar_fault *fault, char *buffer, size_t size)
 {

@@ -11,6 +11,7 @@
 
 #define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
 
+#ifndef UDMAR_WITHOUT_TABLE_CHECK
 static void report_defect(void *context, const struct udmar_defect *defect)
 {
     struct udmar *instance = context;
@@ -21,6 +22,17 @@ static void report_defect(void *context, const struct udmar_defect *defect)
                                                 : udmar_entry_name(defect->structure_type),
                udmar_defect_string(defect->kind), (unsigned long long)defect->value);
 }
+
+static void check_table(struct udmar *instance)
+{
+    (void)udmar_table_check(&instance->table, report_defect, instance);
+}
+#else
+static void check_table(struct udmar *instance)
+{
+    (void)instance;
+}
+#endif
 
 /* Does the unit serve the integrated display, 00:02.0, and nothing else? */
 static bool serves_graphics_only(struct udmar *instance, const struct udmar_entry *drhd)
@@ -191,7 +203,7 @@ static enum udmar_status set_up(struct udmar *instance, const struct udmar_confi
                    udmar_status_string(status));
         return status;
     }
-    (void)udmar_table_check(&instance->table, report_defect, instance);
+    check_table(instance);
     return find_units(instance, config->cpu_signature);
 }
 

@@ -47,6 +47,8 @@ enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t 
 /* The sum of so many lengths below UDMAR__PHYSICAL_END / 2 fits into 64 bits. */
 #define SUM_MOST 8192u
 
+#ifndef UDMAR_WITHOUT_STREAMS
+
 /* The pages that the pieces need; 0: a piece lies in no memory, or they are too many. */
 static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned count)
 {
@@ -373,3 +375,5 @@ SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udma
     }
     return udmar__block_unmap_inline(domain, arena, (uint32_t)page, block);
 }
+
+#endif

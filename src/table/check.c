@@ -8,6 +8,8 @@
  */
 #include <udmar/table.h>
 
+#ifndef UDMAR_WITHOUT_TABLE_CHECK
+
 #include "table/parse.h"
 
 struct check {
@@ -352,3 +354,5 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
     }
     return "unknown defect";
 }
+
+#endif

@@ -4,6 +4,8 @@
 
 #include "base/bits.h"
 
+#ifndef UDMAR_WITHOUT_FAULT_TEXT
+
 struct reason {
     uint8_t code;
     const char *text;
@@ -93,6 +95,16 @@ const char *udmar_fault_reason_string(uint8_t reason)
     }
     return "a reason this driver does not know";
 }
+
+#else
+
+const char *udmar_fault_reason_string(uint8_t reason)
+{
+    (void)reason;
+    return "a reason that this build has no words for";
+}
+
+#endif
 
 void udmar_fault_decode(const uint64_t raw[2], struct udmar_fault *out_fault)
 {
