@@ -152,7 +152,8 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
  *
  * With translation this reserves a window of guest addresses for the tag's maxsize and makes its
  * page tables, so that loading needs neither a lock nor memory. Where maxsize is larger than the
- * instance's window limit, or no window is to be had, each load takes a range of its own. Where
+ * instance's window limit or a 64th of the addresses in the tag's reach, or windows have half of
+ * these already, each load takes a range of its own. Where
  * loads may have to be bounced the zone of the tag's needs gets pages for one more maxsize, up to
  * its limit.
  * @flags: UDMAR_DMA_NOWAIT or 0, which are the same here: memory that is not there is not waited
