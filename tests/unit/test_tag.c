@@ -99,8 +99,8 @@ static void test_numbers_of_a_parent(void **state)
         drop_tag(child);
         /* Nothing is too much for it. */
         map = new_map(parent);
-        assert_int_equal(udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0),
-                         UDMAR_EINVAL);
+        (void)udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0);
+        assert_int_equal(loaded.error, UDMAR_EINVAL);
         drop_map(parent, map);
         assert_int_equal(udmar_dmamem_alloc(parent, &memory, 0, &map), 0);
         udmar_dmamem_free(parent, memory, map);
@@ -219,8 +219,7 @@ static void test_more_than_a_size_t(void **state)
     buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
     for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         loaded.error = 0;
-        assert_int_not_equal(
-            udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0), 0);
+        (void)udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0);
         assert_int_not_equal(loaded.error, 0);
     }
     drop_map(tag, map);
