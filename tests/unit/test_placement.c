@@ -13,7 +13,7 @@
 
 #define LOW_24 (MIB(16) - 1)
 #define LOW_32 (GIB(4) - 1)
-#define MOST   2600u
+#define MOST   1100u
 
 static struct loaded result;
 
@@ -72,7 +72,7 @@ static void test_maps_share_what_is_low(void **state)
         unsigned maps, at_once;
     } cases[] = {
         { MIB(1), 9, 9 },      { MIB(1), 30, 15 }, { KIB(512), 64, 30 },
-        { KIB(64), 300, 120 }, /* half of it in windows of 32 pages, for the maps made first */
+        { KIB(64), 150, 120 }, /* half of it in windows of 32 pages, for the maps made first */
         { MIB(3), 8, 5 },      { MIB(7), 4, 2 },
     };
 
@@ -127,7 +127,7 @@ static void test_others_leave_low_addresses_alone(void **state)
         struct machine mc;
         struct udmar_dma_tag *tag, *narrow;
         uint8_t *buffer;
-        unsigned count = n == 0 ? 2500 : 40, high = 0;
+        unsigned count = n == 0 ? 700 : 40, high = 0;
 
         machine_open(&mc, NULL);
         tag = new_tag(&mc, 0, n == 0 ? &all : &bits_32);
