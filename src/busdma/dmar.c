@@ -389,7 +389,7 @@ static int map_create(struct udmar_dma_map *map)
     if (map->pool == NULL) {
         return UDMAR_ENOMEM;
     }
-    if (tag->maxsize > tag->device->instance->window_limit) {
+    if (map->windowless || tag->maxsize > tag->device->instance->window_limit) {
         udmar__cache_hold(domain);
         return 0;
     }

@@ -132,6 +132,8 @@ struct udmar_dma_map {
     bool strayed;   /* a load did not fit the window; deferred: what it had may still rest */
     void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */
+    struct udmar_dma_map *further; /* of the first piece that was added; see grow.c */
+    bool windowless;               /* it is such a map itself */
     bool subpage; /* partial pages must not be seen by the device */
     bool hides;   /* the same of what is being loaded: memory of dmamem has its pages for itself */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
@@ -288,7 +290,28 @@ static inline void udmar__quick_on(struct udmar_dma_map *map)
     }
 }
 
+/* A map that is loaded becomes one that was loaded the long way. */
+static inline void udmar__quick_leave(struct udmar_dma_map *map)
+{
+    map->loaded = true;
+    if (map->quick == QUICK_LOADED) {
+        map->quick = QUICK_IDLE;
+    }
+    udmar__quick_off(map);
+}
+
+/* ---- grow.c ---- */
+/* Ends the pieces that were added; udmar__deferred_kick() has to follow where there is a zone. */
+void udmar__further_unload(struct udmar_dma_map *map);
+void udmar__further_copy(struct udmar_dma_map *map, int op);
+/* The map ends. */
+void udmar__further_end(struct udmar_dma_map *map);
+
 /* ---- load.c ---- */
+/* Notes the pieces in the map; EINVAL where they are nothing or too much. */
+int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context);
+/* Counts what went wrong; returns the error. */
+int udmar__load_count(struct udmar_dma_map *map, int error);
 /* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                        uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
@@ -358,8 +381,10 @@ int udmar__load_given(struct udmar_dma_map *map);
 int udmar__load_with_pages(struct udmar_dma_map *map);
 /* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */
 bool udmar__rare_clear(struct udmar_dma_map *map);
-/* After an unload: the pages go back if no device can reach them any more. */
+/* After an unload: the pages go back if no device can reach them any more, and others may run. */
 void udmar__rare_unloaded(struct udmar_dma_map *map);
+/* The same without the others: udmar__deferred_kick() has to follow. */
+void udmar__rare_release(struct udmar_dma_map *map);
 /* The map ends. */
 void udmar__rare_end(struct udmar_dma_map *map);
 

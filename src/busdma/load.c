@@ -4,7 +4,7 @@
 #include "busdma/quick.h"
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
-static int failed(struct udmar_dma_map *map, int error)
+int udmar__load_count(struct udmar_dma_map *map, int error)
 {
     switch (error) {
     case UDMAR_EINVAL:
@@ -23,7 +23,7 @@ int udmar__load_failed(struct udmar_dma_map *map, int error)
     if (error == UDMAR_EINPROGRESS) {
         return error;
     }
-    (void)failed(map, error);
+    (void)udmar__load_count(map, error);
     map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
     /*
      * The callback has the news. FreeBSD's drivers take a result other than 0 and EINPROGRESS for
@@ -180,8 +180,7 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
     return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
 }
 
-/* Notes the pieces in the map; EINVAL where they are nothing or too much. */
-static int gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
+int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
 {
     int error;
 
@@ -208,7 +207,7 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    error = gather(map, next, context);
+    error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map);
     }
@@ -230,12 +229,12 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     udmar__debug_load(map, UDMAR__CALLER);
     note_flags(map, flags);
     map->deferred.may_wait = false;
-    error = gather(map, next, context);
+    error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map);
     }
     if (error != 0) {
-        return failed(map, error);
+        return udmar__load_count(map, error);
     }
     *out_count = (int)map->count;
     if (out_segments != NULL) {
@@ -266,6 +265,9 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
     if (map->bounces != NULL) {
         udmar__stand_ins_copy(map, op);
     }
+    if (map->further != NULL) {
+        udmar__further_copy(map, op);
+    }
     map->tag->backend->sync(map, op);
 }
 
@@ -275,6 +277,21 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
     if (!udmar__deferred_cancel(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
         (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
+    }
+}
+
+/* The pieces that were added; with the last of them the pages of all go to others. */
+static void unload_further(struct udmar_dma_map *map)
+{
+    struct udmar__zone *zone = map->zone;
+
+    udmar__further_unload(map);
+    if (map->bounces != NULL) {
+        udmar__rare_release(map);
+    }
+    if (zone != NULL) {
+        /* Last: a callback may end the map. */
+        udmar__deferred_kick(zone);
     }
 }
 
@@ -292,7 +309,9 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
     map->count = 0;
     udmar__quick_on(map);
     udmar__debug_unload(map, caller);
-    if (map->bounces != NULL) {
+    if (map->further != NULL) {
+        unload_further(map);
+    } else if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
     }
 }

@@ -111,6 +111,7 @@ void udmar__map_destroy(struct udmar_dma_map *map)
     struct udmar_dma_tag *tag = map->tag;
 
     udmar__debug_gone(map);
+    udmar__further_end(map);
     end_stand_ins(map);
     tag->backend->map_destroy(map);
     free_map(map);
