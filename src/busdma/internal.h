@@ -66,6 +66,14 @@ struct udmar__list {
     uint64_t bytes;
 };
 
+/* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
+struct udmar__source {
+    void *host;
+    const uint8_t *buffer; /* null: the list */
+    const struct udmar_dma_physical *list;
+    uint64_t remaining; /* bytes; of the buffer, or of the whole list */
+};
+
 enum udmar__deferral {
     DEFERRAL_NONE,
     DEFERRAL_WAITING,   /* in the zone's queue */
@@ -77,9 +85,13 @@ enum udmar__deferral {
 struct udmar__deferred {
     struct udmar_dma_map *next;
     bool may_wait;
+    bool momentary;             /* the last try failed by what others may give back */
+    bool for_room;              /* it waits in room.c, not for pages of a zone */
+    size_t tried;               /* what room.freed was then */
     enum udmar__deferral state; /* [zone lock] to write; atomic, the driver's thread looks */
     udmar_dma_callback_t *callback;
     void *callback_argument;
+    struct udmar__source source; /* to be tried again; a list is the map's `given` */
     uint32_t needed;
     uint64_t since;
 };
@@ -151,14 +163,6 @@ struct udmar_dma_map {
 #endif
 };
 
-/* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
-struct udmar__source {
-    void *host;
-    const uint8_t *buffer; /* null: the list */
-    const struct udmar_dma_physical *list;
-    uint64_t remaining; /* bytes; of the buffer, or of the whole list */
-};
-
 /*
  * The next piece, physically contiguous; its length is above 0. False at the end; *out_physical is
  * UINT64_MAX where a buffer is not mapped.
@@ -200,6 +204,8 @@ struct udmar__backend {
     void (*unload)(struct udmar_dma_map *map);
     /* Of a map that is not loaded: can no device reach what it had loaded any more? */
     bool (*settled)(struct udmar_dma_map *map);
+    /* Would there be place for it if nothing else were loaded? Null: always. */
+    bool (*possible)(struct udmar_dma_map *map, const struct udmar__source *source);
     bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
     bool scatters; /* pieces may lie anywhere, the device sees them side by side */
 };
@@ -310,6 +316,8 @@ void udmar__further_end(struct udmar_dma_map *map);
 /* ---- load.c ---- */
 /* Notes the pieces in the map; EINVAL where they are nothing or too much. */
 int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context);
+/* What udmar__room_wait() has kept, from the start. */
+int udmar__load_again(struct udmar_dma_map *map);
 /* Counts what went wrong; returns the error. */
 int udmar__load_count(struct udmar_dma_map *map, int error);
 /* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
@@ -326,6 +334,7 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->loaded = error == 0;
     if (error != 0) {
         map->count = map->small != NULL;
+        map->deferred.momentary = error == UDMAR_ENOMEM;
     } else {
         udmar__quick_off(map);
     }
@@ -455,6 +464,29 @@ void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map
 static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__deferral state)
 {
     __atomic_store_n(&map->deferred.state, state, __ATOMIC_RELEASE);
+}
+
+/* ---- room.c ---- */
+/*
+ * A load has failed with ENOMEM that may be momentary: EINPROGRESS, and it waits; or what came of
+ * it in the meantime; or ENOMEM, when it may not wait or waiting would be in vain.
+ */
+int udmar__room_wait(struct udmar_dma_map *map, const struct udmar__source *source);
+bool udmar__room_cancel(struct udmar_dma_map *map);
+/* Tries those that wait, each under its tag's lock. */
+void udmar__room_run(struct udmar *instance);
+/* Something came back: out of line, and only where somebody waits. Without locks. */
+void udmar__room_offer(struct udmar *instance);
+/* The same inside a load, where no other load can be run. */
+void udmar__room_tell(struct udmar *instance);
+/* After addresses or memory have been given back. */
+static inline void udmar__room_freed(struct udmar *instance)
+{
+    /* First what was freed is seen by those who try, then we look for them. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (UDMAR__UNLIKELY(__atomic_load_n(&instance->dma.room.hopeful, __ATOMIC_RELAXED) != 0)) {
+        udmar__room_offer(instance);
+    }
 }
 
 /* ---- map.c ---- */

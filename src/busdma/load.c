@@ -6,6 +6,8 @@
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 int udmar__load_count(struct udmar_dma_map *map, int error)
 {
+    /* What it had for a moment others may have missed. */
+    udmar__room_tell(map->tag->device->instance);
     switch (error) {
     case UDMAR_EINVAL:
         return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
@@ -18,11 +20,13 @@ int udmar__load_count(struct udmar_dma_map *map, int error)
 
 int udmar__load_failed(struct udmar_dma_map *map, int error)
 {
-    bool may_wait = map->deferred.may_wait;
+    bool may_wait;
 
     if (error == UDMAR_EINPROGRESS) {
+        /* Another thread may have run it, and the map may be gone. */
         return error;
     }
+    may_wait = map->deferred.may_wait;
     (void)udmar__load_count(map, error);
     map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
     /*
@@ -68,7 +72,41 @@ static inline void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t
     map->deferred.callback = callback;
     map->deferred.callback_argument = callback_argument;
     map->deferred.may_wait = may_wait(map, flags);
+    map->deferred.momentary = false;
     note_flags(map, flags);
+}
+
+/* @bits: of addresses, which the tag's alignment may forbid. */
+static inline int attempt(struct udmar_dma_map *map, const struct udmar__source *source,
+                          uintptr_t bits)
+{
+    struct udmar__source copy = *source;
+
+    return map->rare || (bits & map->offset_mask) != 0 ? udmar__load_rare(map, source)
+                                                       : udmar__load_source(map, &copy);
+}
+
+static inline int start(struct udmar_dma_map *map, const struct udmar__source *source,
+                        uintptr_t bits)
+{
+    int error = attempt(map, source, bits);
+
+    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__room_wait(map, source) : error;
+}
+
+int udmar__load_again(struct udmar_dma_map *map)
+{
+    const struct udmar__source *source = &map->deferred.source;
+
+    map->deferred.momentary = false;
+    if (source->buffer != NULL) {
+        return attempt(map, source, (uintptr_t)source->buffer);
+    }
+    if (!udmar__rare_clear(map)) {
+        map->deferred.momentary = true;
+        return UDMAR_ENOMEM;
+    }
+    return udmar__load_given(map);
 }
 
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -92,11 +130,7 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
         .buffer = buffer,
         .remaining = length,
     };
-    if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
-        error = udmar__load_rare(map, &source);
-    } else {
-        error = udmar__load_source(map, &source);
-    }
+    error = start(map, &source, (uintptr_t)buffer);
     return udmar__load_finish(map, error);
 }
 
@@ -160,11 +194,7 @@ static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, caller);
-    if (map->rare || (bits & map->offset_mask) != 0) {
-        error = udmar__load_rare(map, &source);
-    } else {
-        error = udmar__load_source(map, &source);
-    }
+    error = start(map, &source, (uintptr_t)bits);
     return udmar__load_finish(map, error);
 }
 
@@ -210,6 +240,9 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map);
+        if (error == UDMAR_ENOMEM) {
+            error = udmar__room_wait(map, NULL);
+        }
     }
     return udmar__load_finish(map, error);
 }
@@ -299,6 +332,7 @@ static void unload_further(struct udmar_dma_map *map)
 static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
 {
     const void *caller = UDMAR__CALLER;
+    struct udmar *instance;
 
     if (!udmar__is_loaded(map)) {
         unload_nothing(map, caller);
@@ -309,11 +343,14 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
     map->count = 0;
     udmar__quick_on(map);
     udmar__debug_unload(map, caller);
+    instance = map->tag->device->instance;
     if (map->further != NULL) {
         unload_further(map);
     } else if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
     }
+    /* Last, like what is above: a callback may end the map. */
+    udmar__room_freed(instance);
 }
 
 static UDMAR__LONG_WAY void unload_small(struct udmar_dma_map *map)

@@ -80,6 +80,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     int error;
 
     if (!udmar__rare_clear(map)) {
+        map->deferred.momentary = true;
         return UDMAR_ENOMEM;
     }
     map->hides = map->subpage && !udmar__map_owns(map, plain.buffer, plain.remaining);
