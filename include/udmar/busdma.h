@@ -367,17 +367,21 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 
 /*
  * udmar_dma_on_deferred - who runs deferred loads
- * @wake: called when loads have become ready, from inside what has brought pages: an unload or a
- *        map's end, a load that fails, a map or tag (ALLOCNOW) that is made; possibly with the
- *        driver's locks held. It must do no more than wake the thread that calls
- *        udmar_dma_run_deferred(). Null (the default): the thread that is there runs them itself.
+ * @wake: called when loads have become ready or may be tried again, from inside what has given
+ *        pages, addresses or memory back: an unload or a map's end, a load that fails, a map or tag
+ *        (ALLOCNOW) that is made, udmar_tick(); possibly with the driver's locks held. It must do
+ * no more than wake the thread that calls udmar_dma_run_deferred(). Null (the default): the thread
+ * that is there runs them itself.
  *
  * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
  * whose drivers do so gives a thread of its own. Call it before drivers attach.
  */
 void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument), void *argument);
 
-/* Runs loads that are ready, in order, each under its tag's lock. A thread without locks. */
+/*
+ * Runs loads that are ready, in order, each under its tag's lock, and tries those that wait for
+ * addresses or memory once more. A thread without locks.
+ */
 void udmar_dma_run_deferred(struct udmar *instance);
 
 /* ---- What an administrator can look at ------------------------------------------------------- */
