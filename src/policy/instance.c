@@ -251,11 +251,30 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     return UDMAR_OK;
 }
 
+/* Memory may have come back of which nobody tells, and loads do not wait for ever. */
+static void wake_waiting_loads(struct udmar *instance)
+{
+    struct udmar__dma *dma = &instance->dma;
+    uintptr_t state;
+
+    if (dma->wake == NULL || __atomic_load_n(&dma->room.hopeful, __ATOMIC_RELAXED) == 0) {
+        return;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    dma->room.freed++;
+    udmar__unlock(instance->host, &instance->lock, state);
+    dma->wake(dma->wake_argument);
+}
+
 void udmar_tick(struct udmar *instance)
 {
     uintptr_t state;
 
-    if (instance == NULL || instance->tunables.strict) {
+    if (instance == NULL) {
+        return;
+    }
+    wake_waiting_loads(instance);
+    if (instance->tunables.strict) {
         return;
     }
     state = udmar__lock(instance->host, &instance->lock);

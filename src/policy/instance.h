@@ -102,8 +102,18 @@ struct udmar__fault_log {
 #define UDMAR__DMA_COUNTS 11u
 
 /* What busdma keeps with the instance. */
+/* Loads that wait for guest addresses or memory: busdma/room.c. */
+struct udmar__room {
+    struct udmar_dma_map *waiting; /* [instance lock] oldest first */
+    size_t hopeful;                /* atomic: loads that wait, or look once more before they do */
+    size_t freed; /* [instance lock] how often there may have come something back */
+    bool running; /* [instance lock] somebody tries them */
+};
+
 struct udmar__dma {
-    struct udmar__zone *zones;        /* [instance lock] */
+    struct udmar__zone *zones; /* [instance lock] */
+    struct udmar__room room;
+    size_t maps;                      /* atomic */
     size_t counts[UDMAR__DMA_COUNTS]; /* atomic */
     void (*wake)(void *argument);     /* null: who unloads runs deferred loads */
     void *wake_argument;

@@ -17,6 +17,32 @@ void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t s
     domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
 }
 
+/* More than firmware and hardware ever reserve; what is beyond is taken for free. */
+#define MOST_RESERVED 24u
+
+bool udmar__range_possible(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                           const struct udmar_iova_limits *limits)
+{
+    struct udmar__range reserved[MOST_RESERVED];
+    struct udmar__iova space;
+    struct udmar__range *range;
+    uint64_t first;
+    unsigned count = 0;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    udmar__iova_init(&space, domain->iova.end.first);
+    range = udmar__iova_at_or_above(&domain->iova, 0);
+    while (range != NULL && range != &domain->iova.end && count < MOST_RESERVED) {
+        if (range->kind == UDMAR_RANGE_RESERVED || range->kind == UDMAR_RANGE_FIRMWARE) {
+            reserved[count] = (struct udmar__range){ .first = range->first, .last = range->last };
+            (void)udmar__iova_insert(&space, &reserved[count++]);
+        }
+        range = udmar__iova_at_or_above(&domain->iova, range->last + 1);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return udmar__iova_find(&space, pages, bytes, limits, &first);
+}
+
 enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
                                      uint64_t pages, uint64_t bytes,
                                      const struct udmar_iova_limits *limits,

@@ -17,6 +17,10 @@ enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct u
                                      const struct udmar_iova_limits *limits,
                                      struct udmar__range *range);
 
+/* Would there be such a range if nothing were taken but what is reserved for ever? */
+bool udmar__range_possible(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                           const struct udmar_iova_limits *limits);
+
 /* Gives back an ALLOCATED range, whose invalidation has completed, and its node. */
 void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range);
 
