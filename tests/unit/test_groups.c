@@ -518,6 +518,9 @@ static void ids_that_the_port_names(void **state)
     begin(&r);
     bridge = rig_attach(&r, 0x0020);
     assert_int_equal(rig_info(bridge).id_count, 3);
+    assert_int_equal(rig_info(bridge).ids[0], 0x0020);
+    assert_int_equal(rig_info(bridge).ids[1], 0x0021);
+    assert_int_equal(rig_info(bridge).ids[2], 0x00c7);
     map(&r, bridge, IOVA);
     assert_int_equal(write_as(&r, 0x0020, IOVA), MODEL_OK);
     assert_int_equal(write_as(&r, 0x0021, IOVA), MODEL_OK);
