@@ -208,7 +208,7 @@ struct udmar_device_info {
     int unit;                          /* index, -1: none */
     enum udmar_match match;            /* why that unit */
     unsigned id_count;                 /* requester ids with a context, its own included */
-    udmar_rid_t ids[UDMAR_DEVICE_IDS]; /* the first of them */
+    udmar_rid_t ids[UDMAR_DEVICE_IDS]; /* the first of them, from the function up */
     unsigned rmrr_count;
     bool shares_ids;  /* others send the same id: one domain for all of them */
     bool by_firmware; /* known from an RMRR alone, no driver has attached */

@@ -424,7 +424,7 @@ void udmar_device_info(struct udmar_device *device, struct udmar_device_info *ou
         .reason = device->reason,
     };
     for (unsigned i = 0; i < UDMAR_DEVICE_IDS && i < device->ids.count; i++) {
-        out_info->ids[i] = device->ids.id[i];
+        out_info->ids[i] = device->ids.first[i];
     }
     for (unsigned i = 0; i < sizeof(device->name); i++) {
         out_info->name[i] = device->name[i];

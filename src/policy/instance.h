@@ -24,6 +24,8 @@ struct udmar__ids {
     bool too_many;
     unsigned count;
     udmar_rid_t id[UDMAR__IDS]; /* ascending */
+    udmar_rid_t
+        first[UDMAR_DEVICE_IDS]; /* for people: from the function up, as far as there is room */
 };
 
 /* What the instance knows of a unit beyond the unit itself. */

@@ -139,6 +139,39 @@ static void segments_are_apart(void **state)
     rig_close(&r);
 }
 
+/*
+ * Firmware has put two functions behind one bridge under different units. Each unit has contexts of
+ * its own, so each function is what its own unit says.
+ */
+static void units_are_apart(void **state)
+{
+    struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x08 } };
+    struct udmar_device *a, *b;
+    uint64_t root, context[2];
+    struct model_unit *u;
+    struct rig r;
+
+    (void)state;
+    machine(&r);
+    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    model_add_unit_scope(u, &scope);
+    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_function(r.m, 0, 0x0510, 0x8086, 0x100e, 0x020000);
+    begin(&r);
+    a = rig_attach(&r, 0x0508);
+    b = rig_attach(&r, 0x0510);
+    assert_int_not_equal(rig_info(a).unit, rig_info(b).unit);
+    assert_ptr_not_equal(udmar_device_domain(a), udmar_device_domain(b));
+    assert_int_equal(udmar_context_entries(r.d, 0, 0x0508, &root, context), UDMAR_OK);
+    assert_true(context[0] & 1);
+    assert_int_equal(udmar_context_entries(r.d, 0, 0x0510, &root, context), UDMAR_OK);
+    assert_true(context[0] & 1);
+    map(&r, b, IOVA);
+    assert_int_equal(write_as(&r, 0x0500, IOVA), MODEL_OK);
+    rig_close(&r);
+}
+
 /* ---- Groups that become one ------------------------------------------------------------------ */
 
 /* A bus with two plain functions and one that sends the ids of the whole bus. */
@@ -485,6 +518,9 @@ static void ids_that_the_port_names(void **state)
     begin(&r);
     bridge = rig_attach(&r, 0x0020);
     assert_int_equal(rig_info(bridge).id_count, 3);
+    assert_int_equal(rig_info(bridge).ids[0], 0x0020);
+    assert_int_equal(rig_info(bridge).ids[1], 0x0021);
+    assert_int_equal(rig_info(bridge).ids[2], 0x00c7);
     map(&r, bridge, IOVA);
     assert_int_equal(write_as(&r, 0x0020, IOVA), MODEL_OK);
     assert_int_equal(write_as(&r, 0x0021, IOVA), MODEL_OK);
@@ -641,6 +677,7 @@ int main(void)
         cmocka_unit_test(slot_0_behind_a_silent_bridge),
         cmocka_unit_test(bridges_below_bridges),
         cmocka_unit_test(segments_are_apart),
+        cmocka_unit_test(units_are_apart),
         cmocka_unit_test(whole_bus_comes_first),
         cmocka_unit_test(unused_groups_become_one),
         cmocka_unit_test(the_group_in_use_stays),
