@@ -265,7 +265,7 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
  * nobody is in it any more. busdma refuses tags and maps as long as the device is there. Returns
  * UDMAR_OK (also when it was in there already). UDMAR_ERR_ARGUMENT (null, not attached, or not a
  * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or one that
- * cannot use the domain's tables; the log says why), UDMAR_ERR_EXISTS (an RMRR lies where the
+ * cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR lies where the
  * caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID,
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for udmar_device_set_mode().
  */

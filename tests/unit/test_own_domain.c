@@ -465,7 +465,7 @@ static void rmrrs_go_along(void **state)
         assert_int_equal(udmar_device_set_domain(disk, r.own), UDMAR_OK);
         /* In the way: a mapping, reserved addresses. */
         assert_int_equal(udmar_domain_map(r.own, rmrr + 0x2000, r.page, 4096, 3), UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_EXISTS);
+        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_RMRR);
         assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
         assert_true(rig_reaches(&r, NIC, rmrr + 0x2000, rmrr + 0x2000));
         assert_true(rig_reaches(&r, DISK, rmrr + 0x2000, r.page));
@@ -474,7 +474,7 @@ static void rmrrs_go_along(void **state)
             udmar_domain_alloc_iova(r.own, 4096,
                                     &(struct udmar_iova_limits){ .lowest = rmrr + 0x1000 }, &iova),
             UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_EXISTS);
+        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_RMRR);
         assert_int_equal(udmar_domain_free_iova(r.own, iova), UDMAR_OK);
         assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_OK);
         assert_true(rig_reaches(&r, NIC, rmrr + 0x2000, rmrr + 0x2000));
