@@ -89,9 +89,12 @@ typedef void udmar_dma_callback_t(void *argument, struct udmar_dma_segment *segm
  * udmar_device_dma_tag - the root tag of a device
  * @device: from udmar_device_attach().
  *
- * What a bus's bus_get_dma_tag() returns: no limits but the device's address width in the domain,
- * and the back end that policy chose for the device. It belongs to the device and lives as long as
- * it; don't destroy it. Any thread.
+ * What a bus's bus_get_dma_tag() returns: no limits but the device's address width in the domain.
+ * It belongs to the device and lives as long as it, until the udmar_device_detach() that undoes the
+ * last attach: don't destroy it. No change of mode and no start or stop ends it. The first tag or
+ * map that is made below it settles which addresses all of them give out: those of the mode that
+ * the device has at that time, which cannot be changed before the last of them has gone. In a
+ * domain of udmar_domain_create() busdma makes none (EINVAL). Null: no memory. Any thread.
  */
 struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
 

@@ -9,9 +9,23 @@
  *   udmar_stop()            translation goes off
  *   udmar_destroy()
  *
+ * How long what the library hands out lives:
+ *
+ *   instance   from udmar_create() until udmar_destroy() returns UDMAR_OK
+ *   device     from udmar_device_attach() until the udmar_device_detach() that undoes the last
+ *              attach returns UDMAR_OK. One that an RMRR names stays known to the instance, with
+ *              udmar_device_next() among others, until it is destroyed or the unit fails; then
+ *              by_firmware is true, and nothing is left of what its driver has set
+ *   root tag   (busdma.h) as long as its device. Changes of mode or domain, start and stop never
+ * end it: what is made below it next is for the mode that the device then has domain     (domain.h)
+ * as long as the device stays in it; only detach, set_mode and set_domain take a device out, and
+ * not while anything of a caller lives in there. One of udmar_domain_create() until
+ * udmar_domain_destroy() returns UDMAR_OK
+ *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
- * attach, detach, set_mode) are called one at a time for an instance, from a thread that may wait
- * for hardware; they may run while other threads map, unmap and load, and while faults come in.
+ * attach, detach, set_mode, set_domain, domain_create, domain_destroy) are called one at a time for
+ * an instance, from a thread that may wait for hardware; they may run while other threads map,
+ * unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
 #define UDMAR_UDMAR_H
@@ -37,7 +51,7 @@ struct udmar_ram_range {
 struct udmar_config {
     const void *table; /* the DMAR table's bytes; kept by the caller while the instance lives */
     size_t table_size; /* bytes in that buffer */
-    const struct udmar_ram_range *ram; /* all RAM, for identity; copied */
+    const struct udmar_ram_range *ram; /* all RAM, for identity; copied; ranges may overlap */
     unsigned ram_count;
     bool direct_map;        /* udmar_host_page_map() addresses stay valid while the page lives */
     uint32_t cpu_signature; /* CPUID.1:EAX, for errata; 0: not known */
@@ -54,8 +68,9 @@ struct udmar_config {
  *
  * Table defects, units that cannot be used and quirks are logged. With hw.dmar.enable=0 the
  * instance knows no units and every device is unprotected.
- * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; what udmar_table_open() returns; UDMAR_ERR_NO_UNIT (no
- * usable unit); UDMAR_ERR_MEMORY.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (also for a range of RAM that is empty, not made of whole
+ * pages, or beyond 2^52); what udmar_table_open() returns; UDMAR_ERR_NO_UNIT (no usable unit);
+ * UDMAR_ERR_MEMORY.
  */
 enum udmar_status udmar_create(void *host, const struct udmar_config *config,
                                struct udmar **out_instance);
@@ -70,7 +85,9 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
  * and everything invalidated; the fault event is programmed; translation goes on; protected memory
  * regions go off.
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
- * unprotected, as attached ones can be asked, and the next udmar_start() tries it again.
+ * unprotected, as attached ones can be asked, and the next udmar_start() tries it again. Their
+ * domains, tags and maps stay as they are meanwhile: addresses that were handed out mean something
+ * again when a start has succeeded.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
  * already); UDMAR_ERR_NO_UNIT (every unit failed).
  */
@@ -100,7 +117,9 @@ void udmar_tick(struct udmar *instance);
 
 /*
  * udmar_destroy - give everything back
- * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached).
+ * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached, or there
+ * are domains of udmar_domain_create()); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED.
+ * After an error the instance lives on.
  */
 enum udmar_status udmar_destroy(struct udmar *instance);
 
@@ -113,7 +132,9 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * say. Devices that share a requester id share a domain and a mode, that of the first one; so do
  * those that are connected by a third one's ids. A device that connects groups makes them one as
  * long as nobody has asked for the domain or a tag of those that give way; else it is blocked, and
- * the log says which of its ids reach what. A function attached twice is counted.
+ * the log says which of its ids reach what. Where the mode needs an identity table, and there is no
+ * list of RAM for it or RAM lies beyond the unit's addresses, the device is translated instead, and
+ * the log says so. A function attached twice is counted.
  * Returns UDMAR_OK (also for UDMAR_MODE_UNPROTECTED and UDMAR_MODE_BLOCKED: ask
  * udmar_device_info()); UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_DOMAIN_ID;
  * UDMAR_ERR_UNSUPPORTED (mode impossible on its unit); UDMAR_ERR_TOO_BIG (its bridges form a loop,
@@ -126,10 +147,16 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
                                       const char *name, struct udmar_device **out_device);
 
 /*
- * udmar_device_detach - forget it and block its DMA
- * A device with RMRRs keeps its context, because firmware may go on using it.
- * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE,
- * UDMAR_ERR_REFUSED.
+ * udmar_device_detach - undo one attach; with the last one forget the device and block its DMA
+ *
+ * A device with RMRRs keeps a context, because firmware may go on using it: the mode that tunables
+ * and firmware say. What its driver has set (mode, domain, sub-page protection, name, fault
+ * callback) goes back to what it was before.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null, or not attached); UDMAR_ERR_BUSY (tags or maps of the
+ * device exist; or it is the last attached one in its domain, that is not one of
+ * udmar_domain_create(), and streams, mappings or reserved addresses are left there);
+ * UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID (a device with RMRRs could not go back);
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device lives on.
  */
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 
@@ -166,10 +193,16 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 
 /*
  * udmar_device_set_mode - change what a device gets, at run time
- * All tags below the device's root tag are destroyed first, and it does not share its requester id.
- * Its DMA is blocked during the change.
- * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY; UDMAR_ERR_UNSUPPORTED and what
- * udmar_device_attach() returns; after an error the device is blocked.
+ * @mode: UDMAR_MODE_TRANSLATE to UDMAR_MODE_BLOCKED.
+ *
+ * All tags below the device's root tag are destroyed first, nothing else of a caller is left in its
+ * domain, and it does not share its requester id; but all devices that do leave a domain of
+ * udmar_domain_create() together, whatever is mapped there. DMA is blocked during the change.
+ * Returns UDMAR_OK. UDMAR_ERR_ARGUMENT, UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or the mode
+ * needs an identity table and there is no list of RAM, or RAM lies beyond the unit's addresses; the
+ * log says which): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_RMRR,
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: the device has what it had, domain
+ * included, or is blocked where that could not be given back: udmar_device_info() says which.
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
 
@@ -186,10 +219,58 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 
 /*
  * The domain of a device; null when it is blocked or unprotected. Once asked for, it stays the
- * device's until that is detached or gets another mode; before, the device may be given another
- * one's domain when a third turns out to send ids of both.
+ * device's, and lives, until that is detached or gets another mode or domain, see above; also while
+ * the unit has failed, when this returns null. Before, the device may be given another one's domain
+ * when a third turns out to send ids of both.
  */
 struct udmar_domain *udmar_device_domain(struct udmar_device *device);
+
+struct udmar_domain_config {
+    /* Devices that will be put into it: it can what all their units can. Not kept. */
+    struct udmar_device *const *devices;
+    unsigned device_count; /* 0: any device, so what all units of the instance can */
+    unsigned width;        /* bits of guest addresses that must be there, to 57; 0: hw.dmar.width */
+    bool small_pages;      /* no leaf is larger than 4 KiB */
+    bool snoop;            /* devices' accesses snoop the CPU's caches, whatever they ask for */
+};
+
+/*
+ * udmar_domain_create - make a domain of one's own
+ * @config: null: all zero.
+ *
+ * For hypervisors and user-space drivers: an address space without devices so far, with domain.h to
+ * fill it. Nobody else gives out addresses in it: no busdma, no streams. Only the MSI window is
+ * reserved, and what RMRRs of its devices need. Addresses in the apertures of bridges above a
+ * device never reach its unit; whoever maps there gets no fault and no access. Returns UDMAR_OK;
+ * UDMAR_ERR_ARGUMENT; UDMAR_ERR_DISABLED; UDMAR_ERR_UNSUPPORTED (a device without a unit, or units
+ * that cannot share tables of that width, or no snoop control); UDMAR_ERR_MEMORY.
+ */
+enum udmar_status udmar_domain_create(struct udmar *instance,
+                                      const struct udmar_domain_config *config,
+                                      struct udmar_domain **out_domain);
+
+/*
+ * udmar_domain_destroy - give it back with all that is mapped in it
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_NOT_FOUND (not made by
+ * udmar_domain_create() of this instance); UDMAR_ERR_BUSY (a device is in it).
+ */
+enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_domain *domain);
+
+/*
+ * udmar_device_set_domain - put a device into a domain of udmar_domain_create()
+ *
+ * With it go all devices that share its requester id. Nothing of a caller is left behind, as with
+ * udmar_device_set_mode(), which takes it out again; from one such domain to the next it may go
+ * with everything mapped. Each id is blocked, invalidated and then given its new context, so DMA
+ * that comes meanwhile is stopped. RMRRs of the devices are mapped in the domain one to one, until
+ * nobody is in it any more. busdma refuses tags and maps as long as the device is there. Returns
+ * UDMAR_OK (also when it was in there already). UDMAR_ERR_ARGUMENT (null, not attached, or not a
+ * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or one that
+ * cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR lies where the
+ * caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID,
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for udmar_device_set_mode().
+ */
+enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct udmar_domain *domain);
 
 /* The device that was attached under this id, or that uses it as an alias; null: none. */
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid);

@@ -499,6 +499,11 @@ bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uin
 /* A map of the tag begins and ends. */
 void udmar__tag_hold(struct udmar_dma_tag *tag);
 void udmar__tag_drop(struct udmar_dma_tag *tag);
+/*
+ * A root tag lives as long as its device, through changes of mode: before something is made below
+ * it, it takes what the device has now. False: the device has addresses that busdma must not give.
+ */
+bool udmar__tag_follow(struct udmar_dma_tag *tag);
 /* Logs the reason, counts, returns EINVAL. */
 int udmar__tag_refuse(const struct udmar_dma_tag *near, const char *wrong);
 

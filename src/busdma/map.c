@@ -78,6 +78,10 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     if (map == NULL) {
         return UDMAR_ENOMEM;
     }
+    if (!udmar__tag_follow(tag)) {
+        udmar_host_free(host, map, sizeof(*map));
+        return udmar__tag_refuse(tag, "the device is in a domain of its owner's");
+    }
     map->tag = tag;
     map->ready_for = READY_FOR_NOBODY;
     map->of_dmamem = of_dmamem;

@@ -2,6 +2,7 @@
 /* Devices: finding their unit, giving them their mode, letting them go. */
 #include "base/text.h"
 #include "policy/instance.h"
+#include "space/address.h"
 #include "space/context.h"
 
 static struct udmar__unit_slot *slot_of(struct udmar *instance, const struct udmar_entry *drhd)
@@ -148,6 +149,14 @@ void udmar__device_remove(struct udmar_device *device)
     udmar_host_free(instance->host, device, sizeof(*device));
 }
 
+/* Has its driver guest addresses in use? */
+static bool has_addresses(const struct udmar_device *device)
+{
+    return __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+           (device->group != NULL && device->group->domain != NULL &&
+            udmar__domain_in_use(device->group->domain));
+}
+
 void udmar__devices_abandon(struct udmar__unit_slot *slot)
 {
     struct udmar_device *next;
@@ -158,36 +167,35 @@ void udmar__devices_abandon(struct udmar__unit_slot *slot)
         if (device->slot != slot) {
             continue;
         }
-        udmar__device_label(device, label);
-        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
-            udmar__group_leave(device) != UDMAR_OK) {
-            /* Its tags have handed out guest addresses, which mean something else now. */
+        if (device->attached == 0 && udmar__group_leave(device) == UDMAR_OK) {
+            udmar__device_remove(device);
+        } else if (has_addresses(device)) {
             udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
                        "%s: its unit does not translate the addresses that it was given: do not "
                        "use it",
-                       label);
-        } else if (device->attached == 0) {
-            udmar__device_remove(device);
+                       udmar__device_label(device, label));
         } else {
-            free_tag(device);
-            device->slot = NULL;
-            device->wanted = UDMAR_MODE_UNPROTECTED;
-            device->reason = "its unit is not usable";
-            udmar__log(slot->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
-                       device->reason);
+            udmar__device_announce(device);
         }
     }
 }
 
 void udmar__devices_retry(struct udmar *instance)
 {
+    char label[64];
+
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
-        if (device->slot == NULL && __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0) {
-            free_tag(device);
-            if (set_up(device) != UDMAR_OK) {
-                device->slot = NULL;
-                device->reason = "there was no memory to look for its unit again";
-            }
+        if (device->slot == NULL && __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0 &&
+            set_up(device) != UDMAR_OK) {
+            device->slot = NULL;
+            device->reason = "there was no memory to look for its unit again";
+        }
+        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 && device->physical &&
+            udmar__device_mode(device) == UDMAR_MODE_TRANSLATE) {
+            udmar__log(instance->host, UDMAR_LOG_ERROR,
+                       "%s: in use with physical addresses of the time when its unit did not work: "
+                       "they are stopped from now on",
+                       udmar__device_label(device, label));
         }
     }
 }
@@ -234,26 +242,37 @@ static void set_name(struct udmar_device *device, const char *name)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-/* A device without a group is blocked where a unit governs it: no context leads anywhere. */
-static enum udmar_mode mode_of(const struct udmar_device *device)
+struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
 {
-    if (device->group != NULL) {
-        return device->group->mode;
-    }
-    return device->slot != NULL ? UDMAR_MODE_BLOCKED : UDMAR_MODE_UNPROTECTED;
+    return device->slot == NULL || device->slot->failed ? NULL : device->slot->unit;
 }
 
-static void announce(struct udmar_device *device)
+/* A device without a group is blocked where a unit governs it: no context leads anywhere. */
+enum udmar_mode udmar__device_mode(const struct udmar_device *device)
 {
+    if (udmar__device_unit(device) == NULL) {
+        return UDMAR_MODE_UNPROTECTED;
+    }
+    return device->group == NULL ? UDMAR_MODE_BLOCKED : device->group->mode;
+}
+
+static const char *reason_of(const struct udmar_device *device)
+{
+    return device->slot != NULL && device->slot->failed ? "its unit is not usable" : device->reason;
+}
+
+void udmar__device_announce(struct udmar_device *device)
+{
+    const struct udmar_unit *unit = udmar__device_unit(device);
     char label[64];
 
     udmar__device_label(device, label);
-    if (device->slot == NULL) {
+    if (unit == NULL) {
         udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
-                   device->reason);
+                   reason_of(device));
     } else {
         udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
-                   device->slot->unit->index, udmar_mode_string(mode_of(device)), device->reason,
+                   unit->index, udmar_mode_string(udmar__device_mode(device)), device->reason,
                    device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
@@ -282,10 +301,98 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     device->attached++;
     if (device->attached == 1) {
         set_name(device, name);
-        announce(device);
+        udmar__device_announce(device);
     }
     *out_device = device;
     return UDMAR_OK;
+}
+
+/* What a mode that was set fails with, and all members of the group get, one after the other. */
+static enum udmar_status change_mode(struct udmar_device *device, enum udmar_mode mode)
+{
+    struct udmar_domain *domain = NULL;
+    enum udmar_status status = udmar__mode_domain(device, &mode, &domain);
+
+    for (struct udmar_device *member = NULL;
+         status == UDMAR_OK && domain != NULL &&
+         (member = udmar__group_next(device, member)) != NULL;) {
+        if (member != device && mode == UDMAR_MODE_TRANSLATE) {
+            status = udmar__apertures_reserve(member, domain);
+        }
+        if (member != device && status == UDMAR_OK) {
+            status = udmar__rmrr_map(member, domain);
+        }
+    }
+    if (status == UDMAR_OK) {
+        return udmar__group_move(device, domain, mode);
+    }
+    if (domain != NULL) {
+        udmar__domain_put(device->instance, domain);
+    }
+    return status;
+}
+
+/* Another driver has a device in the group. */
+static bool others_attached(const struct udmar_device *device)
+{
+    for (const struct udmar_device *member = NULL;
+         device->group != NULL && (member = udmar__group_next(device, member)) != NULL;) {
+        if (member != device && member->attached > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The group's last driver goes: those that firmware keeps have what was said before he came. */
+static enum udmar_status restore_mode(struct udmar_device *device)
+{
+    struct udmar_device *stays = NULL;
+    enum udmar_status status;
+
+    while ((stays = udmar__group_next(device, stays)) != NULL && !stays->keeps_context) {
+    }
+    if (stays == NULL || !stays->group->chosen) {
+        return UDMAR_OK;
+    }
+    stays->wanted = wanted_mode(stays);
+    status = change_mode(stays, stays->wanted);
+    stays->group->chosen = status != UDMAR_OK;
+    return status;
+}
+
+/* Firmware goes on using it; nothing is left of what its driver has set. */
+static void forget_driver(struct udmar_device *device)
+{
+    device->attached = 0;
+    __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
+    device->subpage = wants_subpage(device);
+    set_name(device, NULL);
+    free_tag(device);
+    (void)udmar_device_on_fault(device, NULL, NULL);
+}
+
+static enum udmar_status detach_last(struct udmar_device *device)
+{
+    bool last = device->group != NULL && !others_attached(device);
+    enum udmar_status status = UDMAR_OK;
+
+    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+        (last && !udmar__group_may_leave(device))) {
+        return UDMAR_ERR_BUSY;
+    }
+    if (last) {
+        status = restore_mode(device);
+    }
+    if (status == UDMAR_OK && device->keeps_context) {
+        forget_driver(device);
+    } else if (status == UDMAR_OK) {
+        status = udmar__group_leave(device);
+        if (status == UDMAR_OK) {
+            udmar__device_remove(device);
+        }
+    }
+    return status;
 }
 
 enum udmar_status udmar_device_detach(struct udmar_device *device)
@@ -299,56 +406,58 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
         device->attached--;
         return UDMAR_OK;
     }
-    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0) {
-        if (device->name_maps != NULL) {
-            device->name_maps(device);
-        }
-        return UDMAR_ERR_BUSY;
+    status = detach_last(device);
+    if (status == UDMAR_ERR_BUSY && device->name_maps != NULL) {
+        device->name_maps(device);
     }
-    if (device->keeps_context) {
-        device->attached = 0;
-        __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
-        free_tag(device);
-        (void)udmar_device_on_fault(device, NULL, NULL);
-        return UDMAR_OK;
-    }
-    status = udmar__group_leave(device);
-    if (status != UDMAR_OK) {
-        return status;
-    }
-    udmar__device_remove(device);
-    return UDMAR_OK;
+    return status;
+}
+
+/* One device alone, or all of a group that leave a caller's domain. */
+static bool may_set_mode(const struct udmar_device *device)
+{
+    const struct udmar__group *group = device->group;
+
+    return group == NULL || ((group->devices == 1 || group->mode == UDMAR_MODE_DOMAIN) &&
+                             udmar__group_may_leave(device));
 }
 
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode)
 {
+    const char *objection;
     enum udmar_status status;
+    char label[64];
 
     if (device == NULL || mode < UDMAR_MODE_TRANSLATE || mode > UDMAR_MODE_BLOCKED) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (device->slot == NULL) {
+    if (udmar__device_unit(device) == NULL) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
-        (device->group != NULL && device->group->devices > 1)) {
+    objection = udmar__mode_objection(device, mode);
+    if (objection != NULL) {
+        udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: mode %s refused: %s",
+                   udmar__device_label(device, label), udmar_mode_string(mode), objection);
+        return UDMAR_ERR_UNSUPPORTED;
+    }
+    if (!may_set_mode(device)) {
         return UDMAR_ERR_BUSY;
     }
-    status = udmar__group_leave(device);
-    if (status != UDMAR_OK) {
-        return status;
-    }
-    free_tag(device);
     device->wanted = mode;
     device->reason = "it was set at run time";
-    status = udmar__group_join(device);
-    if (status != UDMAR_OK) {
-        /* Nothing points to it any more, so its DMA is blocked; say so in the books as well. */
-        device->wanted = UDMAR_MODE_BLOCKED;
-        device->reason = "its last change of mode failed";
-        (void)udmar__group_join(device);
+    if (device->group != NULL && !device->apart) {
+        status = change_mode(device, mode);
+    } else {
+        /* It may have a group of its own now. */
+        status = udmar__group_leave(device);
+        status = status == UDMAR_OK ? udmar__group_join(device) : status;
     }
-    announce(device);
+    if (status == UDMAR_OK) {
+        device->group->chosen = true;
+    } else {
+        device->reason = "its last change of mode failed";
+    }
+    udmar__device_announce(device);
     return status;
 }
 
@@ -366,7 +475,9 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 
 struct udmar_domain *udmar_device_domain(struct udmar_device *device)
 {
-    if (device == NULL || device->group == NULL || device->group->domain == NULL) {
+    enum udmar_mode mode = device == NULL ? UDMAR_MODE_BLOCKED : udmar__device_mode(device);
+
+    if (mode == UDMAR_MODE_BLOCKED || mode == UDMAR_MODE_UNPROTECTED) {
         return NULL;
     }
     /* From now on its group cannot get another one. */
@@ -409,19 +520,21 @@ struct udmar_device *udmar_device_next(struct udmar *instance, struct udmar_devi
 
 void udmar_device_info(struct udmar_device *device, struct udmar_device_info *out_info)
 {
+    const struct udmar_unit *unit = udmar__device_unit(device);
+
     *out_info = (struct udmar_device_info){
         .segment = device->segment,
         .rid = device->rid,
-        .mode = mode_of(device),
+        .mode = udmar__device_mode(device),
         .wanted = device->wanted,
-        .unit = device->slot != NULL ? (int)device->slot->unit->index : -1,
+        .unit = unit != NULL ? (int)unit->index : -1,
         .match = device->match,
         .id_count = device->ids.count,
         .rmrr_count = device->rmrrs,
         .shares_ids = device->group != NULL && device->group->devices > 1,
         .by_firmware = device->attached == 0,
         .faults = device->faults,
-        .reason = device->reason,
+        .reason = reason_of(device),
     };
     for (unsigned i = 0; i < UDMAR_DEVICE_IDS && i < device->ids.count; i++) {
         out_info->ids[i] = device->ids.first[i];

@@ -140,7 +140,8 @@ static void take(void *context, struct udmar_unit *unit, const struct udmar_faul
     if (fault.device != NULL && !fault.from_firmware && fault.access != UDMAR_FAULT_INTERRUPT) {
         struct udmar__group *group = fault.device->group;
 
-        if (group != NULL && group->domain != NULL && group->mode == UDMAR_MODE_TRANSLATE) {
+        if (group != NULL && group->domain != NULL &&
+            (group->mode == UDMAR_MODE_TRANSLATE || group->mode == UDMAR_MODE_DOMAIN)) {
             udmar__locate(group->domain, fault.address, &fault);
         }
         callback = fault.device->fault_callback;

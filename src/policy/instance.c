@@ -8,6 +8,7 @@
 #define DEFAULT_FAULT_LOG    256u
 #define MOST_CPUS            4096u
 #define DEFAULT_WINDOW_LIMIT (UINT64_C(8) << 20)
+#define PHYSICAL_END         (UINT64_C(1) << 52)
 
 #define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
 
@@ -149,6 +150,21 @@ static enum udmar_status find_units(struct udmar *instance, uint32_t cpu)
     return instance->unit_count > 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
+/* What is wrong with a range of RAM; null: nothing. Ranges may overlap. */
+static const char *range_objection(const struct udmar_ram_range *range)
+{
+    if (range->size == 0) {
+        return "it is empty";
+    }
+    if (((range->base | range->size) & UDMAR_PAGE_MASK) != 0) {
+        return "it is not made of whole pages";
+    }
+    if (range->size > PHYSICAL_END || range->base > PHYSICAL_END - range->size) {
+        return "it ends beyond 2^52, which no page table reaches";
+    }
+    return NULL;
+}
+
 static enum udmar_status copy_ram(struct udmar *instance, const struct udmar_config *config)
 {
     if (config->ram_count == 0) {
@@ -160,10 +176,14 @@ static enum udmar_status copy_ram(struct udmar *instance, const struct udmar_con
     }
     instance->ram_count = config->ram_count;
     for (unsigned i = 0; i < config->ram_count; i++) {
+        const char *objection = range_objection(&config->ram[i]);
+
         instance->ram[i] = config->ram[i];
-        if (((config->ram[i].base | config->ram[i].size) & UDMAR_PAGE_MASK) != 0 ||
-            config->ram[i].size == 0 ||
-            config->ram[i].base + config->ram[i].size - 1 < config->ram[i].base) {
+        if (objection != NULL) {
+            udmar__log(instance->host, UDMAR_LOG_ERROR,
+                       "range %u of the host's RAM (0x%llx, 0x%llx bytes) is refused: %s", i,
+                       (unsigned long long)config->ram[i].base,
+                       (unsigned long long)config->ram[i].size, objection);
             return UDMAR_ERR_ARGUMENT;
         }
     }
@@ -289,6 +309,9 @@ void udmar_tick(struct udmar *instance)
 /* Devices that firmware alone made known go with the instance. */
 static enum udmar_status forget_devices(struct udmar *instance)
 {
+    if (instance->owned != NULL) {
+        return UDMAR_ERR_BUSY;
+    }
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
         if (device->attached > 0 || device->users > 0) {
             return UDMAR_ERR_BUSY;

@@ -46,8 +46,10 @@ struct udmar__unit_slot {
 struct udmar__group {
     struct udmar__group *next;
     enum udmar_mode mode;
-    struct udmar_domain *domain; /* null: blocked */
+    /* Null: blocked. Blocked with one: the unit has not confirmed that it has forgotten it. */
+    struct udmar_domain *domain;
     unsigned devices;
+    bool chosen; /* at run time: tunables and firmware have said something else */
 };
 
 struct udmar_dma_tag;
@@ -71,9 +73,11 @@ struct udmar_device {
     bool apart;       /* its ids belong to groups that cannot become one: `ids` is what is left */
     bool domain_seen; /* atomic; udmar_device_domain() has given the domain out */
     struct udmar__ids ids;
-    struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with us */
+    struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with the last
+                                  attach undone */
     size_t tag_size;
     unsigned users;             /* tags and maps below the root tag; atomic */
+    bool physical;              /* they give out physical addresses; settled with the first */
     bool subpage;               /* partial pages of its loads are bounced */
     struct udmar_dma_map *maps; /* [instance lock] in the debug build: those there are */
     void (*name_maps)(struct udmar_device *device); /* logs them; null but in the debug build */
@@ -141,6 +145,7 @@ struct udmar {
     struct udmar_device *devices; /* [lock] */
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
+    struct udmar_domain *owned;  /* of udmar_domain_create() */
     struct udmar__fault_log faults;
     struct udmar__dma dma;
 };
@@ -195,10 +200,37 @@ enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mod
 /* Keeps out of a domain the addresses that the bridges above the device take for themselves. */
 enum udmar_status udmar__apertures_reserve(struct udmar_device *device,
                                            struct udmar_domain *domain);
-/* One user less; destroys it when it was the last. */
+/* Bits of guest addresses where nobody asks for more. */
+#define UDMAR__DEFAULT_WIDTH 39u
+/* What is wrong with a mode for a device with a unit; null: nothing. */
+const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode);
+/* One user less; destroys it when it was the last, if it is nobody's own. */
 void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 
+/* ---- move.c ---- */
+/*
+ * May the devices of a group that share its domain leave it? False: something of a caller would be
+ * left behind.
+ */
+bool udmar__group_may_leave(const struct udmar_device *device);
+/*
+ * Puts all devices of a device's group from their domain into another one, null for none, and gives
+ * the old one up. Takes over @domain, whose user count the caller has raised. After an error all
+ * have what they had, or are blocked where that is impossible.
+ */
+enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_domain *domain,
+                                    enum udmar_mode mode);
+/* The device of the group after @previous (null: the first); null at the end. */
+struct udmar_device *udmar__group_next(const struct udmar_device *device,
+                                       const struct udmar_device *previous);
+
 /* ---- device.c ---- */
+/* What the device has as things are. */
+enum udmar_mode udmar__device_mode(const struct udmar_device *device);
+/* The unit that governs it and works, or null. */
+struct udmar_unit *udmar__device_unit(const struct udmar_device *device);
+/* Says which mode it has. */
+void udmar__device_announce(struct udmar_device *device);
 enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                     struct udmar_device **out_device);
 void udmar__device_remove(struct udmar_device *device);
@@ -206,8 +238,8 @@ void udmar__device_remove(struct udmar_device *device);
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
                                                udmar_rid_t rid) UDMAR_REQUIRES(instance->lock);
 /*
- * The unit has failed: its devices become unprotected, in the books as in fact. Those that firmware
- * alone made known are forgotten.
+ * The unit has failed: its devices are unprotected until it starts. Drivers' devices keep domain
+ * and contexts, which hold again when it does; those that firmware alone made known are forgotten.
  */
 void udmar__devices_abandon(struct udmar__unit_slot *slot);
 /* Looks for a unit once more for devices that have none and are not in use. */

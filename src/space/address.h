@@ -30,6 +30,15 @@ void udmar__range_free(struct udmar_domain *domain, struct udmar__range *range);
  */
 enum udmar_status udmar__range_end(struct udmar_domain *domain, struct udmar__range *range);
 
+/*
+ * Is there a mapping in [first, last] that is not firmware's? Of udmar_domain_map(), a stream or a
+ * load: their leaves tell, so that none of them has to be counted.
+ */
+bool udmar__caller_maps(struct udmar_domain *domain, udmar_iova_t first, udmar_iova_t last)
+    UDMAR_REQUIRES(domain->lock);
+/* Does anything of a caller live in the domain: a mapping, or addresses that he has reserved? */
+bool udmar__domain_in_use(struct udmar_domain *domain);
+
 /* Fills in place, near_base, near_size and near_age of a fault. */
 void udmar__locate(struct udmar_domain *domain, udmar_iova_t address, struct udmar_fault *fault);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who shares a requester id with whom, in every order of coming and going. */
+#include "../empty.h"
 #include "support.h"
 
 #include <string.h>
@@ -16,6 +17,18 @@ static void map(struct rig *r, struct udmar_device *device, uint64_t iova)
 {
     assert_int_equal(udmar_domain_map(udmar_device_domain(device), iova, r->page, 4096, 3),
                      UDMAR_OK);
+}
+
+/* Whoever is the last in a domain takes away what the test has mapped there. */
+static void detach(struct udmar_device *device)
+{
+    enum udmar_status status = udmar_device_detach(device);
+
+    if (status == UDMAR_ERR_BUSY) {
+        empty_domain(udmar_device_domain(device));
+        status = udmar_device_detach(device);
+    }
+    assert_int_equal(status, UDMAR_OK);
 }
 
 static void machine(struct rig *r)
@@ -79,7 +92,7 @@ static void slot_0_behind_a_silent_bridge(void **state)
         assert_int_equal(write_as(&r, 0x0100, IOVA), MODEL_OK);
         /* Slot 0 goes: its id stays slot 1's. Slot 1's own id goes with slot 1. */
         for (unsigned k = 0; k < 3; k++) {
-            assert_int_equal(udmar_device_detach(udmar_device_find(r.d, 0, rids[0][k])), UDMAR_OK);
+            detach(udmar_device_find(r.d, 0, rids[0][k]));
             assert_int_equal(write_as(&r, 0x0500, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
             assert_int_equal(write_as(&r, 0x0508, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
             assert_int_equal(write_as(&r, 0x0100, IOVA), k < 2 ? MODEL_OK : MODEL_BLOCKED);
@@ -380,7 +393,7 @@ static void hanging_unit_while_groups_become_one(void **state)
     }
     assert_true(failed > 0);
     while ((device[0] = udmar_device_next(r.d, NULL)) != NULL)
-        assert_int_equal(udmar_device_detach(device[0]), UDMAR_OK);
+        detach(device[0]);
     for (unsigned devfn = 0; devfn < 256; devfn++)
         assert_int_equal(write_as(&r, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
     /* Tables that the unit might have walked are lost rather than used again. */
@@ -469,7 +482,7 @@ static void functions_behind_a_controller(void **state)
         assert_int_equal(udmar_device_detach(vmd), UDMAR_OK);
         assert_int_equal(udmar_device_detach(drive[0]), UDMAR_OK);
         assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_OK);
-        assert_int_equal(udmar_device_detach(drive[1]), UDMAR_OK);
+        detach(drive[1]);
         assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_BLOCKED);
         rig_close(&r);
     }
@@ -608,7 +621,7 @@ static void virtual_functions_have_their_physical_functions_unit(void **state)
         assert_ptr_not_equal(udmar_device_domain(virtual), udmar_device_domain(physical));
         map(&r, virtual, IOVA);
         assert_true(rig_reaches(&r, rid, IOVA, r.page));
-        assert_int_equal(udmar_device_detach(virtual), UDMAR_OK);
+        detach(virtual);
     }
     /* Those of the other function are the include-all unit's, and so are ids that are nobody's. */
     virtual = rig_attach(&r, 0x0306);

@@ -219,6 +219,7 @@ static void dead_hardware_ends_in_bounded_time(void **state)
 
     (void)state;
     rig_open(&r, "generic48");
+    rig_own_domain(&r);
     fill_caches(&r);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
     start = model_time(r.m);
