@@ -223,9 +223,7 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
 
 static void for_each(struct udmar *instance, const char *name, step_fn *step)
 {
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        struct udmar__unit_slot *slot = &instance->units[i];
-
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
         if (!slot->failed) {
             enum udmar_status status = step(instance, slot);
 
@@ -240,8 +238,8 @@ static unsigned running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        count += !instance->units[i].failed;
+    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        count += !slot->failed;
     }
     return count;
 }
@@ -275,8 +273,8 @@ enum udmar_status udmar_start(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     /* Whoever failed the last time gets another chance. */
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        instance->units[i].failed = false;
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        slot->failed = false;
     }
     udmar__devices_retry(instance);
     instance->taking_over = true;
@@ -340,13 +338,13 @@ enum udmar_status udmar_stop(struct udmar *instance)
     if (instance == NULL || !instance->started) {
         return UDMAR_ERR_ORDER;
     }
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        if (!instance->units[i].failed) {
-            enum udmar_status status = stop_unit(&instance->units[i]);
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (!slot->failed) {
+            enum udmar_status status = stop_unit(slot);
 
             if (status != UDMAR_OK) {
-                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s", i,
-                           udmar_status_string(status));
+                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s",
+                           slot->unit->index, udmar_status_string(status));
                 result = status;
             }
         }

@@ -28,12 +28,14 @@ struct udmar__ids {
 
 /* What the instance knows of a unit beyond the unit itself. */
 struct udmar__unit_slot {
+    struct udmar__unit_slot *next;
     struct udmar_unit *unit;
     struct udmar *instance;
-    struct udmar_entry entry; /* the DRHD */
+    bool include_all;
     bool graphics_only;
     bool failed; /* left out after bring-up had begun */
     unsigned quirks;
+    udmar_paddr_t host_queue; /* IQA of the queue to be given back at stop; 0: none */
 };
 
 /*
@@ -58,8 +60,9 @@ struct udmar_device {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    unsigned attached;             /* udmar_device_attach() calls not yet undone */
-    bool keeps_context;            /* RMRRs: firmware may go on using it */
+    unsigned attached;  /* udmar_device_attach() calls not yet undone */
+    bool keeps_context; /* RMRRs: firmware may go on using it */
+    bool in_doubt; /* firmware's table is damaged where it may name it: physical addresses only */
     struct udmar__unit_slot *slot; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
@@ -123,15 +126,26 @@ struct udmar {
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;
-    struct udmar__unit_slot *units;
+    struct udmar__unit_slot *units; /* one allocation each: firmware may list any number */
     unsigned unit_count;
-    unsigned unit_capacity;
-    struct udmar_device *devices; /* [lock] */
+    struct udmar__unit_slot *left_out; /* never used, but firmware may have left them on */
+    bool keep_interrupts;              /* interrupt remapping is the host kernel's */
+    struct udmar_device *devices;      /* [lock] */
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
     struct udmar__fault_log faults;
     struct udmar__dma dma;
 };
+
+/* ---- units.c ---- */
+/* Makes the units that the table lists; @cpu: CPUID.1:EAX. */
+enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu);
+void udmar__units_destroy(struct udmar *instance);
+/* Null: no such index. */
+struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned index);
+/* The unit of a DRHD, or null. */
+struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
+                                        const struct udmar_entry *drhd);
 
 /* ---- pci.c ---- */
 #define PCI_IDS 0x00
