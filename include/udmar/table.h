@@ -126,6 +126,7 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_RMRR_SIZE = 35,    /* more than 4 GiB: no firmware reserves so much */
     UDMAR_DEFECT_SCOPE_PATH = 33, /* path device > 31 or function > 7: matches nothing; costs a unit
                                      unless it is an IOAPIC's or HPET's, no other structure */
+    UDMAR_DEFECT_DRHD_END = 37,   /* a unit too short for its scopes: the rest is no structure */
     /* These cost nothing else, but somebody should know. */
     UDMAR_DEFECT_DRHD_DUPLICATE = 7,  /* base of an earlier DRHD of the segment: one unit */
     UDMAR_DEFECT_DRHD_COPY = 36,      /* DRHDs are there twice, byte for byte; reported once */
@@ -218,8 +219,8 @@ bool udmar_drhd_repeats(const struct udmar_table *table, const struct udmar_entr
  * udmar_entry_defect - why a structure cannot be used
  * @entry: whose fixed part has been decoded; from udmar_table_find_unit().
  *
- * Returns UDMAR_DEFECT_NONE for one that can, else SCOPE_LENGTH, SCOPE_PATH, DRHD_BASE, DRHD_WIDTH,
- * DRHD_SEGMENT, RMRR_ORDER or ANDD_STRING.
+ * Returns UDMAR_DEFECT_NONE for one that can, else SCOPE_LENGTH, SCOPE_PATH, DRHD_END, DRHD_BASE,
+ * DRHD_WIDTH, DRHD_SEGMENT, RMRR_ORDER or ANDD_STRING.
  */
 enum udmar_defect_kind udmar_entry_defect(const struct udmar_table *table,
                                           const struct udmar_entry *entry);

@@ -235,7 +235,8 @@ static void leave_out_damaged(struct udmar *instance)
             continue;
         }
         kind = udmar_entry_defect(&instance->table, &entry);
-        if ((kind != UDMAR_DEFECT_SCOPE_LENGTH && kind != UDMAR_DEFECT_SCOPE_PATH) ||
+        if ((kind != UDMAR_DEFECT_SCOPE_LENGTH && kind != UDMAR_DEFECT_SCOPE_PATH &&
+             kind != UDMAR_DEFECT_DRHD_END) ||
             find_base(instance->units, entry.u.drhd.base) != NULL ||
             find_base(instance->left_out, entry.u.drhd.base) != NULL) {
             continue;

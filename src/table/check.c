@@ -378,6 +378,9 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
                "scopes of both";
     case UDMAR_DEFECT_DRHD_COPY:
         return "units are listed again, byte for byte: nothing is lost";
+    case UDMAR_DEFECT_DRHD_END:
+        return "unit is followed by what may be more of its device scopes: it is not used, and the "
+               "devices that it governs are not translated";
     case UDMAR_DEFECT_DRHD_SEGMENT:
         return "an earlier unit of another segment has the same register base: the later one "
                "cannot be used, and the devices that it governs are not translated";

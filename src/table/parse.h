@@ -91,7 +91,7 @@ bool udmar__is_path_pair(uint8_t device, uint8_t function);
  * @out_scope: the first scope that is damaged; @out_value: its length or its first bad pair.
  *
  * Returns UDMAR_DEFECT_NONE; SCOPE_LENGTH; for a unit also SCOPE_PATH, where the scope might name
- * any function: a unit may have devices that it is not known to have.
+ * any function, and DRHD_END: a unit may have devices that it is not known to have.
  */
 enum udmar_defect_kind udmar__scopes_defect(const struct udmar_table *table,
                                             const struct udmar_entry *entry,

@@ -65,6 +65,20 @@ bool udmar__is_interrupt_source(const struct udmar_scope *scope)
     return scope->type == UDMAR_SCOPE_IOAPIC || scope->type == UDMAR_SCOPE_HPET;
 }
 
+/*
+ * A unit's length that is too small leaves scopes behind it, and a scope taken for a structure has
+ * an unknown type and length 0. One that takes the rest has no scope that is about DMA.
+ */
+static bool ends_before_its_scopes(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    uint32_t end = entry->offset + entry->length;
+    struct udmar_entry next;
+
+    return entry->type == UDMAR_ENTRY_DRHD && !entry->u.drhd.include_all && end < table->length &&
+           udmar__head_at(table, end, &next) == UDMAR_DEFECT_LENGTH_ZERO &&
+           next.type > UDMAR_ENTRY_SIDP;
+}
+
 enum udmar_defect_kind udmar__scopes_defect(const struct udmar_table *table,
                                             const struct udmar_entry *entry,
                                             struct udmar_scope *out_scope, uint64_t *out_value)
@@ -80,7 +94,15 @@ enum udmar_defect_kind udmar__scopes_defect(const struct udmar_table *table,
         offset += out_scope->length;
     }
     *out_value = out_scope->length;
-    return step == UDMAR__SCOPE_BAD ? UDMAR_DEFECT_SCOPE_LENGTH : UDMAR_DEFECT_NONE;
+    if (step == UDMAR__SCOPE_BAD) {
+        return UDMAR_DEFECT_SCOPE_LENGTH;
+    }
+    if (ends_before_its_scopes(table, entry)) {
+        out_scope->offset = entry->offset;
+        *out_value = entry->length;
+        return UDMAR_DEFECT_DRHD_END;
+    }
+    return UDMAR_DEFECT_NONE;
 }
 
 bool udmar_entry_next_scope(const struct udmar_table *table, const struct udmar_entry *entry,

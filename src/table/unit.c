@@ -159,17 +159,20 @@ static void look_at(struct search *s, struct udmar_entry *drhd)
     }
 }
 
+/* Of the types that the specification has; any other may be the rubbish behind a wrong length. */
+static bool comes_behind_units(uint16_t type)
+{
+    return type > UDMAR_ENTRY_DRHD && type <= UDMAR_ENTRY_SIDP;
+}
+
 /*
- * May a unit be among what cannot be reached behind @head? Types ascend, so that none comes behind
+ * May a unit be among what cannot be reached from @head on? Types ascend, so that none comes behind
  * a structure of another type. Zero bytes are padding.
  */
-static bool hides_units(const struct udmar_table *table, const struct udmar_entry *head,
-                        uint16_t highest, bool ascending)
+static bool hides_units(const struct udmar_table *table, const struct udmar_entry *head, bool late,
+                        bool ordered)
 {
-    bool later =
-        highest > UDMAR_ENTRY_DRHD || (head->type != UDMAR_ENTRY_DRHD && head->type != 0xffff);
-
-    if (ascending && later) {
+    if (ordered && (late || comes_behind_units(head->type))) {
         return false;
     }
     for (uint32_t offset = head->offset; offset < table->length; offset++) {
@@ -183,19 +186,19 @@ static bool hides_units(const struct udmar_table *table, const struct udmar_entr
 static void look_at_all(struct search *s)
 {
     uint32_t offset = UDMAR__HEADER_SIZE;
-    uint16_t highest = 0;
-    bool ascending = true;
+    bool ordered = true; /* no unit has come behind a structure of another type */
+    bool late = false;   /* such a structure has come */
     struct udmar_entry entry;
 
     while (offset < s->table->length) {
         if (udmar__head_at(s->table, offset, &entry) != UDMAR_DEFECT_NONE) {
-            s->doubt = s->doubt || hides_units(s->table, &entry, highest, ascending);
+            s->doubt = s->doubt || hides_units(s->table, &entry, late, ordered);
             return;
         }
-        ascending = ascending && entry.type >= highest;
-        highest = entry.type > highest ? entry.type : highest;
         offset += entry.length;
+        late = late || comes_behind_units(entry.type);
         if (entry.type == UDMAR_ENTRY_DRHD) {
+            ordered = ordered && !late;
             look_at(s, &entry);
         }
     }

@@ -205,6 +205,7 @@ void expect_defect(const struct udmar_defect *defect, enum udmar_defect_kind kin
                                                kind != UDMAR_DEFECT_DRHD_DUPLICATE) ||
                                                   kind == UDMAR_DEFECT_DRHD_WIDTH ||
                                                    kind == UDMAR_DEFECT_RMRR_SIZE ||
+                                                  kind == UDMAR_DEFECT_DRHD_END ||
                                                   kind == UDMAR_DEFECT_DRHD_SEGMENT);
 }
 

@@ -300,6 +300,33 @@ static void units_may_be_behind_the_break(void **state)
     }
 }
 
+/* A unit that is shorter than it was: its scopes stand behind it, where no structure is. */
+static void unit_that_ends_before_its_scopes(void **state)
+{
+    struct udmar_table table;
+    struct build b;
+    uint32_t at;
+
+    (void)state;
+    build_begin(&b);
+    at = add_drhd(&b, 0, 0, BASE_A);
+    add_endpoint(&b, 2);
+    add_endpoint(&b, 3);
+    b.bytes[at + 2] = 24;
+    table = build_finish(&b);
+    assert_int_equal(check_table(&table).count, 2);
+    expect_defect(&check_table(&table).list[0], UDMAR_DEFECT_DRHD_END, at, 0, 24);
+    expect_doubt(&table, NULL, 0, DISPLAY, 0, UDMAR_MATCH_NONE, UDMAR_DEFECT_NONE);
+    expect_doubt(&table, NULL, 0, UDMAR_RID(0, 3, 0), 0, UDMAR_MATCH_NONE, UDMAR_DEFECT_NONE);
+
+    /* One that takes the rest names no function: it can be used. */
+    b.bytes[at + 4] = 1;
+    build_seal(&b);
+    assert_int_equal(udmar_table_open(b.bytes, b.length, &table), UDMAR_OK);
+    expect_unit(&table, NULL, 0, DISPLAY, BASE_A, UDMAR_MATCH_EXACT);
+    expect_doubt(&table, NULL, 0, DISK, BASE_A, UDMAR_MATCH_INCLUDE_ALL, UDMAR_DEFECT_NONE);
+}
+
 /* Types ascend; where they have not, nothing is known of what comes behind. */
 static void order_that_is_broken_says_nothing(void **state)
 {
@@ -337,6 +364,7 @@ int main(void)
         cmocka_unit_test(interrupt_sources_are_in_no_doubt),
         cmocka_unit_test(drhd_without_its_fixed_part_may_be_anywhere),
         cmocka_unit_test(units_may_be_behind_the_break),
+        cmocka_unit_test(unit_that_ends_before_its_scopes),
         cmocka_unit_test(order_that_is_broken_says_nothing),
     };
 

@@ -52,6 +52,7 @@ static const char *loss_consequence(enum udmar_defect_kind kind)
                "and their devices are not protected or fault";
     case UDMAR_DEFECT_TOO_SHORT:
     case UDMAR_DEFECT_SCOPE_LENGTH:
+    case UDMAR_DEFECT_DRHD_END:
         return "the structure is left out, and if it is a unit, devices that no other unit names "
                "may be its own: they are not protected; Linux turns DMA remapping off altogether";
     case UDMAR_DEFECT_DRHD_BASE:
