@@ -45,6 +45,14 @@ struct udmar_config {
     uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
     unsigned cpus;          /* processors, 1 to 4096; 0: 1 */
     bool ticking;           /* the host calls udmar_tick() every few milliseconds */
+    /*
+     * Interrupt remapping is the host's own: it stays as it is, in each unit and at each moment.
+     * The host may switch it on and off, but not during start, stop, attach or detach. A queue that
+     * the host has on then must be empty and stay so from udmar_start() on: its requests go through
+     * udmar_unit_invalidate_interrupts(). udmar_stop() gives the queue back, empty from its first
+     * slot on. Without this, interrupt remapping that is on is switched off at start.
+     */
+    bool keep_interrupt_remapping;
     struct udmar_tunables tunables;
 };
 
@@ -236,6 +244,24 @@ unsigned udmar_unit_count(const struct udmar *instance);
 /* @index: below udmar_unit_count(). Returns UDMAR_OK or UDMAR_ERR_ARGUMENT. */
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status);
+
+#define UDMAR_ALL_INTERRUPTS UINT32_MAX
+
+/*
+ * udmar_unit_invalidate_interrupts - make a unit forget interrupt remapping entries
+ * @index: of the unit, below udmar_unit_count().
+ * @first: an entry's index, a multiple of 2^@count_log2; or UDMAR_ALL_INTERRUPTS, with which
+ *         @count_log2 does not matter.
+ *
+ * For a host with interrupt remapping of its own: while udmar runs, the queue is udmar's. Returns
+ * when the unit has done it. From threads and interrupt handlers, with spin locks held, but not
+ * from the unit's fault interrupt, and not while udmar_start() or udmar_stop() run. Returns
+ * UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_ORDER (not started, or the unit is left out);
+ * UDMAR_ERR_UNSUPPORTED (the unit has no interrupt remapping, its queue is not in use, or so many
+ * entries at once are beyond udmar_unit_facts.interrupt_mask); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE.
+ */
+enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsigned index,
+                                                   uint32_t first, unsigned count_log2);
 
 /* The table as it was opened; null when the driver is disabled. */
 const struct udmar_table *udmar_instance_table(const struct udmar *instance);

@@ -97,6 +97,7 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     instance->host = host;
     instance->tunables = config->tunables;
     instance->direct_map = config->direct_map;
+    instance->keep_interrupts = config->keep_interrupt_remapping;
     instance->cpus = config->cpus;
     instance->ticking = config->ticking;
     instance->window_limit =

@@ -147,6 +147,30 @@ struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned i
 struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
                                         const struct udmar_entry *drhd);
 
+/* ---- takeover.c ---- */
+/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
+bool udmar__must_stay_on(const struct udmar__unit_slot *slot);
+/* Steps of udmar_start(), each for one unit. */
+enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot);
+enum udmar_status udmar__open_protected_regions(struct udmar *instance,
+                                                struct udmar__unit_slot *slot);
+/* Units that are not used: what firmware has left on in them would block their devices' DMA. */
+void udmar__take_over_left_out(struct udmar *instance);
+
+/* ---- interrupt.c ---- */
+/* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
+bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot);
+/* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
+void udmar__note_host_queue(struct udmar__unit_slot *slot);
+void udmar__give_back_host_queue(struct udmar__unit_slot *slot);
+/* Switches interrupt remapping off that nobody says is the host's. */
+enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+/* At stop: it may have been switched on since start, and goes off with our next command. */
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot);
+
 /* ---- pci.c ---- */
 #define PCI_IDS 0x00
 

@@ -160,6 +160,7 @@ static struct udmar__unit_slot *make_slot(struct udmar *instance, const struct u
     slot->include_all = said.include_all;
     slot->graphics_only = serves_graphics_only(&said, drhd->u.drhd.segment);
     slot->quirks = instance->quirks;
+    slot->unit->kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0;
     return slot;
 }
 
