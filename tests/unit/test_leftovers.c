@@ -125,7 +125,7 @@ static void display_stays_on_with_a_foreign_format(void **state)
                              model_page_alloc(r.m) | cases[i].mode);
         rig_create(&r);
         rig_start(&r);
-        assert_int_equal(udmar_unit_status(r.d, 1, &s), UDMAR_OK);
+        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
         assert_int_equal(!s.failed, cases[i].taken);
         assert_int_equal(s.translating, true);
         assert_int_equal(model_log_contains(r.m, "must stay on for the display"), !cases[i].taken);
@@ -213,7 +213,8 @@ static void try_translated(void *context, struct model *m, enum model_event even
     uint8_t byte = 1;
 
     (void)event;
-    if (model_stats(model_unit_at(m, 0))->srtp == 0)
+    /* Each is a fault, which is read out with register accesses that are events again. */
+    if (model_stats(model_unit_at(m, 0))->srtp == 0 || c->seen == 40)
         return;
     c->seen++;
     c->reached += model_dma_translated(m, 0, NIC, c->page, &byte, 1, true) == MODEL_OK;
@@ -246,6 +247,7 @@ static void translations_in_a_device_are_of_no_use(void **state)
         r.nic = rig_attach(&r, NIC);
         rig_start(&r);
         c.page = r.page;
+        assert_int_equal(model_stats(r.u)->srtp, 1);
         model_set_hook(r.m, try_translated, &c);
         (void)rig_attach(&r, DISK);
         assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
