@@ -104,11 +104,11 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
     const char *doubt = device->reason;
     enum udmar_mode mode = chosen_mode(device);
 
-    if (!device->in_doubt || suits_doubt(mode)) {
+    if (!device->in_doubt) {
         return mode;
     }
     device->reason = doubt;
-    return UDMAR_MODE_PASSTHROUGH;
+    return suits_doubt(mode) ? mode : UDMAR_MODE_PASSTHROUGH;
 }
 
 /* Whose data is bounced is the device's own affair: no alias counts. */
