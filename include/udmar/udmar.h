@@ -71,12 +71,14 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
 /*
  * udmar_start - take the units over and switch translation on
  *
- * For all units, step by step: old faults are read out and labelled; a queue left running is worked
- * off and stopped; our queue starts; interrupt remapping left on is switched off; translation left
- * on in a table format we do not use is switched off (in the format we use it stays on, so that
- * there is no moment without protection); RMRR devices get their contexts; the root table is set
- * and everything invalidated; the fault event is programmed; translation goes on; protected memory
- * regions go off.
+ * For all units, step by step: old faults are read out and labelled; RMRR devices get their
+ * contexts; translation left on in a table format we do not use is switched off (in the format we
+ * use it stays on, so that there is no moment without protection); a queue left running is worked
+ * off and stopped; our queue starts; the root table is set and everything invalidated; interrupt
+ * remapping left on is switched off (see keep_interrupt_remapping), a fault log in memory as well;
+ * the fault event is programmed; translation goes on; protected memory regions go off. In units
+ * that are left out, by a quirk or because their list of devices is damaged, translation and
+ * protected regions go off.
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
  * unprotected, as attached ones can be asked, and the next udmar_start() tries it again.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
@@ -175,6 +177,8 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
  * udmar_device_set_mode - change what a device gets, at run time
  * All tags below the device's root tag are destroyed first, and it does not share its requester id.
  * Its DMA is blocked during the change.
+ * A device that a damaged structure of firmware's table may name gets physical addresses for ever:
+ * for anything but passthrough and bounce the answer is UDMAR_ERR_UNSUPPORTED, and nothing changes.
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY; UDMAR_ERR_UNSUPPORTED and what
  * udmar_device_attach() returns; after an error the device is blocked.
  */
