@@ -59,6 +59,14 @@ struct udmar_config {
     uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
     unsigned cpus;          /* processors, 1 to 4096; 0: 1 */
     bool ticking;           /* the host calls udmar_tick() every few milliseconds */
+    /*
+     * Interrupt remapping is the host's own: it stays as it is, in each unit and at each moment.
+     * The host may switch it on and off, but not during start, stop, attach or detach. A queue that
+     * the host has on then must be empty and stay so from udmar_start() on: its requests go through
+     * udmar_unit_invalidate_interrupts(). udmar_stop() gives the queue back, empty from its first
+     * slot on. Without this, interrupt remapping that is on is switched off at start.
+     */
+    bool keep_interrupt_remapping;
     struct udmar_tunables tunables;
 };
 
@@ -78,12 +86,14 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
 /*
  * udmar_start - take the units over and switch translation on
  *
- * For all units, step by step: old faults are read out and labelled; a queue left running is worked
- * off and stopped; our queue starts; interrupt remapping left on is switched off; translation left
- * on in a table format we do not use is switched off (in the format we use it stays on, so that
- * there is no moment without protection); RMRR devices get their contexts; the root table is set
- * and everything invalidated; the fault event is programmed; translation goes on; protected memory
- * regions go off.
+ * For all units, step by step: old faults are read out and labelled; RMRR devices get their
+ * contexts; translation left on in a table format we do not use is switched off (in the format we
+ * use it stays on, so that there is no moment without protection); a queue left running is worked
+ * off and stopped; our queue starts; the root table is set and everything invalidated; interrupt
+ * remapping left on is switched off (see keep_interrupt_remapping), a fault log in memory as well;
+ * the fault event is programmed; translation goes on; protected memory regions go off. In units
+ * that are left out, by a quirk or because their list of devices is damaged, translation and
+ * protected regions go off.
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
  * unprotected, as attached ones can be asked, and the next udmar_start() tries it again. Their
  * domains, tags and maps stay as they are meanwhile: addresses that were handed out mean something
@@ -198,6 +208,8 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
  * All tags below the device's root tag are destroyed first, nothing else of a caller is left in its
  * domain, and it does not share its requester id; but all devices that do leave a domain of
  * udmar_domain_create() together, whatever is mapped there. DMA is blocked during the change.
+ * A device that a damaged structure of firmware's table may name gets physical addresses for ever:
+ * for anything but passthrough and bounce the answer is UDMAR_ERR_UNSUPPORTED.
  * Returns UDMAR_OK. UDMAR_ERR_ARGUMENT, UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or the mode
  * needs an identity table and there is no list of RAM, or RAM lies beyond the unit's addresses; the
  * log says which): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_RMRR,
@@ -265,7 +277,7 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
  * that comes meanwhile is stopped. RMRRs of the devices are mapped in the domain one to one, until
  * nobody is in it any more. busdma refuses tags and maps as long as the device is there. Returns
  * UDMAR_OK (also when it was in there already). UDMAR_ERR_ARGUMENT (null, not attached, or not a
- * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or one that
+ * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, a damaged table, or a unit that
  * cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR lies where the
  * caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID,
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for udmar_device_set_mode().
@@ -318,6 +330,24 @@ unsigned udmar_unit_count(const struct udmar *instance);
 /* @index: below udmar_unit_count(). Returns UDMAR_OK or UDMAR_ERR_ARGUMENT. */
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status);
+
+#define UDMAR_ALL_INTERRUPTS UINT32_MAX
+
+/*
+ * udmar_unit_invalidate_interrupts - make a unit forget interrupt remapping entries
+ * @index: of the unit, below udmar_unit_count().
+ * @first: an entry's index, a multiple of 2^@count_log2; or UDMAR_ALL_INTERRUPTS, with which
+ *         @count_log2 does not matter.
+ *
+ * For a host with interrupt remapping of its own: while udmar runs, the queue is udmar's. Returns
+ * when the unit has done it. From threads and interrupt handlers, with spin locks held, but not
+ * from the unit's fault interrupt, and not while udmar_start() or udmar_stop() run. Returns
+ * UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_ORDER (not started, or the unit is left out);
+ * UDMAR_ERR_UNSUPPORTED (the unit has no interrupt remapping, its queue is not in use, or so many
+ * entries at once are beyond udmar_unit_facts.interrupt_mask); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE.
+ */
+enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsigned index,
+                                                   uint32_t first, unsigned count_log2);
 
 /* The table as it was opened; null when the driver is disabled. */
 const struct udmar_table *udmar_instance_table(const struct udmar *instance);

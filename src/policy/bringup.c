@@ -25,12 +25,14 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
     if (status == UINT32_MAX) {
         return UDMAR_ERR_ALL_ONES;
     }
-    if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE)) {
-        udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s",
+    if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE | GCMD_EAFL)) {
+        udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s%s",
                    slot->unit->index, status & GCMD_TE ? " translation" : "",
                    status & GCMD_QIE ? " queue" : "",
-                   status & GCMD_IRE ? " interrupt remapping" : "");
+                   status & GCMD_IRE ? " interrupt remapping" : "",
+                   status & GCMD_EAFL ? " fault log in memory" : "");
     }
+    udmar__note_host_queue(slot);
     udmar__fault_event(slot->unit, 0, 0);
     (void)udmar__fault_service(instance, slot->unit);
     return UDMAR_OK;
@@ -70,7 +72,8 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status;
 
-    if (!unit->facts.queued || (!instance->tunables.queue && unit->facts.registers)) {
+    if (!unit->facts.queued ||
+        (!instance->tunables.queue && unit->facts.registers && !udmar__interrupts_are_kept(slot))) {
         return UDMAR_OK;
     }
     status = udmar__queue_create(unit, instance->tunables.queue_size);
@@ -93,37 +96,6 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
         udmar__queue_destroy(unit);
     }
     return status;
-}
-
-/* Interrupt entries have no register interface: without our queue the switch alone must do. */
-static enum udmar_status stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
-{
-    struct udmar_unit *unit = slot->unit;
-    struct udmar__request request = udmar__interrupt_request_all();
-
-    (void)instance;
-    if ((unit->commands & GCMD_IRE) == 0) {
-        return UDMAR_OK;
-    }
-    if (unit->use_queue) {
-        (void)udmar__invalidate(unit, &request, 1, true, NULL);
-    }
-    return udmar__command(unit, GCMD_IRE, false);
-}
-
-static enum udmar_status stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
-{
-    struct udmar_unit *unit = slot->unit;
-
-    (void)instance;
-    /* The table format must not change while translation is on [VTD 11.4.5]. */
-    if ((unit->commands & GCMD_TE) == 0 ||
-        (udmar__read64(unit, REG_RTADDR) & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
-        return UDMAR_OK;
-    }
-    return udmar__command(unit, GCMD_TE, false);
 }
 
 static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_slot *slot)
@@ -160,24 +132,6 @@ static enum udmar_status enable(struct udmar *instance, struct udmar__unit_slot 
                    instance->tunables.strict ? "strict" : "deferred");
     }
     return status;
-}
-
-static enum udmar_status open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_slot *slot)
-{
-    enum udmar_status status;
-
-    if (!instance->tunables.pmr_disable) {
-        return UDMAR_OK;
-    }
-    status = udmar__protected_regions_off(slot->unit);
-    if (status != UDMAR_OK) {
-        /* Not a reason to give up translation: DMA outside of the regions works. */
-        udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "unit %u: protected memory regions stay on: DMA into them is blocked",
-                   slot->unit->index);
-    }
-    return UDMAR_OK;
 }
 
 /* A queue that is of no use any more goes where the unit shows that it still takes commands. */
@@ -219,13 +173,12 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
                                    : "not restricted");
     udmar__devices_abandon(slot);
     retire(unit, state);
+    udmar__give_back_host_queue(slot);
 }
 
 static void for_each(struct udmar *instance, const char *name, step_fn *step)
 {
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        struct udmar__unit_slot *slot = &instance->units[i];
-
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
         if (!slot->failed) {
             enum udmar_status status = step(instance, slot);
 
@@ -240,8 +193,8 @@ static unsigned running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        count += !instance->units[i].failed;
+    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        count += !slot->failed;
     }
     return count;
 }
@@ -252,14 +205,15 @@ enum udmar_status udmar_start(struct udmar *instance)
         const char *name;
         step_fn *step;
     } steps[] = {
+        { "stopping translation in a foreign format", udmar__stop_foreign_translation },
         { "stopping the queue that firmware left on", stop_old_queue },
         { "starting the invalidation queue", start_queue },
-        { "stopping interrupt remapping", stop_interrupt_remapping },
-        { "stopping translation in a foreign format", stop_foreign_translation },
         { "setting the root table", set_root },
+        { "stopping interrupt remapping", udmar__stop_interrupt_remapping },
+        { "stopping the fault log that firmware left on", udmar__stop_fault_log },
         { "programming the fault event", arm_faults },
         { "switching translation on", enable },
-        { "opening protected memory regions", open_protected_regions },
+        { "opening protected memory regions", udmar__open_protected_regions },
     };
 
     if (instance == NULL) {
@@ -275,8 +229,8 @@ enum udmar_status udmar_start(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     /* Whoever failed the last time gets another chance. */
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        instance->units[i].failed = false;
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        slot->failed = false;
     }
     udmar__devices_retry(instance);
     instance->taking_over = true;
@@ -287,17 +241,9 @@ enum udmar_status udmar_start(struct udmar *instance)
     for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         for_each(instance, steps[i].name, steps[i].step);
     }
+    udmar__take_over_left_out(instance);
     instance->started = running_units(instance) > 0;
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
-}
-
-/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
-static bool must_stay_on(const struct udmar__unit_slot *slot)
-{
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
-
-    return slot->graphics_only && (slot->quirks & QUIRK_KEEP_ENABLED) != 0 &&
-           (facts->drain_read || facts->drain_write);
 }
 
 /* Nobody asks for it any more; a tick that still does holds the instance's lock. */
@@ -310,9 +256,11 @@ static void drop_queue(struct udmar *instance, struct udmar_unit *unit)
 static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
+    bool stays_on = udmar__must_stay_on(slot);
     enum udmar_status status = UDMAR_OK;
 
-    if (!must_stay_on(slot)) {
+    udmar__warn_of_interrupt_remapping(slot);
+    if (!stays_on) {
         status = udmar__command(unit, GCMD_TE, false);
     }
     udmar__fault_event(unit, 0, 0);
@@ -322,11 +270,13 @@ static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
     }
     if (status == UDMAR_OK) {
         unit->root_set = unit->translating;
-        if (unit->queue.running) {
+        /* A unit that goes on translating needs its queue where it has no registers instead. */
+        if (unit->queue.running && (!stays_on || unit->facts.registers)) {
             status = udmar__queue_stop(unit);
             /* One that could not be switched off stays, for unmaps to fail and a start to end. */
             if (status == UDMAR_OK) {
                 drop_queue(slot->instance, unit);
+                udmar__give_back_host_queue(slot);
             }
         }
     }
@@ -340,13 +290,13 @@ enum udmar_status udmar_stop(struct udmar *instance)
     if (instance == NULL || !instance->started) {
         return UDMAR_ERR_ORDER;
     }
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        if (!instance->units[i].failed) {
-            enum udmar_status status = stop_unit(&instance->units[i]);
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (!slot->failed) {
+            enum udmar_status status = stop_unit(slot);
 
             if (status != UDMAR_OK) {
-                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s", i,
-                           udmar_status_string(status));
+                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s",
+                           slot->unit->index, udmar_status_string(status));
                 result = status;
             }
         }

@@ -5,14 +5,36 @@
 #include "space/address.h"
 #include "space/context.h"
 
-static struct udmar__unit_slot *slot_of(struct udmar *instance, const struct udmar_entry *drhd)
+/* Why nothing can be said for sure of the device's unit, by what is wrong with its structure. */
+static const char *doubt_reason(enum udmar_defect_kind kind)
 {
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        if (instance->units[i].entry.offset == drhd->offset) {
-            return &instance->units[i];
-        }
+    switch (kind) {
+    case UDMAR_DEFECT_DRHD_BASE:
+    case UDMAR_DEFECT_DRHD_WIDTH:
+        return "the register base that firmware states for its unit cannot be true";
+    case UDMAR_DEFECT_DRHD_SEGMENT:
+        return "firmware states one register base for its unit and for one of another segment";
+    default:
+        return "a damaged structure of firmware's table may name it, so that its unit is not known";
     }
-    return NULL;
+}
+
+/*
+ * A damaged structure names the device, or may. Where another unit would have it, physical
+ * addresses are right whichever of the two it is.
+ */
+static void find_doubtful_unit(struct udmar_device *device, const struct udmar_entry *drhd)
+{
+    enum udmar_defect_kind kind = UDMAR_DEFECT_NONE;
+
+    if (drhd->length != 0) {
+        kind = udmar_entry_defect(&device->instance->table, drhd);
+    }
+    if (drhd->length != 0 && kind == UDMAR_DEFECT_NONE) {
+        device->slot = udmar__unit_of(device->instance, drhd);
+    }
+    device->in_doubt = true;
+    device->reason = doubt_reason(kind);
 }
 
 static void find_unit(struct udmar_device *device)
@@ -22,23 +44,31 @@ static void find_unit(struct udmar_device *device)
     struct udmar_entry drhd;
 
     device->match = UDMAR_MATCH_NONE;
+    device->in_doubt = false;
     if (!instance->tunables.enable) {
         device->reason = "the driver is switched off (hw.dmar.enable=0)";
         return;
     }
-    if (udmar_table_find_unit(&instance->table, &reader, device->ids.segment, device->ids.governor,
-                              &drhd, &device->match) != UDMAR_OK) {
+    switch (udmar_table_find_unit(&instance->table, &reader, device->ids.segment,
+                                  device->ids.governor, &drhd, &device->match)) {
+    case UDMAR_OK:
+        device->slot = udmar__unit_of(instance, &drhd);
+        device->reason = "its unit is not usable";
+        break;
+    case UDMAR_ERR_FIRMWARE:
+        find_doubtful_unit(device, &drhd);
+        break;
+    default:
         device->reason = "firmware names no unit for it";
-        return;
+        break;
     }
-    device->slot = slot_of(instance, &drhd);
-    if (device->slot == NULL || device->slot->failed) {
+    if (device->slot != NULL && device->slot->failed) {
         device->slot = NULL;
         device->reason = "its unit is not usable";
     }
 }
 
-static enum udmar_mode wanted_mode(struct udmar_device *device)
+static enum udmar_mode chosen_mode(struct udmar_device *device)
 {
     const struct udmar_tunables *tunables = &device->instance->tunables;
 
@@ -62,6 +92,24 @@ static enum udmar_mode wanted_mode(struct udmar_device *device)
         }
     }
     return tunables->default_mode;
+}
+
+/* Modes that hand out physical addresses of all memory, and promise nothing. */
+static bool suits_doubt(enum udmar_mode mode)
+{
+    return mode == UDMAR_MODE_PASSTHROUGH || mode == UDMAR_MODE_BOUNCE;
+}
+
+static enum udmar_mode wanted_mode(struct udmar_device *device)
+{
+    const char *doubt = device->reason;
+    enum udmar_mode mode = chosen_mode(device);
+
+    if (!device->in_doubt) {
+        return mode;
+    }
+    device->reason = doubt;
+    return suits_doubt(mode) ? mode : UDMAR_MODE_PASSTHROUGH;
 }
 
 /* Whose data is bounced is the device's own affair: no alias counts. */
@@ -268,11 +316,12 @@ void udmar__device_announce(struct udmar_device *device)
 
     udmar__device_label(device, label);
     if (unit == NULL) {
-        udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
-                   reason_of(device));
+        udmar__log(device->instance->host, device->in_doubt ? UDMAR_LOG_ERROR : UDMAR_LOG_WARN,
+                   "%s: not protected: %s", label, reason_of(device));
     } else {
-        udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
-                   unit->index, udmar_mode_string(udmar__device_mode(device)), device->reason,
+        udmar__log(device->instance->host, device->in_doubt ? UDMAR_LOG_ERROR : UDMAR_LOG_INFO,
+                   "%s: unit %u, %s: %s%s", label, unit->index,
+                   udmar_mode_string(udmar__device_mode(device)), device->reason,
                    device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
@@ -431,7 +480,7 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
     if (device == NULL || mode < UDMAR_MODE_TRANSLATE || mode > UDMAR_MODE_BLOCKED) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (udmar__device_unit(device) == NULL) {
+    if (udmar__device_unit(device) == NULL || (device->in_doubt && !suits_doubt(mode))) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     objection = udmar__mode_objection(device, mode);

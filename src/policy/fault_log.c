@@ -172,9 +172,11 @@ unsigned udmar_fault_poll(struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; instance != NULL && i < instance->unit_count; i++) {
-        if (!instance->units[i].failed) {
-            count += udmar__fault_service(instance, instance->units[i].unit);
+    struct udmar__unit_slot *slot = instance != NULL ? instance->units : NULL;
+
+    for (; slot != NULL; slot = slot->next) {
+        if (!slot->failed) {
+            count += udmar__fault_service(instance, slot->unit);
         }
     }
     return count;

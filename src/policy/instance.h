@@ -30,12 +30,14 @@ struct udmar__ids {
 
 /* What the instance knows of a unit beyond the unit itself. */
 struct udmar__unit_slot {
+    struct udmar__unit_slot *next;
     struct udmar_unit *unit;
     struct udmar *instance;
-    struct udmar_entry entry; /* the DRHD */
+    bool include_all;
     bool graphics_only;
     bool failed; /* left out after bring-up had begun */
     unsigned quirks;
+    udmar_paddr_t host_queue; /* IQA of the queue to be given back at stop; 0: none */
 };
 
 /*
@@ -62,8 +64,9 @@ struct udmar_device {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    unsigned attached;             /* udmar_device_attach() calls not yet undone */
-    bool keeps_context;            /* RMRRs: firmware may go on using it */
+    unsigned attached;  /* udmar_device_attach() calls not yet undone */
+    bool keeps_context; /* RMRRs: firmware may go on using it */
+    bool in_doubt; /* firmware's table is damaged where it may name it: physical addresses only */
     struct udmar__unit_slot *slot; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
@@ -139,16 +142,51 @@ struct udmar {
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;
-    struct udmar__unit_slot *units;
+    struct udmar__unit_slot *units; /* one allocation each: firmware may list any number */
     unsigned unit_count;
-    unsigned unit_capacity;
-    struct udmar_device *devices; /* [lock] */
+    struct udmar__unit_slot *left_out; /* never used, but firmware may have left them on */
+    bool keep_interrupts;              /* interrupt remapping is the host kernel's */
+    struct udmar_device *devices;      /* [lock] */
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
     struct udmar_domain *owned;  /* of udmar_domain_create() */
     struct udmar__fault_log faults;
     struct udmar__dma dma;
 };
+
+/* ---- units.c ---- */
+/* Makes the units that the table lists; @cpu: CPUID.1:EAX. */
+enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu);
+void udmar__units_destroy(struct udmar *instance);
+/* Null: no such index. */
+struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned index);
+/* The unit of a DRHD, or null. */
+struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
+                                        const struct udmar_entry *drhd);
+
+/* ---- takeover.c ---- */
+/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
+bool udmar__must_stay_on(const struct udmar__unit_slot *slot);
+/* Steps of udmar_start(), each for one unit. */
+enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot);
+enum udmar_status udmar__open_protected_regions(struct udmar *instance,
+                                                struct udmar__unit_slot *slot);
+/* Units that are not used: what firmware has left on in them would block their devices' DMA. */
+void udmar__take_over_left_out(struct udmar *instance);
+
+/* ---- interrupt.c ---- */
+/* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
+bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot);
+/* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
+void udmar__note_host_queue(struct udmar__unit_slot *slot);
+void udmar__give_back_host_queue(struct udmar__unit_slot *slot);
+/* Switches interrupt remapping off that nobody says is the host's. */
+enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+/* At stop: it may have been switched on since start, and goes off with our next command. */
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot);
 
 /* ---- pci.c ---- */
 #define PCI_IDS 0x00

@@ -140,7 +140,7 @@ static enum udmar_status check(struct udmar_device *device, struct udmar_domain 
     struct udmar_unit *unit = udmar__device_unit(device);
     char label[64];
 
-    if (unit == NULL) {
+    if (unit == NULL || device->in_doubt) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (!udmar__domain_suits(domain, unit)) {

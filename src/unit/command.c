@@ -54,6 +54,17 @@ uint32_t udmar__unit_adopt_state(struct udmar_unit *unit)
     return status;
 }
 
+/* The host switches its interrupt remapping on and off when it likes, and we write its bits back.
+ */
+static void follow_host(struct udmar_unit *unit) UDMAR_REQUIRES(unit->lock)
+{
+    uint32_t status = unit->kept != 0 ? udmar__read32(unit, REG_GSTS) : UINT32_MAX;
+
+    if (status != UINT32_MAX) {
+        unit->commands = (unit->commands & ~unit->kept) | (status & unit->kept);
+    }
+}
+
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
     UDMAR_REQUIRES(unit->lock)
 {
@@ -61,6 +72,7 @@ static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_
      * GCMD is built from the persistent bits we know to be set, never from GSTS as it reads: that
      * would repeat SRTP and SIRTP, whose status bits stay set for ever.
      */
+    follow_host(unit);
     udmar__write32(unit, REG_GCMD, unit->commands | bit);
     return udmar__wait_register(unit, REG_GSTS, bit, wanted);
 }
@@ -68,8 +80,11 @@ static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_
 enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
-    uint32_t commands = on ? unit->commands | bit : unit->commands & ~bit;
     enum udmar_status status = UDMAR_OK;
+    uint32_t commands;
+
+    follow_host(unit);
+    commands = on ? unit->commands | bit : unit->commands & ~bit;
 
     /* A command that changes nothing has no end that could be waited for. */
     if (commands != unit->commands || (udmar__read32(unit, REG_GSTS) & bit) != (on ? bit : 0)) {

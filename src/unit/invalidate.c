@@ -35,6 +35,15 @@ struct udmar__request udmar__interrupt_request_all(void)
     return (struct udmar__request){ .low = DESC_INTERRUPT };
 }
 
+struct udmar__request udmar__interrupt_request(uint16_t first, unsigned count_log2)
+{
+    return (struct udmar__request){
+        .low = DESC_INTERRUPT | DESC_INTERRUPT_INDEX |
+               (uint64_t)count_log2 << DESC_INTERRUPT_MASK_SHIFT |
+               (uint64_t)first << DESC_INTERRUPT_FIRST_SHIFT,
+    };
+}
+
 struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
                                          udmar_iova_t iova, uint64_t size, bool leaf_only)
 {

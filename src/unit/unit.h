@@ -85,6 +85,7 @@ struct udmar_unit {
     struct udmar__lock lock;
     bool adopted;      /* start has looked at GSTS; until then the registers are firmware's */
     uint32_t commands; /* [lock] persistent GCMD bits that are set */
+    uint32_t kept;     /* constant; those of them that are the host's: it may change them */
     bool use_queue;    /* constant once started: which back end invalidates */
     bool translating;  /* [lock] TE is on */
     bool context_late; /* [lock] a context-cache command by register has not ended in time */
@@ -141,6 +142,8 @@ struct udmar__request udmar__iotlb_request(const struct udmar_unit *unit, unsign
                                            uint16_t domain_id, udmar_iova_t iova,
                                            unsigned pages_log2, bool leaf_only);
 struct udmar__request udmar__interrupt_request_all(void);
+/* 2^count_log2 interrupt entries from @first, a multiple of that, on. */
+struct udmar__request udmar__interrupt_request(uint16_t first, unsigned count_log2);
 /* The narrowest request that covers [iova, iova + size); size is not 0. */
 struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
                                          udmar_iova_t iova, uint64_t size, bool leaf_only);

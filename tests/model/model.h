@@ -326,6 +326,7 @@ struct model_unit_stats {
     unsigned by_register; /* invalidations of the above that came through registers */
     unsigned queue_errors, queue_aborted;       /* IQE raised; waits aborted by ITE */
     unsigned faults, faults_lost, faults_quiet; /* recorded; overflown; suppressed by FPD */
+    unsigned faults_logged;                     /* in memory, by CAP.AFL */
     unsigned messages;                          /* event messages sent */
     unsigned walks, table_reads;                /* page walks; entries read from memory */
     unsigned iotlb_hits, iotlb_misses;
@@ -433,6 +434,13 @@ enum model_result {
  */
 enum model_result model_dma(struct model *m, uint16_t segment, uint16_t rid, uint64_t iova,
                             void *buffer, size_t length, bool write);
+
+/*
+ * The same for a request that the device has translated itself, with ATS: @physical is where it
+ * wants to go, and nothing but the context entry is asked (TT = 1: let through).
+ */
+enum model_result model_dma_translated(struct model *m, uint16_t segment, uint16_t rid,
+                                       uint64_t physical, void *buffer, size_t length, bool write);
 
 struct model_translation {
     enum model_result result; /* OK, BYPASSED or BLOCKED */

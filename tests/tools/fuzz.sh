@@ -21,7 +21,7 @@ status=0
 seeds()
 {
     case $1 in
-    table_input) ls "$here"/table/*.txt "$build"/tests/tables/*.aml "$corpus"/dmar/*.dat ;;
+    table_input) ls "$here"/table/*.txt "$build"/tests/tables/*.aml "$corpus"/dmar*/*.dat ;;
     pci_lspci) ls "$here"/table/*.lspci ;;
     explain) ls "$here"/explain/*.log ;;
     unit_dump) ls "$here"/unit/*.txt "$here"/unit/*.regset ;;

@@ -171,7 +171,7 @@ void rig_tune(struct rig *r, const char *name, const char *value)
 struct udmar_unit *rig_unit(struct rig *r, unsigned index)
 {
     assert_true(index < r->d->unit_count);
-    return r->d->units[index].unit;
+    return udmar__unit_at(r->d, index)->unit;
 }
 
 static enum model_result dma(struct rig *r, uint16_t rid, uint64_t iova, bool write)

@@ -548,14 +548,14 @@ static void unprotected_device_in_use_is_named(void **state)
     rig_create(&r);
     r.nic = rig_attach(&r, NIC);
     model_behaviour(r.u)->gsts_lag = 300;
-    r.d->units[0].unit->timeout_ns = 10000;
+    r.d->units->unit->timeout_ns = 10000;
     assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
     assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(r.nic), 1, 0, UINT64_MAX, UINT64_MAX,
                                           NULL, NULL, 4096, 1, 4096, 0, NULL, NULL, &tag),
                      0);
     model_behaviour(r.u)->gsts_lag = 0;
     model_clear_violations(r.m);
-    r.d->units[0].unit->timeout_ns = 10000000;
+    r.d->units->unit->timeout_ns = 10000000;
     rig_start(&r);
     assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
     assert_true(model_log_contains(r.m, "in use with physical addresses"));
