@@ -277,10 +277,11 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
  * that comes meanwhile is stopped. RMRRs of the devices are mapped in the domain one to one, until
  * nobody is in it any more. busdma refuses tags and maps as long as the device is there. Returns
  * UDMAR_OK (also when it was in there already). UDMAR_ERR_ARGUMENT (null, not attached, or not a
- * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, a damaged table, or a unit that
- * cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR lies where the
- * caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID,
- * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for udmar_device_set_mode().
+ * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, a damaged
+ * table, or a unit that cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR
+ * lies where the caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY,
+ * UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for
+ * udmar_device_set_mode().
  */
 enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct udmar_domain *domain);
 
