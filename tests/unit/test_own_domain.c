@@ -405,6 +405,26 @@ static void moves_that_are_not_confirmed(void **state)
     assert_true(failures >= 12);
 }
 
+/* No memory for the new domain's place on the unit: everything is as it was. */
+static void moves_without_memory(void **state)
+{
+    struct udmar_domain *other;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    rig_own_domain(&r);
+    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+    assert_int_equal(udmar_domain_create(r.d, NULL, &other), UDMAR_OK);
+    model_fail_host_calls_of(r.m, MODEL_CALL_ALLOC, 1, false);
+    assert_int_equal(udmar_device_set_domain(r.nic, other), UDMAR_ERR_MEMORY);
+    model_fail_host_call(r.m, 0, false);
+    assert_ptr_equal(udmar_device_domain(r.nic), r.own);
+    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+    assert_int_equal(udmar_domain_destroy(r.d, other), UDMAR_OK);
+    rig_close(&r);
+}
+
 /* All devices of one requester id go together, and come back together. */
 static void a_group_moves_as_one(void **state)
 {
@@ -581,6 +601,7 @@ int main(void)
         cmocka_unit_test(null_addresses_are_never_handed_out),
         cmocka_unit_test(device_moves_while_it_plays),
         cmocka_unit_test(moves_that_are_not_confirmed),
+        cmocka_unit_test(moves_without_memory),
         cmocka_unit_test(a_group_moves_as_one),
         cmocka_unit_test(rmrrs_go_along),
         cmocka_unit_test(wrong_arguments_change_nothing),
