@@ -211,13 +211,17 @@ static void data_cb(void *argument, bus_dma_segment_t *segs, int nsegs, int erro
 {
     struct request *r = argument;
 
-    /* The driver has no look at this; the test notes it. */
-    r->error = error;
     if (error == 0)
         request_loaded(r, segs, nsegs);
     build(r, segs, nsegs);
     bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_PREREAD : BUS_DMASYNC_PREWRITE);
     request_runs(r);
+    if (error != 0) {
+        /* The chip finds no data and says so. */
+        bus_dmamap_sync(r->hba->data.tag, r->map, BUS_DMASYNC_POSTREAD);
+        bus_dmamap_unload(r->hba->data.tag, r->map);
+        request_done(r, error);
+    }
 }
 
 static void data_cb2(void *argument, bus_dma_segment_t *segs, int nsegs, bus_size_t size, int error)
@@ -228,26 +232,14 @@ static void data_cb2(void *argument, bus_dma_segment_t *segs, int nsegs, bus_siz
 
 static void start(struct request *r)
 {
-    struct softc *sc = r->hba->softc;
-
-    (void)sc;
     if (r->length == 0) {
         request_done(r, UDMAR_EINVAL); /* a request without data needs no map */
         return;
     }
-    r->error = 0;
     if (r->kind == KIND_UIO)
         (void)bus_dmamap_load_uio(r->hba->data.tag, r->map, &r->uio, data_cb2, r, 0);
     else
         (void)request_load(r, r->hba->data.tag, data_cb, r, 0);
-    /* Nobody has loaded anything: the chip says so at once. */
-    if (r->state == RUNNING && r->error != 0) {
-        int error = r->error;
-
-        bus_dmamap_sync(r->hba->data.tag, r->map, BUS_DMASYNC_POSTREAD);
-        bus_dmamap_unload(r->hba->data.tag, r->map);
-        request_done(r, error);
-    }
 }
 
 static void run(struct request *r)

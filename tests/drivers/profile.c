@@ -429,3 +429,86 @@ void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count)
                          MODEL_BLOCKED);
     }
 }
+
+/* ---- Another device's driver ----------------------------------------------------------------- */
+
+#define HOG_PAGES 1024u
+
+void hog_new(struct scene *s, struct hog *hog, const struct spec *limits)
+{
+    memset(hog, 0, sizeof(*hog));
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(s->mc.device[1]), 1, 0,
+                                        limits->lowaddr, ANYWHERE, NULL, NULL, HOG_PAGES * PAGE,
+                                        HOG_PAGES, PAGE, 0, NULL, NULL, &hog->tag.tag),
+                     0);
+    for (unsigned i = 0; i < HOG_PARTS; i++)
+        assert_int_equal(bus_dmamap_create(hog->tag.tag, 0, &hog->map[i]), 0);
+    area_new(s, &hog->area, HOG_PAGES * PAGE, MODEL_SCATTERED | MODEL_HIGH);
+}
+
+static uint64_t pages_free(struct scene *s, const struct spec *limits)
+{
+    struct udmar_bounce_zone_info zone;
+
+    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++) {
+        if (translated(s) || zone.lowaddr == limits->lowaddr)
+            return zone.free_pages;
+    }
+    return 0;
+}
+
+static void hog_told(void *argument, bus_dma_segment_t *segs, int count, int error)
+{
+    (void)segs;
+    (void)count;
+    *(int *)argument = error;
+}
+
+/* Small pieces, each in a page of its own. */
+static bool hog_takes_pages(struct hog *hog, unsigned part, unsigned count)
+{
+    static bus_dma_segment_t list[HOG_PAGES];
+    struct memdesc memory;
+    int told = -1;
+
+    for (unsigned i = 0; i < count; i++)
+        list[i] = (bus_dma_segment_t){ (uintptr_t)hog->area.at + i * PAGE + 8, 16 };
+    memory = memdesc_vlist(list, (int)count);
+    return bus_dmamap_load_mem(hog->tag.tag, hog->map[part], &memory, hog_told, &told,
+                               BUS_DMA_NOWAIT) == 0 &&
+           told == 0;
+}
+
+void hog_takes(struct scene *s, struct hog *hog, const struct spec *limits)
+{
+    for (unsigned i = 0; i < HOG_PARTS; i++) {
+        uint64_t free = pages_free(s, limits);
+        uint64_t take = (free + HOG_PARTS - 1 - i) / (HOG_PARTS - i);
+
+        if (take > 0 && take <= HOG_PAGES && !hog->loaded[i])
+            hog->loaded[i] = hog_takes_pages(hog, i, (unsigned)take);
+    }
+}
+
+bool hog_gives(struct scene *s, struct hog *hog)
+{
+    for (unsigned i = 0; i < HOG_PARTS; i++) {
+        if (hog->loaded[i]) {
+            bus_dmamap_unload(hog->tag.tag, hog->map[i]);
+            hog->loaded[i] = false;
+            scene_thread(s);
+            return true;
+        }
+    }
+    return false;
+}
+
+void hog_end(struct scene *s, struct hog *hog)
+{
+    while (hog_gives(s, hog)) {
+    }
+    for (unsigned i = 0; i < HOG_PARTS; i++)
+        assert_int_equal(bus_dmamap_destroy(hog->tag.tag, hog->map[i]), 0);
+    tag_end(&hog->tag);
+    area_end(s, &hog->area);
+}

@@ -168,6 +168,23 @@ void device_trespasses(struct scene *s, const bus_dma_segment_t *segs, int count
 /* After a strict unload no byte of these can be reached. */
 void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count);
 
+/*
+ * Another device's driver that takes all bounce pages there are of the zone which a tag with these
+ * limits uses, and gives them back in parts. Where nothing is ever bounced it takes none.
+ */
+#define HOG_PARTS 4
+struct hog {
+    struct tag tag;
+    bus_dmamap_t map[HOG_PARTS];
+    bool loaded[HOG_PARTS];
+    struct area area;
+};
+void hog_new(struct scene *s, struct hog *hog, const struct spec *limits);
+void hog_takes(struct scene *s, struct hog *hog, const struct spec *limits);
+/* False: it has none left. */
+bool hog_gives(struct scene *s, struct hog *hog);
+void hog_end(struct scene *s, struct hog *hog);
+
 /* ---- The run --------------------------------------------------------------------------------- */
 
 /* Runs @test in every mode; each has a scene of its own. */

@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nic.h"
+
+static const struct nic_driver *under_test;
+static struct scene scene;
+static struct nic nic;
+
+/* ---- Packets --------------------------------------------------------------------------------- */
+
+/* A packet's area: mbufs and clusters, then clusters for a copy of all of it. */
+#define CLUSTER_SPACE (TX_MAX / 2048 + 70)
+#define COPY_AT       (CLUSTER_SPACE * 2048u)
+
+static void chain_of(struct packet *p)
+{
+    memset(p->chain, 0, sizeof(p->chain));
+    for (unsigned i = 0; i < p->payload.count; i++) {
+        p->chain[i].m_next = i + 1 < p->payload.count ? &p->chain[i + 1] : NULL;
+        p->chain[i].m_data = (char *)p->payload.chunk[i].at;
+        p->chain[i].m_len = (int)p->payload.chunk[i].length;
+    }
+    p->chain[0].m_pkthdr.len = (int)p->payload.length;
+}
+
+/* Header in a small mbuf, then pieces of clusters as sockets and splits leave them. */
+static void packet_make(struct nic *n, struct packet *p, size_t length, unsigned pieces)
+{
+    static const unsigned headers[] = { 14, 34, 42, 54, 66, 90 };
+    struct scene *s = n->s;
+    size_t header = headers[dice(s, 6)], offset = 256 * (1 + dice(s, 6)) + 2 * dice(s, 20);
+    unsigned at = 1;
+
+    payload_clear(&p->payload, &p->area);
+    header = header < length ? header : length;
+    payload_add(&p->payload, offset, header);
+    length -= header;
+    for (; length > 0; at++, pieces -= pieces > 1) {
+        size_t room = 2048 - (at % 3 == 0 ? dice(s, 64) : 0), part = length;
+        size_t skip = 2048 - room;
+
+        if (pieces > 1)
+            part = 1 + dice(s, (uint32_t)(2 * length / pieces));
+        part = part > room ? room : part > length ? length : part;
+        payload_add(&p->payload, (at + 1) * 2048 + skip, part);
+        length -= part;
+        assert_true(at + 3 < CLUSTER_SPACE);
+    }
+    payload_fill(s, &p->payload);
+    chain_of(p);
+    wire_start(s, &p->wire, false);
+    p->tso = p->payload.length > 9018;
+}
+
+/* An empty mbuf somewhere in the chain: they happen. */
+static void packet_add_nothing(struct nic *n, struct packet *p)
+{
+    unsigned after = dice(n->s, p->payload.count);
+
+    if (p->payload.count < TX_MBUFS - 1) {
+        struct mbuf *empty = &p->chain[p->payload.count];
+
+        empty->m_data = p->chain[after].m_data;
+        empty->m_next = p->chain[after].m_next;
+        p->chain[after].m_next = empty;
+    }
+}
+
+static void packet_drop(struct packet *p)
+{
+    payload_drop(&p->payload);
+    p->busy = false;
+}
+
+/* m_collapse() or m_defrag(): the same bytes in as few clusters as hold them. */
+static bool copy_together(struct nic *n, struct packet *p)
+{
+    static uint8_t all[TX_MAX];
+    size_t length = p->payload.length, at = 0, cluster = n->driver->cluster;
+
+    for (unsigned i = 0; i < p->payload.count; i++) {
+        memcpy(all + at, p->payload.chunk[i].at, p->payload.chunk[i].length);
+        at += p->payload.chunk[i].length;
+    }
+    payload_drop(&p->payload);
+    for (at = 0; at < length; at += cluster) {
+        size_t part = length - at < cluster ? length - at : cluster;
+
+        payload_add(&p->payload, COPY_AT + at, part);
+        memcpy(p->payload.chunk[p->payload.count - 1].at, all + at, part);
+        memcpy(p->area.shadow + COPY_AT + at, all + at, part);
+    }
+    chain_of(p);
+    n->collapsed++;
+    return true;
+}
+
+static int load(struct nic *n, struct packet *p)
+{
+    memset(p->segs, 0, sizeof(p->segs));
+    return bus_dmamap_load_mbuf_sg(n->tx.tag, p->map, p->chain, p->segs, &p->nsegs,
+                                   BUS_DMA_NOWAIT);
+}
+
+/* The encap routines: 0, or an error; the packet is dropped unless that is ENOMEM. */
+static int encap(struct nic *n, struct packet *p)
+{
+    int error = load(n, p);
+
+    for (int tries = n->driver->after == COLLAPSE ? 1 : 2; error == UDMAR_EFBIG && tries > 0;
+         tries--) {
+        assert_int_equal(p->nsegs, 0);
+        (void)copy_together(n, p);
+        error = load(n, p);
+    }
+    if (error != 0) {
+        if (error != UDMAR_ENOMEM) {
+            n->dropped++;
+            packet_drop(p);
+        }
+        return error;
+    }
+    segments_obey(n->s, &n->tx.limits, p->segs, p->nsegs, p->payload.length);
+    p->first = n->tx_ring.tail;
+    p->count = n->driver->put_tx(n, p);
+    bus_dmamap_sync(n->tx.tag, p->map, BUS_DMASYNC_PREWRITE);
+    bus_dmamap_sync(n->tx_ring.memory.tag.tag, n->tx_ring.memory.map,
+                    BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
+    p->busy = true;
+    return 0;
+}
+
+/* The device sends it, and the interrupt gives it back. */
+static void transmit(struct nic *n, struct packet *p)
+{
+    device_trespasses(n->s, p->segs, p->nsegs, false);
+    n->driver->send(n, p);
+    assert_int_equal(p->wire.moved, p->payload.length);
+    bus_dmamap_sync(n->tx_ring.memory.tag.tag, n->tx_ring.memory.map,
+                    BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(n->tx.tag, p->map, BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_unload(n->tx.tag, p->map);
+    unreachable(n->s, p->segs, p->nsegs);
+    payload_equals(&p->payload, p->wire.bytes, p->payload.length);
+    area_check(&p->area);
+    packet_drop(p);
+}
+
+/* ---- Receiving ------------------------------------------------------------------------------- */
+
+/* re_newbuf() and its like: the spare map first, then the old one is given up. */
+static int new_buffer(struct nic *n, unsigned index)
+{
+    struct buffer *b = &n->buffer[index], fresh = { 0 };
+    bus_dmamap_t map;
+    int error;
+
+    area_new(n->s, &fresh.area, n->driver->rx_size + PAGE,
+             n->driver->rx_size > PAGE ? MODEL_CONTIGUOUS
+                                       : dice(n->s, 2) ? MODEL_HIGH : MODEL_LOW);
+    payload_clear(&fresh.payload, &fresh.area);
+    payload_add(&fresh.payload,
+                (n->driver->rx_size <= 2048 ? 2048 * dice(n->s, 2) : 0) + n->driver->rx_offset,
+                n->driver->rx_size - n->driver->rx_offset);
+    payload_fill(n->s, &fresh.payload);
+    fresh.mbuf.m_data = (char *)fresh.payload.chunk[0].at;
+    fresh.mbuf.m_len = (int)fresh.payload.length;
+    fresh.mbuf.m_pkthdr.len = fresh.mbuf.m_len;
+    error = bus_dmamap_load_mbuf_sg(n->rx.tag, n->rx_spare, &fresh.mbuf, fresh.segs, &fresh.nsegs,
+                                    BUS_DMA_NOWAIT);
+    if (error != 0) {
+        assert_int_equal(error, UDMAR_ENOMEM);
+        area_end(n->s, &fresh.area);
+        return error;
+    }
+    assert_true(fresh.nsegs <= RX_SEGS);
+    segments_obey(n->s, &n->rx.limits, fresh.segs, fresh.nsegs, fresh.payload.length);
+    if (b->filled) {
+        bus_dmamap_sync(n->rx.tag, n->rx_map[index], BUS_DMASYNC_POSTREAD);
+        bus_dmamap_unload(n->rx.tag, n->rx_map[index]);
+        unreachable(n->s, b->segs, b->nsegs);
+    }
+    map = n->rx_map[index];
+    n->rx_map[index] = n->rx_spare;
+    n->rx_spare = map;
+    /* The old buffer is the stack's now; the caller has a copy of it. */
+    fresh.filled = true;
+    *b = fresh;
+    bus_dmamap_sync(n->rx.tag, n->rx_map[index], BUS_DMASYNC_PREREAD);
+    n->driver->put_rx(n, index);
+    bus_dmamap_sync(n->rx_ring.memory.tag.tag, n->rx_ring.memory.map,
+                    BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
+    return 0;
+}
+
+/* A frame arrives; without a new buffer the old one stays and the frame is lost. */
+static int receive(struct nic *n, unsigned index)
+{
+    static struct wire wire;
+    struct buffer old = n->buffer[index];
+    size_t length = 60 + dice(n->s, (uint32_t)old.payload.length - 59);
+    int error;
+
+    wire_new(&wire, old.payload.length);
+    wire_start(n->s, &wire, true);
+    device_trespasses(n->s, old.segs, old.nsegs, true);
+    n->driver->receive(n, index, &wire, length);
+    assert_int_equal(wire.moved, length);
+    bus_dmamap_sync(n->rx_ring.memory.tag.tag, n->rx_ring.memory.map,
+                    BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
+    error = new_buffer(n, index);
+    if (error == 0) {
+        payload_received(&old.payload, wire.bytes, length);
+        area_end(n->s, &old.area);
+    } else {
+        n->driver->put_rx(n, index); /* msk_discard_rxbuf() */
+    }
+    wire_end(&wire);
+    return error;
+}
+
+static int fill_rx(struct nic *n)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < RX_SLOTS && error == 0; i++)
+        error = new_buffer(n, i);
+    return error;
+}
+
+static void empty_rx(struct nic *n)
+{
+    for (unsigned i = 0; i < RX_SLOTS; i++) {
+        struct buffer *b = &n->buffer[i];
+
+        if (!b->filled)
+            continue;
+        bus_dmamap_sync(n->rx.tag, n->rx_map[i], BUS_DMASYNC_POSTREAD);
+        bus_dmamap_unload(n->rx.tag, n->rx_map[i]);
+        payload_received(&b->payload, b->payload.chunk[0].at, 0);
+        area_end(n->s, &b->area);
+        b->filled = false;
+    }
+}
+
+/* ---- For drivers ----------------------------------------------------------------------------- */
+
+int nic_maps_new(struct nic *n, int flags)
+{
+    int error = 0;
+
+    for (unsigned i = 0; i < TX_SLOTS && error == 0; i++) {
+        error = bus_dmamap_create(n->tx.tag, flags, &n->packet[i].map);
+        if (error != 0)
+            n->packet[i].map = NULL;
+    }
+    for (unsigned i = 0; i <= RX_SLOTS && error == 0; i++) {
+        bus_dmamap_t *map = i < RX_SLOTS ? &n->rx_map[i] : &n->rx_spare;
+
+        error = bus_dmamap_create(n->rx.tag, flags, map);
+        if (error != 0)
+            *map = NULL;
+    }
+    return error;
+}
+
+void nic_maps_end(struct nic *n)
+{
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        if (n->packet[i].map != NULL)
+            assert_int_equal(bus_dmamap_destroy(n->tx.tag, n->packet[i].map), 0);
+        n->packet[i].map = NULL;
+    }
+    for (unsigned i = 0; i <= RX_SLOTS; i++) {
+        bus_dmamap_t *map = i < RX_SLOTS ? &n->rx_map[i] : &n->rx_spare;
+
+        if (*map != NULL)
+            assert_int_equal(bus_dmamap_destroy(n->rx.tag, *map), 0);
+        *map = NULL;
+    }
+}
+
+void *nic_desc(struct nic_ring *ring, unsigned index, size_t size)
+{
+    return (uint8_t *)ring->memory.at + index * size;
+}
+
+bus_addr_t nic_desc_bus(const struct nic_ring *ring, unsigned index, size_t size)
+{
+    return ring->memory.bus + index * size;
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------- */
+
+static void open_nic(void)
+{
+    memset(&nic, 0, sizeof(nic));
+    nic.s = &scene;
+    nic.driver = under_test;
+    nic.softc = calloc(1, under_test->softc);
+    assert_non_null(nic.softc);
+}
+
+static void close_nic(void)
+{
+    under_test->detach(&nic);
+    free(nic.softc);
+}
+
+static void up(void)
+{
+    static const unsigned places[] = { MODEL_SCATTERED | MODEL_HIGH, MODEL_SCATTERED | MODEL_LOW,
+                                       MODEL_CONTIGUOUS | MODEL_HIGH, MODEL_SCATTERED };
+
+    open_nic();
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        nic.packet[i].slot = i;
+        area_new(&scene, &nic.packet[i].area, COPY_AT + CLUSTERS * MCLBYTES + PAGE, places[i % 4]);
+        wire_new(&nic.packet[i].wire, TX_MAX);
+    }
+    assert_int_equal(under_test->attach(&nic), 0);
+    assert_int_equal(fill_rx(&nic), 0);
+}
+
+static void down(void)
+{
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        if (nic.packet[i].busy)
+            transmit(&nic, &nic.packet[i]);
+        area_end(&scene, &nic.packet[i].area);
+        wire_end(&nic.packet[i].wire);
+    }
+    empty_rx(&nic);
+    close_nic();
+}
+
+static size_t any_size(void)
+{
+    static const size_t sizes[] = { 42, 60, 61, 64, 590, 1500, 1514, 1518, 4096, 9018, 30000 };
+    size_t size = dice(&scene, 5) == 0 ? under_test->tx_max : sizes[dice(&scene, 11)];
+
+    return size < under_test->tx_max ? size : under_test->tx_max;
+}
+
+static struct packet *any_packet(bool busy)
+{
+    unsigned first = dice(&scene, TX_SLOTS);
+
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        if (nic.packet[(first + i) % TX_SLOTS].busy == busy)
+            return &nic.packet[(first + i) % TX_SLOTS];
+    }
+    return NULL;
+}
+
+static void test_traffic(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 11)
+    {
+        up();
+        for (unsigned k = 0; k < 120; k++) {
+            struct packet *p = any_packet(false);
+
+            if (dice(&scene, 3) == 0)
+                assert_int_equal(receive(&nic, dice(&scene, RX_SLOTS)), 0);
+            if (p == NULL || dice(&scene, 3) == 0) {
+                if ((p = any_packet(true)) != NULL)
+                    transmit(&nic, p);
+                continue;
+            }
+            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+            if (dice(&scene, 4) == 0)
+                packet_add_nothing(&nic, p);
+            assert_int_equal(encap(&nic, p), 0);
+        }
+        assert_int_equal(nic.dropped, 0);
+        down();
+    }
+}
+
+/* Chains of more pieces than the card takes: copied together, and then they go. */
+static void test_too_many_pieces(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 12)
+    {
+        unsigned most = (unsigned)(TX_MBUFS - 8);
+
+        up();
+        for (unsigned k = 0; k < 6; k++) {
+            struct packet *p = &nic.packet[k % 2]; /* scattered ones */
+
+            packet_make(&nic, p, 9000 < under_test->tx_max ? 9000 : under_test->tx_max, most);
+            assert_int_equal(encap(&nic, p), 0);
+            transmit(&nic, p);
+        }
+        if ((unsigned)nic.tx.limits.nsegments < most / 2)
+            assert_true(nic.collapsed > 0);
+        assert_int_equal(nic.dropped, 0);
+        down();
+    }
+}
+
+/* No packet is no segment; a chain longer than the tag's maxsize is dropped. */
+static void test_refused(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 13)
+    {
+        struct packet *p = &nic.packet[0];
+        int error;
+
+        up();
+        packet_make(&nic, p, 60, 1);
+        p->chain[0].m_len = 0;
+        p->chain[0].m_next = NULL;
+        p->chain[0].m_pkthdr.len = 0;
+        error = load(&nic, p);
+        /* FreeBSD: no segments, which the drivers take for an error (nsegs == 0: EIO). */
+        assert_true(error != 0 || p->nsegs == 0);
+        if (error == 0)
+            bus_dmamap_unload(nic.tx.tag, p->map);
+        packet_drop(p);
+        packet_make(&nic, p, 1514, 3);
+        assert_int_equal(encap(&nic, p), 0);
+        transmit(&nic, p);
+        down();
+    }
+}
+
+/* No bounce pages: packets stay in the queue (ENOMEM), clusters stay in the ring. */
+static void test_no_bounce_pages(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 14)
+    {
+        unsigned failed = 0;
+        struct hog hog;
+
+        up();
+        hog_new(&scene, &hog, &nic.tx.limits);
+        hog_takes(&scene, &hog, &nic.tx.limits);
+        pages_gone(&scene);
+        for (unsigned k = 0; k < 60; k++) {
+            struct packet *p = any_packet(false);
+            int error;
+
+            failed += receive(&nic, dice(&scene, RX_SLOTS)) != 0;
+            if (p == NULL) {
+                transmit(&nic, any_packet(true));
+                continue;
+            }
+            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+            error = encap(&nic, p);
+            if (error != 0) {
+                assert_int_equal(error, UDMAR_ENOMEM);
+                packet_drop(p);
+                failed++;
+            }
+            if (k % 16 == 15)
+                (void)hog_gives(&scene, &hog);
+        }
+        memory_back(&scene);
+        hog_end(&scene, &hog);
+        if (scene.mode == SUBPAGE)
+            assert_true(failed > 0);
+        for (unsigned i = 0; i < RX_SLOTS; i++)
+            assert_int_equal(receive(&nic, i), 0);
+        down();
+    }
+}
+
+static void test_attach_fails(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 15)
+    {
+        bool attached = false;
+
+        for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
+            open_nic();
+            memory_gone_after(&scene, n);
+            attached = under_test->attach(&nic) == 0 && model_host_calls_failed(scene.mc.m) == 0;
+            memory_back(&scene);
+            close_nic();
+        }
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    under_test = *state;
+    EACH_MODE(&scene, 16)
+    {
+        up();
+        for (unsigned k = 0; k < 40; k++) {
+            struct packet *p = &nic.packet[k % TX_SLOTS];
+            int error;
+
+            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+            memory_gone_after(&scene, 1 + k % 4);
+            error = encap(&nic, p);
+            memory_back(&scene);
+            if (error == UDMAR_ENOMEM)
+                packet_drop(p);
+            else
+                assert_int_equal(error, 0);
+            if (error == 0)
+                transmit(&nic, p);
+        }
+        down();
+    }
+}
+
+int nic_main(const struct nic_driver *const *drivers, unsigned count)
+{
+    static const struct {
+        const char *name;
+        CMUnitTestFunction function;
+    } all[] = {
+        { "traffic", test_traffic },
+        { "too many pieces", test_too_many_pieces },
+        { "refused", test_refused },
+        { "no bounce pages", test_no_bounce_pages },
+        { "attach fails", test_attach_fails },
+        { "no memory", test_no_memory },
+    };
+    enum { ALL = sizeof(all) / sizeof(all[0]), MOST = 4 };
+    static struct CMUnitTest tests[ALL * MOST];
+    static char names[ALL * MOST][48];
+    unsigned n = 0;
+
+    for (unsigned d = 0; d < count && d < MOST; d++) {
+        for (unsigned i = 0; i < ALL; i++, n++) {
+            (void)snprintf(names[n], sizeof(names[n]), "%s, %s", drivers[d]->name, all[i].name);
+            tests[n] = (struct CMUnitTest){ .name = names[n], .test_func = all[i].function };
+            tests[n].initial_state = (void *)(uintptr_t)drivers[d];
+        }
+    }
+    return _cmocka_run_group_tests(drivers[0]->name, tests, n, NULL, NULL);
+}
