@@ -51,7 +51,6 @@ static void packet_make(struct nic *n, struct packet *p, size_t length, unsigned
     payload_fill(s, &p->payload);
     chain_of(p);
     wire_start(s, &p->wire, false);
-    p->tso = p->payload.length > 9018;
 }
 
 /* An empty mbuf somewhere in the chain: they happen. */
@@ -104,7 +103,9 @@ static int load(struct nic *n, struct packet *p)
                                    BUS_DMA_NOWAIT);
 }
 
-/* The encap routines: 0, or an error; the packet is dropped unless that is ENOMEM. */
+#define NO_ROOM 55 /* ENOBUFS */
+
+/* The encap routines: 0, or an error; the packet is dropped unless that is ENOMEM or NO_ROOM. */
 static int encap(struct nic *n, struct packet *p)
 {
     int error = load(n, p);
@@ -123,8 +124,14 @@ static int encap(struct nic *n, struct packet *p)
         return error;
     }
     segments_obey(n->s, &n->tx.limits, p->segs, p->nsegs, p->payload.length);
+    if (n->used + (unsigned)p->nsegs + 4 >= n->driver->ring) {
+        bus_dmamap_unload(n->tx.tag, p->map);
+        return NO_ROOM;
+    }
     p->first = n->tx_ring.tail;
     p->count = n->driver->put_tx(n, p);
+    n->used += p->count;
+    p->order = n->packets++;
     bus_dmamap_sync(n->tx.tag, p->map, BUS_DMASYNC_PREWRITE);
     bus_dmamap_sync(n->tx_ring.memory.tag.tag, n->tx_ring.memory.map,
                     BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
@@ -145,10 +152,37 @@ static void transmit(struct nic *n, struct packet *p)
     unreachable(n->s, p->segs, p->nsegs);
     payload_equals(&p->payload, p->wire.bytes, p->payload.length);
     area_check(&p->area);
+    n->used -= p->count;
     packet_drop(p);
 }
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
+
+/* A cluster from the host, as m_getcl() or m_getjcl() gives it. */
+static void cluster_get(struct nic *n, struct buffer *b)
+{
+    size_t size = n->driver->rx_size, offset = n->driver->rx_offset;
+    unsigned i = 0;
+
+    while (n->pool_busy[i])
+        i++;
+    n->pool_busy[i] = true;
+    b->area = &n->pool[i];
+    payload_clear(&b->payload, b->area);
+    payload_add(&b->payload, (size <= 2048 ? 2048 * dice(n->s, 2) : 0) + offset, size - offset);
+    payload_fill(n->s, &b->payload);
+    b->mbuf.m_data = (char *)b->payload.chunk[0].at;
+    b->mbuf.m_len = (int)b->payload.length;
+    b->mbuf.m_pkthdr.len = b->mbuf.m_len;
+}
+
+static void cluster_free(struct nic *n, struct buffer *b)
+{
+    area_check(b->area);
+    payload_drop(&b->payload);
+    n->pool_busy[b->area - n->pool] = false;
+    b->filled = false;
+}
 
 /* re_newbuf() and its like: the spare map first, then the old one is given up. */
 static int new_buffer(struct nic *n, unsigned index)
@@ -157,22 +191,12 @@ static int new_buffer(struct nic *n, unsigned index)
     bus_dmamap_t map;
     int error;
 
-    area_new(n->s, &fresh.area, n->driver->rx_size + PAGE,
-             n->driver->rx_size > PAGE ? MODEL_CONTIGUOUS
-                                       : dice(n->s, 2) ? MODEL_HIGH : MODEL_LOW);
-    payload_clear(&fresh.payload, &fresh.area);
-    payload_add(&fresh.payload,
-                (n->driver->rx_size <= 2048 ? 2048 * dice(n->s, 2) : 0) + n->driver->rx_offset,
-                n->driver->rx_size - n->driver->rx_offset);
-    payload_fill(n->s, &fresh.payload);
-    fresh.mbuf.m_data = (char *)fresh.payload.chunk[0].at;
-    fresh.mbuf.m_len = (int)fresh.payload.length;
-    fresh.mbuf.m_pkthdr.len = fresh.mbuf.m_len;
+    cluster_get(n, &fresh);
     error = bus_dmamap_load_mbuf_sg(n->rx.tag, n->rx_spare, &fresh.mbuf, fresh.segs, &fresh.nsegs,
                                     BUS_DMA_NOWAIT);
     if (error != 0) {
         assert_int_equal(error, UDMAR_ENOMEM);
-        area_end(n->s, &fresh.area);
+        cluster_free(n, &fresh);
         return error;
     }
     assert_true(fresh.nsegs <= RX_SEGS);
@@ -213,7 +237,7 @@ static int receive(struct nic *n, unsigned index)
     error = new_buffer(n, index);
     if (error == 0) {
         payload_received(&old.payload, wire.bytes, length);
-        area_end(n->s, &old.area);
+        cluster_free(n, &old);
     } else {
         n->driver->put_rx(n, index); /* msk_discard_rxbuf() */
     }
@@ -240,8 +264,7 @@ static void empty_rx(struct nic *n)
         bus_dmamap_sync(n->rx.tag, n->rx_map[i], BUS_DMASYNC_POSTREAD);
         bus_dmamap_unload(n->rx.tag, n->rx_map[i]);
         payload_received(&b->payload, b->payload.chunk[0].at, 0);
-        area_end(n->s, &b->area);
-        b->filled = false;
+        cluster_free(n, b);
     }
 }
 
@@ -320,19 +343,48 @@ static void up(void)
         area_new(&scene, &nic.packet[i].area, COPY_AT + CLUSTERS * MCLBYTES + PAGE, places[i % 4]);
         wire_new(&nic.packet[i].wire, TX_MAX);
     }
+    for (unsigned i = 0; i <= RX_SLOTS; i++)
+        area_new(&scene, &nic.pool[i], under_test->rx_size + PAGE,
+                 under_test->rx_size > PAGE ? MODEL_CONTIGUOUS : i % 2 ? MODEL_HIGH : MODEL_LOW);
     assert_int_equal(under_test->attach(&nic), 0);
     assert_int_equal(fill_rx(&nic), 0);
 }
 
+static struct packet *idle(void)
+{
+    unsigned first = dice(&scene, TX_SLOTS);
+
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        if (!nic.packet[(first + i) % TX_SLOTS].busy)
+            return &nic.packet[(first + i) % TX_SLOTS];
+    }
+    return NULL;
+}
+
+static struct packet *oldest(void)
+{
+    struct packet *p = NULL;
+
+    for (unsigned i = 0; i < TX_SLOTS; i++) {
+        if (nic.packet[i].busy && (p == NULL || nic.packet[i].order < p->order))
+            p = &nic.packet[i];
+    }
+    return p;
+}
+
 static void down(void)
 {
+    struct packet *p;
+
+    while ((p = oldest()) != NULL)
+        transmit(&nic, p);
     for (unsigned i = 0; i < TX_SLOTS; i++) {
-        if (nic.packet[i].busy)
-            transmit(&nic, &nic.packet[i]);
         area_end(&scene, &nic.packet[i].area);
         wire_end(&nic.packet[i].wire);
     }
     empty_rx(&nic);
+    for (unsigned i = 0; i <= RX_SLOTS; i++)
+        area_end(&scene, &nic.pool[i]);
     close_nic();
 }
 
@@ -344,17 +396,6 @@ static size_t any_size(void)
     return size < under_test->tx_max ? size : under_test->tx_max;
 }
 
-static struct packet *any_packet(bool busy)
-{
-    unsigned first = dice(&scene, TX_SLOTS);
-
-    for (unsigned i = 0; i < TX_SLOTS; i++) {
-        if (nic.packet[(first + i) % TX_SLOTS].busy == busy)
-            return &nic.packet[(first + i) % TX_SLOTS];
-    }
-    return NULL;
-}
-
 static void test_traffic(void **state)
 {
     under_test = *state;
@@ -362,19 +403,26 @@ static void test_traffic(void **state)
     {
         up();
         for (unsigned k = 0; k < 120; k++) {
-            struct packet *p = any_packet(false);
+            struct packet *p = idle();
+            int error;
 
             if (dice(&scene, 3) == 0)
                 assert_int_equal(receive(&nic, dice(&scene, RX_SLOTS)), 0);
             if (p == NULL || dice(&scene, 3) == 0) {
-                if ((p = any_packet(true)) != NULL)
+                if ((p = oldest()) != NULL)
                     transmit(&nic, p);
                 continue;
             }
             packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
             if (dice(&scene, 4) == 0)
                 packet_add_nothing(&nic, p);
-            assert_int_equal(encap(&nic, p), 0);
+            error = encap(&nic, p);
+            if (error == NO_ROOM) {
+                packet_drop(p);
+                transmit(&nic, oldest());
+            } else {
+                assert_int_equal(error, 0);
+            }
         }
         assert_int_equal(nic.dropped, 0);
         down();
@@ -445,17 +493,20 @@ static void test_no_bounce_pages(void **state)
         hog_takes(&scene, &hog, &nic.tx.limits);
         pages_gone(&scene);
         for (unsigned k = 0; k < 60; k++) {
-            struct packet *p = any_packet(false);
+            struct packet *p = idle();
             int error;
 
             failed += receive(&nic, dice(&scene, RX_SLOTS)) != 0;
             if (p == NULL) {
-                transmit(&nic, any_packet(true));
+                transmit(&nic, oldest());
                 continue;
             }
             packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
             error = encap(&nic, p);
-            if (error != 0) {
+            if (error == NO_ROOM) {
+                packet_drop(p);
+                transmit(&nic, oldest());
+            } else if (error != 0) {
                 assert_int_equal(error, UDMAR_ENOMEM);
                 packet_drop(p);
                 failed++;

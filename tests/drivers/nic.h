@@ -12,7 +12,6 @@
 
 #define TX_SLOTS   8
 #define RX_SLOTS   8
-#define TX_RING    512u /* descriptors; a packet and all that goes with it fits several times */
 #define TX_SEGS    128
 #define TX_MBUFS   64
 #define RX_SEGS    4
@@ -38,12 +37,12 @@ struct packet {
     bus_dma_segment_t segs[TX_SEGS];
     int nsegs;
     unsigned first, count; /* descriptors */
-    bool tso;
+    unsigned long order; /* cards send in order */
 };
 
 struct buffer {
     bool filled;
-    struct area area;
+    struct area *area; /* of the pool */
     struct payload payload;
     struct mbuf mbuf;
     bus_dma_segment_t segs[RX_SEGS];
@@ -61,6 +60,7 @@ struct nic_driver {
     size_t rx_size, rx_offset;  /* cluster, and what m_adj() takes away */
     enum after_efbig after;
     size_t cluster;             /* m_defrag() and m_collapse() make of these */
+    unsigned ring;              /* descriptors of the transmit ring */
     size_t softc;
     int (*attach)(struct nic *n); /* sets tx, rx, rings */
     void (*detach)(struct nic *n);
@@ -82,6 +82,10 @@ struct nic {
     struct packet packet[TX_SLOTS];
     struct buffer buffer[RX_SLOTS];
     bus_dmamap_t rx_map[RX_SLOTS], rx_spare;
+    struct area pool[RX_SLOTS + 1];
+    bool pool_busy[RX_SLOTS + 1];
+    unsigned used; /* descriptors that the card has */
+    unsigned long packets;
     unsigned collapsed, dropped;
 };
 

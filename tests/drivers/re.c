@@ -25,7 +25,7 @@ struct softc {
 
 static int attach_with(struct nic *n, bus_addr_t lowaddr)
 {
-    const struct spec parent = { 1, 0, lowaddr, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
+    const struct spec parent = { 1, 0, lowaddr, ANYWHERE, SIZE32, -1, SIZE32, 0, NULL };
     const struct spec tx = { 1,     0,    ANYWHERE, ANYWHERE, MCLBYTES * NSEGS,
                              NSEGS, 4096, 0,        NULL };
     const struct spec rx = { 8, 0, ANYWHERE, ANYWHERE, n->driver->rx_size,
@@ -130,7 +130,7 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
 #define RE(name_, attach_, size_)                                                             \
     {                                                                                         \
         .name = (name_), .tx_max = MCLBYTES * NSEGS < TX_MAX ? MCLBYTES * NSEGS : TX_MAX,     \
-        .rx_size = (size_), .after = COLLAPSE, .cluster = MCLBYTES,                           \
+        .rx_size = (size_), .after = COLLAPSE, .ring = COUNT, .cluster = MCLBYTES,                           \
         .softc = sizeof(struct softc), .attach = (attach_), .detach = detach,                 \
         .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,                 \
     }
