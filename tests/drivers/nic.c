@@ -372,12 +372,18 @@ static struct packet *oldest(void)
     return p;
 }
 
-static void down(void)
+/* Everything that the card has goes out. */
+static void flush(void)
 {
     struct packet *p;
 
     while ((p = oldest()) != NULL)
         transmit(&nic, p);
+}
+
+static void down(void)
+{
+    flush();
     for (unsigned i = 0; i < TX_SLOTS; i++) {
         area_end(&scene, &nic.packet[i].area);
         wire_end(&nic.packet[i].wire);
@@ -396,200 +402,166 @@ static size_t any_size(void)
     return size < under_test->tx_max ? size : under_test->tx_max;
 }
 
-static void test_traffic(void **state)
+static void traffic(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 11)
-    {
-        up();
-        for (unsigned k = 0; k < 120; k++) {
-            struct packet *p = idle();
-            int error;
+    for (unsigned k = 0; k < 120; k++) {
+        struct packet *p = idle();
+        int error;
 
-            if (dice(&scene, 3) == 0)
-                assert_int_equal(receive(&nic, dice(&scene, RX_SLOTS)), 0);
-            if (p == NULL || dice(&scene, 3) == 0) {
-                if ((p = oldest()) != NULL)
-                    transmit(&nic, p);
-                continue;
-            }
-            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
-            if (dice(&scene, 4) == 0)
-                packet_add_nothing(&nic, p);
-            error = encap(&nic, p);
-            if (error == NO_ROOM) {
-                packet_drop(p);
-                transmit(&nic, oldest());
-            } else {
-                assert_int_equal(error, 0);
-            }
+        if (dice(&scene, 3) == 0)
+            assert_int_equal(receive(&nic, dice(&scene, RX_SLOTS)), 0);
+        if (p == NULL || dice(&scene, 3) == 0) {
+            if ((p = oldest()) != NULL)
+                transmit(&nic, p);
+            continue;
         }
-        assert_int_equal(nic.dropped, 0);
-        down();
+        packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+        if (dice(&scene, 4) == 0)
+            packet_add_nothing(&nic, p);
+        error = encap(&nic, p);
+        if (error == NO_ROOM) {
+            packet_drop(p);
+            transmit(&nic, oldest());
+        } else {
+            assert_int_equal(error, 0);
+        }
     }
+    assert_int_equal(nic.dropped, 0);
+    flush();
 }
 
 /* Chains of more pieces than the card takes: copied together, and then they go. */
-static void test_too_many_pieces(void **state)
+static void too_many_pieces(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 12)
-    {
-        unsigned most = (unsigned)(TX_MBUFS - 8);
+    unsigned most = (unsigned)(TX_MBUFS - 8);
 
-        up();
-        for (unsigned k = 0; k < 6; k++) {
-            struct packet *p = &nic.packet[k % 2]; /* scattered ones */
+    for (unsigned k = 0; k < 6; k++) {
+        struct packet *p = &nic.packet[k % 2]; /* scattered ones */
 
-            packet_make(&nic, p, 9000 < under_test->tx_max ? 9000 : under_test->tx_max, most);
-            assert_int_equal(encap(&nic, p), 0);
-            transmit(&nic, p);
-        }
-        if ((unsigned)nic.tx.limits.nsegments < most / 2)
-            assert_true(nic.collapsed > 0);
-        assert_int_equal(nic.dropped, 0);
-        down();
+        packet_make(&nic, p, 9000 < under_test->tx_max ? 9000 : under_test->tx_max, most);
+        assert_int_equal(encap(&nic, p), 0);
+        transmit(&nic, p);
     }
+    if ((unsigned)nic.tx.limits.nsegments < most / 2)
+        assert_true(nic.collapsed > 0);
+    assert_int_equal(nic.dropped, 0);
 }
 
 /* No packet is no segment; a chain longer than the tag's maxsize is dropped. */
-static void test_refused(void **state)
+static void nothing_to_send(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 13)
-    {
-        struct packet *p = &nic.packet[0];
-        int error;
+    struct packet *p = &nic.packet[0];
+    int error;
 
-        up();
-        packet_make(&nic, p, 60, 1);
-        p->chain[0].m_len = 0;
-        p->chain[0].m_next = NULL;
-        p->chain[0].m_pkthdr.len = 0;
-        error = load(&nic, p);
-        /* FreeBSD: no segments, which the drivers take for an error (nsegs == 0: EIO). */
-        assert_true(error != 0 || p->nsegs == 0);
-        if (error == 0)
-            bus_dmamap_unload(nic.tx.tag, p->map);
-        packet_drop(p);
-        packet_make(&nic, p, 1514, 3);
-        assert_int_equal(encap(&nic, p), 0);
-        transmit(&nic, p);
-        down();
-    }
+    packet_make(&nic, p, 60, 1);
+    p->chain[0].m_len = 0;
+    p->chain[0].m_next = NULL;
+    p->chain[0].m_pkthdr.len = 0;
+    error = load(&nic, p);
+    /* FreeBSD: no segments, which the drivers take for an error (nsegs == 0: EIO). */
+    assert_true(error != 0 || p->nsegs == 0);
+    if (error == 0)
+        bus_dmamap_unload(nic.tx.tag, p->map);
+    packet_drop(p);
+    packet_make(&nic, p, 1514, 3);
+    assert_int_equal(encap(&nic, p), 0);
+    transmit(&nic, p);
 }
 
 /* No bounce pages: packets stay in the queue (ENOMEM), clusters stay in the ring. */
-static void test_no_bounce_pages(void **state)
+static void no_bounce_pages(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 14)
-    {
-        unsigned failed = 0;
-        struct hog hog;
+    unsigned failed = 0;
+    struct hog hog;
 
-        up();
-        hog_new(&scene, &hog, &nic.tx.limits);
-        hog_takes(&scene, &hog, &nic.tx.limits);
-        pages_gone(&scene);
-        for (unsigned k = 0; k < 60; k++) {
-            struct packet *p = idle();
-            int error;
+    hog_new(&scene, &hog, &nic.tx.limits);
+    hog_takes(&scene, &hog, &nic.tx.limits);
+    pages_gone(&scene);
+    for (unsigned k = 0; k < 60; k++) {
+        struct packet *p = idle();
+        int error;
 
-            failed += receive(&nic, dice(&scene, RX_SLOTS)) != 0;
-            if (p == NULL) {
-                transmit(&nic, oldest());
-                continue;
-            }
-            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
-            error = encap(&nic, p);
-            if (error == NO_ROOM) {
-                packet_drop(p);
-                transmit(&nic, oldest());
-            } else if (error != 0) {
-                assert_int_equal(error, UDMAR_ENOMEM);
-                packet_drop(p);
-                failed++;
-            }
-            if (k % 16 == 15)
-                (void)hog_gives(&scene, &hog);
+        failed += receive(&nic, dice(&scene, RX_SLOTS)) != 0;
+        if (p == NULL) {
+            transmit(&nic, oldest());
+            continue;
         }
+        packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+        error = encap(&nic, p);
+        if (error == NO_ROOM) {
+            packet_drop(p);
+            transmit(&nic, oldest());
+        } else if (error != 0) {
+            assert_int_equal(error, UDMAR_ENOMEM);
+            packet_drop(p);
+            failed++;
+        }
+        if (k % 16 == 15)
+            (void)hog_gives(&scene, &hog);
+    }
+    memory_back(&scene);
+    flush();
+    hog_end(&scene, &hog);
+    if (scene.mode == SUBPAGE)
+        assert_true(failed > 0);
+    for (unsigned i = 0; i < RX_SLOTS; i++)
+        assert_int_equal(receive(&nic, i), 0);
+}
+
+static void attach_fails(void)
+{
+    bool attached = false;
+
+    for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
+        open_nic();
+        memory_gone_after(&scene, n);
+        attached = under_test->attach(&nic) == 0 && model_host_calls_failed(scene.mc.m) == 0;
         memory_back(&scene);
-        hog_end(&scene, &hog);
-        if (scene.mode == SUBPAGE)
-            assert_true(failed > 0);
-        for (unsigned i = 0; i < RX_SLOTS; i++)
-            assert_int_equal(receive(&nic, i), 0);
-        down();
+        close_nic();
     }
 }
 
-static void test_attach_fails(void **state)
+static void no_memory(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 15)
-    {
-        bool attached = false;
+    for (unsigned k = 0; k < 40; k++) {
+        struct packet *p = &nic.packet[k % TX_SLOTS];
+        int error;
 
-        for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
-            open_nic();
-            memory_gone_after(&scene, n);
-            attached = under_test->attach(&nic) == 0 && model_host_calls_failed(scene.mc.m) == 0;
-            memory_back(&scene);
-            close_nic();
-        }
+        packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
+        memory_gone_after(&scene, 1 + k % 4);
+        error = encap(&nic, p);
+        memory_back(&scene);
+        if (error == UDMAR_ENOMEM)
+            packet_drop(p);
+        else
+            assert_int_equal(error, 0);
+        if (error == 0)
+            transmit(&nic, p);
     }
 }
 
-static void test_no_memory(void **state)
+/* All of it in one mode, on one machine. */
+static void in_one_mode(const void *driver, enum mode mode)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 16)
-    {
-        up();
-        for (unsigned k = 0; k < 40; k++) {
-            struct packet *p = &nic.packet[k % TX_SLOTS];
-            int error;
-
-            packet_make(&nic, p, any_size(), 1 + dice(&scene, 8));
-            memory_gone_after(&scene, 1 + k % 4);
-            error = encap(&nic, p);
-            memory_back(&scene);
-            if (error == UDMAR_ENOMEM)
-                packet_drop(p);
-            else
-                assert_int_equal(error, 0);
-            if (error == 0)
-                transmit(&nic, p);
-        }
-        down();
-    }
+    under_test = driver;
+    scene_open(&scene, mode, 7);
+    attach_fails();
+    up();
+    traffic();
+    too_many_pieces();
+    nothing_to_send();
+    no_memory();
+    no_bounce_pages();
+    traffic();
+    down();
+    scene_close(&scene);
 }
 
 int nic_main(const struct nic_driver *const *drivers, unsigned count)
 {
-    static const struct {
-        const char *name;
-        CMUnitTestFunction function;
-    } all[] = {
-        { "traffic", test_traffic },
-        { "too many pieces", test_too_many_pieces },
-        { "refused", test_refused },
-        { "no bounce pages", test_no_bounce_pages },
-        { "attach fails", test_attach_fails },
-        { "no memory", test_no_memory },
-    };
-    enum { ALL = sizeof(all) / sizeof(all[0]), MOST = 4 };
-    static struct CMUnitTest tests[ALL * MOST];
-    static char names[ALL * MOST][48];
-    unsigned n = 0;
+    const char *names[8];
 
-    for (unsigned d = 0; d < count && d < MOST; d++) {
-        for (unsigned i = 0; i < ALL; i++, n++) {
-            (void)snprintf(names[n], sizeof(names[n]), "%s, %s", drivers[d]->name, all[i].name);
-            tests[n] = (struct CMUnitTest){ .name = names[n], .test_func = all[i].function };
-            tests[n].initial_state = (void *)(uintptr_t)drivers[d];
-        }
-    }
-    return _cmocka_run_group_tests(drivers[0]->name, tests, n, NULL, NULL);
+    for (unsigned i = 0; i < count; i++)
+        names[i] = drivers[i]->name;
+    return profile_main(drivers[0]->name, in_one_mode, (const void *const *)drivers, names, count);
 }

@@ -10,7 +10,7 @@
 
 #include "profile.h"
 
-#define TX_SLOTS   8
+#define TX_SLOTS   4
 #define RX_SLOTS   8
 #define TX_SEGS    128
 #define TX_MBUFS   64

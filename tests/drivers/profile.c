@@ -432,7 +432,7 @@ void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count)
 
 /* ---- Another device's driver ----------------------------------------------------------------- */
 
-#define HOG_PAGES 1024u
+#define HOG_PAGES 256u
 
 void hog_new(struct scene *s, struct hog *hog, const struct spec *limits)
 {
@@ -511,4 +511,40 @@ void hog_end(struct scene *s, struct hog *hog)
         assert_int_equal(bus_dmamap_destroy(hog->tag.tag, hog->map[i]), 0);
     tag_end(&hog->tag);
     area_end(s, &hog->area);
+}
+
+/* ---- The run --------------------------------------------------------------------------------- */
+
+struct run {
+    profile_test *test;
+    const void *driver;
+    enum mode mode;
+};
+
+static void run(void **state)
+{
+    struct run *r = *state;
+
+    r->test(r->driver, r->mode);
+}
+
+int profile_main(const char *group, profile_test *test, const void *const *drivers,
+                 const char *const *names, unsigned count)
+{
+    enum { MOST = 8 };
+    static struct CMUnitTest tests[MOST * MODES];
+    static struct run runs[MOST * MODES];
+    static char titles[MOST * MODES][64];
+    unsigned n = 0;
+
+    for (unsigned d = 0; d < count && d < MOST; d++) {
+        for (int mode = 0; mode < MODES; mode++, n++) {
+            runs[n] = (struct run){ test, drivers[d], (enum mode)mode };
+            (void)snprintf(titles[n], sizeof(titles[n]), "%s: %s", names[d],
+                           mode_name((enum mode)mode));
+            tests[n] = (struct CMUnitTest){ .name = titles[n], .test_func = run };
+            tests[n].initial_state = &runs[n];
+        }
+    }
+    return _cmocka_run_group_tests(group, tests, n, NULL, NULL);
 }

@@ -187,10 +187,9 @@ void hog_end(struct scene *s, struct hog *hog);
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
-/* Runs @test in every mode; each has a scene of its own. */
-#define EACH_MODE(s, seed) \
-    for (int mode_ = 0; mode_ < MODES; mode_++)  \
-        for (bool once_ = (scene_open((s), (enum mode)mode_, (seed)), true); once_; \
-             once_ = (scene_close((s)), false))
+/* Runs @test for each driver (or variant of one) in each mode: one line of TAP for each. */
+typedef void profile_test(const void *driver, enum mode mode);
+int profile_main(const char *group, profile_test *test, const void *const *drivers,
+                 const char *const *names, unsigned count);
 
 #endif

@@ -25,7 +25,7 @@ struct softc {
 
 static int attach_with(struct nic *n, bus_addr_t lowaddr)
 {
-    const struct spec parent = { 1, 0, lowaddr, ANYWHERE, SIZE32, -1, SIZE32, 0, NULL };
+    const struct spec parent = { 1, 0, lowaddr, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
     const struct spec tx = { 1,     0,    ANYWHERE, ANYWHERE, MCLBYTES * NSEGS,
                              NSEGS, 4096, 0,        NULL };
     const struct spec rx = { 8, 0, ANYWHERE, ANYWHERE, n->driver->rx_size,

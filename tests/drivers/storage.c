@@ -392,84 +392,66 @@ static struct scene scene;
 static struct hba hba;
 
 /* Mixed traffic, many at once, completed in any order. */
-static void test_traffic(void **state)
+static void traffic(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 1)
-    {
-        up(&hba, &scene);
-        for (unsigned n = 0; n < 120; n++) {
-            struct request *r = in_state(&hba, FREE);
+    for (unsigned n = 0; n < 120; n++) {
+        struct request *r = in_state(&hba, FREE);
 
-            if (r == NULL || dice(&scene, 3) == 0) {
-                r = in_state(&hba, RUNNING);
-                if (r != NULL) {
-                    request_run(r);
-                    assert_int_equal(r->error, 0);
-                    request_free(r);
-                }
-                continue;
+        if (r == NULL || dice(&scene, 3) == 0) {
+            r = in_state(&hba, RUNNING);
+            if (r != NULL) {
+                request_run(r);
+                assert_int_equal(r->error, 0);
+                request_free(r);
             }
-            request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
-            request_start(r);
-            assert_int_equal(r->state, RUNNING);
+            continue;
         }
-        drain(&hba);
-        down(&hba);
+        request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
+        request_start(r);
+        assert_int_equal(r->state, RUNNING);
     }
+    drain(&hba);
 }
 
 /* The largest request at the worst place, in pages that are nowhere neighbours. */
-static void test_largest(void **state)
+static void largest(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 2)
-    {
-        up(&hba, &scene);
-        for (unsigned n = 0; n < 4; n++) {
-            struct request *r = &hba.request[n % 2]; /* scattered ones */
-            size_t last = PAGE - hba.driver->address;
+    for (unsigned n = 0; n < 4; n++) {
+        struct request *r = &hba.request[n % 2]; /* scattered ones */
+        size_t last = PAGE - hba.driver->address;
 
-            request_make(r, PAGE + (n < 2 ? last : 0), hba.driver->maxio, KIND_BUFFER);
-            request_start(r);
-            assert_int_equal(r->state, RUNNING);
-            request_run(r);
-            assert_int_equal(r->error, 0);
-            request_free(r);
-        }
-        down(&hba);
+        request_make(r, PAGE + (n < 2 ? last : 0), hba.driver->maxio, KIND_BUFFER);
+        request_start(r);
+        assert_int_equal(r->state, RUNNING);
+        request_run(r);
+        assert_int_equal(r->error, 0);
+        request_free(r);
     }
 }
 
 /* Too large, and nothing: one completion each, with an error; nothing stays behind. */
-static void test_refused(void **state)
+static void refused(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 3)
-    {
-        up(&hba, &scene);
-        for (unsigned n = 0; n < 2; n++) {
-            struct request *r = &hba.request[n];
-            size_t length = n == 0 ? 0 : hba.driver->maxio + 2 * PAGE;
+    for (unsigned n = 0; n < 2; n++) {
+        struct request *r = &hba.request[n];
+        size_t length = n == 0 ? 0 : hba.driver->maxio + 2 * PAGE;
 
-            request_make(r, PAGE + 2048, length == 0 ? 1 : length, KIND_BUFFER);
-            r->length = length;
-            r->expected = length;
-            request_start(r);
-            /* Where a tag's maxsize is more than the upper layers are told, it may succeed. */
-            if (r->state == RUNNING)
-                request_run(r);
-            if (length == 0)
-                assert_int_not_equal(r->error, 0);
-            assert_int_equal(r->completions, 1);
-            if (r->error == 0) {
-                request_free(r);
-            } else {
-                payload_drop(&r->payload);
-                r->state = FREE;
-            }
+        request_make(r, PAGE + 2048, length == 0 ? 1 : length, KIND_BUFFER);
+        r->length = length;
+        r->expected = length;
+        request_start(r);
+        /* Where a tag's maxsize is more than the upper layers are told, it may succeed. */
+        if (r->state == RUNNING)
+            request_run(r);
+        if (length == 0)
+            assert_int_not_equal(r->error, 0);
+        assert_int_equal(r->completions, 1);
+        if (r->error == 0) {
+            request_free(r);
+        } else {
+            payload_drop(&r->payload);
+            r->state = FREE;
         }
-        down(&hba);
     }
 }
 
@@ -505,106 +487,88 @@ static void shortage(struct hog *hog, unsigned *waited, unsigned *failed)
     drain(&hba);
 }
 
-static void test_no_bounce_pages(void **state)
+static void no_bounce_pages(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 4)
-    {
-        struct hog hog;
-        unsigned waited = 0, failed = 0;
+    struct hog hog;
+    unsigned waited = 0, failed = 0;
 
-        up(&hba, &scene);
-        hog_new(&scene, &hog, &hba.data.limits);
-        pages_gone(&scene);
-        for (unsigned n = 0; n < 6; n++)
-            shortage(&hog, &waited, &failed);
-        memory_back(&scene);
-        if (!hba.driver->waits)
-            assert_int_equal(waited, 0);
-        if (scene.mode == SUBPAGE)
-            assert_true(waited + failed > 0);
-        for (unsigned i = 0; i < SLOTS; i++) {
-            struct request *r = &hba.request[i];
+    hog_new(&scene, &hog, &hba.data.limits);
+    pages_gone(&scene);
+    for (unsigned n = 0; n < 6; n++)
+        shortage(&hog, &waited, &failed);
+    memory_back(&scene);
+    if (!hba.driver->waits)
+        assert_int_equal(waited, 0);
+    if (scene.mode == SUBPAGE)
+        assert_true(waited + failed > 0);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct request *r = &hba.request[i];
 
-            request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
-            request_start(r);
-            assert_int_equal(r->state, RUNNING);
-        }
-        drain(&hba);
-        hog_end(&scene, &hog);
-        down(&hba);
+        request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
+        request_start(r);
+        assert_int_equal(r->state, RUNNING);
     }
+    drain(&hba);
+    hog_end(&scene, &hog);
 }
 
 /* Attach fails at each call for memory in turn, undoes all that it did, and works at last. */
-static void test_attach_fails(void **state)
+static void attach_fails(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 5)
-    {
-        bool attached = false;
-        size_t pages = 0;
+    bool attached = false;
+    size_t pages = 0;
 
-        for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
-            hba_open(&hba, &scene, under_test);
-            memory_gone_after(&scene, n);
-            attached = hba.driver->attach(&hba) == 0 &&
-                       model_host_calls_failed(scene.mc.m) == 0;
-            memory_back(&scene);
-            hba_close(&hba);
-            if (n == 1)
-                pages = model_pages_in_use(scene.mc.m);
-        }
-        assert_true(model_pages_in_use(scene.mc.m) <= pages + 64);
+    for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
+        hba_open(&hba, &scene, under_test);
+        memory_gone_after(&scene, n);
+        attached = hba.driver->attach(&hba) == 0 &&
+                   model_host_calls_failed(scene.mc.m) == 0;
+        memory_back(&scene);
+        hba_close(&hba);
+        if (n == 1)
+            pages = model_pages_in_use(scene.mc.m);
     }
+    assert_true(model_pages_in_use(scene.mc.m) <= pages + 64);
 }
 
 /* Requests while the host has no memory: an error or success, and the same after it. */
-static void test_no_memory(void **state)
+static void no_memory(void)
 {
-    under_test = *state;
-    EACH_MODE(&scene, 6)
-    {
-        up(&hba, &scene);
-        for (unsigned n = 0; n < 30; n++) {
-            struct request *r = &hba.request[n % SLOTS];
+    for (unsigned n = 0; n < 30; n++) {
+        struct request *r = &hba.request[n % SLOTS];
 
-            request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
-            memory_gone_after(&scene, 1 + n % 5);
-            request_start(r);
-            memory_back(&scene);
-            if (r->state == DONE)
-                assert_int_equal(r->error, UDMAR_ENOMEM);
-            drain(&hba);
-        }
-        down(&hba);
+        request_make(r, any_offset(&hba), any_length(&hba), kind_for(r));
+        memory_gone_after(&scene, 1 + n % 5);
+        request_start(r);
+        memory_back(&scene);
+        if (r->state == DONE)
+            assert_int_equal(r->error, UDMAR_ENOMEM);
+        drain(&hba);
     }
+}
+
+/* All of it in one mode, on one machine. */
+static void in_one_mode(const void *driver, enum mode mode)
+{
+    under_test = driver;
+    scene_open(&scene, mode, 5);
+    attach_fails();
+    up(&hba, &scene);
+    traffic();
+    largest();
+    refused();
+    no_memory();
+    no_bounce_pages();
+    traffic();
+    down(&hba);
+    scene_close(&scene);
 }
 
 int hba_main(const struct hba_driver *const *drivers, unsigned count)
 {
-    static const struct {
-        const char *name;
-        CMUnitTestFunction function;
-    } all[] = {
-        { "traffic", test_traffic },
-        { "largest", test_largest },
-        { "refused", test_refused },
-        { "no bounce pages", test_no_bounce_pages },
-        { "attach fails", test_attach_fails },
-        { "no memory", test_no_memory },
-    };
-    enum { ALL = sizeof(all) / sizeof(all[0]), MOST = 3 };
-    static struct CMUnitTest tests[ALL * MOST];
-    static char names[ALL * MOST][40];
-    unsigned n = 0;
+    const char *names[8];
 
-    for (unsigned d = 0; d < count && d < MOST; d++) {
-        for (unsigned i = 0; i < ALL; i++, n++) {
-            (void)snprintf(names[n], sizeof(names[n]), "%s, %s", drivers[d]->name, all[i].name);
-            tests[n] = (struct CMUnitTest){ .name = names[n], .test_func = all[i].function };
-            tests[n].initial_state = (void *)(uintptr_t)drivers[d];
-        }
-    }
-    return _cmocka_run_group_tests(drivers[0]->name, tests, n, NULL, NULL);
+    for (unsigned i = 0; i < count; i++)
+        names[i] = drivers[i]->name;
+    return profile_main(drivers[0]->name, in_one_mode, (const void *const *)drivers, names, count);
 }
