@@ -33,7 +33,8 @@ struct packet {
     struct payload payload;
     struct wire wire;
     struct mbuf chain[TX_MBUFS];
-    bus_dmamap_t map;
+    bus_dmamap_t map, tso_map;
+    bool tso;
     bus_dma_segment_t segs[TX_SEGS];
     int nsegs;
     unsigned first, count; /* descriptors */
@@ -49,17 +50,13 @@ struct buffer {
     int nsegs;
 };
 
-enum after_efbig {
-    COLLAPSE,            /* m_collapse(), and no more than that */
-    COLLAPSE_THEN_DEFRAG /* iflib */
-};
 
 struct nic_driver {
     const char *name;
     size_t tx_max;              /* the largest packet that the stack sends */
     size_t rx_size, rx_offset;  /* cluster, and what m_adj() takes away */
-    enum after_efbig after;
-    size_t cluster;             /* m_defrag() and m_collapse() make of these */
+    bool defrags; /* EFBIG: m_collapse(), then m_defrag(); false: m_collapse() alone */
+    bool refills; /* clusters are loaded into the map of their place: no spare map */
     unsigned ring;              /* descriptors of the transmit ring */
     size_t softc;
     int (*attach)(struct nic *n); /* sets tx, rx, rings */
@@ -77,7 +74,7 @@ struct nic {
     struct scene *s;
     const struct nic_driver *driver;
     void *softc;
-    struct tag tx, rx;
+    struct tag tx, tso, rx; /* tso: null where the card's driver has one tag for all */
     struct nic_ring tx_ring, rx_ring;
     struct packet packet[TX_SLOTS];
     struct buffer buffer[RX_SLOTS];

@@ -130,8 +130,7 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
 #define RE(name_, attach_, size_)                                                             \
     {                                                                                         \
         .name = (name_), .tx_max = MCLBYTES * NSEGS < TX_MAX ? MCLBYTES * NSEGS : TX_MAX,     \
-        .rx_size = (size_), .after = COLLAPSE, .ring = COUNT, .cluster = MCLBYTES,                           \
-        .softc = sizeof(struct softc), .attach = (attach_), .detach = detach,                 \
+        .rx_size = (size_), .ring = COUNT, .softc = sizeof(struct softc), .attach = (attach_), .detach = detach,                 \
         .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,                 \
     }
 static const struct nic_driver express = RE("re", attach, MCLBYTES);
