@@ -28,7 +28,11 @@ static void wake(void *argument)
 
 static void open_on(struct scene *s, enum mode mode, uint32_t seed, const char *profile)
 {
-    const struct setup setup = { .profile = profile, .tunables = modes[mode].tunables };
+    const struct setup setup = {
+        .profile = profile,
+        .tunables = modes[mode].tunables,
+        .machine.prefer_high = true,
+    };
 
     memset(s, 0, sizeof(*s));
     s->mode = mode;
@@ -53,7 +57,8 @@ void scene_close(struct scene *s)
 
     scene_thread(s);
     udmar_dma_counts(s->mc.instance, &counts);
-    assert_int_equal(counts.wrong_maps, 0);
+    if (!s->frees_nothing)
+        assert_int_equal(counts.wrong_maps, 0);
     assert_int_equal(counts.loaded_twice, 0);
     assert_int_equal(counts.ended_loaded, 0);
     assert_int_equal(counts.ended_in_use, 0);

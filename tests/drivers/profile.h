@@ -34,6 +34,7 @@ struct scene {
     uint32_t random;
     bool ready;       /* deferred loads can run: the thread for them has been woken */
     struct mtx mutex; /* the driver's */
+    bool frees_nothing; /* the driver frees what it never got: that is counted as a mistake */
 };
 
 /* A small machine, or one whose guest addresses can be used up (1 GiB). */
