@@ -95,59 +95,6 @@ static void attach_fails(struct envy24 *e)
     }
 }
 
-/* Another driver's tag takes all guest addresses that 28 bits reach, down to pieces of 64 KiB. */
-#define CROWD 64
-struct crowd {
-    struct tag tag;
-    bus_dmamap_t map[CROWD];
-    unsigned count;
-};
-
-static void crowd_told(void *argument, bus_dma_segment_t *segs, int nsegs, int error)
-{
-    *(bus_addr_t *)argument = error == 0 && nsegs > 0 ? segs[0].ds_addr : ANYWHERE;
-}
-
-/* False: it came to lie higher, or nowhere. */
-static bool crowd_takes(struct crowd *c, size_t size)
-{
-    struct memdesc memory = memdesc_paddr(GIB(2), size);
-    bus_addr_t at = ANYWHERE;
-    bus_dmamap_t map;
-
-    assert_int_equal(bus_dmamap_create(c->tag.tag, 0, &map), 0);
-    (void)bus_dmamap_load_mem(c->tag.tag, map, &memory, crowd_told, &at, BUS_DMA_NOWAIT);
-    if (at < MAXADDR) {
-        assert_true(c->count < CROWD);
-        c->map[c->count++] = map;
-        return true;
-    }
-    bus_dmamap_unload(c->tag.tag, map);
-    assert_int_equal(bus_dmamap_destroy(c->tag.tag, map), 0);
-    return false;
-}
-
-static void crowd_new(struct scene *s, struct crowd *c)
-{
-    const struct spec spec = { 1, 0, ANYWHERE, ANYWHERE, GIB(1), 4, GIB(1), 0, NULL };
-
-    memset(c, 0, sizeof(*c));
-    assert_int_equal(tag_new(s, NULL, &spec, &c->tag), 0);
-    for (size_t size = (size_t)MIB(128); size >= 65536; size /= 2) {
-        while (crowd_takes(c, size)) {
-        }
-    }
-}
-
-static void crowd_end(struct crowd *c)
-{
-    for (unsigned i = 0; i < c->count; i++) {
-        bus_dmamap_unload(c->tag.tag, c->map[i]);
-        assert_int_equal(bus_dmamap_destroy(c->tag.tag, c->map[i]), 0);
-    }
-    tag_end(&c->tag);
-}
-
 static void in_one_mode(const void *driver, enum mode mode)
 {
     static struct scene scene;
@@ -158,10 +105,11 @@ static void in_one_mode(const void *driver, enum mode mode)
     scene_open(&scene, mode, 23);
     attach_fails(&e);
     if (translated(&scene)) {
-        crowd_new(&scene, &crowd);
+        /* No address that 28 bits reach is left. */
+        crowd_new(&scene, &crowd, MAXADDR, 65536);
         assert_int_equal(attach(&e), UDMAR_ENOMEM);
         detach(&e);
-        crowd_end(&crowd);
+        crowd_end(&scene, &crowd);
     }
     assert_int_equal(attach(&e), 0);
     run(&e);

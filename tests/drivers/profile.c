@@ -518,6 +518,62 @@ void hog_end(struct scene *s, struct hog *hog)
     area_end(s, &hog->area);
 }
 
+/* ---- A crowd of guest addresses -------------------------------------------------------------- */
+
+static void crowd_told(void *argument, bus_dma_segment_t *segs, int nsegs, int error)
+{
+    *(bus_addr_t *)argument = error == 0 && nsegs > 0 ? segs[0].ds_addr : ANYWHERE;
+}
+
+/* False: it came to lie higher, or nowhere. What is mapped is no RAM, and never reached. */
+static bool crowd_takes(struct crowd *c, bus_addr_t limit, size_t size)
+{
+    struct memdesc memory = memdesc_paddr(GIB(2), size);
+    bus_addr_t at = ANYWHERE;
+    bus_dmamap_t map;
+
+    assert_int_equal(bus_dmamap_create(c->tag.tag, 0, &map), 0);
+    (void)bus_dmamap_load_mem(c->tag.tag, map, &memory, crowd_told, &at, BUS_DMA_NOWAIT);
+    if (at < limit) {
+        assert_true(c->count < CROWD);
+        c->map[c->count++] = map;
+        return true;
+    }
+    bus_dmamap_unload(c->tag.tag, map);
+    assert_int_equal(bus_dmamap_destroy(c->tag.tag, map), 0);
+    return false;
+}
+
+void crowd_new(struct scene *s, struct crowd *c, bus_addr_t limit, size_t least)
+{
+    const struct spec spec = { 1, 0, ANYWHERE, ANYWHERE, GIB(1), 4, GIB(1), 0, NULL };
+
+    memset(c, 0, sizeof(*c));
+    assert_int_equal(tag_new(s, NULL, &spec, &c->tag), 0);
+    for (size_t size = (size_t)MIB(512); size >= least; size /= 2) {
+        while (crowd_takes(c, limit, size)) {
+        }
+    }
+}
+
+bool crowd_gives(struct scene *s, struct crowd *c)
+{
+    if (c->count == 0)
+        return false;
+    c->count--;
+    bus_dmamap_unload(c->tag.tag, c->map[c->count]);
+    assert_int_equal(bus_dmamap_destroy(c->tag.tag, c->map[c->count]), 0);
+    scene_thread(s);
+    return true;
+}
+
+void crowd_end(struct scene *s, struct crowd *c)
+{
+    while (crowd_gives(s, c)) {
+    }
+    tag_end(&c->tag);
+}
+
 /* ---- The run --------------------------------------------------------------------------------- */
 
 struct run {

@@ -186,6 +186,20 @@ void hog_takes(struct scene *s, struct hog *hog, const struct spec *limits);
 bool hog_gives(struct scene *s, struct hog *hog);
 void hog_end(struct scene *s, struct hog *hog);
 
+/*
+ * Another tag of the device's that takes all guest addresses up to a limit, in pieces down to @least
+ * bytes, and gives them back one after another.
+ */
+#define CROWD 128
+struct crowd {
+    struct tag tag;
+    bus_dmamap_t map[CROWD];
+    unsigned count;
+};
+void crowd_new(struct scene *s, struct crowd *crowd, bus_addr_t limit, size_t least);
+bool crowd_gives(struct scene *s, struct crowd *crowd); /* false: it has none left */
+void crowd_end(struct scene *s, struct crowd *crowd);
+
 /* ---- The run --------------------------------------------------------------------------------- */
 
 /* Runs @test for each driver (or variant of one) in each mode: one line of TAP for each. */

@@ -547,10 +547,44 @@ static void no_memory(void)
     }
 }
 
+/*
+ * No guest addresses, on a machine that has few: maps with a window need none; a load without one
+ * waits if it may, gets ENOMEM if not, and is served when addresses come back.
+ */
+static void no_guest_addresses(enum mode mode)
+{
+    struct crowd crowd;
+
+    scene_open_narrow(&scene, mode, 6);
+    up(&hba, &scene);
+    for (unsigned n = 0; n < 3; n++) {
+        crowd_new(&scene, &crowd, GIB(1), 4096);
+        for (unsigned i = 0; i < SLOTS; i++) {
+            struct request *r = &hba.request[i];
+
+            request_make(r, PAGE, PAGE * (1 + dice(&scene, 8)), KIND_BUFFER);
+            request_start(r);
+            if (hba.driver->waits && r->state == DONE)
+                fail_msg("%s: a load that may wait fails with %d", hba.driver->name, r->error);
+            if (r->state == DONE)
+                assert_int_equal(r->error, UDMAR_ENOMEM);
+        }
+        while (crowd_gives(&scene, &crowd)) {
+        }
+        crowd_end(&scene, &crowd);
+        drain(&hba);
+    }
+    traffic();
+    down(&hba);
+    scene_close(&scene);
+}
+
 /* All of it in one mode, on one machine. */
 static void in_one_mode(const void *driver, enum mode mode)
 {
     under_test = driver;
+    if (mode == TRANSLATE || mode == SUBPAGE)
+        no_guest_addresses(mode);
     scene_open(&scene, mode, 5);
     attach_fails();
     up(&hba, &scene);
