@@ -31,8 +31,10 @@ struct softc {
 
 static int attach(struct hba *hba)
 {
-    const struct spec controller = { 1,    0, ANYWHERE, ANYWHERE, BUS_SPACE_MAXSIZE,
-                                     BUS_SPACE_UNRESTRICTED, BUS_SPACE_MAXSIZE, 0, NULL };
+    const struct spec controller = {
+        1, 0,   ANYWHERE, ANYWHERE, BUS_SPACE_MAXSIZE, BUS_SPACE_UNRESTRICTED, BUS_SPACE_MAXSIZE,
+        0, NULL
+    };
     const struct spec work = RING_SPEC(1024, ANYWHERE, WORK_SIZE);
     const struct spec received = RING_SPEC(256, ANYWHERE, 256);
     const struct spec data = { 2,       0,       ANYWHERE, ANYWHERE,         ENTRIES * PAGE,
@@ -128,8 +130,7 @@ static void finish(struct request *r)
     bus_dmamap_sync(sc->work.tag.tag, sc->work.map, BUS_DMASYNC_POSTWRITE);
     bus_dmamap_sync(sc->received.tag.tag, sc->received.map, BUS_DMASYNC_POSTREAD);
     assert_int_equal(((struct header *)sc->work.at)[r->slot].moved, r->wire.moved);
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);
@@ -140,8 +141,8 @@ static const struct hba_driver ahci = {
     .maxio = (ENTRIES - 1) * PAGE - 2 * PAGE,
     .unit = 2,
     .address = 1,
-    .kinds = OF(KIND_BUFFER) | OF(KIND_VLIST) | OF(KIND_PHYSICAL) | OF(KIND_PLIST) |
-             OF(KIND_BIO) | OF(KIND_PAGES),
+    .kinds = OF(KIND_BUFFER) | OF(KIND_VLIST) | OF(KIND_PHYSICAL) | OF(KIND_PLIST) | OF(KIND_BIO) |
+             OF(KIND_PAGES),
     .waits = true,
     .softc = sizeof(struct softc),
     .attach = attach,

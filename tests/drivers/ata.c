@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ata(4), ata-dma.c: ata_dmainit(), ata_dmaalloc(), ata_dmaload(), ata_dmasetprd(), ata_dmaunload().
+ * ata(4), ata-dma.c: ata_dmainit(), ata_dmaalloc(), ata_dmaload(), ata_dmasetprd(),
+ * ata_dmaunload().
  *
  * A PRD holds a 32-bit address and a 16-bit count (0: 64 KiB), both even; a PRD's memory must not
  * cross 64 KiB. Loads never wait, and each slot has a tag of its own with BUS_DMA_ALLOCNOW.
@@ -28,8 +29,8 @@ struct softc {
 static int slots_new(struct hba *hba)
 {
     struct spec sg = RING_SPEC(PAGE, BIT32, PAGE);
-    const struct spec data = { 2,       65536, BIT32,           ANYWHERE, MAXIO,
-                               ENTRIES, 65536, BUS_DMA_ALLOCNOW, NULL };
+    const struct spec data = { 2,   65536, BIT32, ANYWHERE, MAXIO, ENTRIES, 65536, BUS_DMA_ALLOCNOW,
+                               NULL };
     struct softc *sc = hba->softc;
     int error = 0;
 
@@ -57,8 +58,8 @@ static int attach(struct hba *hba)
     work.boundary = 65536;
     error = tag_new(hba->s, NULL, &parent, &sc->parent);
     if (error == 0)
-        error = ring_new(hba->s, &sc->work, &sc->parent, &work, BUS_DMA_WAITOK | BUS_DMA_COHERENT,
-                         0);
+        error =
+            ring_new(hba->s, &sc->work, &sc->parent, &work, BUS_DMA_WAITOK | BUS_DMA_COHERENT, 0);
     return error != 0 ? error : slots_new(hba);
 }
 

@@ -71,7 +71,7 @@ static int attach(struct nic *n)
 {
     const struct spec parent = { 1, 0, BITS40, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
     const struct spec tx = { 1, 0, BITS40, ANYWHERE, 65535 + 18, NSEGS, 4096, 0, NULL };
-    const struct spec rx = { 16, 0, BITS40, ANYWHERE, n->driver->rx_size, 1, n->driver->rx_size,
+    const struct spec rx = { 16, 0,   BITS40, ANYWHERE, n->driver->rx_size, 1, n->driver->rx_size,
                              0,  NULL };
     struct softc *sc = n->softc;
     int error = tag_new(n->s, NULL, &parent, &sc->parent);
@@ -112,8 +112,12 @@ static unsigned put_tx(struct nic *n, struct packet *p)
         unsigned at = n->tx_ring.tail;
 
         bd = (struct bd *)(at < USABLE ? n->tx_ring.memory.at : sc->tx_more.at) + at % USABLE;
-        *bd = (struct bd){ (uint32_t)(p->segs[i].ds_addr >> 32), (uint32_t)p->segs[i].ds_addr,
-                           (uint16_t)p->segs[i].ds_len, 0, i == 0 ? START : 0, 0 };
+        *bd = (struct bd){ (uint32_t)(p->segs[i].ds_addr >> 32),
+                           (uint32_t)p->segs[i].ds_addr,
+                           (uint16_t)p->segs[i].ds_len,
+                           0,
+                           i == 0 ? START : 0,
+                           0 };
         n->tx_ring.tail = (at + 1) % (PAGES * USABLE);
     }
     bd->flags |= END;
@@ -151,7 +155,10 @@ static void put_rx(struct nic *n, unsigned index)
 
     *bd = (struct bd){ (uint32_t)(n->buffer[index].segs[0].ds_addr >> 32),
                        (uint32_t)n->buffer[index].segs[0].ds_addr,
-                       (uint16_t)n->buffer[index].segs[0].ds_len, 0, START | END, 0 };
+                       (uint16_t)n->buffer[index].segs[0].ds_len,
+                       0,
+                       START | END,
+                       0 };
 }
 
 static void receive(struct nic *n, unsigned index, struct wire *wire, size_t length)
@@ -165,11 +172,11 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
     device_writes(n->s, sc->status.bus, &index, 4);
 }
 
-#define BCE(name_, size_)                                                                  \
-    {                                                                                      \
-        .name = (name_), .tx_max = TX_MAX, .rx_size = (size_), .ring = PAGES * USABLE,     \
-        .softc = sizeof(struct softc), .attach = attach, .detach = detach,                 \
-        .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,              \
+#define BCE(name_, size_)                                                                    \
+    {                                                                                        \
+        .name = (name_), .tx_max = TX_MAX, .rx_size = (size_), .ring = PAGES * USABLE,       \
+        .softc = sizeof(struct softc), .attach = attach, .detach = detach, .put_tx = put_tx, \
+        .send = send, .put_rx = put_rx, .receive = receive,                                  \
     }
 static const struct nic_driver bce = BCE("bce", MCLBYTES);
 static const struct nic_driver jumbo = BCE("bce, jumbo", MJUM9BYTES);

@@ -4,8 +4,8 @@
  * bge_newbuf_jumbo(), bge_txeof(), bge_dma_free().
  *
  * Two parent tags with nsegments 0: one for rings and one, with a boundary of 4 GiB, for buffers.
- * Forty address bits where the bug of that name asks for it. A ring that crosses 4 GiB is given back
- * and allocated below. A jumbo cluster of 9 KiB comes in at most four segments of a page.
+ * Forty address bits where the bug of that name asks for it. A ring that crosses 4 GiB is given
+ * back and allocated below. A jumbo cluster of 9 KiB comes in at most four segments of a page.
  */
 #include "nic.h"
 
@@ -51,8 +51,7 @@ static int tags(struct nic *n)
 {
     const struct spec parent = { 1, 0, BITS40, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
     const struct spec buffers = { 1, BOUNDARY, BITS40, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
-    const struct spec tx = { 1,     0,    ANYWHERE, ANYWHERE, 65535 + 18,
-                             NSEGS, 4096, 0,        NULL };
+    const struct spec tx = { 1, 0, ANYWHERE, ANYWHERE, 65535 + 18, NSEGS, 4096, 0, NULL };
     const struct spec rx = { 1, 0, ANYWHERE, ANYWHERE, MCLBYTES, 1, MCLBYTES, 0, NULL };
     const struct spec jumbo = { 1, 0, ANYWHERE, ANYWHERE, MJUM9BYTES, RX_SEGS, PAGE, 0, NULL };
     struct softc *sc = n->softc;
@@ -108,7 +107,10 @@ static unsigned put_tx(struct nic *n, struct packet *p)
     for (int i = 0; i < p->nsegs; i++) {
         desc = nic_desc(&n->tx_ring, n->tx_ring.tail, sizeof(*desc));
         *desc = (struct tx_desc){ (uint32_t)(p->segs[i].ds_addr >> 32),
-                                  (uint32_t)p->segs[i].ds_addr, 0, (uint16_t)p->segs[i].ds_len, 0,
+                                  (uint32_t)p->segs[i].ds_addr,
+                                  0,
+                                  (uint16_t)p->segs[i].ds_len,
+                                  0,
                                   0 };
         n->tx_ring.tail = (n->tx_ring.tail + 1) % COUNT;
     }
@@ -167,11 +169,11 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
     device_writes(n->s, sc->rx_return.bus + index * 32, &desc, 32);
 }
 
-#define BGE(name_, size_)                                                                   \
-    {                                                                                       \
-        .name = (name_), .tx_max = TX_MAX, .rx_size = (size_), .rx_offset = ETHER_ALIGN,    \
-        .ring = COUNT, .softc = sizeof(struct softc), .attach = attach, .detach = detach,   \
-        .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,               \
+#define BGE(name_, size_)                                                                 \
+    {                                                                                     \
+        .name = (name_), .tx_max = TX_MAX, .rx_size = (size_), .rx_offset = ETHER_ALIGN,  \
+        .ring = COUNT, .softc = sizeof(struct softc), .attach = attach, .detach = detach, \
+        .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,             \
     }
 static const struct nic_driver bge = BGE("bge", MCLBYTES);
 static const struct nic_driver jumbo = BGE("bge, jumbo", MJUM9BYTES);

@@ -87,11 +87,11 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
     device_writes(n->s, at + 12, &(uint32_t){ DD }, 4);
 }
 
-#define EM(name_, rx_)                                                                       \
-    {                                                                                        \
-        .name = (name_), .tx_max = TX_MAX, .rx_size = (rx_), .defrags = true,                \
-        .refills = true, .ring = COUNT, .softc = 1, .attach = attach, .detach = iflib_detach, \
-        .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,                \
+#define EM(name_, rx_)                                                                         \
+    {                                                                                          \
+        .name = (name_), .tx_max = TX_MAX, .rx_size = (rx_), .defrags = true, .refills = true, \
+        .ring = COUNT, .softc = 1, .attach = attach, .detach = iflib_detach, .put_tx = put_tx, \
+        .send = send, .put_rx = put_rx, .receive = receive,                                    \
     }
 static const struct nic_driver em = EM("em", MCLBYTES);
 static const struct nic_driver jumbo = EM("em, jumbo", MJUM9BYTES);

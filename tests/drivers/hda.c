@@ -4,8 +4,8 @@
  * hdac_rirb_flush(), hdac_send_command(); sound/pcm/buffer.c: sndbuf_alloc(), sndbuf_free().
  *
  * All memory is busdma's, aligned to 128 and in one segment. The device has an address register for
- * each ring; a stream's buffer is cut into blocks by a list of its own. A bus address of 0 is taken for
- * a failure, so none may be 0.
+ * each ring; a stream's buffer is cut into blocks by a list of its own. A bus address of 0 is taken
+ * for a failure, so none may be 0.
  */
 #include "profile.h"
 
@@ -42,8 +42,8 @@ static int dma_alloc(struct hda *h, struct ring *ring, size_t size)
 {
     const struct spec spec =
         RING_SPEC(ALIGNMENT, h->lowaddr, (size + ALIGNMENT - 1) & ~(bus_size_t)(ALIGNMENT - 1));
-    int error = ring_new(h->s, ring, NULL, &spec,
-                         BUS_DMA_NOWAIT | BUS_DMA_ZERO | BUS_DMA_NOCACHE, 0);
+    int error =
+        ring_new(h->s, ring, NULL, &spec, BUS_DMA_NOWAIT | BUS_DMA_ZERO | BUS_DMA_NOCACHE, 0);
 
     assert_true(error != 0 || ring->bus != 0);
     return error;

@@ -12,10 +12,12 @@ static int ring(struct nic *n, struct ring *ring, const struct iflib_limits *lim
 
 int iflib_attach(struct nic *n, const struct iflib_limits *l)
 {
-    const struct spec tx = { 1, 0, l->lowaddr,       ANYWHERE, l->tx_maxsize, l->tx_nsegments,
-                             l->tx_maxsegsize, 0, NULL };
-    const struct spec tso = { 1, 0, l->lowaddr,        ANYWHERE, l->tso_maxsize, l->tso_segments,
-                              l->tso_maxsegsize, 0, NULL };
+    const struct spec tx = {
+        1, 0, l->lowaddr, ANYWHERE, l->tx_maxsize, l->tx_nsegments, l->tx_maxsegsize, 0, NULL
+    };
+    const struct spec tso = {
+        1, 0, l->lowaddr, ANYWHERE, l->tso_maxsize, l->tso_segments, l->tso_maxsegsize, 0, NULL
+    };
     const struct spec rx = { 1, 0, l->lowaddr, ANYWHERE, l->rx_maxsize, 1, l->rx_maxsize, 0, NULL };
     int error = ring(n, &n->tx_ring.memory, l);
 

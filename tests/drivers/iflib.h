@@ -4,8 +4,8 @@
  * iflib_encap(), _iflib_fl_refill(), rxd_frag_to_sd(), iflib_tx_structures_free().
  *
  * Rings have BUS_DMA_ALLOCNOW and are aligned to a page; one tag for packets and one for what the
- * card is to cut (TSO). EFBIG: m_collapse(), then m_defrag(); ENOMEM: the packet stays. Clusters are
- * loaded by their address into the map of their place.
+ * card is to cut (TSO). EFBIG: m_collapse(), then m_defrag(); ENOMEM: the packet stays. Clusters
+ * are loaded by their address into the map of their place.
  */
 #ifndef UDMAR_TESTS_DRIVERS_IFLIB_H
 #define UDMAR_TESTS_DRIVERS_IFLIB_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What iflib does whatever the card: a card with 32 address bits (isc_dma_width), where all that lies
- * higher is bounced or translated down; and one with few segments, so that nearly every chain is
- * copied together, once or twice.
+ * What iflib does whatever the card: a card with 32 address bits (isc_dma_width), where all that
+ * lies higher is bounced or translated down; and one with few segments, so that nearly every chain
+ * is copied together, once or twice.
  */
 #include "advanced.h"
 

@@ -28,15 +28,10 @@ struct softc {
 static int attach(struct hba *hba)
 {
     struct spec queue = RING_SPEC(ENTRY, ANYWHERE, REQUESTS * ENTRY);
-    const struct spec data = { 1,
-                               BOUNDARY,
-                               ANYWHERE,
-                               ANYWHERE,
-                               (NSEGS - 1) * PAGE,
-                               NSEGS,
-                               (NSEGS - 1) * PAGE,
-                               0,
-                               busdma_lock_mutex };
+    const struct spec data = {
+        1,     BOUNDARY,           ANYWHERE, ANYWHERE,         (NSEGS - 1) * PAGE,
+        NSEGS, (NSEGS - 1) * PAGE, 0,        busdma_lock_mutex
+    };
     static const bus_size_t sizes[] = { REQUESTS * ENTRY, RESULTS * ENTRY, 2 * ENTRY, SCRATCH };
     struct softc *sc = hba->softc;
     struct ring *rings[] = { &sc->request, &sc->result, &sc->iocb, &sc->scratch };
@@ -147,8 +142,7 @@ static void finish(struct request *r)
     struct softc *sc = r->hba->softc;
 
     bus_dmamap_sync(sc->result.tag.tag, sc->result.map, BUS_DMASYNC_POSTREAD);
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);

@@ -3,20 +3,20 @@
  * mfi(4), mfi.c: mfi_attach(), mfi_mapcmd(), mfi_data_cb(), mfi_complete(); mfi_pci.c.
  *
  * EINPROGRESS freezes the queue and the callback goes on with the command. Any other error makes
- * mfi_startio() queue the command again, while the callback has already completed it with that error:
- * so a load that may wait must either wait or tell the callback alone. The data tag's maxsize is
- * 4 GiB less one with BUS_DMA_ALLOCNOW.
+ * mfi_startio() queue the command again, while the callback has already completed it with that
+ * error: so a load that may wait must either wait or tell the callback alone. The data tag's
+ * maxsize is 4 GiB less one with BUS_DMA_ALLOCNOW.
  */
 #include "storage.h"
 
-#define MAX_SGE     33u
-#define FRAME_SIZE  64u
-#define FRAMES      ((12u * MAX_SGE - 1) / FRAME_SIZE + 2)
-#define COMMAND     (FRAMES * FRAME_SIZE)
-#define SENSE       128u
-#define DIR_READ    0x10u
-#define SGL64       0x02u
-#define SGL_OFFSET  48u
+#define MAX_SGE    33u
+#define FRAME_SIZE 64u
+#define FRAMES     ((12u * MAX_SGE - 1) / FRAME_SIZE + 2)
+#define COMMAND    (FRAMES * FRAME_SIZE)
+#define SENSE      128u
+#define DIR_READ   0x10u
+#define SGL64      0x02u
+#define SGL_OFFSET 48u
 
 struct frame {
     uint8_t cmd, sense_len, cmd_status, scsi_status, target, lun, cdb_len, sg_count;
@@ -39,11 +39,12 @@ struct softc {
 
 static int attach(struct hba *hba)
 {
-    const struct spec parent = { 1,      0,      ANYWHERE, ANYWHERE, SIZE32, BUS_SPACE_UNRESTRICTED,
-                                 SIZE32, 0,      NULL };
-    const struct spec buffer = { 1,       0,      ANYWHERE,         ANYWHERE, SIZE32,
+    const struct spec parent = { 1,      0, ANYWHERE, ANYWHERE, SIZE32, BUS_SPACE_UNRESTRICTED,
+                                 SIZE32, 0, NULL };
+    const struct spec buffer = { 1,       0,      ANYWHERE,         ANYWHERE,         SIZE32,
                                  MAX_SGE, SIZE32, BUS_DMA_ALLOCNOW, busdma_lock_mutex };
-    const struct spec version = RING_SPEC(1, BIT32, 96), comms = RING_SPEC(1, BIT32, 4 * SLOTS + 12);
+    const struct spec version = RING_SPEC(1, BIT32, 96),
+                      comms = RING_SPEC(1, BIT32, 4 * SLOTS + 12);
     const struct spec frames = RING_SPEC(64, BIT32, SLOTS * COMMAND);
     const struct spec sense = RING_SPEC(4, BIT32, SLOTS * SENSE);
     struct softc *sc = hba->softc;
@@ -146,8 +147,7 @@ static void run(struct request *r)
 static void finish(struct request *r)
 {
     assert_int_equal(frame_of(r)->cmd_status, 0);
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);

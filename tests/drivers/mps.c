@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mps(4), mps.c: mps_alloc_queues(), mps_alloc_replies(), mps_alloc_requests(), mps_load_chains_cb(),
- * mps_map_command(), mps_push_sge(), mps_add_chain(), mps_data_cb(), mps_complete_command().
+ * mps(4), mps.c: mps_alloc_queues(), mps_alloc_replies(), mps_alloc_requests(),
+ * mps_load_chains_cb(), mps_map_command(), mps_push_sge(), mps_add_chain(), mps_data_cb(),
+ * mps_complete_command().
  *
- * Tags come from templates and clones. Chain frames are carved out of the segments of one load below
- * 4 GiB. A length has 24 bits, so maxsegsz is 2^24 - 1: odd. mps_data_cb() does not look at its
- * error: after one it syncs a map that is not loaded and sends a request without data.
+ * Tags come from templates and clones. Chain frames are carved out of the segments of one load
+ * below 4 GiB. A length has 24 bits, so maxsegsz is 2^24 - 1: odd. mps_data_cb() does not look at
+ * its error: after one it syncs a map that is not loaded and sends a request without data.
  */
 #include "storage.h"
 
-#define MAXIO   (128u * 1024)
-#define NSEGS   (int)(MAXIO / PAGE + 1)
-#define FRAME   128u
-#define SGL     96u /* of a SCSI request in its frame */
-#define CHAINS  (SLOTS * 4u)
-#define SENSE   96u
-#define SIMPLE  UINT32_C(0x12000000) /* simple element, 64-bit address */
-#define LAST    UINT32_C(0x80000000)
-#define END     UINT32_C(0x41000000) /* end of buffer, end of list */
-#define CHAIN   UINT32_C(0x32000000)
+#define MAXIO  (128u * 1024)
+#define NSEGS  (int)(MAXIO / PAGE + 1)
+#define FRAME  128u
+#define SGL    96u /* of a SCSI request in its frame */
+#define CHAINS (SLOTS * 4u)
+#define SENSE  96u
+#define SIMPLE UINT32_C(0x12000000) /* simple element, 64-bit address */
+#define LAST   UINT32_C(0x80000000)
+#define END    UINT32_C(0x41000000) /* end of buffer, end of list */
+#define CHAIN  UINT32_C(0x32000000)
 
 struct sge {
     uint32_t flags_length, low, high;
@@ -116,8 +117,15 @@ static int chains_new(struct hba *hba)
 
 static int data_new(struct hba *hba)
 {
-    const struct spec limits = { 1,     SIZE32 + 1,              ANYWHERE,         ANYWHERE, SIZE32,
-                                 NSEGS, BUS_SPACE_MAXSIZE_24BIT, BUS_DMA_ALLOCNOW, NULL };
+    const struct spec limits = { 1,
+                                 SIZE32 + 1,
+                                 ANYWHERE,
+                                 ANYWHERE,
+                                 SIZE32,
+                                 NSEGS,
+                                 BUS_SPACE_MAXSIZE_24BIT,
+                                 BUS_DMA_ALLOCNOW,
+                                 NULL };
     struct softc *sc = hba->softc;
     bus_dma_template_t t;
     int error;
@@ -275,8 +283,7 @@ static void finish(struct request *r)
     struct softc *sc = r->hba->softc;
 
     bus_dmamap_sync(sc->replies.tag.tag, sc->replies.map, BUS_DMASYNC_POSTREAD);
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);

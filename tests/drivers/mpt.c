@@ -10,16 +10,16 @@
  */
 #include "storage.h"
 
-#define AREA       512u
-#define FRAME      128u
-#define FIRST      6u  /* elements that fit behind the SCSI request, the first is part of it */
-#define PER_FRAME  10u /* elements of a frame of chained ones */
-#define SGL        (FRAME - FIRST * 12u)
-#define MAX_SEG    (int)(FIRST - 1 + 2 * (PER_FRAME - 1) + PER_FRAME)
-#define SIMPLE     UINT32_C(0x12000000)
-#define LAST       UINT32_C(0x80000000)
-#define END        UINT32_C(0x41000000)
-#define CHAIN      UINT32_C(0x32000000)
+#define AREA      512u
+#define FRAME     128u
+#define FIRST     6u  /* elements that fit behind the SCSI request, the first is part of it */
+#define PER_FRAME 10u /* elements of a frame of chained ones */
+#define SGL       (FRAME - FIRST * 12u)
+#define MAX_SEG   (int)(FIRST - 1 + 2 * (PER_FRAME - 1) + PER_FRAME)
+#define SIMPLE    UINT32_C(0x12000000)
+#define LAST      UINT32_C(0x80000000)
+#define END       UINT32_C(0x41000000)
+#define CHAIN     UINT32_C(0x32000000)
 
 struct sge {
     uint32_t flags_length, low, high;
@@ -32,12 +32,14 @@ struct softc {
 
 static int attach(struct hba *hba)
 {
-    const struct spec parent = { 1,      0, ANYWHERE, ANYWHERE, SIZE32, BUS_SPACE_UNRESTRICTED,
-                                 SIZE32, 0, busdma_lock_mutex };
-    const struct spec reply = { PAGE, 0, BIT32, ANYWHERE, 2 * PAGE, 1, SIZE32, 0,
-                                busdma_lock_mutex };
-    const struct spec request = { PAGE, 0, BIT32, ANYWHERE, SLOTS * AREA, 1, SIZE32, 0,
-                                  busdma_lock_mutex };
+    const struct spec parent = { 1,        0,      ANYWHERE,
+                                 ANYWHERE, SIZE32, BUS_SPACE_UNRESTRICTED,
+                                 SIZE32,   0,      busdma_lock_mutex };
+    const struct spec reply = {
+        PAGE, 0, BIT32, ANYWHERE, 2 * PAGE, 1, SIZE32, 0, busdma_lock_mutex
+    };
+    const struct spec request = { PAGE, 0,      BIT32, ANYWHERE,         SLOTS * AREA,
+                                  1,    SIZE32, 0,     busdma_lock_mutex };
     const struct spec buffer = { 1,       0,      ANYWHERE, ANYWHERE,         (MAX_SEG - 1) * PAGE,
                                  MAX_SEG, SIZE32, 0,        busdma_lock_mutex };
     struct softc *sc = hba->softc;
@@ -129,8 +131,7 @@ static void run(struct request *r)
 
     while (left > 0) {
         uint32_t word = device_read32(s, at);
-        bus_addr_t address =
-            device_read32(s, at + 4) | (bus_addr_t)device_read32(s, at + 8) << 32;
+        bus_addr_t address = device_read32(s, at + 4) | (bus_addr_t)device_read32(s, at + 8) << 32;
         size_t length = word & 0xffffff;
 
         if ((word & CHAIN) == CHAIN) {
@@ -147,8 +148,7 @@ static void run(struct request *r)
 
 static void finish(struct request *r)
 {
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);

@@ -32,10 +32,9 @@ struct softc {
 static int attach_with(struct nic *n, bus_size_t rx_align)
 {
     const struct spec parent = { 1, 0, ANYWHERE, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
-    const struct spec tx = { 1,     0,    ANYWHERE, ANYWHERE, 65535 + 18,
-                             NSEGS, 4096, 0,        NULL };
-    const struct spec rx = { rx_align, 0, ANYWHERE, ANYWHERE, n->driver->rx_size,
-                             1,        n->driver->rx_size, 0, NULL };
+    const struct spec tx = { 1, 0, ANYWHERE, ANYWHERE, 65535 + 18, NSEGS, 4096, 0, NULL };
+    const struct spec rx = { rx_align,           0, ANYWHERE, ANYWHERE, n->driver->rx_size, 1,
+                             n->driver->rx_size, 0, NULL };
     const struct spec ring = RING_SPEC(32768, ANYWHERE, COUNT * sizeof(struct le));
     const struct spec status = RING_SPEC(32768, ANYWHERE, 2048 * sizeof(struct le));
     const int flags = BUS_DMA_WAITOK | BUS_DMA_COHERENT | BUS_DMA_ZERO;
@@ -121,8 +120,7 @@ static void send(struct nic *n, struct packet *p)
         }
         /* The chip's counter has 32 bits. */
         assert_true((uint64_t)le.addr + (le.control & 0xffff) <= UINT64_C(1) << 32);
-        wire_move(n->s, &p->wire, (bus_addr_t)sc->device_high << 32 | le.addr,
-                  le.control & 0xffff);
+        wire_move(n->s, &p->wire, (bus_addr_t)sc->device_high << 32 | le.addr, le.control & 0xffff);
     }
 }
 

@@ -437,7 +437,9 @@ static void up(void)
     }
     for (unsigned i = 0; i <= RX_SLOTS; i++)
         area_new(&scene, &nic.pool[i], under_test->rx_size + PAGE,
-                 under_test->rx_size > PAGE ? MODEL_CONTIGUOUS : i % 2 ? MODEL_HIGH : MODEL_LOW);
+                 under_test->rx_size > PAGE ? MODEL_CONTIGUOUS
+                 : i % 2                    ? MODEL_HIGH
+                                            : MODEL_LOW);
     assert_int_equal(under_test->attach(&nic), 0);
     assert_int_equal(fill_rx(&nic), 0);
 }

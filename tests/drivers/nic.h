@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Network cards: what re, bge, bce, msk, em, igb and ixgbe have in common. Packets leave as chains of
- * mbufs with odd pieces, each segment in a descriptor; a chain of too many is copied together
- * (m_collapse(), m_defrag()) and loaded again. What arrives goes into clusters that stand ready, one
- * segment each; a new cluster is loaded into a spare map before the old one is given up.
+ * Network cards: what re, bge, bce, msk, em, igb and ixgbe have in common. Packets leave as chains
+ * of mbufs with odd pieces, each segment in a descriptor; a chain of too many is copied together
+ * (m_collapse(), m_defrag()) and loaded again. What arrives goes into clusters that stand ready,
+ * one segment each; a new cluster is loaded into a spare map before the old one is given up.
  */
 #ifndef UDMAR_TESTS_DRIVERS_NIC_H
 #define UDMAR_TESTS_DRIVERS_NIC_H
 
 #include "profile.h"
 
-#define TX_SLOTS   4
-#define RX_SLOTS   8
-#define TX_SEGS    128
-#define TX_MBUFS   64
-#define RX_SEGS    4
-#define TX_MAX     (65535u + 18u)
-#define CLUSTERS   33u /* of a packet that is copied together */
+#define TX_SLOTS 4
+#define RX_SLOTS 8
+#define TX_SEGS  128
+#define TX_MBUFS 64
+#define RX_SEGS  4
+#define TX_MAX   (65535u + 18u)
+#define CLUSTERS 33u /* of a packet that is copied together */
 
 struct nic;
 
@@ -38,7 +38,7 @@ struct packet {
     bus_dma_segment_t segs[TX_SEGS];
     int nsegs;
     unsigned first, count; /* descriptors */
-    unsigned long order; /* cards send in order */
+    unsigned long order;   /* cards send in order */
 };
 
 struct buffer {
@@ -50,14 +50,13 @@ struct buffer {
     int nsegs;
 };
 
-
 struct nic_driver {
     const char *name;
-    size_t tx_max;              /* the largest packet that the stack sends */
-    size_t rx_size, rx_offset;  /* cluster, and what m_adj() takes away */
-    bool defrags; /* EFBIG: m_collapse(), then m_defrag(); false: m_collapse() alone */
-    bool refills; /* clusters are loaded into the map of their place: no spare map */
-    unsigned ring;              /* descriptors of the transmit ring */
+    size_t tx_max;             /* the largest packet that the stack sends */
+    size_t rx_size, rx_offset; /* cluster, and what m_adj() takes away */
+    bool defrags;              /* EFBIG: m_collapse(), then m_defrag(); false: m_collapse() alone */
+    bool refills;              /* clusters are loaded into the map of their place: no spare map */
+    unsigned ring;             /* descriptors of the transmit ring */
     size_t softc;
     int (*attach)(struct nic *n); /* sets tx, rx, rings */
     void (*detach)(struct nic *n);

@@ -11,7 +11,6 @@
 
 #define MAXIO   (128u * 1024)
 #define PRPS    (MAXIO / 4096 + 1)
-#define ENTRIES 16u
 #define CHUNKS_ 4u
 
 struct command {
@@ -25,10 +24,8 @@ struct completion {
 
 struct softc {
     struct ring queue;
-    unsigned tail;
     bus_addr_t prp_bus[SLOTS];
     uint64_t *prp[SLOTS];
-    unsigned command[SLOTS];
     struct ring host_memory, host_list;
 };
 
@@ -86,7 +83,8 @@ static void payload_map(void *argument, bus_dma_segment_t *seg, int nseg, int er
 {
     struct request *r = argument;
     struct softc *sc = r->hba->softc;
-    struct command *command = (struct command *)sc->queue.at + sc->tail;
+    /* A slot's entry is its own: the device of these tests fetches late. */
+    struct command *command = (struct command *)sc->queue.at + r->slot;
 
     if (error != 0) {
         r->error = error;
@@ -105,8 +103,6 @@ static void payload_map(void *argument, bus_dma_segment_t *seg, int nseg, int er
             sc->prp[r->slot][i - 1] = seg[i].ds_addr;
     }
     bus_dmamap_sync(r->hba->data.tag, r->map, BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
-    sc->command[r->slot] = sc->tail;
-    sc->tail = (sc->tail + 1) % ENTRIES;
     bus_dmamap_sync(sc->queue.tag.tag, sc->queue.map, BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
     request_runs(r);
 }
@@ -136,7 +132,7 @@ static void run(struct request *r)
 {
     struct scene *s = r->hba->s;
     struct softc *sc = r->hba->softc;
-    bus_addr_t command = sc->queue.bus + sc->command[r->slot] * sizeof(struct command);
+    bus_addr_t command = sc->queue.bus + r->slot * sizeof(struct command);
     bus_addr_t first = device_read64(s, command + 24);
     size_t pages = (device_read32(s, command + 48) + (first & (PAGE - 1)) + PAGE - 1) / PAGE;
     size_t left = r->expected;

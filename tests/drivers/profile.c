@@ -69,8 +69,7 @@ void scene_close(struct scene *s)
     assert_int_equal(model_stats(s->mc.u)->dma_to_freed, 0);
     assert_int_equal(model_stats(s->mc.u)->dma_outside, 0);
     /* All tags are gone, so all zones are. */
-    assert_false(
-        udmar_bounce_zone_info(s->mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
     machine_close(&s->mc);
 }
 
@@ -115,8 +114,7 @@ static void inherit(struct spec *limits, const struct spec *parent)
 {
     if (parent->alignment > limits->alignment)
         limits->alignment = parent->alignment;
-    if (parent->boundary != 0 &&
-        (limits->boundary == 0 || parent->boundary < limits->boundary))
+    if (parent->boundary != 0 && (limits->boundary == 0 || parent->boundary < limits->boundary))
         limits->boundary = parent->boundary;
     limits->lowaddr = lower(limits->lowaddr, parent->lowaddr);
 }
@@ -166,8 +164,7 @@ void segments_obey(struct scene *s, const struct spec *limits, const bus_dma_seg
         total += segs[i].ds_len;
     }
     /* What an alignment rounds up is at the end of a segment only. */
-    assert_true(total >= length &&
-                total - length < (bus_size_t)count * (limits->alignment | 1));
+    assert_true(total >= length && total - length < (bus_size_t)count * (limits->alignment | 1));
 }
 
 void ring_loaded(void *argument, bus_dma_segment_t *segs, int count, int error)
@@ -427,9 +424,8 @@ void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count)
     for (int i = 0; i < count; i++) {
         bus_addr_t last = segs[i].ds_addr + segs[i].ds_len - 1;
 
-        assert_int_equal(
-            model_translate_cached(s->mc.m, 0, RID0, segs[i].ds_addr, false).result,
-            MODEL_BLOCKED);
+        assert_int_equal(model_translate_cached(s->mc.m, 0, RID0, segs[i].ds_addr, false).result,
+                         MODEL_BLOCKED);
         assert_int_equal(model_translate_cached(s->mc.m, 0, RID0, last, false).result,
                          MODEL_BLOCKED);
     }

@@ -17,7 +17,7 @@
 
 #include "support_space.h"
 
-#define BIT32       UINT64_C(0xffffffff)
+#define BIT32       BUS_SPACE_MAXADDR_32BIT
 #define ANYWHERE    BUS_SPACE_MAXADDR
 #define SIZE32      BUS_SPACE_MAXSIZE_32BIT
 #define MCLBYTES    2048u
@@ -32,8 +32,8 @@ struct scene {
     struct machine mc;
     enum mode mode;
     uint32_t random;
-    bool ready;       /* deferred loads can run: the thread for them has been woken */
-    struct mtx mutex; /* the driver's */
+    bool ready;         /* deferred loads can run: the thread for them has been woken */
+    struct mtx mutex;   /* the driver's */
     bool frees_nothing; /* the driver frees what it never got: that is counted as a mistake */
 };
 
@@ -95,10 +95,10 @@ struct ring {
 int ring_new(struct scene *s, struct ring *ring, const struct tag *parent, const struct spec *spec,
              int alloc_flags, int load_flags);
 void ring_end(struct ring *ring);
-#define RING_SPEC(align, low, bytes)                                                     \
-    {                                                                                    \
+#define RING_SPEC(align, low, bytes)                                                      \
+    {                                                                                     \
         .alignment = (align), .lowaddr = (low), .highaddr = ANYWHERE, .maxsize = (bytes), \
-        .nsegments = 1, .maxsegsz = (bytes)                                              \
+        .nsegments = 1, .maxsegsz = (bytes)                                               \
     }
 
 /* The usual callback of a ring: takes the first segment's address. */
@@ -187,8 +187,8 @@ bool hog_gives(struct scene *s, struct hog *hog);
 void hog_end(struct scene *s, struct hog *hog);
 
 /*
- * Another tag of the device's that takes all guest addresses up to a limit, in pieces down to @least
- * bytes, and gives them back one after another.
+ * Another tag of the device's that takes all guest addresses up to a limit, in pieces down to
+ * @least bytes, and gives them back one after another.
  */
 #define CROWD 128
 struct crowd {

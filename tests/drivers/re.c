@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * re(4), if_re.c: re_allocmem(), re_encap(), re_newbuf(), re_jumbo_newbuf(), re_txeof(), re_detach().
+ * re(4), if_re.c: re_allocmem(), re_encap(), re_newbuf(), re_jumbo_newbuf(), re_txeof(),
+ * re_detach().
  *
- * The parent tag has nsegments 0. Rings below 4 GiB, aligned to 256; receive buffers aligned to 8 in
- * one segment; up to 35 segments of 4 KiB go out. Without PCIe everything stays below 4 GiB.
+ * The parent tag has nsegments 0. Rings below 4 GiB, aligned to 256; receive buffers aligned to 8
+ * in one segment; up to 35 segments of 4 KiB go out. Without PCIe everything stays below 4 GiB.
  */
 #include "nic.h"
 
@@ -26,10 +27,9 @@ struct softc {
 static int attach_with(struct nic *n, bus_addr_t lowaddr)
 {
     const struct spec parent = { 1, 0, lowaddr, ANYWHERE, SIZE32, 0, SIZE32, 0, NULL };
-    const struct spec tx = { 1,     0,    ANYWHERE, ANYWHERE, MCLBYTES * NSEGS,
-                             NSEGS, 4096, 0,        NULL };
-    const struct spec rx = { 8, 0, ANYWHERE, ANYWHERE, n->driver->rx_size,
-                             1, n->driver->rx_size, 0, NULL };
+    const struct spec tx = { 1, 0, ANYWHERE, ANYWHERE, MCLBYTES * NSEGS, NSEGS, 4096, 0, NULL };
+    const struct spec rx = { 8, 0,   ANYWHERE, ANYWHERE, n->driver->rx_size, 1, n->driver->rx_size,
+                             0, NULL };
     const struct spec ring = RING_SPEC(256, BIT32, COUNT * sizeof(struct desc));
     const struct spec stats = RING_SPEC(64, ANYWHERE, 64);
     const int flags = BUS_DMA_WAITOK | BUS_DMA_COHERENT | BUS_DMA_ZERO;
@@ -46,8 +46,8 @@ static int attach_with(struct nic *n, bus_addr_t lowaddr)
         error = ring_new(n->s, &n->rx_ring.memory, &sc->parent, &ring, flags, BUS_DMA_NOWAIT);
     if (error == 0)
         error = nic_maps_new(n, 0);
-    return error != 0 ? error : ring_new(n->s, &sc->stats, &sc->parent, &stats, flags,
-                                         BUS_DMA_NOWAIT);
+    return error != 0 ? error
+                      : ring_new(n->s, &sc->stats, &sc->parent, &stats, flags, BUS_DMA_NOWAIT);
 }
 
 static int attach(struct nic *n)
@@ -83,8 +83,8 @@ static unsigned put_tx(struct nic *n, struct packet *p)
         desc = nic_desc(&n->tx_ring, at, sizeof(*desc));
         desc->lo = (uint32_t)p->segs[i].ds_addr;
         desc->hi = (uint32_t)(p->segs[i].ds_addr >> 32);
-        desc->cmdstat = (uint32_t)p->segs[i].ds_len | OWN | (i == 0 ? SOF : 0) |
-                        (at == COUNT - 1 ? EOR : 0);
+        desc->cmdstat =
+            (uint32_t)p->segs[i].ds_len | OWN | (i == 0 ? SOF : 0) | (at == COUNT - 1 ? EOR : 0);
         n->tx_ring.tail = (at + 1) % COUNT;
     }
     desc->cmdstat |= EOF_;
@@ -97,8 +97,8 @@ static void send(struct nic *n, struct packet *p)
 
     for (unsigned i = 0; (cmdstat & EOF_) == 0; i++) {
         bus_addr_t at = nic_desc_bus(&n->tx_ring, (p->first + i) % COUNT, sizeof(struct desc));
-        bus_addr_t addr =
-            device_read32(n->s, at + 8) | (bus_addr_t)device_read32(n->s, at + 12) << 32;
+        bus_addr_t addr = device_read32(n->s, at + 8) | (bus_addr_t)device_read32(n->s, at + 12)
+                                                            << 32;
 
         cmdstat = device_read32(n->s, at);
         assert_true((cmdstat & OWN) != 0 && ((cmdstat & SOF) != 0) == (i == 0));
@@ -127,11 +127,11 @@ static void receive(struct nic *n, unsigned index, struct wire *wire, size_t len
     device_writes(n->s, at, &(uint32_t){ SOF | EOF_ | (uint32_t)length }, 4);
 }
 
-#define RE(name_, attach_, size_)                                                             \
-    {                                                                                         \
-        .name = (name_), .tx_max = MCLBYTES * NSEGS < TX_MAX ? MCLBYTES * NSEGS : TX_MAX,     \
-        .rx_size = (size_), .ring = COUNT, .softc = sizeof(struct softc), .attach = (attach_), .detach = detach,                 \
-        .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive,                 \
+#define RE(name_, attach_, size_)                                                               \
+    {                                                                                           \
+        .name = (name_), .tx_max = MCLBYTES * NSEGS < TX_MAX ? MCLBYTES * NSEGS : TX_MAX,       \
+        .rx_size = (size_), .ring = COUNT, .softc = sizeof(struct softc), .attach = (attach_),  \
+        .detach = detach, .put_tx = put_tx, .send = send, .put_rx = put_rx, .receive = receive, \
     }
 static const struct nic_driver express = RE("re", attach, MCLBYTES);
 static const struct nic_driver pci = RE("re, 32 bits", attach_pci, MCLBYTES);

@@ -521,8 +521,7 @@ static void attach_fails(void)
     for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
         hba_open(&hba, &scene, under_test);
         memory_gone_after(&scene, n);
-        attached = hba.driver->attach(&hba) == 0 &&
-                   model_host_calls_failed(scene.mc.m) == 0;
+        attached = hba.driver->attach(&hba) == 0 && model_host_calls_failed(scene.mc.m) == 0;
         memory_back(&scene);
         hba_close(&hba);
         if (n == 1)
@@ -561,8 +560,11 @@ static void no_guest_addresses(enum mode mode)
         crowd_new(&scene, &crowd, GIB(1), 4096);
         for (unsigned i = 0; i < SLOTS; i++) {
             struct request *r = &hba.request[i];
+            size_t pages = 1 + dice(&scene, 8);
 
-            request_make(r, PAGE, PAGE * (1 + dice(&scene, 8)), KIND_BUFFER);
+            pages = pages * PAGE < hba.driver->maxio ? pages : hba.driver->maxio / PAGE;
+            request_make(r, PAGE, pages * PAGE,
+                         hba.driver->kinds & OF(KIND_BUFFER) ? KIND_BUFFER : KIND_BIO);
             request_start(r);
             if (hba.driver->waits && r->state == DONE)
                 fail_msg("%s: a load that may wait fails with %d", hba.driver->name, r->error);

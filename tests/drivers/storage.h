@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Host bus adapters: what ahci, ata, mfi, mps, mpt, nvme, isp and virtio_blk have in common. A driver
- * has slots with one map each; requests come from upper layers as buffers, lists, pages or physical
- * memory, are loaded, programmed and run in any order.
+ * Host bus adapters: what ahci, ata, mfi, mps, mpt, nvme, isp and virtio_blk have in common. A
+ * driver has slots with one map each; requests come from upper layers as buffers, lists, pages or
+ * physical memory, are loaded, programmed and run in any order.
  */
 #ifndef UDMAR_TESTS_DRIVERS_STORAGE_H
 #define UDMAR_TESTS_DRIVERS_STORAGE_H
@@ -57,13 +57,13 @@ struct request {
 /* One driver. All functions but run are the driver's side. */
 struct hba_driver {
     const char *name;
-    size_t maxio;       /* what it tells the upper layers */
-    unsigned unit;      /* lengths are multiples of this; 1: any */
-    unsigned address;   /* buffers begin at multiples of this; 1: anywhere */
-    unsigned kinds;     /* OF(...) */
-    bool waits;         /* its loads may be deferred */
-    bool keeps;         /* syncs both ways: bytes that the device leaves alone are kept */
-    size_t softc;       /* bytes of its own state */
+    size_t maxio;     /* what it tells the upper layers */
+    unsigned unit;    /* lengths are multiples of this; 1: any */
+    unsigned address; /* buffers begin at multiples of this; 1: anywhere */
+    unsigned kinds;   /* OF(...) */
+    bool waits;       /* its loads may be deferred */
+    bool keeps;       /* syncs both ways: bytes that the device leaves alone are kept */
+    size_t softc;     /* bytes of its own state */
     int (*attach)(struct hba *hba);
     void (*detach)(struct hba *hba);
     /* Loads and programs. A request that is not for this driver: completes it with an error. */
@@ -107,12 +107,12 @@ void hba_close(struct hba *hba);
 
 /* The program of a driver, or of some variants of it: all tests, in all modes. */
 int hba_main(const struct hba_driver *const *drivers, unsigned count);
-#define HBA_MAIN(...)                                                               \
-    int main(void)                                                                  \
-    {                                                                               \
-        static const struct hba_driver *const drivers[] = { __VA_ARGS__ };          \
-                                                                                    \
-        return hba_main(drivers, sizeof(drivers) / sizeof(drivers[0]));             \
+#define HBA_MAIN(...)                                                      \
+    int main(void)                                                         \
+    {                                                                      \
+        static const struct hba_driver *const drivers[] = { __VA_ARGS__ }; \
+                                                                           \
+        return hba_main(drivers, sizeof(drivers) / sizeof(drivers[0]));    \
     }
 
 #endif

@@ -3,8 +3,8 @@
  * uhci(4), uhci_pci.c: uhci_pci_attach(); uhci.c: uhci_setup_standard_chain_sub(),
  * uhci_mem_layout_fixup().
  *
- * A TD holds one packet of up to 64 bytes at a 32-bit address. A packet that crosses a page border is
- * copied to a place beside the transfer, and back after it.
+ * A TD holds one packet of up to 64 bytes at a 32-bit address. A packet that crosses a page border
+ * is copied to a place beside the transfer, and back after it.
  */
 #include "usb.h"
 

@@ -286,8 +286,9 @@ static void xfer_make(struct xfer *x)
     }
     wire_start(&scene, &x->wire, x->in);
     /* A short packet ends a transfer. */
-    x->expected = x->in && x->frames == 1 && dice(&scene, 4) == 0 ? dice(&scene, (uint32_t)x->total + 1)
-                                                                  : x->total;
+    x->expected = x->in && x->frames == 1 && dice(&scene, 4) == 0
+                      ? dice(&scene, (uint32_t)x->total + 1)
+                      : x->total;
     x->state = XFER_LOADING;
 }
 

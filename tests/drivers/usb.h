@@ -54,10 +54,10 @@ struct xfer {
 
 struct usb_driver {
     const char *name;
-    unsigned bits;     /* that addresses have */
-    size_t frame;      /* the largest frame */
+    unsigned bits;      /* that addresses have */
+    size_t frame;       /* the largest frame */
     size_t descriptors; /* bytes of descriptors for a transfer */
-    size_t align;      /* of them */
+    size_t align;       /* of them */
     /* Builds the descriptors from the page caches. */
     void (*program)(struct xfer *x);
     /* The controller works them off. */

@@ -3,11 +3,11 @@
  * virtio_blk(4), virtio_blk.c: vtblk_attach(), vtblk_request_execute(), vtblk_request_execute_cb(),
  * vtblk_queue_completed(); virtqueue.c: virtqueue_enqueue(), vq_ring_enqueue_segments().
  *
- * A chain of descriptors: header, data, one byte of status. FreeBSD's virtqueues are physical memory
- * (vtophys()), so a driver as it stands needs bus addresses that are physical ones: in the modes
- * without translation this is checked; in the others ring, header and status are memory of
- * busdma's, as a device with VIRTIO_F_ACCESS_PLATFORM wants it. A device with one data segment has a
- * tag with an alignment of a page, and takes for granted that a page comes as one segment.
+ * A chain of descriptors: header, data, one byte of status. FreeBSD's virtqueues are physical
+ * memory (vtophys()), so a driver as it stands needs bus addresses that are physical ones: in the
+ * modes without translation this is checked; in the others ring, header and status are memory of
+ * busdma's, as a device with VIRTIO_F_ACCESS_PLATFORM wants it. A device with one data segment has
+ * a tag with an alignment of a page, and takes for granted that a page comes as one segment.
  */
 #include "storage.h"
 
@@ -139,8 +139,7 @@ static void finish(struct request *r)
     struct softc *sc = r->hba->softc;
 
     assert_int_equal(((uint8_t *)sc->header.at)[32 * r->slot + 16], 0);
-    bus_dmamap_sync(r->hba->data.tag, r->map,
-                    r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
+    bus_dmamap_sync(r->hba->data.tag, r->map, r->in ? BUS_DMASYNC_POSTREAD : BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(r->hba->data.tag, r->map);
     request_unloaded(r);
     request_done(r, 0);
