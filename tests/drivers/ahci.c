@@ -98,7 +98,7 @@ static void setprd(void *argument, bus_dma_segment_t *segs, int nsegs, int error
 static void start(struct request *r)
 {
     /* The driver does not look at what this returns: the callback says it all. */
-    (void)request_load(r, r->hba->data.tag, setprd, r, 0);
+    (void)request_load_ccb(r, r->hba->data.tag, XPT_ATA_IO, setprd, r, 0);
 }
 
 static void run(struct request *r)
@@ -141,8 +141,7 @@ static const struct hba_driver ahci = {
     .maxio = (ENTRIES - 1) * PAGE - 2 * PAGE,
     .unit = 2,
     .address = 1,
-    .kinds = OF(KIND_BUFFER) | OF(KIND_VLIST) | OF(KIND_PHYSICAL) | OF(KIND_PLIST) | OF(KIND_BIO) |
-             OF(KIND_PAGES),
+    .kinds = OF(KIND_BUFFER) | OF(KIND_PHYSICAL) | OF(KIND_BIO) | OF(KIND_PAGES),
     .waits = true,
     .softc = sizeof(struct softc),
     .attach = attach,

@@ -122,7 +122,11 @@ static void start(struct request *r)
         request_done(r, UDMAR_EINVAL);
         return;
     }
-    error = request_load(r, sc->slot[r->slot].data.tag, setprd, &answer, BUS_DMA_NOWAIT);
+    if (r->kind == KIND_BUFFER) /* internal commands; CAM's come as CCBs */
+        error = request_load(r, sc->slot[r->slot].data.tag, setprd, &answer, BUS_DMA_NOWAIT);
+    else
+        error = request_load_ccb(r, sc->slot[r->slot].data.tag, XPT_ATA_IO, setprd, &answer,
+                                 BUS_DMA_NOWAIT);
     if (error != 0 || (error = answer.error) != 0) {
         /* A map that is not loaded is synced and unloaded. */
         unload(r);

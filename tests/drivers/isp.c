@@ -109,7 +109,7 @@ static void start(struct request *r)
         request_done(r, UDMAR_EINVAL); /* sent without a map */
         return;
     }
-    error = request_load(r, r->hba->data.tag, dma2, r, BUS_DMA_NOWAIT);
+    error = request_load_ccb(r, r->hba->data.tag, XPT_SCSI_IO, dma2, r, BUS_DMA_NOWAIT);
     error = error == 0 ? r->error : error;
     if (error != 0)
         request_done(r, error);

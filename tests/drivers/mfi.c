@@ -114,7 +114,14 @@ static void data_cb(void *argument, bus_dma_segment_t *segs, int nsegs, int erro
 static void start(struct request *r)
 {
     struct softc *sc = r->hba->softc;
-    int error = request_load(r, r->hba->data.tag, data_cb, r, 0);
+    int error;
+
+    if (r->kind == KIND_BUFFER)
+        error = request_load(r, r->hba->data.tag, data_cb, r, 0);
+    else if (r->kind == KIND_BIO || r->kind == KIND_PAGES)
+        error = request_load_bio(r, r->hba->data.tag, data_cb, r, 0);
+    else
+        error = request_load_ccb(r, r->hba->data.tag, XPT_SCSI_IO, data_cb, r, 0);
 
     if (error == UDMAR_EINPROGRESS)
         sc->frozen = true;

@@ -246,8 +246,10 @@ static void start(struct request *r)
     }
     if (r->kind == KIND_UIO)
         (void)bus_dmamap_load_uio(r->hba->data.tag, r->map, &r->uio, data_cb2, r, 0);
-    else
+    else if (r->slot % 2 == 0 && r->kind == KIND_BUFFER)
         (void)request_load(r, r->hba->data.tag, data_cb, r, 0);
+    else
+        (void)request_load_ccb(r, r->hba->data.tag, XPT_SCSI_IO, data_cb, r, 0);
 }
 
 static void run(struct request *r)

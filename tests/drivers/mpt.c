@@ -117,7 +117,7 @@ static void start(struct request *r)
         request_done(r, UDMAR_EINVAL); /* one element of length 0, no map */
         return;
     }
-    error = request_load(r, r->hba->data.tag, execute, r, 0);
+    error = request_load_ccb(r, r->hba->data.tag, XPT_SCSI_IO, execute, r, 0);
     if (error == UDMAR_EINPROGRESS)
         assert_int_equal(r->state, WAITING); /* the controller's queue is frozen meanwhile */
 }

@@ -111,10 +111,7 @@ static void start(struct request *r)
 {
     int error;
 
-    if (r->kind == KIND_BUFFER)
-        r->memory = memdesc_vaddr(r->payload.chunk[0].at, r->length);
-    r->kind = r->kind == KIND_BUFFER ? KIND_VLIST : r->kind; /* by memory descriptor */
-    error = request_load(r, r->hba->data.tag, payload_map, r, 0);
+    error = request_load_mem(r, r->hba->data.tag, payload_map, r, 0);
     if (error != 0 || r->state == WAITING)
         request_done(r, error != 0 ? error : r->error);
 }

@@ -542,7 +542,7 @@ static bool crowd_takes(struct crowd *c, bus_addr_t limit, size_t size)
 
 void crowd_new(struct scene *s, struct crowd *c, bus_addr_t limit, size_t least)
 {
-    const struct spec spec = { 1, 0, ANYWHERE, ANYWHERE, GIB(1), 4, GIB(1), 0, NULL };
+    const struct spec spec = { 1, 0, limit, ANYWHERE, GIB(1), 4, GIB(1), 0, NULL };
 
     memset(c, 0, sizeof(*c));
     assert_int_equal(tag_new(s, NULL, &spec, &c->tag), 0);

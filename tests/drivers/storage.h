@@ -52,6 +52,8 @@ struct request {
     struct bio bio;
     struct uio uio;
     struct memdesc memory;
+    int entries; /* of the list */
+    union ccb ccb;
 };
 
 /* One driver. All functions but run are the driver's side. */
@@ -85,9 +87,15 @@ struct hba {
 
 /* ---- For drivers ---- */
 
-/* Loads a request's memory as bus_dmamap_load_ccb() and its like would. */
+/* Loads of a request's memory: a buffer; a bio; whatever a descriptor or a CCB can name. */
 int request_load(struct request *r, bus_dma_tag_t tag, bus_dmamap_callback_t *callback, void *arg,
                  int flags);
+int request_load_bio(struct request *r, bus_dma_tag_t tag, bus_dmamap_callback_t *callback,
+                     void *arg, int flags);
+int request_load_mem(struct request *r, bus_dma_tag_t tag, bus_dmamap_callback_t *callback,
+                     void *arg, int flags);
+int request_load_ccb(struct request *r, bus_dma_tag_t tag, uint32_t function,
+                     bus_dmamap_callback_t *callback, void *arg, int flags);
 /* From the callback: what was loaded; checked against the tag. */
 void request_loaded(struct request *r, const bus_dma_segment_t *segs, int nsegs);
 /* From the callback or the end of start: the device has it now. */

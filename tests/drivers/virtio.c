@@ -101,7 +101,7 @@ static void execute(void *argument, bus_dma_segment_t *segs, int nsegs, int erro
 
 static void start(struct request *r)
 {
-    int error = request_load(r, r->hba->data.tag, execute, r, 0);
+    int error = request_load_bio(r, r->hba->data.tag, execute, r, 0);
 
     if (error == UDMAR_EINPROGRESS)
         assert_int_equal(r->state, WAITING);
