@@ -82,6 +82,23 @@ void scene_thread(struct scene *s)
     }
 }
 
+void scene_tick(struct scene *s)
+{
+    udmar_tick(s->mc.instance);
+    s->ready = true;
+    scene_thread(s);
+}
+
+uint64_t waiting_for_pages(struct scene *s)
+{
+    struct udmar_bounce_zone_info zone;
+    uint64_t waiting = 0;
+
+    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++)
+        waiting += zone.waiting;
+    return waiting;
+}
+
 uint32_t dice(struct scene *s, uint32_t sides)
 {
     return roll_below(&s->random, sides);

@@ -45,6 +45,10 @@ void scene_close(struct scene *s);
 const char *mode_name(enum mode mode);
 /* The thread that runs deferred loads. The driver's lock must be free. */
 void scene_thread(struct scene *s);
+/* What the kernel does now and then: loads that wait for what nobody tells of are tried again. */
+void scene_tick(struct scene *s);
+/* Loads that wait for bounce pages now, of whatever device. */
+uint64_t waiting_for_pages(struct scene *s);
 uint32_t dice(struct scene *s, uint32_t sides); /* 0 to sides - 1 */
 static inline bool translated(const struct scene *s)
 {

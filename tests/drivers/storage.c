@@ -367,15 +367,30 @@ static struct request *in_state(struct hba *hba, enum state state)
     return NULL;
 }
 
-/* Runs what runs until nothing does; then nothing may be left waiting. */
-static void drain(struct hba *hba)
+static void run_all(struct hba *hba)
 {
     struct request *r;
 
     while ((r = in_state(hba, RUNNING)) != NULL)
         request_run(r);
+}
+
+/*
+ * Runs what runs until nothing does. Then nothing waits for bounce pages; what waits for the host's
+ * memory is served when there is some; and nothing may be left.
+ */
+static void drain(struct hba *hba)
+{
+    run_all(hba);
+    if (waiting_for_pages(hba->s) != 0)
+        fail_msg("%s, %s: a request waits for bounce pages that are free", hba->driver->name,
+                 mode_name(hba->s->mode));
+    memory_back(hba->s);
+    scene_tick(hba->s);
+    run_all(hba);
     for (unsigned i = 0; i < SLOTS; i++) {
-        r = &hba->request[i];
+        struct request *r = &hba->request[i];
+
         if (r->state == WAITING)
             fail_msg("%s, %s: a request waits for ever", hba->driver->name,
                      mode_name(hba->s->mode));
@@ -537,6 +552,7 @@ static void refused(void)
 static void shortage(struct hog *hog, unsigned *waited, unsigned *failed)
 {
     hog_takes(&scene, hog, &hba.data.limits);
+    pages_gone(&scene);
     for (unsigned n = 0; n < 3 * SLOTS; n++) {
         struct request *r = in_state(&hba, FREE);
 
@@ -568,7 +584,6 @@ static void no_bounce_pages(void)
     unsigned waited = 0, failed = 0;
 
     hog_new(&scene, &hog, &hba.data.limits);
-    pages_gone(&scene);
     for (unsigned n = 0; n < 6; n++)
         shortage(&hog, &waited, &failed);
     memory_back(&scene);

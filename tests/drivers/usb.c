@@ -400,6 +400,12 @@ static void drain(void)
 
     while ((x = in_state(XFER_RUNNING)) != NULL)
         xfer_run(x);
+    if (waiting_for_pages(&scene) != 0)
+        fail_msg("%s: a transfer waits for bounce pages that are free", mode_name(scene.mode));
+    memory_back(&scene);
+    scene_tick(&scene);
+    while ((x = in_state(XFER_RUNNING)) != NULL)
+        xfer_run(x);
     if (in_state(XFER_LOADING) != NULL)
         fail_msg("%s: a transfer waits for ever", mode_name(scene.mode));
     while ((x = in_state(XFER_DONE)) != NULL)
@@ -444,9 +450,9 @@ static void no_bounce_pages(void)
     struct hog hog;
 
     hog_new(&scene, &hog, limits);
-    pages_gone(&scene);
     for (unsigned n = 0; n < 6; n++) {
         hog_takes(&scene, &hog, limits);
+        pages_gone(&scene);
         for (unsigned k = 0; k < 12; k++) {
             struct xfer *x = in_state(XFER_FREE);
 
