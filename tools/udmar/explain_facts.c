@@ -23,8 +23,9 @@ static bool memory_line(struct log *log, const char *message)
         if (strncmp(at, "[mem ", 5) == 0)
             at += 5;
     } else {
+        /* Xen: sixteen digits, and a range behind them. */
         at = message + strspn(message, " [");
-        if ((at == message) || strlen(at) < 20 || strspn(at, "0123456789abcdefABCDEF") != 16)
+        if (strlen(at) < 20 || strspn(at, "0123456789abcdefABCDEF") != 16)
             return false;
     }
     end = scan_hex(at, &first);

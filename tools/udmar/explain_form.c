@@ -44,7 +44,7 @@ static const struct form forms[] = {
       false, BY_LETTER, "w:" },
     { LOG_GENODE, { "fault: hi=", "source=" }, "source=", NOTATION_RID, "info=", NULL, "reason=",
       false, true, BY_RECORD, "hi=" },
-    { LOG_NOVA, { "frr:", "fr:", "fi:" }, "bdf:", NOTATION_HEX, "fi:", NULL, "fr:", false, false,
+    { LOG_NOVA, { "frr:", "fr:", "bdf:" }, "bdf:", NOTATION_HEX, "fi:", NULL, "fr:", false, false,
       BY_NOTHING, NULL },
     { LOG_NOVA, { "frr:", "fr:", "src:" }, "src:", NOTATION_HEX, "fi:", NULL, "fr:", false, false,
       BY_NOTHING, NULL },
@@ -58,7 +58,7 @@ static const struct form forms[] = {
       false, BY_WORDS, NULL },
     { LOG_LINUX, { "fault index", "intr" }, NULL, NOTATION_HEX, NULL, "fault index", "fault reason", true,
       false, BY_WORDS, NULL },
-    { LOG_LINUX, { "dmar", "[dma" }, NULL, NOTATION_HEX, "addr", NULL, "fault reason", true, false,
+    { LOG_LINUX, { "dmar:", "[dma" }, NULL, NOTATION_HEX, "addr", NULL, "fault reason", true, false,
       BY_WORDS, NULL },
 };
 
@@ -245,7 +245,7 @@ static bool read_number(const char *low, const char *label, struct log_fault *fa
 
     if (at == NULL || (at = scan_value(at, &value)) == NULL)
         return false;
-    if (*at == ' ' && scan_value(at, &rest) != NULL && rest.known && !rest.marked)
+    if (*at == ' ' && scan_value(at, &rest) != NULL && !rest.marked)
         return false;
     fault->has_address = value.known;
     fault->fault.address = value.number;
@@ -325,6 +325,16 @@ static bool has_marks(const struct form *form, const char *low)
     return true;
 }
 
+static bool ends_in_number(const char *low)
+{
+    size_t length = strlen(low);
+
+    while (length > 0 && low[length - 1] != ' ' && low[length - 1] != ':')
+        length--;
+    return strcspn(low + length, "0123456789") < strlen(low + length) &&
+           strpbrk(low + length, "])") == NULL;
+}
+
 static void read_fields(const struct form *form, const char *low, struct form_match *match)
 {
     struct log_fault *fault = &match->fault;
@@ -342,9 +352,9 @@ static void read_fields(const struct form *form, const char *low, struct form_ma
     read_pasid(low, &fault->fault);
     match->fields = 1u + has_device + 2u * has_address + fault->direction_known +
                     2u * (fault->reason >= 0) + (form_reason_of_words(low) >= 0);
-    match->complete = has_device && has_address && (fault->reason >= 0 || form->reason == NULL);
-    if (form->source == LOG_ILLUMOS)
-        match->complete &= fault->reason >= 0;
+    /* Figures at the very end may go on in the next line. */
+    match->complete = has_device && has_address && !ends_in_number(low) &&
+                      (fault->reason > 0 || (form->reason == NULL && form->source != LOG_ILLUMOS));
     conclude(fault, has_index);
     if (form->source == LOG_FREEBSD)
         read_label(low, fault);

@@ -15,6 +15,7 @@
 enum {
     SKIPPED_LINES = PARTS_KEPT - 1, /* a field may be broken over so many lines that bring nothing */
     SHORT_LINE = 90,
+    BARE = 2, /* a mark, and perhaps a direction */
 };
 
 static void lower(char *out, const char *text)
@@ -75,20 +76,40 @@ static void understand(struct log *log, const struct log_text *text, bool xen)
 
 /* ---- messages over several lines ------------------------------------------------------------ */
 
-/* "DMAR:", "DMAR: [DMA", "(XEN) [VT-D]DMAR:[": the beginning of a fault that says nothing yet. */
-static bool is_bare_head(const char *low)
+/*
+ * One of the words that stand in a fault before anything that tells one from another; the last one
+ * may be broken off.
+ */
+static bool is_head_word(const char *word, size_t length)
 {
-    static const char *const heads[] = { "dmar", "dmar:", "intr-remap", "[vt-d]" };
-    size_t length = strlen(low);
+    static const char *const words[] = { "dmar", "dma", "read", "write", "no_pasid", "intr-remap",
+                                         "request", "device", "vt-d" };
+    bool last = word[length] == '\0';
 
-    if (length > 24)
-        return false;
-    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-        if (strncmp(low, heads[i], strlen(heads[i])) == 0 &&
-            strcspn(low + strlen(heads[i]), "0123456789") == length - strlen(heads[i]))
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if ((last || strlen(words[i]) == length) && strncmp(words[i], word, length) == 0)
             return true;
     }
     return false;
+}
+
+/* "DMAR:", "DMAR: [DMA", "[VT-D]DMAR:[": the beginning of a fault that says nothing yet. */
+static bool is_bare_head(const char *low)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz-_";
+    size_t words = 0, length;
+
+    for (const char *at = low; *at != '\0'; at += length) {
+        length = strspn(at, letters);
+        if (length > 0 && !is_head_word(at, length))
+            return false;
+        words += length > 0;
+        if (length == 0 && strchr(" :[]", *at) == NULL)
+            return false;
+        length += length == 0;
+    }
+    return words > 0 && (strncmp(low, "dmar", 4) == 0 || strncmp(low, "intr-", 5) == 0 ||
+                         strncmp(low, "[vt-d]", 6) == 0);
 }
 
 static unsigned fields_of(const struct log_held *held, const char *text, bool *complete)
@@ -160,7 +181,8 @@ static bool go_on(struct log *log, const char *message)
     unsigned fields = best_join(held, message, joined, &complete);
     unsigned alone = fields_of(held, message, &alone_complete);
 
-    if (fields > held->fields && fields > alone) {
+    /* Two faults are not one, but "DMAR: [DMA" is no fault of its own. */
+    if (fields > held->fields && (fields > alone || (held->fields <= BARE && fields == alone))) {
         memcpy(held->parts[0], joined, sizeof(joined));
         held->taken += held->skipped + 1;
         held->skipped = 0;
