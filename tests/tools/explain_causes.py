@@ -106,6 +106,12 @@ CAUSES = {
     'reserved-without-rmrr': E820 + read('03:00.0', 0x7d2ce000),
     'display-past-ram': E820 + read('00:02.0', 0xea0c4f000),
     'display-stale': ''.join(read('00:02.0', 0x9c000000, seconds=144.0 + i / 60) for i in range(5)),
+    'display-repeats': read('00:02.0', 0x9c000000, seconds=144.0) * 12,
+    'firmware-memory': read('01:00.2', 0xbdf6f000),
+    'guest-physical': '[    0.0] Hypervisor detected: KVM\n' + read('00:03.0', 0x7a345000),
+    'freebsd-no-driver': 'DMAR1: <unknown dev>:pci2:0:0 sid 200 fault acc 1 adt 0x0 reason 0x2 addr 1000\n',
+    'removed': '[   20.0] pcieport 0000:00:1d.0: pciehp: Slot(1): Card not present\n'
+               '[   20.0] nvme 0000:03:00.0: device was removed\n' + read('03:00.0', 0x12345000, 2),
     'display-of-guest': VFIO.format('00:02.0') + read('00:02.0', 0x9c000000),
     'graphics-address-cut': write('00:02.0', 0x7effff9000),
     'display-of-firmware': read('00:02.0', 0x9c000000, seconds=0.9),
@@ -194,6 +200,9 @@ MESSAGES = {
                      'mapping, rejecting configuring the device without a 1:1 mapping.',
                      "(XEN) [VT-D] It's disallowed to assign 0000:00:1a.0 with shared RMRR at db7d7000"],
     'rmrr-path': ['DMAR: [Firmware Bug]: RMRR entry for device 03:00.0 is broken - applying workaround'],
+    'rmrr-in-ram': ['BIOS-e820: [mem 0x00000000-0xbfffffff] usable\n'
+                    'DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR '
+                    '[0x9a800000-0x9effffff], contact BIOS vendor for fixes'],
     'rmrr-not-reserved': ['DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR '
                           '[0x9a800000-0x9effffff], contact BIOS vendor for fixes'],
     'rmrr-odd': ['DMAR: [Firmware Bug]: Your BIOS is broken; bad RMRR [0x9a800000-0x9effffff]'],

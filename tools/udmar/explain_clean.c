@@ -54,7 +54,7 @@ static size_t orphan_length(const char *at)
     return digits > 0 && at[1 + digits] == 'm' && !isalnum((unsigned char)at[2 + digits])
                ? digits + 2
            : digits > 0 && at[1 + digits] == 'm' && digits <= 5 ? digits + 2
-                                                               : 0;
+                                                                : 0;
 }
 
 /* ---- characters that stand for others ------------------------------------------------------- */
@@ -65,45 +65,23 @@ struct spelling {
 
 /* Entities of web pages, quoted-printable, and characters beyond ASCII that editors put in. */
 static const struct spelling spellings[] = {
-    { "&gt;", ">" },
-    { "&lt;", "<" },
-    { "&quot;", "\"" },
-    { "&#34;", "\"" },
-    { "&#39;", "'" },
-    { "&apos;", "'" },
-    { "&nbsp;", " " },
-    { "&#160;", " " },
-    { "&#62;", ">" },
-    { "&#60;", "<" },
-    { "&#91;", "[" },
-    { "&#93;", "]" },
-    { "&amp;", "&" },
-    { "=3D", "=" },
-    { "=20", " " },
-    { "=C2=A0", " " },
-    { "=5B", "[" },
-    { "=5D", "]" },
-    { "<br>", "" },
-    { "<br/>", "" },
-    { "<br />", "" },
-    { "<p>", "" },
-    { "</p>", "" },
-    { "<pre>", "" },
-    { "</pre>", "" },
-    { "<code>", "" },
-    { "</code>", "" },
-    { "</span>", "" },
-    { "\xef\xbb\xbf", "" },     /* byte order mark */
-    { "\xe2\x80\x8b", "" },     /* zero width */
-    { "\xc2\xa0", " " },        /* blank that does not break */
-    { "\xe2\x80\xa2", "*" },    /* bullet */
-    { "\xe2\x80\xa6", "?" },    /* three dots: something is left out */
-    { "\xe2\x80\x93", "-" },    /* dashes */
-    { "\xe2\x80\x94", "-" },
-    { "\xe2\x80\x98", "'" },    /* quotation marks */
-    { "\xe2\x80\x99", "'" },
-    { "\xe2\x80\x9c", "\"" },
-    { "\xe2\x80\x9d", "\"" },
+    { "&gt;", ">" },         { "&lt;", "<" },          { "&quot;", "\"" },
+    { "&#34;", "\"" },       { "&#39;", "'" },         { "&apos;", "'" },
+    { "&nbsp;", " " },       { "&#160;", " " },        { "&#62;", ">" },
+    { "&#60;", "<" },        { "&#91;", "[" },         { "&#93;", "]" },
+    { "&amp;", "&" },        { "=3D", "=" },           { "=20", " " },
+    { "=C2=A0", " " },       { "=5B", "[" },           { "=5D", "]" },
+    { "<br>", "" },          { "<br/>", "" },          { "<br />", "" },
+    { "<p>", "" },           { "</p>", "" },           { "<pre>", "" },
+    { "</pre>", "" },        { "<code>", "" },         { "</code>", "" },
+    { "</span>", "" },       { "\xef\xbb\xbf", "" },  /* byte order mark */
+    { "\xe2\x80\x8b", "" },                           /* zero width */
+    { "\xc2\xa0", " " },                              /* blank that does not break */
+    { "\xe2\x80\xa2", "*" },                          /* bullet */
+    { "\xe2\x80\xa6", "?" },                          /* three dots: something is left out */
+    { "\xe2\x80\x93", "-" },                          /* dashes */
+    { "\xe2\x80\x94", "-" }, { "\xe2\x80\x98", "'" }, /* quotation marks */
+    { "\xe2\x80\x99", "'" }, { "\xe2\x80\x9c", "\"" }, { "\xe2\x80\x9d", "\"" },
 };
 
 static const struct spelling *spelling_at(const char *at)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What surrounds a fault in a log: the reason on a line of its own, counts of what was left out, the
- * walk that a kernel prints for the last one.
+ * What surrounds a fault in a log: the reason on a line of its own, counts of what was left out,
+ * the walk that a kernel prints for the last one.
  */
 #include "explain_form.h"
 #include "explain_scan.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a requester id tells: by the log's and the lists' devices first, and by the places that Intel
- * gives to the parts of its chipsets where they say nothing.
+ * What a requester id tells: by the log's and the lists' devices first, and by the places that
+ * Intel gives to the parts of its chipsets where they say nothing.
  */
 #include "explain_feature.h"
 
@@ -13,12 +13,12 @@ static const struct {
     uint16_t class_code; /* class and subclass */
     enum feature feature;
 } places[] = {
-    { 0x02, 0, 0x0300, D_IGFX },   { 0x02, 0, 0x0380, D_IGFX },   { 0x14, 0, 0x0c03, D_USB },
-    { 0x0d, 0, 0x0c03, D_USB },    { 0x1a, 8, 0x0c03, D_USB },    { 0x1d, 8, 0x0c03, D_USB },
-    { 0x05, 0, 0x0480, D_IPU },    { 0x1e, 0, 0x0604, D_BRIDGE }, { 0x15, 8, 0x1180, D_LPSS },
-    { 0x15, 8, 0x0c80, D_LPSS },   { 0x19, 8, 0x1180, D_LPSS },   { 0x1e, 1, 0x1180, D_LPSS },
-    { 0x1e, 2, 0x1180, D_LPSS },   { 0x1e, 3, 0x1180, D_LPSS },   { 0x1e, 1, 0x0780, D_LPSS },
-    { 0x1e, 2, 0x0c80, D_LPSS },   { 0x1e, 3, 0x0c80, D_LPSS },
+    { 0x02, 0, 0x0300, D_IGFX }, { 0x02, 0, 0x0380, D_IGFX },   { 0x14, 0, 0x0c03, D_USB },
+    { 0x0d, 0, 0x0c03, D_USB },  { 0x1a, 8, 0x0c03, D_USB },    { 0x1d, 8, 0x0c03, D_USB },
+    { 0x05, 0, 0x0480, D_IPU },  { 0x1e, 0, 0x0604, D_BRIDGE }, { 0x15, 8, 0x1180, D_LPSS },
+    { 0x15, 8, 0x0c80, D_LPSS }, { 0x19, 8, 0x1180, D_LPSS },   { 0x1e, 1, 0x1180, D_LPSS },
+    { 0x1e, 2, 0x1180, D_LPSS }, { 0x1e, 3, 0x1180, D_LPSS },   { 0x1e, 1, 0x0780, D_LPSS },
+    { 0x1e, 2, 0x0c80, D_LPSS }, { 0x1e, 3, 0x0c80, D_LPSS },
 };
 
 /*
@@ -52,6 +52,10 @@ static void of_scope(const struct log *log, const struct udmar_fault *fault,
             (ids[i].function == UDMAR_RID_FUNCTION(fault->rid) || ids[i].function == 8))
             features->has[ids[i].feature] = true;
     }
+    /* The ISA bridge sends no interrupts of its own; 81 of the tables have the HPET there. */
+    if (fault->rid == UDMAR_RID(0, 0x1f, 0) && fault->segment == 0 &&
+        fault->access == UDMAR_FAULT_INTERRUPT)
+        features->has[D_HPET] = true;
 }
 
 /* By class where it is known, else by the place on bus 0. */
@@ -60,7 +64,6 @@ static void of_kind(const struct log_device *device, const struct udmar_fault *f
 {
     uint32_t class_code = device != NULL ? device->class_code >> 8 : 0;
 
-    features->has[D_STORAGE] = class_code >> 8 == 0x01;
     features->has[D_NETWORK] = class_code >> 8 == 0x02;
     features->has[D_USB] = class_code == 0x0c03;
     if (UDMAR_RID_BUS(fault->rid) != 0 || fault->segment != 0)
@@ -100,8 +103,8 @@ static void of_vmd(const struct log *log, const struct log_group *group, struct 
     unsigned function = UDMAR_RID_FUNCTION(fault->rid);
     bool spoke = log->boots[group->first.boot].vmd;
 
-    features->has[D_VMD] = (function == 5 && (device == 0 || device == 5)) ||
-                           fault->rid == UDMAR_RID(0, 0x0e, 0);
+    features->has[D_VMD] =
+        (function == 5 && (device == 0 || device == 5)) || fault->rid == UDMAR_RID(0, 0x0e, 0);
     features->has[D_VMD_CHILD] = !features->has[D_VMD] && bus > (spoke ? 0x80u : 0xe0u) &&
                                  bus < 0xf0 && !features->has[D_IOAPIC];
 }
@@ -119,8 +122,8 @@ static void of_neighbours(const struct log *log, const struct udmar_fault *fault
             continue;
         features->has[D_SIBLING] |= (other->rid ^ fault->rid) < 8;
         /* PCI Express has one device behind a link; more of them means a conventional bus. */
-        features->has[D_NEIGHBOURS] |= first && other->rid >> 8 == fault->rid >> 8 &&
-                                       UDMAR_RID_DEVICE(other->rid) != 0;
+        features->has[D_NEIGHBOURS] |=
+            first && other->rid >> 8 == fault->rid >> 8 && UDMAR_RID_DEVICE(other->rid) != 0;
     }
 }
 
@@ -130,6 +133,7 @@ static void of_driver(const struct log_device *device, const struct log_group *g
     static const uint16_t alias_vendors[] = { 0x1b4b, 0x1103, 0x197b, 0x1180 };
 
     features->has[D_VFIO] = device->vfio;
+    features->has[D_REMOVED] = device->removed;
     features->has[D_CHILDREN] = device->children;
     features->has[D_SWITCHED] = device->switched;
     features->has[D_DRIVER] = device->driver[0] != '\0' && !device->vfio;

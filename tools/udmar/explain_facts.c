@@ -218,7 +218,8 @@ static bool pci_line(struct log *log, const char *message)
         return false;
     if (strncmp(at, ": [", 3) != 0 || (at = scan_hex(at + 3, &vendor)) == NULL || *at != ':' ||
         (at = scan_hex(at + 1, &id)) == NULL || *at != ']') {
-        bar_line(log, strchr(message + 4, ' ') != NULL ? strchr(message + 4, ' ') : "", segment, rid);
+        bar_line(log, strchr(message + 4, ' ') != NULL ? strchr(message + 4, ' ') : "", segment,
+                 rid);
         return true;
     }
     device = log_device_add(log, segment, rid);

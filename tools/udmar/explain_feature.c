@@ -88,9 +88,8 @@ static void of_rmrr(const struct log *log, const struct udmar_fault *fault,
 
     if (in != NULL) {
         features->has[A_RMRR] = true;
-        features->has[A_RMRR_OTHER] =
-            in->owner_count > 0 && in->owner_count < RANGE_OWNERS &&
-            !owns(in, fault->segment, fault->rid);
+        features->has[A_RMRR_OTHER] = in->owner_count > 0 && in->owner_count < RANGE_OWNERS &&
+                                      !owns(in, fault->segment, fault->rid);
     }
     for (size_t i = 0; i < log->range_count; i++) {
         const struct log_range *range = &log->ranges[i];
@@ -130,13 +129,13 @@ static unsigned bit_length(uint64_t value)
 /* Within a 64th of the end of 2^bits. */
 static bool near_end(uint64_t address, unsigned bits)
 {
-    return bits < 64 && address >> bits == 0 && address >> (bits - 6) == 63;
+    return bits >= 6 && bits < 64 && address >> bits == 0 && address >> (bits - 6) == 63;
 }
 
 /*
- * Linux hands DMA addresses out from the top: first below 4 GiB, then below the device's mask or the
- * unit's width. So an address that lies neither there nor there was not made by it: it is physical,
- * a guest's, or nonsense. What ends at an odd width was cut on its way.
+ * Linux hands DMA addresses out from the top: first below 4 GiB, then below the device's mask or
+ * the unit's width. So an address that lies neither there nor there was not made by it: it is
+ * physical, a guest's, or nonsense. What ends at an odd width was cut on its way.
  */
 static void of_linux_address(uint64_t address, struct features *features)
 {
@@ -154,6 +153,9 @@ static void of_linux_address(uint64_t address, struct features *features)
     features->has[A_KERNEL] = address >> 47 == 0x1ffff && !features->has[A_POISON];
     features->has[A_FOREIGN] = !(bits > 32 && end) && !features->has[A_KERNEL] &&
                                !features->has[A_POISON] && !features->has[A_MSI];
+    /* Memory ends between 1.5 and 3.5 GiB on PCs; what firmware reserves is the end of it. */
+    features->has[A_FIRMWARE] =
+        features->has[A_FOREIGN] && address >= 0x60000000 && address < 0xe0000000;
 }
 
 static uint64_t end_of_ram(const struct log *log)
@@ -228,8 +230,8 @@ static void of_address(const struct log *log, const struct log_group *group,
     features->has[A_MSI] = address >> 20 == 0xfee;
     features->has[A_POISON] = is_poison(address);
     features->has[A_LARGE] = address != 0 && (address & 0x1fffff) == 0;
-    features->has[A_ROUND] = address >= 0x100000 && address < 0x80000000 &&
-                             (address & (address - 1)) == 0;
+    features->has[A_ROUND] =
+        address >= 0x100000 && address < 0x80000000 && (address & (address - 1)) == 0;
     features->has[A_GPU_END] = near_end(address, 39);
     features->has[A_USER] = !fault->has_pasid && address >> 40 == 0x7f;
     if (features->has[OS_LINUX])
@@ -263,8 +265,7 @@ static void of_course(const struct log *log, const struct log_group *group,
     features->has[S_LATE] = first->time.has_seconds && first->time.seconds >= 60;
     features->has[S_REFRESH] = group->refreshes >= 2 && group->refreshes * 2 >= group->intervals;
     features->has[S_SHARED] = first->has_address && first->fault.address != 0 &&
-                              first->fault.access != UDMAR_FAULT_INTERRUPT &&
-                              is_shared(log, group);
+                              first->fault.access != UDMAR_FAULT_INTERRUPT && is_shared(log, group);
     features->has[S_KDUMP] = boot->kdump;
     features->has[S_RESUME] = boot->resume_line != 0 && boot->resume_line <= first->line &&
                               first->line - boot->resume_line < 60;
@@ -287,10 +288,10 @@ static void of_place(const struct udmar_fault *fault, struct features *features)
 static void of_system(enum log_source source, struct features *features)
 {
     static const enum feature systems[LOG_SOURCES] = {
-        [LOG_LINUX] = OS_LINUX,     [LOG_XEN] = OS_XEN,         [LOG_FREEBSD] = OS_FREEBSD,
-        [LOG_UDMAR] = FEATURE_NONE, [LOG_OPENBSD] = OS_OTHER,   [LOG_ILLUMOS] = OS_OTHER,
-        [LOG_ESXI] = OS_ESXI,       [LOG_MACOS] = OS_MACOS,     [LOG_GENODE] = OS_OTHER,
-        [LOG_NOVA] = OS_OTHER,      [LOG_QEMU] = OS_QEMU,       [LOG_OTHER] = OS_OTHER,
+        [LOG_LINUX] = OS_LINUX,     [LOG_XEN] = OS_XEN,       [LOG_FREEBSD] = OS_FREEBSD,
+        [LOG_UDMAR] = FEATURE_NONE, [LOG_OPENBSD] = OS_OTHER, [LOG_ILLUMOS] = OS_OTHER,
+        [LOG_ESXI] = OS_ESXI,       [LOG_MACOS] = OS_MACOS,   [LOG_GENODE] = OS_OTHER,
+        [LOG_NOVA] = OS_OTHER,      [LOG_QEMU] = OS_QEMU,     [LOG_OTHER] = OS_OTHER,
     };
 
     features->has[systems[source]] = true;

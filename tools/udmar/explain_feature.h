@@ -51,10 +51,10 @@ enum feature {
     A_LARGE,     /* where a page of 2 MiB begins */
     A_IOVA,      /* where Linux puts addresses that it makes: just below 4 GiB */
     A_FOREIGN,   /* where Linux does not put them */
+    A_FIRMWARE,  /* of those: where firmware keeps its memory, at the end of what is below 4 GiB */
     /* The device. */
     D_IGFX, /* Intel's integrated graphics */
     D_USB,
-    D_STORAGE,
     D_NETWORK,
     D_IPU,      /* the camera of Intel's processors */
     D_LPSS,     /* I2C, SPI and UART of the chipset */
@@ -68,13 +68,14 @@ enum feature {
     D_UNLISTED, /* the log lists devices, but not this one */
     D_SIBLING,  /* ...though another function of the same slot */
     D_BUS0,
-    D_FIRST,    /* xx:00.0 of a bus above 0: may stand for a whole bridge */
+    D_FIRST,      /* xx:00.0 of a bus above 0: may stand for a whole bridge */
     D_NEIGHBOURS, /* other devices, behind it on the same bus, are known */
     D_VFIO,
     D_DRIVER,    /* a driver of this system speaks for it */
     D_NO_DRIVER, /* the log lists it, and no driver's line for it */
     D_SWITCHED,
-    D_ALIAS, /* a controller known to use a wrong function number */
+    D_REMOVED, /* the log says that it went */
+    D_ALIAS,   /* a controller known to use a wrong function number */
     D_MEGARAID,
     D_HIDDEN, /* masked */
     /* The group. */

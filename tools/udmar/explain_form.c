@@ -32,34 +32,160 @@ struct form {
 
 /* The more particular ones first. */
 static const struct form forms[] = {
-    { LOG_FREEBSD, { "fault acc", "sid" }, "sid", NOTATION_RID, "addr", NULL, "reason", false,
-      false, BY_BIT, "fault acc" },
-    { LOG_OPENBSD, { "dmar:", "error at", "fr:" }, "dmar:", NOTATION_HEX, "error at", NULL, "fr:",
-      true, false, BY_WORDS, NULL },
-    { LOG_ILLUMOS, { "fault event when translating" }, "for pci", NOTATION_DECIMAL, "on address",
-      "on index", NULL, false, false, BY_WORDS, NULL },
-    { LOG_ESXI, { "iommu fault detected" }, NULL, NOTATION_HEX, "ioaddr", NULL, NULL, false, false,
-      BY_NOTHING, NULL },
-    { LOG_MACOS, { "vtd[", "fault:" }, "device", NOTATION_DECIMAL, "r:", NULL, "reason", false,
-      false, BY_LETTER, "w:" },
-    { LOG_GENODE, { "fault: hi=", "source=" }, "source=", NOTATION_RID, "info=", NULL, "reason=",
-      false, true, BY_RECORD, "hi=" },
-    { LOG_NOVA, { "frr:", "fr:", "bdf:" }, "bdf:", NOTATION_HEX, "fi:", NULL, "fr:", false, false,
-      BY_NOTHING, NULL },
-    { LOG_NOVA, { "frr:", "fr:", "src:" }, "src:", NOTATION_HEX, "fi:", NULL, "fr:", false, false,
-      BY_NOTHING, NULL },
-    { LOG_QEMU, { "detected translation failure" }, "dev=", NOTATION_HEX, "iova=", NULL, NULL, false,
-      false, BY_NOTHING, NULL },
-    { LOG_XEN, { "iommu fault:", "addr", "reason" }, NULL, NOTATION_HEX, "addr", NULL, "reason",
-      false, false, BY_WORDS, NULL },
-    { LOG_LINUX, { "request device" }, "request device", NOTATION_HEX, "fault addr*", "fault index",
-      "fault reason", true, false, BY_WORDS, NULL },
-    { LOG_LINUX, { "fault addr*", "dma" }, NULL, NOTATION_HEX, "fault addr*", NULL, "fault reason", true,
-      false, BY_WORDS, NULL },
-    { LOG_LINUX, { "fault index", "intr" }, NULL, NOTATION_HEX, NULL, "fault index", "fault reason", true,
-      false, BY_WORDS, NULL },
-    { LOG_LINUX, { "dmar:", "[dma" }, NULL, NOTATION_HEX, "addr", NULL, "fault reason", true, false,
-      BY_WORDS, NULL },
+    { LOG_FREEBSD,
+      { "fault acc", "sid" },
+      "sid",
+      NOTATION_RID,
+      "addr",
+      NULL,
+      "reason",
+      false,
+      false,
+      BY_BIT,
+      "fault acc" },
+    { LOG_OPENBSD,
+      { "dmar:", "error at", "fr:" },
+      "dmar:",
+      NOTATION_HEX,
+      "error at",
+      NULL,
+      "fr:",
+      true,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_ILLUMOS,
+      { "fault event when translating" },
+      "for pci",
+      NOTATION_DECIMAL,
+      "on address",
+      "on index",
+      NULL,
+      false,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_ESXI,
+      { "iommu fault detected" },
+      NULL,
+      NOTATION_HEX,
+      "ioaddr",
+      NULL,
+      NULL,
+      false,
+      false,
+      BY_NOTHING,
+      NULL },
+    { LOG_MACOS,
+      { "vtd[", "fault:" },
+      "device",
+      NOTATION_DECIMAL,
+      "r:",
+      NULL,
+      "reason",
+      false,
+      false,
+      BY_LETTER,
+      "w:" },
+    { LOG_GENODE,
+      { "fault: hi=", "source=" },
+      "source=",
+      NOTATION_RID,
+      "info=",
+      NULL,
+      "reason=",
+      false,
+      true,
+      BY_RECORD,
+      "hi=" },
+    { LOG_NOVA,
+      { "frr:", "fr:", "bdf:" },
+      "bdf:",
+      NOTATION_HEX,
+      "fi:",
+      NULL,
+      "fr:",
+      false,
+      false,
+      BY_NOTHING,
+      NULL },
+    { LOG_NOVA,
+      { "frr:", "fr:", "src:" },
+      "src:",
+      NOTATION_HEX,
+      "fi:",
+      NULL,
+      "fr:",
+      false,
+      false,
+      BY_NOTHING,
+      NULL },
+    { LOG_QEMU,
+      { "detected translation failure" },
+      "dev=",
+      NOTATION_HEX,
+      "iova=",
+      NULL,
+      NULL,
+      false,
+      false,
+      BY_NOTHING,
+      NULL },
+    { LOG_XEN,
+      { "iommu fault:", "addr", "reason" },
+      NULL,
+      NOTATION_HEX,
+      "addr",
+      NULL,
+      "reason",
+      false,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_LINUX,
+      { "request device" },
+      "request device",
+      NOTATION_HEX,
+      "fault addr*",
+      "fault index",
+      "fault reason",
+      true,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_LINUX,
+      { "fault addr*", "dma" },
+      NULL,
+      NOTATION_HEX,
+      "fault addr*",
+      NULL,
+      "fault reason",
+      true,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_LINUX,
+      { "fault index", "intr" },
+      NULL,
+      NOTATION_HEX,
+      NULL,
+      "fault index",
+      "fault reason",
+      true,
+      false,
+      BY_WORDS,
+      NULL },
+    { LOG_LINUX,
+      { "dmar:", "[dma" },
+      NULL,
+      NOTATION_HEX,
+      "addr",
+      NULL,
+      "fault reason",
+      true,
+      false,
+      BY_WORDS,
+      NULL },
 };
 
 /* ---- reasons -------------------------------------------------------------------------------- */
@@ -168,7 +294,7 @@ static bool direction_of_words(const char *low, struct log_fault *fault)
         const char *words;
         enum udmar_fault_access access;
     } verbs[] = {
-        { "dma read", UDMAR_FAULT_READ },    { "dma write", UDMAR_FAULT_WRITE },
+        { "dma read", UDMAR_FAULT_READ },     { "dma write", UDMAR_FAULT_WRITE },
         { "dma atomic", UDMAR_FAULT_ATOMIC }, { "read", UDMAR_FAULT_READ },
         { "write", UDMAR_FAULT_WRITE },
     };
@@ -225,8 +351,8 @@ static bool read_device(const struct form *form, const char *low, struct log_fau
         return fault->has_device;
     }
     at = scan_label(low, form->device);
-    if (at == NULL || scan_place(at, form->notation, &fault->fault.segment, &fault->fault.rid,
-                                 &known) == NULL)
+    if (at == NULL ||
+        scan_place(at, form->notation, &fault->fault.segment, &fault->fault.rid, &known) == NULL)
         return false;
     fault->has_device = known;
     if (!known)
@@ -340,9 +466,9 @@ static void read_fields(const struct form *form, const char *low, struct form_ma
     struct log_fault *fault = &match->fault;
     bool has_device = read_device(form, low, fault);
     bool has_index = read_number(low, form->index, fault);
-    bool has_address = has_index || read_number(low, form->address, fault) ||
-                       (form->direction == BY_LETTER &&
-                        read_number(low, form->direction_label, fault));
+    bool has_address =
+        has_index || read_number(low, form->address, fault) ||
+        (form->direction == BY_LETTER && read_number(low, form->direction_label, fault));
 
     fault->reason = form->reason != NULL ? form_reason(low, form->reason, form->decimal_reason)
                                          : form_reason_of_words(low);
@@ -369,8 +495,8 @@ static void read_fields(const struct form *form, const char *low, struct form_ma
 static bool read_any(const char *low, struct form_match *match)
 {
     static const char *const units[] = { "iommu", "dmar", "vt d", "vtd", "dma remap*" };
-    static const char *const faults[] = { "fault*", "refused", "blocked", "denied", "rejected",
-                                          "violation", "not mapped", "unmapped" };
+    static const char *const faults[] = { "fault*",   "refused",   "blocked",    "denied",
+                                          "rejected", "violation", "not mapped", "unmapped" };
     static const char *const labels[] = { "addr*", "iova", "gpa", "at", "to", "from" };
     struct log_fault *fault = &match->fault;
     bool unit = false, word = false, address = false;
@@ -379,8 +505,7 @@ static bool read_any(const char *low, struct form_match *match)
         unit |= scan_has(low, units[i]);
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         word |= scan_has(low, faults[i]);
-    if (!unit || !word ||
-        scan_any_device(low, &fault->fault.segment, &fault->fault.rid) == NULL ||
+    if (!unit || !word || scan_any_device(low, &fault->fault.segment, &fault->fault.rid) == NULL ||
         !direction_of_words(low, fault))
         return false;
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]) && !address; i++)

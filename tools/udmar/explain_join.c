@@ -2,9 +2,11 @@
 /*
  * Messages out of lines. A mail, a forum or a terminal breaks a message before or behind any word,
  * or inside one; a fault that lacks a field is held until the next line has shown whether it is the
- * rest. A line is the rest of another when it begins no message and brings a field that was missing.
+ * rest. A line is the rest of another when it begins no message and brings a field that was
+ * missing.
  *
- * Nothing is lost silently: what looks like a fault and stays without device and address is counted.
+ * Nothing is lost silently: what looks like a fault and stays without device and address is
+ * counted.
  */
 #include "explain_form.h"
 #include "explain_read.h"
@@ -13,7 +15,8 @@
 #include <string.h>
 
 enum {
-    SKIPPED_LINES = PARTS_KEPT - 1, /* a field may be broken over so many lines that bring nothing */
+    SKIPPED_LINES =
+        PARTS_KEPT - 1, /* a field may be broken over so many lines that bring nothing */
     SHORT_LINE = 90,
     BARE = 2, /* a mark, and perhaps a direction */
 };
@@ -82,8 +85,8 @@ static void understand(struct log *log, const struct log_text *text, bool xen)
  */
 static bool is_head_word(const char *word, size_t length)
 {
-    static const char *const words[] = { "dmar", "dma", "read", "write", "no_pasid", "intr-remap",
-                                         "request", "device", "vt-d" };
+    static const char *const words[] = { "dmar",       "dma",     "read",   "write", "no_pasid",
+                                         "intr-remap", "request", "device", "vt-d" };
     bool last = word[length] == '\0';
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -147,7 +150,8 @@ static void release(struct log *log)
 }
 
 /* Both ways to put two lines together; the one that says more, a blank between them by default. */
-static unsigned best_join(const struct log_held *held, const char *message, char *out, bool *complete)
+static unsigned best_join(const struct log_held *held, const char *message, char *out,
+                          bool *complete)
 {
     char open[LINE_SIZE * 2], closed[LINE_SIZE * 2];
     size_t length = 0;

@@ -3,9 +3,10 @@
  * A kernel log, understood: faults in groups, messages of the DMAR driver, and what the log says of
  * the machine. Pure: text in, structures out, so a fuzzer can drive it.
  *
- * The way of a line: explain_read.c (bytes, journal records) -> explain_clean.c (colours, quote marks)
- * -> explain_time.c (what stands in front) -> explain_join.c (wrapped lines) -> explain_form.c (is it
- * a fault?), explain_companion.c, explain_facts.c, explain_notice.c -> explain_group.c.
+ * The way of a line: explain_read.c (bytes, journal records) -> explain_clean.c (colours, quote
+ * marks)
+ * -> explain_time.c (what stands in front) -> explain_join.c (wrapped lines) -> explain_form.c (is
+ * it a fault?), explain_companion.c, explain_facts.c, explain_notice.c -> explain_group.c.
  */
 #ifndef UDMAR_TOOL_EXPLAIN_LOG_H
 #define UDMAR_TOOL_EXPLAIN_LOG_H

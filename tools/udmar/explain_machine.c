@@ -43,7 +43,8 @@ void machine_add_devices(struct log *log, const struct pci_machine *machine)
 }
 
 /* RMRRs with the devices that they name. */
-static void add_rmrr(struct log *log, const struct table_view *view, const struct udmar_entry *entry)
+static void add_rmrr(struct log *log, const struct table_view *view,
+                     const struct udmar_entry *entry)
 {
     struct log_range *range =
         log_range_add(log, RANGE_RMRR, entry->u.rmrr.base, entry->u.rmrr.limit);
@@ -60,7 +61,8 @@ static void add_rmrr(struct log *log, const struct table_view *view, const struc
 }
 
 /* I/O APICs, HPETs and ACPI devices: ids that no device list has. */
-static void add_unit(struct log *log, const struct table_view *view, const struct udmar_entry *entry)
+static void add_unit(struct log *log, const struct table_view *view,
+                     const struct udmar_entry *entry)
 {
     enum { IOAPIC = 3, ACPI_DEVICE = 5 };
     struct udmar_scope scope = { 0 };

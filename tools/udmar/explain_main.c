@@ -144,9 +144,12 @@ static int explain(const struct options *options, const char *name, const char *
 static int read_options(int argc, char **argv, struct options *options)
 {
     static const struct option long_options[] = {
-        { "dmesg", no_argument, NULL, 'd' }, { "lspci", required_argument, NULL, 'l' },
-        { "table", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
-        { "color", required_argument, NULL, 'C' }, { "help", no_argument, NULL, 'h' },
+        { "dmesg", no_argument, NULL, 'd' },
+        { "lspci", required_argument, NULL, 'l' },
+        { "table", required_argument, NULL, 't' },
+        { "json", no_argument, NULL, 'j' },
+        { "color", required_argument, NULL, 'C' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     int option;

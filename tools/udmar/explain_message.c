@@ -22,8 +22,8 @@ static bool all_ones(const struct log *log, const char *low)
 }
 
 /*
- * "DMA PTE for vPFN 0xf1f7e already set (to f1f7e003 not 173025001)": the entry leads to the page of
- * its own number, as only a one-to-one mapping does.
+ * "DMA PTE for vPFN 0xf1f7e already set (to f1f7e003 not 173025001)": the entry leads to the page
+ * of its own number, as only a one-to-one mapping does.
  */
 static bool one_to_one(const struct log *log, const char *low)
 {
@@ -42,7 +42,8 @@ static bool status_has(const char *low, unsigned bit)
     const char *at = scan_label(low, "handling fault status reg*");
     uint64_t value;
 
-    return at != NULL && scan_hex(at + strspn(at, " :="), &value) != NULL && (value >> bit & 1) != 0;
+    return at != NULL && scan_hex(at + strspn(at, " :="), &value) != NULL &&
+           (value >> bit & 1) != 0;
 }
 
 static bool status_timeout(const struct log *log, const char *low)
@@ -61,6 +62,23 @@ static bool status_completion(const struct log *log, const char *low)
 {
     (void)log;
     return status_has(low, 5);
+}
+
+/* The RMRR in brackets overlaps what the memory map calls usable: the kernel uses that memory. */
+static bool in_ram(const struct log *log, const char *low)
+{
+    const char *at = strstr(low, "[0x");
+    uint64_t first, last;
+
+    if (at == NULL || (at = scan_hex(at + 1, &first)) == NULL || *at != '-' ||
+        scan_hex(at + 1, &last) == NULL)
+        return false;
+    for (size_t i = 0; i < log->range_count; i++) {
+        if (log->ranges[i].kind == RANGE_RAM && log->ranges[i].first <= last &&
+            first <= log->ranges[i].last)
+            return true;
+    }
+    return false;
 }
 
 /* ---- the messages --------------------------------------------------------------------------- */
@@ -91,7 +109,8 @@ const struct notice_text notice_texts[] = {
       true,
       "Xen does not give the device to a guest: firmware has reserved memory (an RMRR) for it and "
       "other devices together.",
-      "rdm_policy=relaxed in the guest's configuration allows it where firmware uses the region only "
+      "rdm_policy=relaxed in the guest's configuration allows it where firmware uses the region "
+      "only "
       "before the system starts (USB controllers); otherwise keep the device on the host.",
       NULL },
     { "rmrr-path",
@@ -101,10 +120,20 @@ const struct notice_text notice_texts[] = {
       "defect of firmware. The kernel understands it and maps the region.",
       "Nothing to do. udmar table --check shows the entry.",
       NULL },
+    { "rmrr-in-ram",
+      { "no firmware reserved region can cover this rmrr" },
+      true,
+      "An RMRR names memory that the memory map calls usable: the kernel uses it for something "
+      "else "
+      "while firmware has a device read and write there.",
+      "A firmware bug that can damage data: update it. Until then keep the kernel off the region "
+      "with memmap=SIZE$START on the command line.",
+      in_ram },
     { "rmrr-not-reserved",
       { "no firmware reserved region can cover this rmrr" },
       true,
-      "The firmware declares this region for a device (usually graphics memory, or USB) and does not "
+      "The firmware declares this region for a device (usually graphics memory, or USB) and does "
+      "not "
       "mark it in the memory map. No RAM is there in practice, so nothing gets damaged: the kernel "
       "notes the defect (taint) and goes on.",
       "Harmless unless that device misbehaves. A firmware update mends the table; check that the "
@@ -114,7 +143,8 @@ const struct notice_text notice_texts[] = {
     { "rmrr-odd",
       { "bad rmrr" },
       true,
-      "The kernel finds that an RMRR fails its check: the region is not reserved in the memory map, "
+      "The kernel finds that an RMRR fails its check: the region is not reserved in the memory "
+      "map, "
       "or its bounds are no whole pages. It says so, taints itself, and (since Linux 5.5) maps the "
       "region all the same, as firmware wants it.",
       "Harmless in practice where the region lies outside of RAM (graphics memory). udmar table "
@@ -158,7 +188,8 @@ const struct notice_text notice_texts[] = {
     { "unit-at-zero",
       { "drhd base: 0x00000000000000 " },
       true,
-      "A remapping unit (DRHD) of the DMAR table has base address 0: a defect of the firmware. With "
+      "A remapping unit (DRHD) of the DMAR table has base address 0: a defect of the firmware. "
+      "With "
       "flags 0x1 it is the unit for all other devices, and the kernel refuses the whole table: no "
       "DMA remapping and no interrupt remapping.",
       "Update the firmware. udmar table --check shows the entry.",
@@ -174,7 +205,8 @@ const struct notice_text notice_texts[] = {
     { "table-refused",
       { "parse dmar table failure" },
       true,
-      "The kernel refused the whole DMAR table because of an entry that it does not accept (look at "
+      "The kernel refused the whole DMAR table because of an entry that it does not accept (look "
+      "at "
       "the line before: often a DRHD with base 0): no DMA remapping, no interrupt remapping, no "
       "x2APIC.",
       "A firmware bug: update it. udmar table --check names the entry.",
@@ -282,7 +314,8 @@ const struct notice_text notice_texts[] = {
     { "device-tlb-completion",
       { "handling fault status reg*" },
       true,
-      "The fault status says that a device answered an invalidation of its TLB (ATS) wrongly (ICE).",
+      "The fault status says that a device answered an invalidation of its TLB (ATS) wrongly "
+      "(ICE).",
       "The lines that follow name the device.",
       status_completion },
     { "wait-timeout",
@@ -302,32 +335,38 @@ const struct notice_text notice_texts[] = {
       { "iommu disable translation" },
       true,
       "The unit did not switch translation off when it was told to, so the kernel gave up. On Ice "
-      "Lake, Tiger Lake and later the unit of the graphics cannot while the graphics sleeps (D3): a "
+      "Lake, Tiger Lake and later the unit of the graphics cannot while the graphics sleeps (D3): "
+      "a "
       "quirk of the hardware.",
-      "Linux 5.9 and later leave that unit on (\"Skip IOMMU disabling for graphics\"; later kernels "
+      "Linux 5.9 and later leave that unit on (\"Skip IOMMU disabling for graphics\"; later "
+      "kernels "
       "know more chips): a newer kernel.",
       NULL },
     { "unit-hangs-enable",
       { "iommu enable translation" },
       true,
-      "The unit did not switch translation on when it was told to, so the kernel gave up. On recent "
+      "The unit did not switch translation on when it was told to, so the kernel gave up. On "
+      "recent "
       "clients the unit of the graphics cannot while the graphics sleeps (D3).",
       "A newer kernel; firmware update.",
       NULL },
     { "unit-hangs-queue",
       { "qi submit" },
       true,
-      "The unit did not come to the end of its invalidation queue, so the kernel gave up: usually a "
+      "The unit did not come to the end of its invalidation queue, so the kernel gave up: usually "
+      "a "
       "device with ATS that does not answer.",
       "See the invalidation errors before it for the device.",
       NULL },
     { "unit-hangs",
       { "dmar hardware is malfunction*" },
       true,
-      "A unit did not do in time what its command register told it, so the kernel gave up. The call "
+      "A unit did not do in time what its command register told it, so the kernel gave up. The "
+      "call "
       "trace says which command. Typical: the unit of the graphics while the graphics sleeps, or a "
       "unit whose registers do not answer.",
-      "A newer kernel (quirks for graphics since 5.9) and firmware; look at the invalidation errors "
+      "A newer kernel (quirks for graphics since 5.9) and firmware; look at the invalidation "
+      "errors "
       "before it, if there are any.",
       NULL },
     { "panic-elsewhere",
@@ -341,7 +380,8 @@ const struct notice_text notice_texts[] = {
     { "pte-identity",
       { "dma pte for vpfn", "already set" },
       true,
-      "The kernel gave out an address where a one-to-one mapping lies (the entry there leads to the "
+      "The kernel gave out an address where a one-to-one mapping lies (the entry there leads to "
+      "the "
       "page of the same number): a reserved region (RMRR) that was not kept out of the address "
       "allocator, for example that of another device in the same group.",
       "A kernel bug: report it with the RMRR lines of the log. udmar table shows the RMRR and its "
@@ -389,7 +429,8 @@ const struct notice_text notice_texts[] = {
       true,
       "The pool for bounce buffers is full or was too small for one buffer: a device that cannot "
       "reach its memory directly gets its data copied. Not a fault of DMA remapping.",
-      "swiotlb=SLOTS on Linux makes it larger; better: let the device be translated (not iommu=pt), "
+      "swiotlb=SLOTS on Linux makes it larger; better: let the device be translated (not "
+      "iommu=pt), "
       "which needs no copies.",
       NULL },
     { "mask-overflow",
@@ -459,7 +500,8 @@ const struct notice_text notice_texts[] = {
     { "ir-off",
       { "not enabling interrupt remapping" },
       true,
-      "Interrupt remapping stays off: the line before says why (an I/O APIC without a unit, a table "
+      "Interrupt remapping stays off: the line before says why (an I/O APIC without a unit, a "
+      "table "
       "that was refused, a unit that cannot).",
       "Guests with passed-through devices are less isolated. udmar table --check.",
       NULL },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages of DMAR drivers that are no faults: found, counted, and given to a device. What they mean
- * is in explain_message.c.
+ * Messages of DMAR drivers that are no faults: found, counted, and given to a device. What they
+ * mean is in explain_message.c.
  */
 #include "explain_scan.h"
 #include "explain_text.h"
@@ -44,8 +44,9 @@ static void find_device(const char *low, struct log_notice *notice)
 }
 
 /*
- * "QI HEAD: Device-TLB Invalidation qw0 = 0xaf0300000003": the descriptor at which the queue stands.
- * Bits 47:32 are the device [VTD 6.5.2.5]; where the error register named none, this one does.
+ * "QI HEAD: Device-TLB Invalidation qw0 = 0xaf0300000003": the descriptor at which the queue
+ * stands. Bits 47:32 are the device [VTD 6.5.2.5]; where the error register named none, this one
+ * does.
  */
 static bool queue_line(struct log *log, const char *low)
 {
@@ -76,7 +77,8 @@ static bool queue_line(struct log *log, const char *low)
 static void trace_line(struct log *log, const char *low)
 {
     for (size_t i = 0; i < notice_text_count; i++) {
-        struct log_notice *last = log->notice_count > 0 ? &log->notices[log->notice_count - 1] : NULL;
+        struct log_notice *last =
+            log->notice_count > 0 ? &log->notices[log->notice_count - 1] : NULL;
 
         if (last == NULL || strcmp(last->text->id, "unit-hangs") != 0)
             return;

@@ -17,7 +17,8 @@ static const struct {
 } options[] = {
     /* Documentation/admin-guide/kernel-parameters.txt and the code that reads them. */
     { OPTION_IGFX_OFF, LOG_LINUX, V(2, 6, 25), 0,
-      "intel_iommu=igfx_off takes the graphics alone out of translation, where it has a unit of its "
+      "intel_iommu=igfx_off takes the graphics alone out of translation, where it has a unit of "
+      "its "
       "own." },
     { OPTION_IGFX_OFF, LOG_XEN, V(4, 2, 0), 0,
       "iommu=no-igfx takes the graphics alone out of translation." },
@@ -33,7 +34,8 @@ static const struct {
     { OPTION_STRICT, LOG_LINUX, V(5, 14, 0), 0,
       "With iommu.strict=1 the fault comes at once and not some milliseconds late." },
     { OPTION_SMALL_PAGES, LOG_LINUX, V(3, 0, 0), 0,
-      "intel_iommu=sp_off keeps the kernel from using large pages: if the faults end, it was they." },
+      "intel_iommu=sp_off keeps the kernel from using large pages: if the faults end, it was "
+      "they." },
     { OPTION_LEGACY_MODE, LOG_LINUX, V(5, 15, 0), 0,
       "intel_iommu=sm_off goes back to legacy mode, as a test." },
     { OPTION_NO_SOURCE_CHECK, LOG_LINUX, V(2, 6, 39), 0,

@@ -13,12 +13,11 @@ enum { WIDTH = 78, GROUPS_SHOWN = 50 };
 const char *explain_source(enum log_source source)
 {
     static const char *const names[LOG_SOURCES] = {
-        [LOG_LINUX] = "linux",     [LOG_XEN] = "xen",         [LOG_FREEBSD] = "freebsd",
-        [LOG_UDMAR] = "udmar",     [LOG_OPENBSD] = "openbsd", [LOG_ILLUMOS] = "illumos",
-        [LOG_ESXI] = "esxi",       [LOG_MACOS] = "macos",     [LOG_GENODE] = "genode",
-        [LOG_NOVA] = "nova",       [LOG_QEMU] = "qemu",       [LOG_OTHER] = "other",
+        [LOG_LINUX] = "linux", [LOG_XEN] = "xen",         [LOG_FREEBSD] = "freebsd",
+        [LOG_UDMAR] = "udmar", [LOG_OPENBSD] = "openbsd", [LOG_ILLUMOS] = "illumos",
+        [LOG_ESXI] = "esxi",   [LOG_MACOS] = "macos",     [LOG_GENODE] = "genode",
+        [LOG_NOVA] = "nova",   [LOG_QEMU] = "qemu",       [LOG_OTHER] = "other",
     };
-
 
     return names[source];
 }
@@ -246,7 +245,8 @@ static void print_causes(FILE *out, const struct log *log, const struct log_grou
     char text[1000], head[16];
 
     if (count == 0) {
-        paragraph(out, "", 4, "Why: not known. What the log shows fits nothing that this tool knows.");
+        paragraph(out, "", 4,
+                  "Why: not known. What the log shows fits nothing that this tool knows.");
         return;
     }
     if (!group->first.has_device)

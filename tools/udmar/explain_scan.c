@@ -212,7 +212,8 @@ const char *scan_place(const char *low, enum scan_notation notation, uint16_t *o
     *out_segment = 0;
     if (notation == NOTATION_RID)
         return scan_rid(at, out_rid);
-    while (count < 4 && (end = field(at, notation == NOTATION_DECIMAL, &part[count], out_known)) != NULL) {
+    while (count < 4 &&
+           (end = field(at, notation == NOTATION_DECIMAL, &part[count], out_known)) != NULL) {
         count++;
         at = end;
         if (count == 4 || (*at != ':' && *at != '.' && *at != ','))

@@ -31,13 +31,14 @@ bool scan_has(const char *low, const char *label);
 /* A number as it stands in the text. */
 struct scan_value {
     uint64_t number;
-    bool known;    /* false: masked or garbled; words has what is there */
-    bool marked;   /* 0x in front */
+    bool known;  /* false: masked or garbled; words has what is there */
+    bool marked; /* 0x in front */
     char words[24];
 };
 
 /*
- * Hexadecimal, behind blanks, ":" and "=". "o" is taken for 0 and "l" for 1 as eyes do; "x", "?" and
+ * Hexadecimal, behind blanks, ":" and "=". "o" is taken for 0 and "l" for 1 as eyes do; "x", "?"
+ * and
  * "*" mask digits. Returns what follows, or null when no number stands there.
  */
 const char *scan_value(const char *low, struct scan_value *out_value);

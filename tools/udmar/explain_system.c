@@ -82,11 +82,12 @@ static bool any(const char *low, const char *const *words, size_t count)
 
 static void mode_line(struct log *log, const struct log_text *text)
 {
-    static const char *const guest[] = { "hypervisor detected: ", "booting paravirtualized kernel on kvm",
-                                         "dmi: qemu ", "dmi: vmware", "dmi: xen hvm" };
+    static const char *const guest[] = { "hypervisor detected: ",
+                                         "booting paravirtualized kernel on kvm", "dmi: qemu ",
+                                         "dmi: vmware", "dmi: xen hvm" };
     static const char *const kdump[] = { "translation pre-enabled",
                                          "copied translation tables from previous kernel",
-                                         "elfcorehdr=" };
+                                         "copied ir table", "elfcorehdr=", " reset_devices" };
     static const char *const resume[] = { "waking up from system sleep", "pm: suspend exit",
                                           "pm: resume", "finishing wakeup from acpi s",
                                           "enabling non-boot cpus" };
@@ -113,8 +114,9 @@ static void child_line(struct log *log, const char *low)
     at = at != NULL ? strchr(at + 12, '/') : NULL;
     while (at != NULL && (end = scan_device(at + 1, &segment, &rid)) != NULL) {
         /* Another function below is a bus, a driver's own things are not platform devices. */
-        if (*end == '/' && scan_device(end + 1, &segment, &rid) == NULL && strchr(end, '.') != NULL &&
-            strncmp(end, "/usb", 4) != 0 && strncmp(end, "/ata", 4) != 0) {
+        if (*end == '/' && scan_device(end + 1, &segment, &rid) == NULL &&
+            strchr(end, '.') != NULL && strncmp(end, "/usb", 4) != 0 &&
+            strncmp(end, "/ata", 4) != 0) {
             scan_device(at + 1, &segment, &rid);
             device = log_device_add(log, segment, rid);
             if (device != NULL)
@@ -130,19 +132,22 @@ static void device_line(struct log *log, const char *low)
     static const char *const switched[] = { "using iommu dma mapping", "uses non-identity mapping",
                                             "device uses a private", "uses identity mapping",
                                             "using iommu direct mapping" };
+    static const char *const given[] = { "vfio", "pci-stub", "pciback", "assigned device" };
     static const char *const removed[] = { "card not present", "link down", "was removed" };
     struct log_device *device;
     uint16_t segment;
     udmar_rid_t rid;
     bool is_switched = ANY(low, switched), is_removed = ANY(low, removed);
+    bool is_given = ANY(low, given);
 
-    if ((!is_switched && !is_removed) || scan_any_device(low, &segment, &rid) == NULL)
+    if ((!is_switched && !is_removed && !is_given) || scan_any_device(low, &segment, &rid) == NULL)
         return;
     device = log_device_add(log, segment, rid);
     if (device == NULL)
         return;
     device->switched |= is_switched;
     device->removed |= is_removed;
+    device->vfio |= is_given;
 }
 
 void line_system(struct log *log, const struct log_text *text)

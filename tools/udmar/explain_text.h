@@ -21,8 +21,8 @@ enum system_option {
     OPTION_RESET_DEVICES,
 };
 
-/* What to say of an option on this system; null: it has none. Of a system whose version is not known
- * the newest is assumed. */
+/* What to say of an option on this system; null: it has none. Of a system whose version is not
+ * known the newest is assumed. */
 const char *option_text(enum system_option option, enum log_source system, bool has_version,
                         uint32_t version);
 
@@ -47,7 +47,8 @@ enum { CAUSE_LIMIT = 3 };
 size_t explain_causes(const struct log *log, const struct log_group *group,
                       const struct cause *out_causes[CAUSE_LIMIT]);
 
-/* From what a cause is concluded: "the log lists ...; the table names ...". Empty: from the fault. */
+/* From what a cause is concluded: "the log lists ...; the table names ...". Empty: from the fault.
+ */
 const char *explain_evidence(const struct log *log, const struct cause *cause, char *buffer,
                              size_t size);
 

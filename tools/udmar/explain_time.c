@@ -55,8 +55,8 @@ static const char *relative_time(const char *at, struct log_time *time)
         return NULL;
     inside = at + 1 + strspn(at + 1, " ");
     clock = isupper((unsigned char)inside[0]) && isdigit((unsigned char)inside[3]);
-    if (!clock && !((inside[0] == '+' || inside[0] == '<') &&
-                    strspn(inside + 1, " 0123456789.") >= 3))
+    if (!clock &&
+        !((inside[0] == '+' || inside[0] == '<') && strspn(inside + 1, " 0123456789.") >= 3))
         return NULL;
     keep_text(time, inside, end);
     return end + 1 + strspn(end + 1, " ");
@@ -203,8 +203,9 @@ static const char *later_seconds(const char *at, struct log_time *time)
 static bool known_start(const char *message)
 {
     static const char *const starts[] = {
-        "DMAR", "dmar", "DRHD", "INTR-REMAP", "[VT-D]", "iommu", "IOMMU", "pci ", "vtd[", "(XEN)",
-        "BIOS-e820", "@BlueScreen", "fri", "DMAR-IR", "Kernel panic", "Linux version", "vfio-pci",
+        "DMAR",  "dmar",    "DRHD",         "INTR-REMAP",    "[VT-D]",    "iommu",
+        "IOMMU", "pci ",    "vtd[",         "(XEN)",         "BIOS-e820", "@BlueScreen",
+        "fri",   "DMAR-IR", "Kernel panic", "Linux version", "vfio-pci",
     };
 
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
