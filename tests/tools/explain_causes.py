@@ -291,7 +291,7 @@ def ids_of(name):
         return re.findall(r'^    \{ "([a-z0-9-]+)",', file.read(), re.M)
 
 
-ids = ids_of('explain_causes.c')
+ids = ids_of('explain_rules_page.c') + ids_of('explain_rules_table.c')
 check(len(ids) == len(set(ids)), 'causes have ids of their own', ids)
 check(set(ids) == set(CAUSES), 'every cause has a log here', set(ids) ^ set(CAUSES))
 for cause, text in CAUSES.items():

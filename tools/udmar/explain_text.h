@@ -41,6 +41,10 @@ struct cause {
     enum system_option option; /* said behind next where the system has it */
 };
 
+/* The tables of causes. */
+extern const struct cause page_causes[], table_causes[];
+extern const size_t page_cause_count, table_cause_count;
+
 enum { CAUSE_LIMIT = 3 };
 
 /* The likeliest causes of a group, best first. Returns how many; 0: not known. */
