@@ -370,11 +370,16 @@ for name, text in UNREADABLE.items():
 document, status = run('DMAR: DRHD: handling fault status reg 2\n')
 check(document['faults_missing'] and status == 1, 'never silent: a status without its fault', document)
 for text, shown in (('ffxxxxxx', 'ffxxxxxx'), ('XXXXXXXX', 'xxxxxxxx'), ('0xff????00', '0xff????00'),
-                    ('ffff88W', 'ffff88w')):
+                    ('0x7f6b...', '0x7f6b'), ('ffff88W', 'ffff88w')):
     document, status = run(f'DMAR: [DMA Write] Request device [00:02.0] fault addr {text} '
                            '[fault reason 05] PTE Write access is not set\n')
     check(faults_of(document) == [('linux', '00:02.0', 'write', shown, '0x5')] and status == 1,
           f'masked address {text} is unknown, not 0', faults_of(document))
+document, _ = run(f'{ONE[1]} {ONE[3]}\n')
+check(faults_of(document) == EXPECTED[ONE[1]] + EXPECTED[ONE[3]], 'two faults in one line',
+      faults_of(document))
+document, _ = run('ce [00:02.0] fault addr 9c000000 [fault reason 06] PTE Read access is not set\n')
+check(faults_of(document) == EXPECTED[ONE[0]], 'a first line that is cut', faults_of(document))
 document, status = run('DMAR: [DMA Read] Request device [xx:xx.x] fault addr 2affde000 '
                        '[fault reason 06] PTE Read access is not set\n')
 check(faults_of(document) == [('linux', 'unknown', 'read', '0x2affde000', '0x6')], 'masked device',

@@ -10,6 +10,7 @@
  */
 #include "explain_form.h"
 #include "explain_read.h"
+#include "explain_scan.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -59,11 +60,45 @@ static bool take_fault(struct log *log, const struct log_text *text, const struc
     return true;
 }
 
+/* Where a second fault begins in a line that has lost a newline; null: there is none. */
+static const char *second_fault(const char *low)
+{
+    const char *first = scan_label(low, "request device"), *second, *begin = NULL;
+
+    if (first == NULL || (second = scan_label(first, "request device")) == NULL)
+        return NULL;
+    for (const char *at = first; at < second; at++) {
+        if (strncmp(at, "dmar", 4) == 0 || strncmp(at, "intr-remap:", 11) == 0)
+            begin = at;
+    }
+    return begin;
+}
+
+static void understand(struct log *log, const struct log_text *text, bool xen);
+
+static void understand_two(struct log *log, const struct log_text *text, bool xen, size_t second)
+{
+    char message[LINE_SIZE], low[LINE_SIZE];
+    struct log_text part = { message, low, text->time, text->line };
+
+    snprintf(message, sizeof(message), "%.*s", (int)second, text->message);
+    lower(low, message);
+    understand(log, &part, xen);
+    part.message = text->message + second;
+    part.low = text->low + second;
+    understand(log, &part, xen);
+}
+
 /* A whole message, or all that there is of one. */
 static void understand(struct log *log, const struct log_text *text, bool xen)
 {
+    const char *second = second_fault(text->low);
     struct form_match match;
 
+    if (second != NULL) {
+        understand_two(log, text, xen, (size_t)(second - text->low));
+        return;
+    }
     if (line_udmar(log, text))
         return;
     if (form_read(text->low, xen, &match)) {

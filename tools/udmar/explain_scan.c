@@ -163,7 +163,9 @@ const char *scan_value(const char *low, struct scan_value *out_value)
     snprintf(out_value->words, sizeof(out_value->words), "%.*s",
              (int)(at - begin + (long)token.length > 23 ? 23 : at - begin + (long)token.length),
              begin);
-    out_value->known = token.masks == 0 && token.others == 0 && token.length <= 16;
+    /* "7f6b...": the rest was left out. */
+    out_value->known = token.masks == 0 && token.others == 0 && token.length <= 16 &&
+                       strncmp(at + token.length, "..", 2) != 0;
     for (size_t i = 0; i < token.length && out_value->known; i++)
         out_value->number = out_value->number << 4 | (uint64_t)typed_digit(at[i]);
     return at + token.length;
