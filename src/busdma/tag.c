@@ -79,9 +79,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->domain = -1;
     tag->holders = 1;
     /* Only a translated device has addresses of its own; all others see physical ones. */
-    tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
-                       ? &udmar__backend_dmar
-                       : &udmar__backend_bounce;
+    tag->backend = udmar__device_translates(device) ? &udmar__backend_dmar : &udmar__backend_bounce;
     /* Several drivers' threads may ask for the first time at once: one tag stays. */
     state = udmar__lock(instance->host, &instance->lock);
     first = device->tag;

@@ -14,6 +14,8 @@ static struct udmar__unit_slot *slot_of(struct udmar *instance, const struct udm
     return NULL;
 }
 
+static const char unusable[] = "its unit is not usable";
+
 static void find_unit(struct udmar_device *device)
 {
     struct udmar *instance = device->instance;
@@ -31,9 +33,8 @@ static void find_unit(struct udmar_device *device)
         return;
     }
     device->slot = slot_of(instance, &drhd);
-    if (device->slot == NULL || device->slot->failed) {
-        device->slot = NULL;
-        device->reason = "its unit is not usable";
+    if (device->slot == NULL) {
+        device->reason = unusable;
     }
 }
 
@@ -112,16 +113,57 @@ enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, ud
     device->segment = segment;
     device->rid = rid;
     status = set_up(device);
-    if (status != UDMAR_OK) {
+    if (status != UDMAR_OK && device->group == NULL) {
         udmar_host_free(instance->host, device, sizeof(*device));
         return status;
     }
+    /* Where the unit has not confirmed that its ids are blocked, it stays known until then. */
     state = udmar__lock(instance->host, &instance->lock);
     device->next = instance->devices;
     instance->devices = device;
     udmar__unlock(instance->host, &instance->lock, state);
     *out_device = device;
-    return UDMAR_OK;
+    return status;
+}
+
+/* What hardware does with its DMA: without a group or without its contexts, nothing gets through.
+ */
+static enum udmar_mode mode_of(const struct udmar_device *device)
+{
+    const struct udmar__group *group = device->group;
+
+    if (device->slot == NULL || udmar__slot_failed(device->slot)) {
+        return UDMAR_MODE_UNPROTECTED;
+    }
+    if (group == NULL || device->cut_off || (group->bypassed && group->bypass == NULL)) {
+        return UDMAR_MODE_BLOCKED;
+    }
+    if (group->bypassed) {
+        return group->bypass->pass_through ? UDMAR_MODE_PASSTHROUGH : UDMAR_MODE_IDENTITY;
+    }
+    return group->mode;
+}
+
+static const char *reason_of(const struct udmar_device *device)
+{
+    if (device->slot == NULL) {
+        return device->reason;
+    }
+    if (udmar__slot_failed(device->slot)) {
+        return unusable;
+    }
+    if (device->cut_off) {
+        return "there was no memory for its context";
+    }
+    return device->group != NULL && device->group->bypassed
+               ? "it was in use with physical addresses when its unit started"
+               : device->reason;
+}
+
+bool udmar__device_translates(const struct udmar_device *device)
+{
+    return device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE &&
+           !device->group->bypassed;
 }
 
 static void free_tag(struct udmar_device *device)
@@ -148,33 +190,49 @@ void udmar__device_remove(struct udmar_device *device)
     udmar_host_free(instance->host, device, sizeof(*device));
 }
 
+/* Its devices do not use the guest addresses of their domain: from now on they get physical ones.
+ */
+static void abandon(struct udmar_device *device, bool *answers)
+{
+    struct udmar__group *group = device->group;
+
+    if (group == NULL || group->bypassed || device->attached == 0 ||
+        udmar__group_users(group, device->instance) != 0) {
+        return;
+    }
+    udmar__group_bypass(device);
+    /* A unit that has not answered once is not asked for each device. */
+    if (*answers) {
+        *answers = udmar__device_settle(device) == UDMAR_OK;
+    }
+}
+
 void udmar__devices_abandon(struct udmar__unit_slot *slot)
 {
-    struct udmar_device *next;
+    void *host = slot->instance->host;
+    bool answers = true;
     char label[64];
 
-    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
-        next = device->next;
+    for (struct udmar_device *device = slot->instance->devices; device != NULL;
+         device = device->next) {
         if (device->slot != slot) {
             continue;
         }
+        abandon(device, &answers);
+        device->unsettled = true;
+        slot->instance->unsettled = true;
         udmar__device_label(device, label);
-        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
-            udmar__group_leave(device) != UDMAR_OK) {
+        if (udmar__device_translates(device) && device->attached > 0) {
             /* Its tags have handed out guest addresses, which mean something else now. */
-            udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
+            udmar__log(host, UDMAR_LOG_ERROR,
                        "%s: its unit does not translate the addresses that it was given: do not "
                        "use it",
                        label);
-        } else if (device->attached == 0) {
-            udmar__device_remove(device);
-        } else {
-            free_tag(device);
-            device->slot = NULL;
-            device->wanted = UDMAR_MODE_UNPROTECTED;
-            device->reason = "its unit is not usable";
-            udmar__log(slot->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
-                       device->reason);
+        } else if (device->attached > 0) {
+            if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0) {
+                free_tag(device);
+            }
+            udmar__log(host, UDMAR_LOG_WARN, "%s: not protected: %s", label, unusable);
         }
     }
 }
@@ -182,14 +240,63 @@ void udmar__devices_abandon(struct udmar__unit_slot *slot)
 void udmar__devices_retry(struct udmar *instance)
 {
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
-        if (device->slot == NULL && __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0) {
-            free_tag(device);
-            if (set_up(device) != UDMAR_OK) {
-                device->slot = NULL;
-                device->reason = "there was no memory to look for its unit again";
+        struct udmar__group *group = device->group;
+
+        if (group == NULL || !group->bypassed) {
+            continue;
+        }
+        device->unsettled = true;
+        instance->unsettled = true;
+        if (udmar__group_users(group, instance) != 0) {
+            udmar__group_bypass(device);
+            continue;
+        }
+        group->bypassed = false;
+        for (struct udmar_device *other = instance->devices; other != NULL; other = other->next) {
+            if (other->group == group) {
+                other->unsettled = true;
+                free_tag(other);
             }
         }
     }
+}
+
+static void tell_compromise(const struct udmar_device *device)
+{
+    enum udmar_mode mode = mode_of(device);
+    char label[64];
+
+    udmar__device_label(device, label);
+    if (mode == UDMAR_MODE_BLOCKED) {
+        udmar__log(device->instance->host, UDMAR_LOG_ERROR, "%s: its DMA is cut off: %s", label,
+                   reason_of(device));
+    } else {
+        udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: %s: %s", label,
+                   udmar_mode_string(mode), reason_of(device));
+    }
+}
+
+enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot)
+{
+    struct udmar_device *next;
+
+    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
+        bool compromise = device->group != NULL && device->group->bypassed;
+        enum udmar_status status;
+
+        next = device->next;
+        if (device->slot != slot || (device->group == NULL && !device->unsettled)) {
+            continue;
+        }
+        status = udmar__device_renew(device);
+        if (udmar__not_confirmed(status)) {
+            return status;
+        }
+        if (compromise || status != UDMAR_OK) {
+            tell_compromise(device);
+        }
+    }
+    return UDMAR_OK;
 }
 
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64])
@@ -234,26 +341,18 @@ static void set_name(struct udmar_device *device, const char *name)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-/* A device without a group is blocked where a unit governs it: no context leads anywhere. */
-static enum udmar_mode mode_of(const struct udmar_device *device)
-{
-    if (device->group != NULL) {
-        return device->group->mode;
-    }
-    return device->slot != NULL ? UDMAR_MODE_BLOCKED : UDMAR_MODE_UNPROTECTED;
-}
-
 static void announce(struct udmar_device *device)
 {
+    enum udmar_mode mode = mode_of(device);
     char label[64];
 
     udmar__device_label(device, label);
-    if (device->slot == NULL) {
+    if (mode == UDMAR_MODE_UNPROTECTED) {
         udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: not protected: %s", label,
-                   device->reason);
+                   reason_of(device));
     } else {
         udmar__log(device->instance->host, UDMAR_LOG_INFO, "%s: unit %u, %s: %s%s", label,
-                   device->slot->unit->index, udmar_mode_string(mode_of(device)), device->reason,
+                   device->slot->unit->index, udmar_mode_string(mode), reason_of(device),
                    device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
@@ -267,9 +366,13 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     if (instance == NULL || out_device == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
+    udmar__settle(instance);
     device = find_exact(instance, segment, rid);
     if (device == NULL) {
         status = udmar__device_add(instance, segment, rid, &device);
+    } else if (device->unsettled && !udmar__slot_failed(device->slot)) {
+        /* The unit still does not answer. */
+        status = device->leaving ? UDMAR_ERR_TIMEOUT : udmar__device_settle(device);
     }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
@@ -312,8 +415,10 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
         (void)udmar_device_on_fault(device, NULL, NULL);
         return UDMAR_OK;
     }
+    udmar__settle(device->instance);
     status = udmar__group_leave(device);
     if (status != UDMAR_OK) {
+        udmar__group_stay(device);
         return status;
     }
     udmar__device_remove(device);
@@ -327,15 +432,17 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
     if (device == NULL || mode < UDMAR_MODE_TRANSLATE || mode > UDMAR_MODE_BLOCKED) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (device->slot == NULL) {
+    if (device->slot == NULL || udmar__slot_failed(device->slot)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
         (device->group != NULL && device->group->devices > 1)) {
         return UDMAR_ERR_BUSY;
     }
+    udmar__settle(device->instance);
     status = udmar__group_leave(device);
     if (status != UDMAR_OK) {
+        udmar__group_stay(device);
         return status;
     }
     free_tag(device);
@@ -346,7 +453,10 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
         /* Nothing points to it any more, so its DMA is blocked; say so in the books as well. */
         device->wanted = UDMAR_MODE_BLOCKED;
         device->reason = "its last change of mode failed";
-        (void)udmar__group_join(device);
+        if (device->group == NULL) {
+            device->unsettled = true;
+            (void)udmar__device_renew(device);
+        }
     }
     announce(device);
     return status;
@@ -366,12 +476,20 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 
 struct udmar_domain *udmar_device_domain(struct udmar_device *device)
 {
-    if (device == NULL || device->group == NULL || device->group->domain == NULL) {
+    struct udmar_domain *domain;
+
+    if (device == NULL || device->group == NULL) {
         return NULL;
     }
-    /* From now on its group cannot get another one. */
-    __atomic_store_n(&device->domain_seen, true, __ATOMIC_RELAXED);
-    return device->group->domain;
+    domain = device->group->domain;
+    if (device->group->bypassed) {
+        domain = udmar__slot_failed(device->slot) ? NULL : device->group->bypass;
+    }
+    if (domain != NULL) {
+        /* From now on its group cannot get another one. */
+        __atomic_store_n(&device->domain_seen, true, __ATOMIC_RELAXED);
+    }
+    return domain;
 }
 
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
@@ -388,6 +506,12 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
     return device;
 }
 
+/* Nobody's any more, and kept until its unit has confirmed that its ids are blocked. */
+static bool is_gone(const struct udmar_device *device)
+{
+    return device->leaving && device->attached == 0;
+}
+
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
     struct udmar_device *device;
@@ -399,12 +523,17 @@ struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment,
     state = udmar__lock(instance->host, &instance->lock);
     device = udmar__device_find_locked(instance, segment, rid);
     udmar__unlock(instance->host, &instance->lock, state);
-    return device;
+    return device == NULL || is_gone(device) ? NULL : device;
 }
 
 struct udmar_device *udmar_device_next(struct udmar *instance, struct udmar_device *previous)
 {
-    return previous == NULL ? instance->devices : previous->next;
+    struct udmar_device *device = previous == NULL ? instance->devices : previous->next;
+
+    while (device != NULL && is_gone(device)) {
+        device = device->next;
+    }
+    return device;
 }
 
 void udmar_device_info(struct udmar_device *device, struct udmar_device_info *out_info)
@@ -414,14 +543,14 @@ void udmar_device_info(struct udmar_device *device, struct udmar_device_info *ou
         .rid = device->rid,
         .mode = mode_of(device),
         .wanted = device->wanted,
-        .unit = device->slot != NULL ? (int)device->slot->unit->index : -1,
+        .unit = mode_of(device) != UDMAR_MODE_UNPROTECTED ? (int)device->slot->unit->index : -1,
         .match = device->match,
         .id_count = device->ids.count,
         .rmrr_count = device->rmrrs,
         .shares_ids = device->group != NULL && device->group->devices > 1,
         .by_firmware = device->attached == 0,
         .faults = device->faults,
-        .reason = device->reason,
+        .reason = reason_of(device),
     };
     for (unsigned i = 0; i < UDMAR_DEVICE_IDS && i < device->ids.count; i++) {
         out_info->ids[i] = device->ids.id[i];

@@ -203,7 +203,7 @@ static void tear_down(struct udmar *instance)
         struct udmar_unit *unit = instance->units[i].unit;
 
         /* A unit that may still use the tables keeps them for ever. */
-        if (!unit->root_set) {
+        if (!udmar__knows_tables(unit)) {
             udmar__root_destroy(unit);
         }
         udmar__unit_destroy(unit);
@@ -324,8 +324,8 @@ enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
         .segment = unit->segment,
         .base = unit->base,
         .include_all = slot->entry.u.drhd.include_all,
-        .translating = unit->translating,
-        .uses_queue = unit->use_queue,
+        .translating = udmar__unit_translates(slot->unit),
+        .uses_queue = udmar__uses_queue(unit),
         .failed = slot->failed,
         .has_interrupt = unit->interrupt != NULL,
         .facts = unit->facts,
