@@ -70,7 +70,11 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
  * and everything invalidated; the fault event is programmed; translation goes on; protected memory
  * regions go off.
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
- * unprotected, as attached ones can be asked, and the next udmar_start() tries it again.
+ * unprotected, as attached ones can be asked, and the next udmar_start() tries it again. A device
+ * that is in use with physical addresses by then keeps them: its mode is UDMAR_MODE_PASSTHROUGH, or
+ * UDMAR_MODE_IDENTITY where the unit cannot pass requests through; where neither is possible its
+ * DMA is cut off, and that is logged as an error.
+ * A queue that does not start or completes nothing gives way to registers where the unit has them.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
  * already); UDMAR_ERR_NO_UNIT (every unit failed).
  */
@@ -79,7 +83,9 @@ enum udmar_status udmar_start(struct udmar *instance);
 /*
  * udmar_stop - switch translation off
  * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet: nobody
- * maps, unmaps or loads while this runs. udmar_tick() may run.
+ * maps, unmaps or loads while this runs. udmar_tick() and udmar_fault_poll() may run. One line for
+ * each unit is logged: what is off, and what its devices reach. A unit that is stopped has no
+ * address of ours in its registers any more.
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
@@ -120,6 +126,8 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * addresses that the domain it has to share has handed out; a log line names both);
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error no requester id that it
  * alone sends gets through; those that it shares reach what they reached before.
+ * After UDMAR_ERR_TIMEOUT, _QUEUE and _REFUSED the ids are blocked as soon as the unit has forgotten
+ * what it may have seen; a later call goes on with it.
  */
 enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                       const char *name, struct udmar_device **out_device);
@@ -128,7 +136,8 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
  * udmar_device_detach - forget it and block its DMA
  * A device with RMRRs keeps its context, because firmware may go on using it.
  * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE,
- * UDMAR_ERR_REFUSED.
+ * UDMAR_ERR_REFUSED (the unit has not confirmed it). After an error the device is attached as it
+ * was, with the mode that it had.
  */
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 
@@ -168,7 +177,10 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
  * All tags below the device's root tag are destroyed first, and it does not share its requester id.
  * Its DMA is blocked during the change.
  * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY; UDMAR_ERR_UNSUPPORTED and what
- * udmar_device_attach() returns; after an error the device is blocked.
+ * udmar_device_attach() returns. After an error the device is blocked, but after
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE and UDMAR_ERR_REFUSED, when the unit has not confirmed the
+ * change, it may be what it was: udmar_device_info() says it, and a later call of attach, detach,
+ * set_mode or start goes on with what is open.
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
 
@@ -202,7 +214,7 @@ struct udmar_device_info {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    enum udmar_mode mode;              /* what it got */
+    enum udmar_mode mode;              /* what hardware does with its DMA while it translates */
     enum udmar_mode wanted;            /* what the tunables asked for */
     int unit;                          /* index, -1: none */
     enum udmar_match match;            /* why that unit */
@@ -221,9 +233,9 @@ struct udmar_unit_status {
     uint16_t segment;
     udmar_paddr_t base;
     bool include_all;
-    bool translating;
-    bool uses_queue;
-    bool failed;
+    bool translating; /* through our tables, as its registers say at the time of the call */
+    bool uses_queue;  /* else registers invalidate */
+    bool failed;      /* left out by the last start */
     bool has_interrupt;
     struct udmar_unit_facts facts;
     uint64_t context_requests;

@@ -215,13 +215,13 @@ static bool stands_still(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.loc
 bool udmar__queue_late(struct udmar_unit *unit)
 {
     struct udmar__queue *queue = &unit->queue;
-    uintptr_t state = udmar__lock(unit->host, &queue->lock);
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
     bool dead = queue->state == QUEUE_RUNNING && unit->facts.registers && stands_still(unit);
 
     if (dead) {
         __atomic_store_n(&queue->state, QUEUE_FAILED, __ATOMIC_RELAXED);
     }
-    udmar__unlock(unit->host, &queue->lock, state);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
     if (dead) {
         udmar__log(unit->host, UDMAR_LOG_ERROR,
                    "unit %u: the invalidation queue is dead: it does nothing", unit->index);
