@@ -97,7 +97,10 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
  * unprotected, as attached ones can be asked, and the next udmar_start() tries it again. Their
  * domains, tags and maps stay as they are meanwhile: addresses that were handed out mean something
- * again when a start has succeeded.
+ * again when a start has succeeded. A device that is in use with physical addresses by then keeps
+ * them: its mode is UDMAR_MODE_PASSTHROUGH, or UDMAR_MODE_IDENTITY where the unit cannot pass
+ * requests through; where neither is possible its DMA is cut off, and that is logged as an error.
+ * A queue that does not start or completes nothing gives way to registers where the unit has them.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
  * already); UDMAR_ERR_NO_UNIT (every unit failed).
  */
@@ -106,7 +109,9 @@ enum udmar_status udmar_start(struct udmar *instance);
 /*
  * udmar_stop - switch translation off
  * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet: nobody
- * maps, unmaps or loads while this runs. udmar_tick() may run.
+ * maps, unmaps or loads while this runs. udmar_tick() and udmar_fault_poll() may run. One line for
+ * each unit is logged: what is off, and what its devices reach. A unit that is stopped has no
+ * address of ours in its registers any more.
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
@@ -152,6 +157,8 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * addresses that the domain it has to share has handed out; a log line names both);
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error no requester id that it
  * alone sends gets through; those that it shares reach what they reached before.
+ * After UDMAR_ERR_TIMEOUT, _QUEUE and _REFUSED the ids are blocked as soon as the unit has
+ * forgotten what it may have seen; a later call goes on with it.
  */
 enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                       const char *name, struct udmar_device **out_device);
@@ -166,7 +173,9 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
  * device exist; or it is the last attached one in its domain, that is not one of
  * udmar_domain_create(), and streams, mappings or reserved addresses are left there);
  * UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID (a device with RMRRs could not go back);
- * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device lives on.
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device lives on, with
+ * the mode that udmar_device_info() says; a later call of attach, detach, set_mode or start goes on
+ * with what the unit has not confirmed.
  */
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 
@@ -214,7 +223,8 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
  * needs an identity table and there is no list of RAM, or RAM lies beyond the unit's addresses; the
  * log says which): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_RMRR,
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: the device has what it had, domain
- * included, or is blocked where that could not be given back: udmar_device_info() says which.
+ * included, or is blocked where that could not be given back: udmar_device_info() says which. What
+ * the unit has not confirmed is tried again by a later call of attach, detach, set_mode or start.
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
 
@@ -297,7 +307,7 @@ struct udmar_device_info {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    enum udmar_mode mode;              /* what it got */
+    enum udmar_mode mode;              /* what hardware does with its DMA while it translates */
     enum udmar_mode wanted;            /* what the tunables asked for */
     int unit;                          /* index, -1: none */
     enum udmar_match match;            /* why that unit */
@@ -316,9 +326,9 @@ struct udmar_unit_status {
     uint16_t segment;
     udmar_paddr_t base;
     bool include_all;
-    bool translating;
-    bool uses_queue;
-    bool failed;
+    bool translating; /* through our tables, as its registers say at the time of the call */
+    bool uses_queue;  /* else registers invalidate */
+    bool failed;      /* left out by the last start */
     bool has_interrupt;
     struct udmar_unit_facts facts;
     uint64_t context_requests;

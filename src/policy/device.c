@@ -37,6 +37,8 @@ static void find_doubtful_unit(struct udmar_device *device, const struct udmar_e
     device->reason = doubt_reason(kind);
 }
 
+static const char unusable[] = "its unit is not usable";
+
 static void find_unit(struct udmar_device *device)
 {
     struct udmar *instance = device->instance;
@@ -53,7 +55,7 @@ static void find_unit(struct udmar_device *device)
                                   device->ids.governor, &drhd, &device->match)) {
     case UDMAR_OK:
         device->slot = udmar__unit_of(instance, &drhd);
-        device->reason = "its unit is not usable";
+        device->reason = unusable;
         break;
     case UDMAR_ERR_FIRMWARE:
         find_doubtful_unit(device, &drhd);
@@ -61,10 +63,6 @@ static void find_unit(struct udmar_device *device)
     default:
         device->reason = "firmware names no unit for it";
         break;
-    }
-    if (device->slot != NULL && device->slot->failed) {
-        device->slot = NULL;
-        device->reason = "its unit is not usable";
     }
 }
 
@@ -161,16 +159,56 @@ enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, ud
     device->segment = segment;
     device->rid = rid;
     status = set_up(device);
-    if (status != UDMAR_OK) {
+    if (status != UDMAR_OK && device->group == NULL) {
         udmar_host_free(instance->host, device, sizeof(*device));
         return status;
     }
+    /* Where the unit has not confirmed that its ids are blocked, it stays known until then. */
     state = udmar__lock(instance->host, &instance->lock);
     device->next = instance->devices;
     instance->devices = device;
     udmar__unlock(instance->host, &instance->lock, state);
     *out_device = device;
-    return UDMAR_OK;
+    return status;
+}
+
+struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
+{
+    return device->slot == NULL || udmar__slot_failed(device->slot) ? NULL : device->slot->unit;
+}
+
+/* What hardware does with its DMA: without a group or without its contexts, nothing gets through.
+ */
+enum udmar_mode udmar__device_mode(const struct udmar_device *device)
+{
+    const struct udmar__group *group = device->group;
+
+    if (udmar__device_unit(device) == NULL) {
+        return UDMAR_MODE_UNPROTECTED;
+    }
+    if (group == NULL || device->cut_off || (group->bypassed && group->bypass == NULL)) {
+        return UDMAR_MODE_BLOCKED;
+    }
+    if (group->bypassed) {
+        return group->bypass->pass_through ? UDMAR_MODE_PASSTHROUGH : UDMAR_MODE_IDENTITY;
+    }
+    return group->mode;
+}
+
+static const char *reason_of(const struct udmar_device *device)
+{
+    if (device->slot == NULL) {
+        return device->reason;
+    }
+    if (udmar__slot_failed(device->slot)) {
+        return unusable;
+    }
+    if (device->cut_off) {
+        return "there was no memory for its context";
+    }
+    return device->group != NULL && device->group->bypassed
+               ? "it was in use with physical addresses when its unit started"
+               : device->reason;
 }
 
 static void free_tag(struct udmar_device *device)
@@ -205,24 +243,59 @@ static bool has_addresses(const struct udmar_device *device)
             udmar__domain_in_use(device->group->domain));
 }
 
+/* Is a driver of the group at work with physical addresses, from a time when its unit was not? */
+static bool group_is_physical(const struct udmar_device *device)
+{
+    if (device->group->mode != UDMAR_MODE_TRANSLATE) {
+        return false;
+    }
+    for (const struct udmar_device *member = NULL;
+         (member = udmar__group_next(device, member)) != NULL;) {
+        if (member->physical && __atomic_load_n(&member->users, __ATOMIC_ACQUIRE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Its devices do not use the guest addresses of their domain: from now on they get physical ones.
+ */
+static void abandon(struct udmar_device *device, bool *answers)
+{
+    struct udmar__group *group = device->group;
+
+    if (group == NULL || group->mode != UDMAR_MODE_TRANSLATE || group->bypassed ||
+        device->attached == 0 || has_addresses(device) ||
+        udmar__group_users(group, device->instance) != 0) {
+        return;
+    }
+    udmar__group_bypass(device);
+    /* A unit that has not answered once is not asked for each device. */
+    if (*answers) {
+        *answers = udmar__device_settle(device) == UDMAR_OK;
+    }
+}
+
 void udmar__devices_abandon(struct udmar__unit_slot *slot)
 {
-    struct udmar_device *next;
+    bool answers = true;
     char label[64];
 
-    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
-        next = device->next;
+    for (struct udmar_device *device = slot->instance->devices; device != NULL;
+         device = device->next) {
         if (device->slot != slot) {
             continue;
         }
-        if (device->attached == 0 && udmar__group_leave(device) == UDMAR_OK) {
-            udmar__device_remove(device);
-        } else if (has_addresses(device)) {
+        abandon(device, &answers);
+        device->unsettled = true;
+        slot->instance->unsettled = true;
+        if (device->attached > 0 && device->group != NULL && !device->group->bypassed &&
+            has_addresses(device)) {
             udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
                        "%s: its unit does not translate the addresses that it was given: do not "
                        "use it",
                        udmar__device_label(device, label));
-        } else {
+        } else if (device->attached > 0) {
             udmar__device_announce(device);
         }
     }
@@ -230,22 +303,62 @@ void udmar__devices_abandon(struct udmar__unit_slot *slot)
 
 void udmar__devices_retry(struct udmar *instance)
 {
-    char label[64];
-
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
-        if (device->slot == NULL && __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0 &&
-            set_up(device) != UDMAR_OK) {
-            device->slot = NULL;
-            device->reason = "there was no memory to look for its unit again";
+        struct udmar__group *group = device->group;
+
+        if (group == NULL || (!group->bypassed && !group_is_physical(device))) {
+            continue;
         }
-        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 && device->physical &&
-            udmar__device_mode(device) == UDMAR_MODE_TRANSLATE) {
-            udmar__log(instance->host, UDMAR_LOG_ERROR,
-                       "%s: in use with physical addresses of the time when its unit did not work: "
-                       "they are stopped from now on",
-                       udmar__device_label(device, label));
+        device->unsettled = true;
+        instance->unsettled = true;
+        if (udmar__group_users(group, instance) != 0) {
+            udmar__group_bypass(device);
+            continue;
+        }
+        group->bypassed = false;
+        for (struct udmar_device *member = NULL;
+             (member = udmar__group_next(device, member)) != NULL;) {
+            member->unsettled = true;
         }
     }
+}
+
+static void tell_compromise(const struct udmar_device *device)
+{
+    enum udmar_mode mode = udmar__device_mode(device);
+    char label[64];
+
+    udmar__device_label(device, label);
+    if (mode == UDMAR_MODE_BLOCKED) {
+        udmar__log(device->instance->host, UDMAR_LOG_ERROR, "%s: its DMA is cut off: %s", label,
+                   reason_of(device));
+    } else {
+        udmar__log(device->instance->host, UDMAR_LOG_WARN, "%s: %s: %s", label,
+                   udmar_mode_string(mode), reason_of(device));
+    }
+}
+
+enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot)
+{
+    struct udmar_device *next;
+
+    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
+        bool compromise = device->group != NULL && device->group->bypassed;
+        enum udmar_status status;
+
+        next = device->next;
+        if (device->slot != slot || (device->group == NULL && !device->unsettled)) {
+            continue;
+        }
+        status = udmar__device_renew(device);
+        if (udmar__not_confirmed(status)) {
+            return status;
+        }
+        if (compromise || status != UDMAR_OK) {
+            tell_compromise(device);
+        }
+    }
+    return UDMAR_OK;
 }
 
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64])
@@ -290,38 +403,19 @@ static void set_name(struct udmar_device *device, const char *name)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
-{
-    return device->slot == NULL || device->slot->failed ? NULL : device->slot->unit;
-}
-
-/* A device without a group is blocked where a unit governs it: no context leads anywhere. */
-enum udmar_mode udmar__device_mode(const struct udmar_device *device)
-{
-    if (udmar__device_unit(device) == NULL) {
-        return UDMAR_MODE_UNPROTECTED;
-    }
-    return device->group == NULL ? UDMAR_MODE_BLOCKED : device->group->mode;
-}
-
-static const char *reason_of(const struct udmar_device *device)
-{
-    return device->slot != NULL && device->slot->failed ? "its unit is not usable" : device->reason;
-}
-
 void udmar__device_announce(struct udmar_device *device)
 {
-    const struct udmar_unit *unit = udmar__device_unit(device);
+    enum udmar_mode mode = udmar__device_mode(device);
     char label[64];
 
     udmar__device_label(device, label);
-    if (unit == NULL) {
+    if (mode == UDMAR_MODE_UNPROTECTED) {
         udmar__log(device->instance->host, device->in_doubt ? UDMAR_LOG_ERROR : UDMAR_LOG_WARN,
                    "%s: not protected: %s", label, reason_of(device));
     } else {
         udmar__log(device->instance->host, device->in_doubt ? UDMAR_LOG_ERROR : UDMAR_LOG_INFO,
-                   "%s: unit %u, %s: %s%s", label, unit->index,
-                   udmar_mode_string(udmar__device_mode(device)), device->reason,
+                   "%s: unit %u, %s: %s%s", label, device->slot->unit->index,
+                   udmar_mode_string(mode), reason_of(device),
                    device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
 }
@@ -335,9 +429,13 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     if (instance == NULL || out_device == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
+    udmar__settle(instance);
     device = find_exact(instance, segment, rid);
     if (device == NULL) {
         status = udmar__device_add(instance, segment, rid, &device);
+    } else if (device->unsettled && !udmar__slot_failed(device->slot)) {
+        /* The unit still does not answer. */
+        status = device->leaving ? UDMAR_ERR_TIMEOUT : udmar__device_settle(device);
     }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
@@ -430,6 +528,7 @@ static enum udmar_status detach_last(struct udmar_device *device)
         (last && !udmar__group_may_leave(device))) {
         return UDMAR_ERR_BUSY;
     }
+    udmar__settle(device->instance);
     if (last) {
         status = restore_mode(device);
     }
@@ -439,6 +538,8 @@ static enum udmar_status detach_last(struct udmar_device *device)
         status = udmar__group_leave(device);
         if (status == UDMAR_OK) {
             udmar__device_remove(device);
+        } else {
+            udmar__group_stay(device);
         }
     }
     return status;
@@ -471,6 +572,21 @@ static bool may_set_mode(const struct udmar_device *device)
                              udmar__group_may_leave(device));
 }
 
+/* It may have a group of its own now. */
+static enum udmar_status join_again(struct udmar_device *device)
+{
+    enum udmar_status status = udmar__group_leave(device);
+
+    if (status != UDMAR_OK) {
+        udmar__group_stay(device);
+        return status;
+    }
+    status = udmar__group_join(device);
+    device->unsettled |= device->group == NULL;
+    device->instance->unsettled |= device->unsettled;
+    return status;
+}
+
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode)
 {
     const char *objection;
@@ -492,15 +608,11 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
     if (!may_set_mode(device)) {
         return UDMAR_ERR_BUSY;
     }
+    udmar__settle(device->instance);
     device->wanted = mode;
     device->reason = "it was set at run time";
-    if (device->group != NULL && !device->apart) {
-        status = change_mode(device, mode);
-    } else {
-        /* It may have a group of its own now. */
-        status = udmar__group_leave(device);
-        status = status == UDMAR_OK ? udmar__group_join(device) : status;
-    }
+    status =
+        device->group != NULL && !device->apart ? change_mode(device, mode) : join_again(device);
     if (status == UDMAR_OK) {
         device->group->chosen = true;
     } else {
@@ -525,13 +637,17 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 struct udmar_domain *udmar_device_domain(struct udmar_device *device)
 {
     enum udmar_mode mode = device == NULL ? UDMAR_MODE_BLOCKED : udmar__device_mode(device);
+    struct udmar_domain *domain;
 
     if (mode == UDMAR_MODE_BLOCKED || mode == UDMAR_MODE_UNPROTECTED) {
         return NULL;
     }
-    /* From now on its group cannot get another one. */
-    __atomic_store_n(&device->domain_seen, true, __ATOMIC_RELAXED);
-    return device->group->domain;
+    domain = device->group->bypassed ? device->group->bypass : device->group->domain;
+    if (domain != NULL) {
+        /* From now on its group cannot get another one. */
+        __atomic_store_n(&device->domain_seen, true, __ATOMIC_RELAXED);
+    }
+    return domain;
 }
 
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
@@ -548,6 +664,12 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
     return device;
 }
 
+/* Nobody's any more, and kept until its unit has confirmed that its ids are blocked. */
+static bool is_gone(const struct udmar_device *device)
+{
+    return device->leaving && device->attached == 0;
+}
+
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
     struct udmar_device *device;
@@ -559,12 +681,17 @@ struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment,
     state = udmar__lock(instance->host, &instance->lock);
     device = udmar__device_find_locked(instance, segment, rid);
     udmar__unlock(instance->host, &instance->lock, state);
-    return device;
+    return device == NULL || is_gone(device) ? NULL : device;
 }
 
 struct udmar_device *udmar_device_next(struct udmar *instance, struct udmar_device *previous)
 {
-    return previous == NULL ? instance->devices : previous->next;
+    struct udmar_device *device = previous == NULL ? instance->devices : previous->next;
+
+    while (device != NULL && is_gone(device)) {
+        device = device->next;
+    }
+    return device;
 }
 
 void udmar_device_info(struct udmar_device *device, struct udmar_device_info *out_info)

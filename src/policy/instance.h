@@ -35,10 +35,16 @@ struct udmar__unit_slot {
     struct udmar *instance;
     bool include_all;
     bool graphics_only;
-    bool failed; /* left out after bring-up had begun */
+    bool failed; /* left out after bring-up had begun; udmar__slot_failed() */
     unsigned quirks;
     udmar_paddr_t host_queue; /* IQA of the queue to be given back at stop; 0: none */
 };
+
+/* Start changes it while faults are polled. */
+static inline bool udmar__slot_failed(const struct udmar__unit_slot *slot)
+{
+    return __atomic_load_n(&slot->failed, __ATOMIC_RELAXED);
+}
 
 /*
  * Devices of one unit that are connected by common requester ids: hardware cannot tell them apart,
@@ -52,6 +58,12 @@ struct udmar__group {
     struct udmar_domain *domain;
     unsigned devices;
     bool chosen; /* at run time: tunables and firmware have said something else */
+    /*
+     * Its unit failed while nobody used the domain: drivers were given physical addresses since,
+     * and as long as one of them is in use the contexts lead to `bypass`.
+     */
+    bool bypassed;
+    struct udmar_domain *bypass; /* pass-through or identity; null: none yet, or impossible */
 };
 
 struct udmar_dma_tag;
@@ -66,7 +78,10 @@ struct udmar_device {
     char name[32];
     unsigned attached;  /* udmar_device_attach() calls not yet undone */
     bool keeps_context; /* RMRRs: firmware may go on using it */
-    bool in_doubt; /* firmware's table is damaged where it may name it: physical addresses only */
+    bool in_doubt;  /* firmware's table is damaged where it may name it: physical addresses only */
+    bool leaving;   /* its ids are to have no context */
+    bool unsettled; /* the unit has not confirmed what its contexts are to be */
+    bool cut_off;   /* there was no memory for its contexts: they are absent */
     struct udmar__unit_slot *slot; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
@@ -135,7 +150,8 @@ struct udmar {
     struct udmar_tunables tunables;
     bool direct_map;
     bool started;
-    bool taking_over; /* faults read out now are firmware's */
+    bool unsettled;   /* some device is */
+    bool taking_over; /* faults read out now are firmware's; atomic */
     uint64_t window_limit;
     unsigned cpus;
     bool ticking;
@@ -223,13 +239,35 @@ void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
 
 /* ---- group.c ---- */
 /*
+ * Makes the context of each of the device's ids lead where the books say: to the group's domain, to
+ * its bypass, or nowhere, where no other device of the group sends the id. May be called at any
+ * time. After an error the device is unsettled, and this is to be called again.
+ */
+enum udmar_status udmar__device_settle(struct udmar_device *device);
+/* The unit's matter: it may answer another time. */
+bool udmar__not_confirmed(enum udmar_status status);
+/* Goes on with whatever was not confirmed, or had no memory; a device that has left is removed. */
+enum udmar_status udmar__device_renew(struct udmar_device *device);
+/* The same for all that are unsettled, a failed unit's devices excepted. */
+void udmar__settle(struct udmar *instance);
+/*
  * Puts the device into the group of those that send one of its ids, which may make one group of
  * several, and gives all its ids the group's domain. On failure none of its ids has a context that
- * it had not before.
+ * it had not before; where the unit did not confirm that, the device is still in the group, and
+ * leaving.
  */
 enum udmar_status udmar__group_join(struct udmar_device *device);
-/* Blocks the ids that no other device of the group sends; the last one frees the domain. */
+/*
+ * Blocks the ids that no other device of the group sends; the last one frees the domain. While the
+ * unit has not confirmed it the device stays in the group, and leaving.
+ */
 enum udmar_status udmar__group_leave(struct udmar_device *device);
+/* Takes an attempt to leave back: the contexts are again what they were. */
+void udmar__group_stay(struct udmar_device *device);
+/* Tags and maps of all its devices. */
+unsigned udmar__group_users(const struct udmar__group *group, const struct udmar *instance);
+/* From now on, or until further notice, drivers get physical addresses; contexts are for later. */
+void udmar__group_bypass(struct udmar_device *device);
 
 /* ---- choice.c ---- */
 /* The domain a mode needs for a device, made or found; null with UDMAR_OK for blocked. */
@@ -280,8 +318,13 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
  * and contexts, which hold again when it does; those that firmware alone made known are forgotten.
  */
 void udmar__devices_abandon(struct udmar__unit_slot *slot);
-/* Looks for a unit once more for devices that have none and are not in use. */
+/*
+ * All units get another chance: devices whose unit had failed get their mode back, or, where they
+ * are in use with physical addresses, keep those.
+ */
 void udmar__devices_retry(struct udmar *instance);
+/* Writes the contexts of a unit's devices; says which of them is cut off. */
+enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot);
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */

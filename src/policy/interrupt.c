@@ -9,7 +9,7 @@
 
 bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot)
 {
-    return (slot->unit->commands & slot->unit->kept & GCMD_IRE) != 0;
+    return (udmar__unit_commands(slot->unit) & slot->unit->kept & GCMD_IRE) != 0;
 }
 
 void udmar__note_host_queue(struct udmar__unit_slot *slot)
@@ -17,7 +17,7 @@ void udmar__note_host_queue(struct udmar__unit_slot *slot)
     struct udmar_unit *unit = slot->unit;
 
     slot->host_queue = 0;
-    if (udmar__interrupts_are_kept(slot) && (unit->commands & GCMD_QIE) != 0 &&
+    if (udmar__interrupts_are_kept(slot) && (udmar__unit_commands(unit) & GCMD_QIE) != 0 &&
         unit->queue.memory.physical == 0) {
         slot->host_queue = udmar__read64(unit, REG_IQA);
     }
@@ -28,7 +28,7 @@ void udmar__give_back_host_queue(struct udmar__unit_slot *slot)
     struct udmar_unit *unit = slot->unit;
     uint64_t address = slot->host_queue;
 
-    if (address == 0 || (unit->commands & GCMD_QIE) != 0) {
+    if (address == 0 || (udmar__unit_commands(unit) & GCMD_QIE) != 0) {
         return;
     }
     slot->host_queue = 0;
@@ -47,13 +47,14 @@ enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
 {
     struct udmar_unit *unit = slot->unit;
     struct udmar__request request = udmar__interrupt_request_all();
+    bool queued = udmar__uses_queue(unit);
 
-    if ((unit->commands & GCMD_IRE) == 0) {
+    if ((udmar__unit_commands(unit) & GCMD_IRE) == 0) {
         return UDMAR_OK;
     }
     if (udmar__interrupts_are_kept(slot)) {
-        udmar__log(instance->host, unit->use_queue ? UDMAR_LOG_INFO : UDMAR_LOG_ERROR,
-                   unit->use_queue
+        udmar__log(instance->host, queued ? UDMAR_LOG_INFO : UDMAR_LOG_ERROR,
+                   queued
                        ? "unit %u: interrupt remapping is the host's and stays on"
                        : "unit %u: interrupt remapping is the host's and stays on, but there is no "
                          "queue: its entries cannot be invalidated",
@@ -65,7 +66,7 @@ enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
         "unit %u: interrupt remapping was on and is switched off; a host whose own it is says "
         "so (keep_interrupt_remapping)",
         unit->index);
-    if (unit->use_queue) {
+    if (queued) {
         (void)udmar__invalidate(unit, &request, 1, true, NULL);
     }
     return udmar__command(unit, GCMD_IRE, false);
@@ -76,7 +77,8 @@ void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot)
     struct udmar_unit *unit = slot->unit;
     uint32_t status = udmar__read32(unit, REG_GSTS);
 
-    if (unit->kept == 0 && status != UINT32_MAX && (status & ~unit->commands & GCMD_IRE) != 0) {
+    if (unit->kept == 0 && status != UINT32_MAX &&
+        (status & ~udmar__unit_commands(unit) & GCMD_IRE) != 0) {
         udmar__log(unit->host, UDMAR_LOG_WARN,
                    "unit %u: interrupt remapping was switched on behind our back and goes off; a "
                    "host whose own it is says so (keep_interrupt_remapping)",
@@ -95,10 +97,10 @@ enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsig
                                   (first & ((UINT32_C(1) << count_log2) - 1)) != 0))) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (!instance->started || slot->failed) {
+    if (!instance->started || udmar__slot_failed(slot)) {
         return UDMAR_ERR_ORDER;
     }
-    if (!slot->unit->facts.interrupt_remap || !slot->unit->use_queue ||
+    if (!slot->unit->facts.interrupt_remap || !udmar__uses_queue(slot->unit) ||
         (!all && count_log2 > slot->unit->facts.interrupt_mask)) {
         return UDMAR_ERR_UNSUPPORTED;
     }

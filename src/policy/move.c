@@ -66,7 +66,7 @@ static enum udmar_status enter(const struct udmar_device *device, struct udmar_d
     for (const struct udmar_device *member = NULL;
          domain != NULL && (member = udmar__group_next(device, member)) != NULL;) {
         for (unsigned i = 0; i < member->ids.count && status == UDMAR_OK; i++) {
-            if (!sent_before(member, member->ids.id[i])) {
+            if (!member->leaving && !sent_before(member, member->ids.id[i])) {
                 status = udmar__context_set(member->slot->unit, member->ids.id[i], domain);
             }
         }
@@ -83,6 +83,16 @@ static void settle(struct udmar_device *device, struct udmar_domain *domain, enu
     device->group->domain = domain;
     device->group->mode = mode;
     udmar__unlock(instance->host, &instance->lock, state);
+}
+
+/* A unit has not confirmed all of it: what the contexts are to be is written again later. */
+static void note_unsettled(struct udmar_device *device)
+{
+    for (struct udmar_device *member = NULL;
+         (member = udmar__group_next(device, member)) != NULL;) {
+        member->unsettled = true;
+    }
+    device->instance->unsettled = true;
 }
 
 /* The domain that they have now nobody has asked for. */
@@ -134,15 +144,21 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
     enum udmar_mode was = device->group->mode;
     enum udmar_status status = leave(device, old);
 
+    if (status == UDMAR_OK) {
+        status = leave(device, device->group->bypass);
+    }
     if (status != UDMAR_OK) {
         /* The unit may still use the old tables: they must not go. */
         settle(device, old, UDMAR_MODE_BLOCKED);
+        note_unsettled(device);
         put(device->instance, domain);
         return status;
     }
+    device->group->bypassed = false;
     status = enter(device, domain);
     if (status != UDMAR_OK) {
         go_back(device, old, was, domain);
+        note_unsettled(device);
         return status;
     }
     settle(device, domain, mode);

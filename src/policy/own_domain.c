@@ -169,6 +169,7 @@ enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct ud
         *find(device->instance, domain) == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
+    udmar__settle(device->instance);
     status = check(device, domain);
     if (status != UDMAR_OK) {
         return status;

@@ -16,10 +16,10 @@ bool udmar__must_stay_on(const struct udmar__unit_slot *slot)
  * unit forget everything itself [VTD 11.4.5]. In scalable mode there is the queue as well: its
  * descriptors have 256 bits, and it has to stay on as long as translation does.
  */
-static bool may_change_format(const struct udmar_unit *unit, uint64_t root)
+static bool may_change_format(struct udmar_unit *unit, uint64_t root)
 {
-    return unit->facts.root_flushes &&
-           ((unit->commands & GCMD_QIE) == 0 || (root & RTADDR_TTM_MASK) != RTADDR_TTM_SCALABLE);
+    return unit->facts.root_flushes && ((udmar__unit_commands(unit) & GCMD_QIE) == 0 ||
+                                        (root & RTADDR_TTM_MASK) != RTADDR_TTM_SCALABLE);
 }
 
 /* Before the queue is stopped, which a unit in scalable mode cannot do without. */
@@ -29,7 +29,8 @@ enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
     struct udmar_unit *unit = slot->unit;
     uint64_t root = udmar__read64(unit, REG_RTADDR);
 
-    if ((unit->commands & GCMD_TE) == 0 || (root & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
+    if ((udmar__unit_commands(unit) & GCMD_TE) == 0 ||
+        (root & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
         return UDMAR_OK;
     }
     if (!udmar__must_stay_on(slot)) {
@@ -54,8 +55,9 @@ enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
 enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot)
 {
     (void)instance;
-    return (slot->unit->commands & GCMD_EAFL) == 0 ? UDMAR_OK
-                                                   : udmar__command(slot->unit, GCMD_EAFL, false);
+    return (udmar__unit_commands(slot->unit) & GCMD_EAFL) == 0
+               ? UDMAR_OK
+               : udmar__command(slot->unit, GCMD_EAFL, false);
 }
 
 enum udmar_status udmar__open_protected_regions(struct udmar *instance,

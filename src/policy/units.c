@@ -167,7 +167,7 @@ static struct udmar__unit_slot *make_slot(struct udmar *instance, const struct u
 static void free_slot(struct udmar *instance, struct udmar__unit_slot *slot)
 {
     /* A unit that may still use the tables keeps them for ever. */
-    if (!slot->unit->root_set) {
+    if (!udmar__knows_tables(slot->unit)) {
         udmar__root_destroy(slot->unit);
     }
     udmar__unit_destroy(slot->unit);

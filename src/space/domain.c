@@ -290,7 +290,8 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
         return true;
     }
     /* The next domain with this id must not meet what the caches keep of this one. */
-    confirmed = !unit->root_set || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
+    confirmed =
+        !udmar__knows_tables(unit) || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
     if (confirmed) {
         give_id_back(unit, binding->id);
     }

@@ -137,7 +137,7 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
 void udmar__domain_destroy(struct udmar_domain *domain);
 /* May the unit walk this domain's tables? */
 bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit);
-/* The domain's binding to a unit, made (with a domain id) where there is none. */
+/* The domain's binding to a unit, made (with a domain id) where there is none; it stays. */
 enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
                                      struct udmar__binding **out_binding);
 /*

@@ -472,7 +472,7 @@ static void interrupt_remapping_left_on_without_our_queue(void **state)
     rig_close(&r);
 }
 
-/* A second chance needs no memory: what the device had is there. */
+/* A second chance on a host without memory: what the first one left is enough. */
 static void no_memory_for_the_second_chance(void **state)
 {
     struct rig r;
@@ -489,6 +489,8 @@ static void no_memory_for_the_second_chance(void **state)
     model_fail_host_calls_of(r.m, MODEL_CALL_ALLOC | MODEL_CALL_PAGE_ALLOC, 1, true);
     (void)udmar_start(r.d);
     model_fail_host_call(r.m, 0, false);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
+    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BLOCKED);
     model_clear_violations(r.m);
     assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
     rig_close(&r);
@@ -537,8 +539,8 @@ static void no_memory_below_bridges(void **state)
     rig_close(&r);
 }
 
-/* Tags of an unprotected device have handed out physical addresses: start says what that means. */
-static void unprotected_device_in_use_is_named(void **state)
+/* Tags of an unprotected device have handed out physical addresses: it goes on with them. */
+static void unprotected_device_in_use_stays(void **state)
 {
     struct udmar_dma_tag *tag;
     struct rig r;
@@ -557,8 +559,8 @@ static void unprotected_device_in_use_is_named(void **state)
     model_clear_violations(r.m);
     r.d->units->unit->timeout_ns = 10000000;
     rig_start(&r);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-    assert_true(model_log_contains(r.m, "in use with physical addresses"));
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_IDENTITY); /* the unit cannot pass through */
+    assert_true(rig_reaches(&r, NIC, r.page, r.page));
     assert_int_equal(udmar_dma_tag_destroy(tag), 0);
     assert_int_equal(udmar_stop(r.d), UDMAR_OK);
     rig_start(&r);
