@@ -352,25 +352,42 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load_crp(bus_dma_tag_t dmat, bus_dmamap_t ma
 }
 
 /*
- * Bytes [ma_offs, ma_offs + tlen) of a page array. @segp: index of the last segment there is in
- * @segs, -1 for none; the new ones go behind it. One call is one load: the map must not be loaded.
+ * The forms below add to a map, also to one that is loaded. @segp: index of the last segment there
+ * is in @segs, -1 for none; the new ones go behind it, and it moves. @segs null: the map's own, see
+ * _bus_dmamap_complete(). Never deferred; what fails is undone alone, and bus_dmamap_unload() ends
+ * all.
  */
+
+/* Bytes [ma_offs, ma_offs + tlen) of a page array. */
 UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ma_triv(bus_dma_tag_t dmat, bus_dmamap_t map,
                                                  struct vm_page **ma, bus_size_t tlen, int ma_offs,
                                                  int flags, bus_dma_segment_t *segs, int *segp)
 {
     struct udmar_pages_walk walk = { ma, ma_offs < 0 ? 0 : (uint64_t)ma_offs, tlen, 0 };
-    int nsegs = 0;
-    int error;
+    bool sound = ma != NULL && ma_offs >= 0;
 
-    if (ma == NULL || ma_offs < 0 || segp == NULL) {
-        /* Refused and counted there. */
-        return udmar_dmamap_load_each_sg(dmat, map, NULL, NULL, NULL, NULL, flags);
-    }
-    error = udmar_dmamap_load_each_sg(dmat, map, udmar_pages_step, &walk,
-                                      segs != NULL ? segs + (*segp + 1) : NULL, &nsegs, flags);
-    *segp += nsegs;
-    return error;
+    return udmar_dmamap_add(dmat, map, sound ? udmar_pages_step : NULL, &walk, segs, segp, flags);
+}
+
+/* One range of physical memory. */
+UDMAR_BUS_DMA_INLINE int _bus_dmamap_load_phys(bus_dma_tag_t dmat, bus_dmamap_t map,
+                                               vm_paddr_t paddr, bus_size_t buflen, int flags,
+                                               bus_dma_segment_t *segs, int *segp)
+{
+    struct udmar_once once = { paddr, buflen, false };
+
+    return udmar_dmamap_add(dmat, map, udmar_once_step, &once, segs, segp, flags);
+}
+
+/* The segments after one of these: @segs, or the map's own. */
+UDMAR_BUS_DMA_INLINE bus_dma_segment_t *_bus_dmamap_complete(bus_dma_tag_t dmat, bus_dmamap_t map,
+                                                             bus_dma_segment_t *segs, int nsegs,
+                                                             int error)
+{
+    (void)dmat;
+    (void)nsegs;
+    (void)error;
+    return segs != NULL ? segs : udmar_dmamap_segments(map, NULL);
 }
 
 UDMAR_BUS_DMA_INLINE int _bus_dmamap_load_ma(bus_dma_tag_t dmat, bus_dmamap_t map,

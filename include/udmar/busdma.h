@@ -89,9 +89,12 @@ typedef void udmar_dma_callback_t(void *argument, struct udmar_dma_segment *segm
  * udmar_device_dma_tag - the root tag of a device
  * @device: from udmar_device_attach().
  *
- * What a bus's bus_get_dma_tag() returns: no limits but the device's address width in the domain,
- * and the back end that policy chose for the device. It belongs to the device and lives as long as
- * it; don't destroy it. Any thread.
+ * What a bus's bus_get_dma_tag() returns: no limits but the device's address width in the domain.
+ * It belongs to the device and lives as long as it, until the udmar_device_detach() that undoes the
+ * last attach: don't destroy it. No change of mode and no start or stop ends it. The first tag or
+ * map that is made below it settles which addresses all of them give out: those of the mode that
+ * the device has at that time, which cannot be changed before the last of them has gone. In a
+ * domain of udmar_domain_create() busdma makes none (EINVAL). Null: no memory. Any thread.
  */
 struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device);
 
@@ -152,7 +155,8 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
  *
  * With translation this reserves a window of guest addresses for the tag's maxsize and makes its
  * page tables, so that loading needs neither a lock nor memory. Where maxsize is larger than the
- * instance's window limit, or no window is to be had, each load takes a range of its own. Where
+ * instance's window limit or a 64th of the addresses in the tag's reach, or windows have half of
+ * these already, each load takes a range of its own. Where
  * loads may have to be bounced the zone of the tag's needs gets pages for one more maxsize, up to
  * its limit.
  * @flags: UDMAR_DMA_NOWAIT or 0, which are the same here: memory that is not there is not waited
@@ -244,6 +248,28 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
 int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                               udmar_dma_next_t *next, void *context,
                               struct udmar_dma_segment *out_segments, int *out_count, int flags);
+
+/*
+ * udmar_dmamap_add - load piece after piece into one map, and know the segments of each at once
+ * @next, @context: what is added, as for udmar_dmamap_load_each(); all of it or nothing. At most
+ *                  maxsize a call.
+ * @segments: room for the tag's nsegments; the new ones go behind @last, and the first of them
+ *            becomes a part of that one where it continues it and the tag allows it. Null: the
+ * map's own, see udmar_dmamap_segments() (which knows none that went elsewhere).
+ * @last: index of the last segment that is there, -1 for none; of the last new one after success.
+ * @flags: UDMAR_DMA_NOWRITE; for this piece.
+ *
+ * The first call loads the map, further ones (also after another kind of load) add to it; sync and
+ * unload are for all pieces. A call that fails changes nothing but @segments behind @last: what was
+ * there before stays loaded. Never deferred, no callback. Further pieces have maps of their own
+ * inside, which stay for the next time. This is what FreeBSD's _bus_dmamap_load_phys() and its like
+ * do.
+ * Returns 0; UDMAR_EFBIG (segment nsegments or above, or more pieces than a map notes);
+ * UDMAR_ENOMEM; UDMAR_EINVAL (null, nothing, too much, what is not mapped, another tag's map);
+ * UDMAR_EBUSY (a deferred load waits).
+ */
+int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
+                     void *context, struct udmar_dma_segment *segments, int *last, int flags);
 
 /* The segments of a loaded map, the map's own and valid until unload; null and 0 when not loaded.
  */
@@ -345,17 +371,21 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 
 /*
  * udmar_dma_on_deferred - who runs deferred loads
- * @wake: called when loads have become ready, from inside what has brought pages: an unload or a
- *        map's end, a load that fails, a map or tag (ALLOCNOW) that is made; possibly with the
- *        driver's locks held. It must do no more than wake the thread that calls
- *        udmar_dma_run_deferred(). Null (the default): the thread that is there runs them itself.
+ * @wake: called when loads have become ready or may be tried again, from inside what has given
+ *        pages, addresses or memory back: an unload or a map's end, a load that fails, a map or tag
+ *        (ALLOCNOW) that is made, udmar_tick(); possibly with the driver's locks held. It must do
+ * no more than wake the thread that calls udmar_dma_run_deferred(). Null (the default): the thread
+ * that is there runs them itself.
  *
  * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
  * whose drivers do so gives a thread of its own. Call it before drivers attach.
  */
 void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument), void *argument);
 
-/* Runs loads that are ready, in order, each under its tag's lock. A thread without locks. */
+/*
+ * Runs loads that are ready, in order, each under its tag's lock, and tries those that wait for
+ * addresses or memory once more. A thread without locks.
+ */
 void udmar_dma_run_deferred(struct udmar *instance);
 
 /* ---- What an administrator can look at ------------------------------------------------------- */

@@ -5,6 +5,13 @@
  * Drivers never see this header: busdma uses it for them. It is for those who place addresses
  * themselves: hypervisors, user-space drivers, tests. Any thread; calls on one domain may run
  * concurrently, they are serialised where they must be.
+ *
+ * How long a domain lives: one that udmar_device_domain() returned, as long as the device stays in
+ * it. Detach and a change of mode or domain take the device out, and answer UDMAR_ERR_BUSY while
+ * anything of a caller lives in there: tags and maps, streams, what udmar_domain_map() has mapped,
+ * addresses of udmar_domain_alloc_iova(). No other call takes a device out, udmar_start() and
+ * udmar_stop() neither, whatever happens to the unit. One of udmar_domain_create() lives until
+ * udmar_domain_destroy(), whoever is in it.
  */
 #ifndef UDMAR_DOMAIN_H
 #define UDMAR_DOMAIN_H
@@ -21,10 +28,10 @@ struct udmar_domain;
 /*
  * udmar_domain_map - let the devices of a domain reach memory
  * @iova, @physical, @size: page-aligned; size above 0. The range lies below the domain's end and
- *        outside of what is reserved (page 0 where it is, the MSI window, bridge apertures) and of
- *        busdma's windows. Where others take addresses in this domain as well (busdma,
- *        udmar_domain_alloc_iova()), reserve the range with udmar_domain_alloc_iova() first: what
- * is only mapped may be given to them.
+ *        outside of what is reserved (the MSI window, bridge apertures, firmware's memory) and of
+ *        busdma's windows. Page 0, which is handed out to nobody, can be mapped. Where others take
+ *        addresses in this domain as well (busdma, udmar_domain_alloc_iova()), reserve the range
+ *        with udmar_domain_alloc_iova() first: what is only mapped may be given to them.
  * @access: UDMAR_READ, UDMAR_WRITE or both.
  *
  * The largest pages are used that alignment and the domain's units allow. When it returns, devices
@@ -90,10 +97,12 @@ enum udmar_status udmar_domain_alloc_iova(struct udmar_domain *domain, uint64_t 
 enum udmar_status udmar_domain_free_iova(struct udmar_domain *domain, udmar_iova_t iova);
 
 enum udmar_range_kind {
-    UDMAR_RANGE_RESERVED = 1,  /* never used: page 0, MSI window, bridge apertures */
+    UDMAR_RANGE_RESERVED = 1,  /* never used: MSI window, bridge apertures */
     UDMAR_RANGE_FIRMWARE = 2,  /* an RMRR, mapped one to one */
     UDMAR_RANGE_ALLOCATED = 3, /* from udmar_domain_alloc_iova() or one busdma load */
     UDMAR_RANGE_WINDOW = 4,    /* belongs to a busdma map */
+    /* 5 is never seen. */
+    UDMAR_RANGE_NULL = 6, /* page 0: handed out to nobody, but udmar_domain_map() may map it */
 };
 
 struct udmar_range_info {
@@ -112,16 +121,34 @@ struct udmar_range_info {
 bool udmar_domain_next_range(struct udmar_domain *domain, udmar_iova_t from,
                              struct udmar_range_info *out_range);
 
+struct udmar_mapping_info {
+    udmar_iova_t iova;
+    udmar_paddr_t physical;
+    uint64_t size;   /* bytes: one page, of whatever size it is */
+    unsigned access; /* UDMAR_READ, UDMAR_WRITE or both */
+};
+
+/*
+ * udmar_domain_next_mapping - list what devices reach, page by page, in the order of addresses
+ * @from: pages that end above it; 0 for the first.
+ * All of it: also busdma's and firmware's. Returns false when there are no more.
+ */
+bool udmar_domain_next_mapping(struct udmar_domain *domain, udmar_iova_t from,
+                               struct udmar_mapping_info *out_mapping);
+
 struct udmar_domain_info {
     unsigned levels;      /* of the page tables, 2 to 5; 0 for pass-through */
     unsigned width;       /* bits: 30, 39, 48, 57 */
     udmar_iova_t end;     /* last usable address */
     unsigned superpages;  /* enum udmar_superpages */
     bool identity;        /* maps addresses to themselves; shared */
+    bool owned;           /* made by udmar_domain_create() */
+    bool snoop;           /* leaves carry SNP: devices cannot pass the CPU's caches by */
     bool strict;          /* unload waits for the unit */
     uint64_t table_pages; /* page tables in use */
     uint64_t ranges;      /* ranges taken, reserved ones included */
     unsigned devices;     /* requester ids attached */
+    unsigned units;       /* that translate through it now */
     uint16_t domain_id;   /* on its first unit */
 };
 void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *out_info);

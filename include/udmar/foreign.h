@@ -695,6 +695,22 @@ static inline bool udmar_pages_step(void *context, struct udmar_dma_piece *out_p
     return udmar_pages_piece(walk->pages, walk->offset, walk->length, walk->index++, out_piece);
 }
 
+/* One range of physical memory. */
+struct udmar_once {
+    udmar_paddr_t physical;
+    uint64_t length;
+    bool done;
+};
+
+static inline bool udmar_once_step(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct udmar_once *once = (struct udmar_once *)context;
+    bool more = !once->done;
+
+    once->done = true;
+    return more && udmar_piece_of_memory(once->physical, once->length, out_piece);
+}
+
 /* ---- The mutex ------------------------------------------------------------------------------- */
 
 #ifndef UDMAR_PORT_MTX

@@ -32,6 +32,7 @@ enum udmar_status {
     UDMAR_ERR_NO_UNIT = 104,   /* no usable remapping unit (for this device, or at all) */
     UDMAR_ERR_PATH = 105,      /* a device path leads through something that is no bridge */
     UDMAR_ERR_RMRR = 106,      /* memory reserved for the device lies on guest addresses in use */
+    UDMAR_ERR_FIRMWARE = 107,  /* a damaged structure names the device, or may name it */
 
     /* The hardware's matter. */
     UDMAR_ERR_TIMEOUT = 200,     /* the unit did not answer within hw.dmar.timeout */

@@ -113,18 +113,23 @@ struct udmar_scope {
 enum udmar_defect_kind {
     UDMAR_DEFECT_NONE = 0,
     /* These cost the structure (or all that follow where its length is unknown). */
-    UDMAR_DEFECT_SHORT_HEAD = 1,   /* fewer than 4 bytes are left for a head; the rest is lost */
-    UDMAR_DEFECT_LENGTH_ZERO = 2,  /* length below 4: the next structure cannot be found */
-    UDMAR_DEFECT_PAST_END = 3,     /* the structure goes on behind the table's end */
-    UDMAR_DEFECT_TOO_SHORT = 4,    /* shorter than the fixed part of its type */
-    UDMAR_DEFECT_SCOPE_LENGTH = 5, /* a scope is shorter than 8 bytes, odd, or passes its parent */
-    UDMAR_DEFECT_DRHD_BASE = 6,    /* register base is 0, all ones or not page-aligned */
-    UDMAR_DEFECT_DRHD_DUPLICATE = 7, /* same segment and base as an earlier DRHD */
-    UDMAR_DEFECT_RMRR_ORDER = 8,     /* limit below base */
-    UDMAR_DEFECT_ANDD_STRING = 9,    /* the name is not NUL-terminated inside the structure */
-    UDMAR_DEFECT_DRHD_WIDTH = 34,    /* register base beyond the host address width */
-    UDMAR_DEFECT_RMRR_SIZE = 35,     /* more than 4 GiB: no firmware reserves so much */
+    UDMAR_DEFECT_SHORT_HEAD = 1,    /* fewer than 4 bytes are left for a head; the rest is lost */
+    UDMAR_DEFECT_LENGTH_ZERO = 2,   /* length below 4: the next structure cannot be found */
+    UDMAR_DEFECT_PAST_END = 3,      /* the structure goes on behind the table's end */
+    UDMAR_DEFECT_TOO_SHORT = 4,     /* shorter than the fixed part of its type */
+    UDMAR_DEFECT_SCOPE_LENGTH = 5,  /* a scope is shorter than 8 bytes, odd, or passes its parent */
+    UDMAR_DEFECT_DRHD_BASE = 6,     /* register base is 0, all ones or not page-aligned */
+    UDMAR_DEFECT_RMRR_ORDER = 8,    /* limit below base */
+    UDMAR_DEFECT_ANDD_STRING = 9,   /* the name is not NUL-terminated inside the structure */
+    UDMAR_DEFECT_DRHD_WIDTH = 34,   /* register base beyond the host address width */
+    UDMAR_DEFECT_DRHD_SEGMENT = 38, /* same base as an earlier DRHD of another segment */
+    UDMAR_DEFECT_RMRR_SIZE = 35,    /* more than 4 GiB: no firmware reserves so much */
+    UDMAR_DEFECT_SCOPE_PATH = 33, /* path device > 31 or function > 7: matches nothing; costs a unit
+                                     unless it is an IOAPIC's or HPET's, no other structure */
+    UDMAR_DEFECT_DRHD_END = 37,   /* a unit too short for its scopes: the rest is no structure */
     /* These cost nothing else, but somebody should know. */
+    UDMAR_DEFECT_DRHD_DUPLICATE = 7,  /* base of an earlier DRHD of the segment: one unit */
+    UDMAR_DEFECT_DRHD_COPY = 36,      /* DRHDs are there twice, byte for byte; reported once */
     UDMAR_DEFECT_UNKNOWN_TYPE = 20,   /* structure type not known here; skipped as the spec asks */
     UDMAR_DEFECT_TYPE_ORDER = 21,     /* type below that of the structure before */
     UDMAR_DEFECT_RMRR_ALIGNMENT = 22, /* base or limit + 1 not page-aligned: rounded outward */
@@ -132,13 +137,12 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_RMRR_WIDTH = 24,     /* reaches beyond the host address width */
     UDMAR_DEFECT_INCLUDE_ALL_TWICE = 25, /* a second INCLUDE_PCI_ALL unit of the segment */
     UDMAR_DEFECT_INCLUDE_ALL_ORDER = 26, /* a unit without it follows in the segment */
-    UDMAR_DEFECT_SCOPE_TYPE = 27,        /* scope type 0 or above 5: that scope matches nothing */
+    UDMAR_DEFECT_SCOPE_TYPE = 27,        /* scope type 0 or above 5 */
     UDMAR_DEFECT_SCOPE_TWICE = 28,       /* two units claim the same scope: the first one has it */
     UDMAR_DEFECT_NO_SCOPE = 29,     /* neither scopes nor INCLUDE_PCI_ALL: the unit serves nobody */
     UDMAR_DEFECT_RHSA_UNKNOWN = 30, /* names a unit that the table does not have */
     UDMAR_DEFECT_NAMESPACE_UNKNOWN = 31, /* a scope names an ACPI device without ANDD */
     UDMAR_DEFECT_TRAILING = 32,          /* buffer longer than the table: the rest is ignored */
-    UDMAR_DEFECT_SCOPE_PATH = 33, /* path device > 31 or function > 7: that scope matches nothing */
 };
 
 struct udmar_defect {
@@ -148,7 +152,7 @@ struct udmar_defect {
     uint16_t structure_type; /* type of the structure concerned; 0xffff: none */
     /*
      * The value found (length, address...). SCOPE_TWICE: the first unit's base; SCOPE_PATH: the
-     * first bad pair, device << 8 | function; TRAILING: the buffer's size.
+     * first bad pair, device << 8 | function; TRAILING: the buffer's size; DRHD_COPY: how many.
      */
     uint64_t value;
     bool loses_entry; /* the iterators leave out something they know the type of */
@@ -195,10 +199,31 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
  * udmar_table_next - the next usable structure
  * @entry: all zero for the first call, then what the last call left in it.
  *
- * Structures that lose_entry, and unknown types, are passed over.
+ * Structures that lose_entry, and unknown types, are passed over. DRHDs with the same register base
+ * are all found; udmar_drhd_repeats() tells them apart.
  * Returns false at the end, with *entry all zero again.
  */
 bool udmar_table_next(const struct udmar_table *table, struct udmar_entry *entry);
+
+/*
+ * udmar_drhd_repeats - is a DRHD's unit listed earlier already?
+ * @drhd: from udmar_table_next(). @out_first: the unit's first DRHD; may be null.
+ *
+ * DRHDs of a segment with the same register base are one unit, which has the scopes and flags of
+ * all. Returns false for the first of them, and for other structures.
+ */
+bool udmar_drhd_repeats(const struct udmar_table *table, const struct udmar_entry *drhd,
+                        struct udmar_entry *out_first);
+
+/*
+ * udmar_entry_defect - why a structure cannot be used
+ * @entry: whose fixed part has been decoded; from udmar_table_find_unit().
+ *
+ * Returns UDMAR_DEFECT_NONE for one that can, else SCOPE_LENGTH, SCOPE_PATH, DRHD_END, DRHD_BASE,
+ * DRHD_WIDTH, DRHD_SEGMENT, RMRR_ORDER or ANDD_STRING.
+ */
+enum udmar_defect_kind udmar_entry_defect(const struct udmar_table *table,
+                                          const struct udmar_entry *entry);
 
 /*
  * udmar_entry_segment - the PCI segment of an entry's scopes
@@ -265,12 +290,23 @@ enum udmar_match udmar_entry_match(const struct udmar_table *table, const struct
 
 /*
  * udmar_table_find_unit - which unit governs a function?
- * @out_entry: the DRHD.
+ * @out_entry: the DRHD whose scope fits best; several with one base are one unit.
  * @out_match: why; may be null.
  *
  * The most specific explicit scope of the segment wins wherever its DRHD stands in the table;
  * INCLUDE_PCI_ALL is the fallback [VTD 8.3].
- * Returns UDMAR_OK, or UDMAR_ERR_NO_UNIT when no unit of the segment covers the function.
+ *
+ * Hardware obeys what firmware meant, so DRHDs that cannot be used count as well. Where it cannot
+ * be known that a unit governs the function, the result is UDMAR_ERR_FIRMWARE: whoever gives the
+ * function guest addresses may have it write to physical memory. @out_entry is then
+ * - a DRHD that cannot be used and names the function, or is the segment's INCLUDE_PCI_ALL:
+ *   udmar_entry_defect() says why. Nothing stops its DMA.
+ * - a usable DRHD whose scope of unknown type names it, or the INCLUDE_PCI_ALL unit, which would
+ *   have it if no damaged scope list, and nothing in a part that cannot be read, names it.
+ * - all zero: there is no such unit.
+ *
+ * Returns UDMAR_OK; UDMAR_ERR_NO_UNIT when no unit of the segment covers the function, with
+ * @out_entry all zero; UDMAR_ERR_FIRMWARE.
  */
 enum udmar_status udmar_table_find_unit(const struct udmar_table *table,
                                         const struct udmar_bus_reader *reader, uint16_t segment,

@@ -9,8 +9,9 @@
  *                               10^3 to 10^11
  *   hw.dmar.pmr.disable=0|1     switch protected memory regions off (default 1: they block DMA)
  *   hw.dmar.rmrr_enable=0|1     honour RMRRs (default 1)
- *   hw.dmar.strict=0|1          unload waits for the unit (default 1), or the request is only
- * queued hw.dmar.width=0|30|39|48|57 smallest table width in bits to choose (0, default: 39)
+ *   hw.dmar.strict=0|1          unload waits for the unit (default 1), or only queues its request
+ *   hw.dmar.width=0|30|39|48|57 smallest table width in bits to choose (0, default: 39)
+ *   hw.dmar.superpage=0|1       large pages where units have them (default 1), or 4 KiB alone
  *   hw.busdma.default=MODE      what devices get that are not named; default translate
  *   hw.busdma.pciD:B:D:F=MODE   what one device gets; decimal numbers, dots instead of colons too
  *   hw.busdma.pciD:B:D:F.bounce=1   the same as =bounce
@@ -38,6 +39,7 @@ enum udmar_mode {
     UDMAR_MODE_BOUNCE = 4,      /* pass-through or identity, and busdma copies where it must */
     UDMAR_MODE_BLOCKED = 5,     /* no DMA at all */
     UDMAR_MODE_UNPROTECTED = 6, /* no unit governs it: cannot be asked for, only found */
+    UDMAR_MODE_DOMAIN = 7,      /* in a domain of the caller's: udmar_device_set_domain() alone */
 };
 
 /* "translate" ...; "?" for an unknown value. */
@@ -60,6 +62,7 @@ struct udmar_tunables {
     bool rmrr_enable;
     bool strict;
     bool subpage;
+    bool superpage;
     uint8_t queue_size;
     uint8_t width;
     uint64_t timeout_ns;

@@ -9,9 +9,23 @@
  *   udmar_stop()            translation goes off
  *   udmar_destroy()
  *
+ * How long what the library hands out lives:
+ *
+ *   instance   from udmar_create() until udmar_destroy() returns UDMAR_OK
+ *   device     from udmar_device_attach() until the udmar_device_detach() that undoes the last
+ *              attach returns UDMAR_OK. One that an RMRR names stays known to the instance, with
+ *              udmar_device_next() among others, until it is destroyed or the unit fails; then
+ *              by_firmware is true, and nothing is left of what its driver has set
+ *   root tag   (busdma.h) as long as its device. Changes of mode or domain, start and stop never
+ * end it: what is made below it next is for the mode that the device then has domain     (domain.h)
+ * as long as the device stays in it; only detach, set_mode and set_domain take a device out, and
+ * not while anything of a caller lives in there. One of udmar_domain_create() until
+ * udmar_domain_destroy() returns UDMAR_OK
+ *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
- * attach, detach, set_mode) are called one at a time for an instance, from a thread that may wait
- * for hardware; they may run while other threads map, unmap and load, and while faults come in.
+ * attach, detach, set_mode, set_domain, domain_create, domain_destroy) are called one at a time for
+ * an instance, from a thread that may wait for hardware; they may run while other threads map,
+ * unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
 #define UDMAR_UDMAR_H
@@ -37,7 +51,7 @@ struct udmar_ram_range {
 struct udmar_config {
     const void *table; /* the DMAR table's bytes; kept by the caller while the instance lives */
     size_t table_size; /* bytes in that buffer */
-    const struct udmar_ram_range *ram; /* all RAM, for identity; copied */
+    const struct udmar_ram_range *ram; /* all RAM, for identity; copied; ranges may overlap */
     unsigned ram_count;
     bool direct_map;        /* udmar_host_page_map() addresses stay valid while the page lives */
     uint32_t cpu_signature; /* CPUID.1:EAX, for errata; 0: not known */
@@ -45,6 +59,14 @@ struct udmar_config {
     uint64_t window_limit;  /* largest busdma maxsize that gets a window; 0: 8 MiB */
     unsigned cpus;          /* processors, 1 to 4096; 0: 1 */
     bool ticking;           /* the host calls udmar_tick() every few milliseconds */
+    /*
+     * Interrupt remapping is the host's own: it stays as it is, in each unit and at each moment.
+     * The host may switch it on and off, but not during start, stop, attach or detach. A queue that
+     * the host has on then must be empty and stay so from udmar_start() on: its requests go through
+     * udmar_unit_invalidate_interrupts(). udmar_stop() gives the queue back, empty from its first
+     * slot on. Without this, interrupt remapping that is on is switched off at start.
+     */
+    bool keep_interrupt_remapping;
     struct udmar_tunables tunables;
 };
 
@@ -54,8 +76,9 @@ struct udmar_config {
  *
  * Table defects, units that cannot be used and quirks are logged. With hw.dmar.enable=0 the
  * instance knows no units and every device is unprotected.
- * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; what udmar_table_open() returns; UDMAR_ERR_NO_UNIT (no
- * usable unit); UDMAR_ERR_MEMORY.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (also for a range of RAM that is empty, not made of whole
+ * pages, or beyond 2^52); what udmar_table_open() returns; UDMAR_ERR_NO_UNIT (no usable unit);
+ * UDMAR_ERR_MEMORY.
  */
 enum udmar_status udmar_create(void *host, const struct udmar_config *config,
                                struct udmar **out_instance);
@@ -63,14 +86,21 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
 /*
  * udmar_start - take the units over and switch translation on
  *
- * For all units, step by step: old faults are read out and labelled; a queue left running is worked
- * off and stopped; our queue starts; interrupt remapping left on is switched off; translation left
- * on in a table format we do not use is switched off (in the format we use it stays on, so that
- * there is no moment without protection); RMRR devices get their contexts; the root table is set
- * and everything invalidated; the fault event is programmed; translation goes on; protected memory
- * regions go off.
+ * For all units, step by step: old faults are read out and labelled; RMRR devices get their
+ * contexts; translation left on in a table format we do not use is switched off (in the format we
+ * use it stays on, so that there is no moment without protection); a queue left running is worked
+ * off and stopped; our queue starts; the root table is set and everything invalidated; interrupt
+ * remapping left on is switched off (see keep_interrupt_remapping), a fault log in memory as well;
+ * the fault event is programmed; translation goes on; protected memory regions go off. In units
+ * that are left out, by a quirk or because their list of devices is damaged, translation and
+ * protected regions go off.
  * A unit that fails in one of these is left out and logged; the others go on. Its devices become
- * unprotected, as attached ones can be asked, and the next udmar_start() tries it again.
+ * unprotected, as attached ones can be asked, and the next udmar_start() tries it again. Their
+ * domains, tags and maps stay as they are meanwhile: addresses that were handed out mean something
+ * again when a start has succeeded. A device that is in use with physical addresses by then keeps
+ * them: its mode is UDMAR_MODE_PASSTHROUGH, or UDMAR_MODE_IDENTITY where the unit cannot pass
+ * requests through; where neither is possible its DMA is cut off, and that is logged as an error.
+ * A queue that does not start or completes nothing gives way to registers where the unit has them.
  * Returns UDMAR_OK (at least one unit translates); UDMAR_ERR_DISABLED; UDMAR_ERR_ORDER (started
  * already); UDMAR_ERR_NO_UNIT (every unit failed).
  */
@@ -79,7 +109,9 @@ enum udmar_status udmar_start(struct udmar *instance);
 /*
  * udmar_stop - switch translation off
  * Devices reach all memory by physical addresses afterwards, so their drivers must be quiet: nobody
- * maps, unmaps or loads while this runs. udmar_tick() may run.
+ * maps, unmaps or loads while this runs. udmar_tick() and udmar_fault_poll() may run. One line for
+ * each unit is logged: what is off, and what its devices reach. A unit that is stopped has no
+ * address of ours in its registers any more.
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
@@ -93,13 +125,16 @@ enum udmar_status udmar_stop(struct udmar *instance);
  * that calls it says so in udmar_config.ticking; for others each unmap is given to the unit at
  * once. Any thread or timer interrupt, also while others map and unmap, but not while the instance
  * is created or destroyed. Does not wait: where the queue is full, its part is put off to the next
- * call.
+ * call. In both modes it wakes who runs deferred loads (udmar_dma_on_deferred()) while loads wait
+ * for addresses or memory.
  */
 void udmar_tick(struct udmar *instance);
 
 /*
  * udmar_destroy - give everything back
- * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached).
+ * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached, or there
+ * are domains of udmar_domain_create()); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED.
+ * After an error the instance lives on.
  */
 enum udmar_status udmar_destroy(struct udmar *instance);
 
@@ -112,7 +147,9 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * say. Devices that share a requester id share a domain and a mode, that of the first one; so do
  * those that are connected by a third one's ids. A device that connects groups makes them one as
  * long as nobody has asked for the domain or a tag of those that give way; else it is blocked, and
- * the log says which of its ids reach what. A function attached twice is counted.
+ * the log says which of its ids reach what. Where the mode needs an identity table, and there is no
+ * list of RAM for it or RAM lies beyond the unit's addresses, the device is translated instead, and
+ * the log says so. A function attached twice is counted.
  * Returns UDMAR_OK (also for UDMAR_MODE_UNPROTECTED and UDMAR_MODE_BLOCKED: ask
  * udmar_device_info()); UDMAR_ERR_ARGUMENT; UDMAR_ERR_MEMORY; UDMAR_ERR_DOMAIN_ID;
  * UDMAR_ERR_UNSUPPORTED (mode impossible on its unit); UDMAR_ERR_TOO_BIG (its bridges form a loop,
@@ -120,15 +157,25 @@ enum udmar_status udmar_destroy(struct udmar *instance);
  * addresses that the domain it has to share has handed out; a log line names both);
  * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error no requester id that it
  * alone sends gets through; those that it shares reach what they reached before.
+ * After UDMAR_ERR_TIMEOUT, _QUEUE and _REFUSED the ids are blocked as soon as the unit has
+ * forgotten what it may have seen; a later call goes on with it.
  */
 enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                       const char *name, struct udmar_device **out_device);
 
 /*
- * udmar_device_detach - forget it and block its DMA
- * A device with RMRRs keeps its context, because firmware may go on using it.
- * Returns UDMAR_OK; UDMAR_ERR_BUSY (tags or maps exist); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE,
- * UDMAR_ERR_REFUSED.
+ * udmar_device_detach - undo one attach; with the last one forget the device and block its DMA
+ *
+ * A device with RMRRs keeps a context, because firmware may go on using it: the mode that tunables
+ * and firmware say. What its driver has set (mode, domain, sub-page protection, name, fault
+ * callback) goes back to what it was before.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null, or not attached); UDMAR_ERR_BUSY (tags or maps of the
+ * device exist; or it is the last attached one in its domain, that is not one of
+ * udmar_domain_create(), and streams, mappings or reserved addresses are left there);
+ * UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID (a device with RMRRs could not go back);
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED. After an error the device lives on, with
+ * the mode that udmar_device_info() says; a later call of attach, detach, set_mode or start goes on
+ * with what the unit has not confirmed.
  */
 enum udmar_status udmar_device_detach(struct udmar_device *device);
 
@@ -165,10 +212,19 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 
 /*
  * udmar_device_set_mode - change what a device gets, at run time
- * All tags below the device's root tag are destroyed first, and it does not share its requester id.
- * Its DMA is blocked during the change.
- * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_BUSY; UDMAR_ERR_UNSUPPORTED and what
- * udmar_device_attach() returns; after an error the device is blocked.
+ * @mode: UDMAR_MODE_TRANSLATE to UDMAR_MODE_BLOCKED.
+ *
+ * All tags below the device's root tag are destroyed first, nothing else of a caller is left in its
+ * domain, and it does not share its requester id; but all devices that do leave a domain of
+ * udmar_domain_create() together, whatever is mapped there. DMA is blocked during the change.
+ * A device that a damaged structure of firmware's table may name gets physical addresses for ever:
+ * for anything but passthrough and bounce the answer is UDMAR_ERR_UNSUPPORTED.
+ * Returns UDMAR_OK. UDMAR_ERR_ARGUMENT, UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, or the mode
+ * needs an identity table and there is no list of RAM, or RAM lies beyond the unit's addresses; the
+ * log says which): nothing has changed. UDMAR_ERR_MEMORY, UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_RMRR,
+ * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: the device has what it had, domain
+ * included, or is blocked where that could not be given back: udmar_device_info() says which. What
+ * the unit has not confirmed is tried again by a later call of attach, detach, set_mode or start.
  */
 enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_mode mode);
 
@@ -185,10 +241,59 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
 
 /*
  * The domain of a device; null when it is blocked or unprotected. Once asked for, it stays the
- * device's until that is detached or gets another mode; before, the device may be given another
- * one's domain when a third turns out to send ids of both.
+ * device's, and lives, until that is detached or gets another mode or domain, see above; also while
+ * the unit has failed, when this returns null. Before, the device may be given another one's domain
+ * when a third turns out to send ids of both.
  */
 struct udmar_domain *udmar_device_domain(struct udmar_device *device);
+
+struct udmar_domain_config {
+    /* Devices that will be put into it: it can what all their units can. Not kept. */
+    struct udmar_device *const *devices;
+    unsigned device_count; /* 0: any device, so what all units of the instance can */
+    unsigned width;        /* bits of guest addresses that must be there, to 57; 0: hw.dmar.width */
+    bool small_pages;      /* no leaf is larger than 4 KiB */
+    bool snoop;            /* devices' accesses snoop the CPU's caches, whatever they ask for */
+};
+
+/*
+ * udmar_domain_create - make a domain of one's own
+ * @config: null: all zero.
+ *
+ * For hypervisors and user-space drivers: an address space without devices so far, with domain.h to
+ * fill it. Nobody else gives out addresses in it: no busdma, no streams. Only the MSI window is
+ * reserved, and what RMRRs of its devices need. Addresses in the apertures of bridges above a
+ * device never reach its unit; whoever maps there gets no fault and no access. Returns UDMAR_OK;
+ * UDMAR_ERR_ARGUMENT; UDMAR_ERR_DISABLED; UDMAR_ERR_UNSUPPORTED (a device without a unit, or units
+ * that cannot share tables of that width, or no snoop control); UDMAR_ERR_MEMORY.
+ */
+enum udmar_status udmar_domain_create(struct udmar *instance,
+                                      const struct udmar_domain_config *config,
+                                      struct udmar_domain **out_domain);
+
+/*
+ * udmar_domain_destroy - give it back with all that is mapped in it
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_NOT_FOUND (not made by
+ * udmar_domain_create() of this instance); UDMAR_ERR_BUSY (a device is in it).
+ */
+enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_domain *domain);
+
+/*
+ * udmar_device_set_domain - put a device into a domain of udmar_domain_create()
+ *
+ * With it go all devices that share its requester id. Nothing of a caller is left behind, as with
+ * udmar_device_set_mode(), which takes it out again; from one such domain to the next it may go
+ * with everything mapped. Each id is blocked, invalidated and then given its new context, so DMA
+ * that comes meanwhile is stopped. RMRRs of the devices are mapped in the domain one to one, until
+ * nobody is in it any more. busdma refuses tags and maps as long as the device is there. Returns
+ * UDMAR_OK (also when it was in there already). UDMAR_ERR_ARGUMENT (null, not attached, or not a
+ * domain of udmar_domain_create()), UDMAR_ERR_BUSY, UDMAR_ERR_UNSUPPORTED (no unit, a damaged
+ * table, or a unit that cannot use the domain's tables; the log says why), UDMAR_ERR_RMRR (an RMRR
+ * lies where the caller has mapped or reserved): nothing has changed. UDMAR_ERR_MEMORY,
+ * UDMAR_ERR_DOMAIN_ID, UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: as for
+ * udmar_device_set_mode().
+ */
+enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct udmar_domain *domain);
 
 /* The device that was attached under this id, or that uses it as an alias; null: none. */
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
@@ -202,12 +307,12 @@ struct udmar_device_info {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    enum udmar_mode mode;              /* what it got */
+    enum udmar_mode mode;              /* what hardware does with its DMA while it translates */
     enum udmar_mode wanted;            /* what the tunables asked for */
     int unit;                          /* index, -1: none */
     enum udmar_match match;            /* why that unit */
     unsigned id_count;                 /* requester ids with a context, its own included */
-    udmar_rid_t ids[UDMAR_DEVICE_IDS]; /* the first of them */
+    udmar_rid_t ids[UDMAR_DEVICE_IDS]; /* the first of them, from the function up */
     unsigned rmrr_count;
     bool shares_ids;  /* others send the same id: one domain for all of them */
     bool by_firmware; /* known from an RMRR alone, no driver has attached */
@@ -221,9 +326,9 @@ struct udmar_unit_status {
     uint16_t segment;
     udmar_paddr_t base;
     bool include_all;
-    bool translating;
-    bool uses_queue;
-    bool failed;
+    bool translating; /* through our tables, as its registers say at the time of the call */
+    bool uses_queue;  /* else registers invalidate */
+    bool failed;      /* left out by the last start */
     bool has_interrupt;
     struct udmar_unit_facts facts;
     uint64_t context_requests;
@@ -236,6 +341,24 @@ unsigned udmar_unit_count(const struct udmar *instance);
 /* @index: below udmar_unit_count(). Returns UDMAR_OK or UDMAR_ERR_ARGUMENT. */
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status);
+
+#define UDMAR_ALL_INTERRUPTS UINT32_MAX
+
+/*
+ * udmar_unit_invalidate_interrupts - make a unit forget interrupt remapping entries
+ * @index: of the unit, below udmar_unit_count().
+ * @first: an entry's index, a multiple of 2^@count_log2; or UDMAR_ALL_INTERRUPTS, with which
+ *         @count_log2 does not matter.
+ *
+ * For a host with interrupt remapping of its own: while udmar runs, the queue is udmar's. Returns
+ * when the unit has done it. From threads and interrupt handlers, with spin locks held, but not
+ * from the unit's fault interrupt, and not while udmar_start() or udmar_stop() run. Returns
+ * UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_ORDER (not started, or the unit is left out);
+ * UDMAR_ERR_UNSUPPORTED (the unit has no interrupt remapping, its queue is not in use, or so many
+ * entries at once are beyond udmar_unit_facts.interrupt_mask); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE.
+ */
+enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsigned index,
+                                                   uint32_t first, unsigned count_log2);
 
 /* The table as it was opened; null when the driver is disabled. */
 const struct udmar_table *udmar_instance_table(const struct udmar *instance);

@@ -29,16 +29,18 @@ struct udmar_unit_facts {
     uint64_t cap;     /* raw */
     uint64_t ecap;    /* raw */
 
-    uint32_t domain_ids;   /* 16 to 65536 */
-    uint8_t widths;        /* enum udmar_widths */
-    uint8_t guest_width;   /* MGAW in bits: the largest guest address is 2^n - 1 */
-    uint8_t superpages;    /* enum udmar_superpages */
-    uint8_t max_mask;      /* MAMV: the largest page-selective request is 2^n pages */
-    uint16_t fault_count;  /* fault records, 1 to 256 */
-    uint32_t fault_offset; /* bytes from the register base */
-    uint32_t iotlb_offset; /* bytes from the register base */
-    uint32_t window_size;  /* bytes that hold all registers, a multiple of 4096 */
+    uint32_t domain_ids;    /* 16 to 65536 */
+    uint8_t widths;         /* enum udmar_widths */
+    uint8_t guest_width;    /* MGAW in bits: the largest guest address is 2^n - 1 */
+    uint8_t superpages;     /* enum udmar_superpages */
+    uint8_t max_mask;       /* MAMV: the largest page-selective request is 2^n pages */
+    uint16_t fault_count;   /* fault records, 1 to 256 */
+    uint32_t fault_offset;  /* bytes from the register base */
+    uint32_t iotlb_offset;  /* bytes from the register base */
+    uint8_t interrupt_mask; /* MHMV: the largest request for interrupt entries is 2^n of them */
+    uint32_t window_size;   /* bytes that hold all registers, a multiple of 4096 */
 
+    bool fault_log;        /* AFL: faults may go to a log in memory; not used by udmar */
     bool write_buffer;     /* RWBF: stores become visible only after a write-buffer flush */
     bool protected_low;    /* PLMR */
     bool protected_high;   /* PHMR */

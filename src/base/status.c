@@ -26,6 +26,7 @@ const char *udmar_status_string(enum udmar_status status)
         NAME(UDMAR_ERR_NO_UNIT);
         NAME(UDMAR_ERR_PATH);
         NAME(UDMAR_ERR_RMRR);
+        NAME(UDMAR_ERR_FIRMWARE);
         NAME(UDMAR_ERR_TIMEOUT);
         NAME(UDMAR_ERR_ALL_ONES);
         NAME(UDMAR_ERR_REGISTERS);

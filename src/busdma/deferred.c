@@ -42,7 +42,12 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
     }
     udmar__quick_on(map);
     udmar__deferral_set(map, DEFERRAL_NONE);
+    map->deferred.momentary = false;
     error = map->bounces != NULL ? udmar__load_with_pages(map) : UDMAR_ENOMEM;
+    if (error == UDMAR_ENOMEM) {
+        /* The pages have gone back; the load begins anew when there is room. */
+        error = udmar__room_wait(map, NULL);
+    }
     (void)udmar__load_finish(map, error);
 }
 
@@ -117,6 +122,9 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
     if (!udmar__deferred_pending(map)) {
         return false;
     }
+    if (map->deferred.for_room) {
+        return udmar__room_cancel(map);
+    }
     host = zone->instance->host;
     state = udmar__lock(host, &zone->lock);
     if (map->deferred.state == DEFERRAL_WAITING) {
@@ -166,6 +174,9 @@ void udmar_dma_run_deferred(struct udmar *instance)
 {
     struct udmar__zone *zone;
 
+    if (instance != NULL) {
+        udmar__room_run(instance);
+    }
     while (instance != NULL && (zone = next_ready(instance)) != NULL) {
         run(zone);
         udmar__zone_put(zone);

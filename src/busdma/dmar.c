@@ -389,7 +389,7 @@ static int map_create(struct udmar_dma_map *map)
     if (map->pool == NULL) {
         return UDMAR_ENOMEM;
     }
-    if (tag->maxsize > tag->device->instance->window_limit) {
+    if (map->windowless || tag->maxsize > tag->device->instance->window_limit) {
         udmar__cache_hold(domain);
         return 0;
     }
@@ -500,6 +500,23 @@ static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, ui
     return false;
 }
 
+static bool possible(struct udmar_dma_map *map, const struct udmar__source *source)
+{
+    struct udmar_domain *domain = map->tag->device->group->domain;
+    const struct udmar_iova_limits limits = {
+        .alignment = map->tag->alignment,
+        .exclude_first = map->pool->exclude_first,
+        .exclude_last = map->pool->exclude_last,
+    };
+    uint64_t pages;
+
+    if (measure(map, source, &pages) != 0 || pages == 0) {
+        return false;
+    }
+    return (map->window != NULL && pages <= map->window->pages) ||
+           udmar__range_possible(domain, pages, pages << UDMAR_PAGE_SHIFT, &limits);
+}
+
 const struct udmar__backend udmar__backend_dmar = {
     .map_create = map_create,
     .map_destroy = map_destroy,
@@ -507,6 +524,7 @@ const struct udmar__backend udmar__backend_dmar = {
     .sync = sync,
     .unload = unload,
     .settled = settled,
+    .possible = possible,
     .id_mapped = id_mapped,
     .scatters = true,
 };

@@ -66,6 +66,14 @@ struct udmar__list {
     uint64_t bytes;
 };
 
+/* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
+struct udmar__source {
+    void *host;
+    const uint8_t *buffer; /* null: the list */
+    const struct udmar_dma_physical *list;
+    uint64_t remaining; /* bytes; of the buffer, or of the whole list */
+};
+
 enum udmar__deferral {
     DEFERRAL_NONE,
     DEFERRAL_WAITING,   /* in the zone's queue */
@@ -77,9 +85,13 @@ enum udmar__deferral {
 struct udmar__deferred {
     struct udmar_dma_map *next;
     bool may_wait;
+    bool momentary;             /* the last try failed by what others may give back */
+    bool for_room;              /* it waits in room.c, not for pages of a zone */
+    size_t tried;               /* what room.freed was then */
     enum udmar__deferral state; /* [zone lock] to write; atomic, the driver's thread looks */
     udmar_dma_callback_t *callback;
     void *callback_argument;
+    struct udmar__source source; /* to be tried again; a list is the map's `given` */
     uint32_t needed;
     uint64_t since;
 };
@@ -132,7 +144,9 @@ struct udmar_dma_map {
     bool strayed;   /* a load did not fit the window; deferred: what it had may still rest */
     void *memory;   /* of_dmamem: what it came with */
     /* Standing in. */
-    bool subpage; /* partial pages must not be seen by the device */
+    struct udmar_dma_map *further; /* of the first piece that was added; see grow.c */
+    bool windowless;               /* it is such a map itself */
+    bool subpage;                  /* partial pages must not be seen by the device */
     bool hides;   /* the same of what is being loaded: memory of dmamem has its pages for itself */
     bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
     struct udmar__zone *zone;
@@ -147,14 +161,6 @@ struct udmar_dma_map {
     const void *last_load;
     const void *last_unload;
 #endif
-};
-
-/* What is being loaded: a buffer of the kernel's, or a list of physical pieces. */
-struct udmar__source {
-    void *host;
-    const uint8_t *buffer; /* null: the list */
-    const struct udmar_dma_physical *list;
-    uint64_t remaining; /* bytes; of the buffer, or of the whole list */
 };
 
 /*
@@ -198,6 +204,8 @@ struct udmar__backend {
     void (*unload)(struct udmar_dma_map *map);
     /* Of a map that is not loaded: can no device reach what it had loaded any more? */
     bool (*settled)(struct udmar_dma_map *map);
+    /* Would there be place for it if nothing else were loaded? Null: always. */
+    bool (*possible)(struct udmar_dma_map *map, const struct udmar__source *source);
     bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
     bool scatters; /* pieces may lie anywhere, the device sees them side by side */
 };
@@ -288,7 +296,30 @@ static inline void udmar__quick_on(struct udmar_dma_map *map)
     }
 }
 
+/* A map that is loaded becomes one that was loaded the long way. */
+static inline void udmar__quick_leave(struct udmar_dma_map *map)
+{
+    map->loaded = true;
+    if (map->quick == QUICK_LOADED) {
+        map->quick = QUICK_IDLE;
+    }
+    udmar__quick_off(map);
+}
+
+/* ---- grow.c ---- */
+/* Ends the pieces that were added; udmar__deferred_kick() has to follow where there is a zone. */
+void udmar__further_unload(struct udmar_dma_map *map);
+void udmar__further_copy(struct udmar_dma_map *map, int op);
+/* The map ends. */
+void udmar__further_end(struct udmar_dma_map *map);
+
 /* ---- load.c ---- */
+/* Notes the pieces in the map; EINVAL where they are nothing or too much. */
+int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context);
+/* What udmar__room_wait() has kept, from the start. */
+int udmar__load_again(struct udmar_dma_map *map);
+/* Counts what went wrong; returns the error. */
+int udmar__load_count(struct udmar_dma_map *map, int error);
 /* A load of a buffer, the long way. @caller: of the driver, for a debug build. */
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                        uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
@@ -303,6 +334,7 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
     map->loaded = error == 0;
     if (error != 0) {
         map->count = map->small != NULL;
+        map->deferred.momentary = error == UDMAR_ENOMEM;
     } else {
         udmar__quick_off(map);
     }
@@ -358,8 +390,10 @@ int udmar__load_given(struct udmar_dma_map *map);
 int udmar__load_with_pages(struct udmar_dma_map *map);
 /* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */
 bool udmar__rare_clear(struct udmar_dma_map *map);
-/* After an unload: the pages go back if no device can reach them any more. */
+/* After an unload: the pages go back if no device can reach them any more, and others may run. */
 void udmar__rare_unloaded(struct udmar_dma_map *map);
+/* The same without the others: udmar__deferred_kick() has to follow. */
+void udmar__rare_release(struct udmar_dma_map *map);
 /* The map ends. */
 void udmar__rare_end(struct udmar_dma_map *map);
 
@@ -432,6 +466,29 @@ static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__de
     __atomic_store_n(&map->deferred.state, state, __ATOMIC_RELEASE);
 }
 
+/* ---- room.c ---- */
+/*
+ * A load has failed with ENOMEM that may be momentary: EINPROGRESS, and it waits; or what came of
+ * it in the meantime; or ENOMEM, when it may not wait or waiting would be in vain.
+ */
+int udmar__room_wait(struct udmar_dma_map *map, const struct udmar__source *source);
+bool udmar__room_cancel(struct udmar_dma_map *map);
+/* Tries those that wait, each under its tag's lock. */
+void udmar__room_run(struct udmar *instance);
+/* Something came back: out of line, and only where somebody waits. Without locks. */
+void udmar__room_offer(struct udmar *instance);
+/* The same inside a load, where no other load can be run. */
+void udmar__room_tell(struct udmar *instance);
+/* After addresses or memory have been given back. */
+static inline void udmar__room_freed(struct udmar *instance)
+{
+    /* First what was freed is seen by those who try, then we look for them. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (UDMAR__UNLIKELY(__atomic_load_n(&instance->dma.room.hopeful, __ATOMIC_RELAXED) != 0)) {
+        udmar__room_offer(instance);
+    }
+}
+
 /* ---- map.c ---- */
 int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map);
 void udmar__map_destroy(struct udmar_dma_map *map);
@@ -442,6 +499,11 @@ bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uin
 /* A map of the tag begins and ends. */
 void udmar__tag_hold(struct udmar_dma_tag *tag);
 void udmar__tag_drop(struct udmar_dma_tag *tag);
+/*
+ * A root tag lives as long as its device, through changes of mode: before something is made below
+ * it, it takes what the device has now. False: the device has addresses that busdma must not give.
+ */
+bool udmar__tag_follow(struct udmar_dma_tag *tag);
 /* Logs the reason, counts, returns EINVAL. */
 int udmar__tag_refuse(const struct udmar_dma_tag *near, const char *wrong);
 

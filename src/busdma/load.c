@@ -4,8 +4,10 @@
 #include "busdma/quick.h"
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
-static int failed(struct udmar_dma_map *map, int error)
+int udmar__load_count(struct udmar_dma_map *map, int error)
 {
+    /* What it had for a moment others may have missed. */
+    udmar__room_tell(map->tag->device->instance);
     switch (error) {
     case UDMAR_EINVAL:
         return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
@@ -18,12 +20,14 @@ static int failed(struct udmar_dma_map *map, int error)
 
 int udmar__load_failed(struct udmar_dma_map *map, int error)
 {
-    bool may_wait = map->deferred.may_wait;
+    bool may_wait;
 
     if (error == UDMAR_EINPROGRESS) {
+        /* Another thread may have run it, and the map may be gone. */
         return error;
     }
-    (void)failed(map, error);
+    may_wait = map->deferred.may_wait;
+    (void)udmar__load_count(map, error);
     map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
     /*
      * The callback has the news. FreeBSD's drivers take a result other than 0 and EINPROGRESS for
@@ -68,7 +72,41 @@ static inline void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t
     map->deferred.callback = callback;
     map->deferred.callback_argument = callback_argument;
     map->deferred.may_wait = may_wait(map, flags);
+    map->deferred.momentary = false;
     note_flags(map, flags);
+}
+
+/* @bits: of addresses, which the tag's alignment may forbid. */
+static inline int attempt(struct udmar_dma_map *map, const struct udmar__source *source,
+                          uintptr_t bits)
+{
+    struct udmar__source copy = *source;
+
+    return map->rare || (bits & map->offset_mask) != 0 ? udmar__load_rare(map, source)
+                                                       : udmar__load_source(map, &copy);
+}
+
+static inline int start(struct udmar_dma_map *map, const struct udmar__source *source,
+                        uintptr_t bits)
+{
+    int error = attempt(map, source, bits);
+
+    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__room_wait(map, source) : error;
+}
+
+int udmar__load_again(struct udmar_dma_map *map)
+{
+    const struct udmar__source *source = &map->deferred.source;
+
+    map->deferred.momentary = false;
+    if (source->buffer != NULL) {
+        return attempt(map, source, (uintptr_t)source->buffer);
+    }
+    if (!udmar__rare_clear(map)) {
+        map->deferred.momentary = true;
+        return UDMAR_ENOMEM;
+    }
+    return udmar__load_given(map);
 }
 
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -92,11 +130,7 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
         .buffer = buffer,
         .remaining = length,
     };
-    if (map->rare || ((uintptr_t)buffer & map->offset_mask) != 0) {
-        error = udmar__load_rare(map, &source);
-    } else {
-        error = udmar__load_source(map, &source);
-    }
+    error = start(map, &source, (uintptr_t)buffer);
     return udmar__load_finish(map, error);
 }
 
@@ -160,11 +194,7 @@ static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, caller);
-    if (map->rare || (bits & map->offset_mask) != 0) {
-        error = udmar__load_rare(map, &source);
-    } else {
-        error = udmar__load_source(map, &source);
-    }
+    error = start(map, &source, (uintptr_t)bits);
     return udmar__load_finish(map, error);
 }
 
@@ -180,8 +210,7 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
     return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
 }
 
-/* Notes the pieces in the map; EINVAL where they are nothing or too much. */
-static int gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
+int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
 {
     int error;
 
@@ -208,9 +237,12 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, UDMAR__CALLER);
-    error = gather(map, next, context);
+    error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map);
+        if (error == UDMAR_ENOMEM) {
+            error = udmar__room_wait(map, NULL);
+        }
     }
     return udmar__load_finish(map, error);
 }
@@ -230,12 +262,12 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     udmar__debug_load(map, UDMAR__CALLER);
     note_flags(map, flags);
     map->deferred.may_wait = false;
-    error = gather(map, next, context);
+    error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__load_given(map);
     }
     if (error != 0) {
-        return failed(map, error);
+        return udmar__load_count(map, error);
     }
     *out_count = (int)map->count;
     if (out_segments != NULL) {
@@ -266,6 +298,9 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
     if (map->bounces != NULL) {
         udmar__stand_ins_copy(map, op);
     }
+    if (map->further != NULL) {
+        udmar__further_copy(map, op);
+    }
     map->tag->backend->sync(map, op);
 }
 
@@ -278,10 +313,26 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
     }
 }
 
+/* The pieces that were added; with the last of them the pages of all go to others. */
+static void unload_further(struct udmar_dma_map *map)
+{
+    struct udmar__zone *zone = map->zone;
+
+    udmar__further_unload(map);
+    if (map->bounces != NULL) {
+        udmar__rare_release(map);
+    }
+    if (zone != NULL) {
+        /* Last: a callback may end the map. */
+        udmar__deferred_kick(zone);
+    }
+}
+
 /* All unloads but the quick ones. */
 static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
 {
     const void *caller = UDMAR__CALLER;
+    struct udmar *instance;
 
     if (!udmar__is_loaded(map)) {
         unload_nothing(map, caller);
@@ -292,9 +343,14 @@ static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
     map->count = 0;
     udmar__quick_on(map);
     udmar__debug_unload(map, caller);
-    if (map->bounces != NULL) {
+    instance = map->tag->device->instance;
+    if (map->further != NULL) {
+        unload_further(map);
+    } else if (map->bounces != NULL) {
         udmar__rare_unloaded(map);
     }
+    /* Last, like what is above: a callback may end the map. */
+    udmar__room_freed(instance);
 }
 
 static UDMAR__LONG_WAY void unload_small(struct udmar_dma_map *map)

@@ -78,6 +78,10 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     if (map == NULL) {
         return UDMAR_ENOMEM;
     }
+    if (!udmar__tag_follow(tag)) {
+        udmar_host_free(host, map, sizeof(*map));
+        return udmar__tag_refuse(tag, "the device is in a domain of its owner's");
+    }
     map->tag = tag;
     map->ready_for = READY_FOR_NOBODY;
     map->of_dmamem = of_dmamem;
@@ -102,6 +106,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     }
     udmar__quick_prepare(map);
     udmar__tag_hold(tag);
+    (void)__atomic_add_fetch(&tag->device->instance->dma.maps, 1, __ATOMIC_RELAXED);
     *out_map = map;
     return 0;
 }
@@ -109,12 +114,16 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
 void udmar__map_destroy(struct udmar_dma_map *map)
 {
     struct udmar_dma_tag *tag = map->tag;
+    struct udmar *instance = tag->device->instance;
 
     udmar__debug_gone(map);
+    udmar__further_end(map);
     end_stand_ins(map);
     tag->backend->map_destroy(map);
     free_map(map);
     udmar__tag_drop(tag);
+    (void)__atomic_sub_fetch(&instance->dma.maps, 1, __ATOMIC_RELAXED);
+    udmar__room_freed(instance);
 }
 
 int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map)

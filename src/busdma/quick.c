@@ -195,6 +195,9 @@ void udmar__quick_end(struct udmar_dma_map *map)
         map->unsettled = map->unsettled || map->window == NULL;
         udmar__report_loss(map, status);
     }
+    if (map->window == NULL) {
+        udmar__room_freed(map->tag->device->instance);
+    }
 }
 
 void udmar__quick_half_used(struct udmar_dma_map *map)

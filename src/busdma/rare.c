@@ -5,13 +5,9 @@
 
 static void go_back(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
-
     map->rare = map->watched;
     udmar__quick_on(map);
     udmar__zone_give(map, true);
-    /* Last: a callback may load the map again, or end it. */
-    udmar__deferred_kick(zone);
 }
 
 int udmar__load_with_pages(struct udmar_dma_map *map)
@@ -74,6 +70,7 @@ bool udmar__rare_clear(struct udmar_dma_map *map)
         return false;
     }
     go_back(map);
+    udmar__deferred_kick(map->zone);
     return true;
 }
 
@@ -83,6 +80,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     int error;
 
     if (!udmar__rare_clear(map)) {
+        map->deferred.momentary = true;
         return UDMAR_ENOMEM;
     }
     map->hides = map->subpage && !udmar__map_owns(map, plain.buffer, plain.remaining);
@@ -94,7 +92,7 @@ int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *sour
     return error != 0 ? error : load_listed(map);
 }
 
-void udmar__rare_unloaded(struct udmar_dma_map *map)
+void udmar__rare_release(struct udmar_dma_map *map)
 {
     /* Translation in deferred mode waits here: the pages are not the driver's alone. */
     if (map->tag->backend->settled(map)) {
@@ -103,6 +101,15 @@ void udmar__rare_unloaded(struct udmar_dma_map *map)
         map->rare = true;
         udmar__quick_off(map);
     }
+}
+
+void udmar__rare_unloaded(struct udmar_dma_map *map)
+{
+    struct udmar__zone *zone = map->zone;
+
+    udmar__rare_release(map);
+    /* Last: a callback may load the map again, or end it. */
+    udmar__deferred_kick(zone);
 }
 
 void udmar__rare_end(struct udmar_dma_map *map)

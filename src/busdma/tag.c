@@ -50,6 +50,29 @@ void udmar__tag_drop(struct udmar_dma_tag *tag)
     let_go(tag, 1);
 }
 
+bool udmar__tag_follow(struct udmar_dma_tag *tag)
+{
+    struct udmar_device *device = tag->device;
+    const struct udmar__backend *backend = &udmar__backend_bounce;
+    enum udmar_mode mode;
+
+    if (tag->parent != NULL) {
+        return true;
+    }
+    mode = udmar__device_mode(device);
+    /* Only a translated device has addresses of its own; all others see physical ones. */
+    if (mode == UDMAR_MODE_TRANSLATE) {
+        backend = &udmar__backend_dmar;
+    }
+    /* All that a driver has at one time is of one kind, also where a unit has failed meanwhile. */
+    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0 &&
+        __atomic_load_n(&tag->backend, __ATOMIC_RELAXED) != backend) {
+        __atomic_store_n(&tag->backend, backend, __ATOMIC_RELAXED);
+        __atomic_store_n(&device->physical, !backend->scatters, __ATOMIC_RELAXED);
+    }
+    return mode != UDMAR_MODE_DOMAIN;
+}
+
 struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
 {
     struct udmar_dma_tag *tag;
@@ -63,6 +86,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     instance = device->instance;
     first = __atomic_load_n(&device->tag, __ATOMIC_ACQUIRE);
     if (first != NULL) {
+        (void)udmar__tag_follow(first);
         return first;
     }
     tag = udmar_host_alloc(instance->host, sizeof(*tag));
@@ -78,10 +102,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->nsegments = UINT32_MAX;
     tag->domain = -1;
     tag->holders = 1;
-    /* Only a translated device has addresses of its own; all others see physical ones. */
-    tag->backend = device->group != NULL && device->group->mode == UDMAR_MODE_TRANSLATE
-                       ? &udmar__backend_dmar
-                       : &udmar__backend_bounce;
+    (void)udmar__tag_follow(tag);
     /* Several drivers' threads may ask for the first time at once: one tag stays. */
     state = udmar__lock(instance->host, &instance->lock);
     first = device->tag;
@@ -166,7 +187,7 @@ static bool may_miss(const struct udmar_dma_tag *tag)
 static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *parent)
 {
     tag->device = parent->device;
-    tag->backend = parent->backend;
+    tag->backend = __atomic_load_n(&parent->backend, __ATOMIC_RELAXED);
     tag->domain = parent->domain;
     tag->alignment = udmar__max(tag->alignment, parent->alignment);
     tag->boundary = tighter_boundary(tag->boundary, parent->boundary);
@@ -238,6 +259,9 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         return udmar__tag_refuse(parent, "there is no place for it");
     }
     host = parent->device->instance->host;
+    if (!udmar__tag_follow(parent)) {
+        return udmar__tag_refuse(parent, "the device is in a domain of its owner's");
+    }
     wrong = objection(filter, maxsegsz);
     if (wrong != NULL) {
         return udmar__tag_refuse(parent, wrong);
@@ -320,5 +344,5 @@ int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain)
 
 bool udmar_dma_id_mapped(struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
 {
-    return tag != NULL && tag->backend->id_mapped(tag, address, length);
+    return tag != NULL && udmar__tag_follow(tag) && tag->backend->id_mapped(tag, address, length);
 }

@@ -24,6 +24,9 @@ static void add_id(struct udmar__ids *ids, udmar_rid_t id)
         ids->too_many = true;
         return;
     }
+    if (ids->count < UDMAR_DEVICE_IDS) {
+        ids->first[ids->count] = id;
+    }
     for (unsigned i = ids->count++; i > at; i--) {
         ids->id[i] = ids->id[i - 1];
     }
@@ -75,14 +78,19 @@ bool udmar__ids_have(const struct udmar__ids *ids, uint16_t segment, udmar_rid_t
 
 void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
 {
-    unsigned kept = 0;
+    const struct udmar__ids all = *ids;
 
-    for (unsigned i = 0; i < ids->count; i++) {
-        if (!udmar__ids_have(others, ids->segment, ids->id[i])) {
-            ids->id[kept++] = ids->id[i];
+    ids->count = 0;
+    for (unsigned i = 0; i < all.count && i < UDMAR_DEVICE_IDS; i++) {
+        if (!udmar__ids_have(others, all.segment, all.first[i])) {
+            add_id(ids, all.first[i]);
         }
     }
-    ids->count = kept;
+    for (unsigned i = 0; i < all.count; i++) {
+        if (!udmar__ids_have(others, all.segment, all.id[i])) {
+            add_id(ids, all.id[i]);
+        }
+    }
 }
 
 /* Devices that send other ids than their own. */
@@ -292,16 +300,18 @@ enum udmar_status udmar__ids_collect(struct udmar *instance, uint16_t segment, u
     udmar_rid_t bridge;
     uint8_t bus;
 
-    *out_ids = (struct udmar__ids){ 0 };
-    for (unsigned i = 0; !add_named(instance, &segment, &rid, out_ids); i++) {
-        out_ids->count = 0;
+    for (unsigned i = 0;; i++) {
         if (i == MAX_BRIDGES) {
             return UDMAR_ERR_TOO_BIG;
+        }
+        *out_ids = (struct udmar__ids){ 0 };
+        add_sent(out_ids, rid);
+        if (add_named(instance, &segment, &rid, out_ids)) {
+            break;
         }
     }
     out_ids->segment = segment;
     out_ids->governor = rid;
-    add_sent(out_ids, rid);
     add_quirks(instance, segment, rid, out_ids);
     add_phantoms(instance, segment, rid, out_ids);
     (void)udmar__pci_physical_function(instance, segment, rid, &out_ids->governor);

@@ -25,12 +25,14 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
     if (status == UINT32_MAX) {
         return UDMAR_ERR_ALL_ONES;
     }
-    if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE)) {
-        udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s",
+    if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE | GCMD_EAFL)) {
+        udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s%s",
                    slot->unit->index, status & GCMD_TE ? " translation" : "",
                    status & GCMD_QIE ? " queue" : "",
-                   status & GCMD_IRE ? " interrupt remapping" : "");
+                   status & GCMD_IRE ? " interrupt remapping" : "",
+                   status & GCMD_EAFL ? " fault log in memory" : "");
     }
+    udmar__note_host_queue(slot);
     udmar__fault_event(slot->unit, 0, 0);
     (void)udmar__fault_service(instance, slot->unit);
     return UDMAR_OK;
@@ -39,29 +41,18 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
 static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
-    bool ours = unit->queue.memory.physical != 0;
-    enum udmar_status status;
+    enum udmar_status status = UDMAR_OK;
 
     (void)instance;
-    if ((unit->commands & GCMD_QIE) == 0) {
-        if (ours) {
-            /* It was to be switched off when the unit did not answer; now that is done. */
-            unit->queue.running = false;
-            unit->queue.failed = false;
-            udmar__queue_destroy(unit);
-        }
-        if (unit->facts.queued) {
-            /* An old error would stop our queue before its first descriptor. */
-            udmar__write32(unit, REG_FSTS, FSTS_QUEUE);
-        }
-        return UDMAR_OK;
+    /* Ours, from a stop or a start that failed, may be off by now: to be said once more. */
+    if ((udmar__unit_commands(unit) & GCMD_QIE) != 0 ||
+        udmar__queue_state(&unit->queue) != QUEUE_OFF) {
+        status = udmar__queue_stop(unit);
+    } else if (unit->facts.queued) {
+        /* An old error would stop our queue before its first descriptor. */
+        udmar__write32(unit, REG_FSTS, FSTS_QUEUE);
     }
-    status = udmar__queue_stop(unit);
-    if (ours && !unit->queue.running) {
-        /* It was ours, from a stop that failed: off is enough, drained or not. */
-        udmar__queue_destroy(unit);
-        return UDMAR_OK;
-    }
+    udmar__queue_drop(unit);
     return status;
 }
 
@@ -70,7 +61,8 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status;
 
-    if (!unit->facts.queued || (!instance->tunables.queue && unit->facts.registers)) {
+    if (!unit->facts.queued ||
+        (!instance->tunables.queue && unit->facts.registers && !udmar__interrupts_are_kept(slot))) {
         return UDMAR_OK;
     }
     status = udmar__queue_create(unit, instance->tunables.queue_size);
@@ -83,47 +75,17 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
     udmar__log(instance->host, UDMAR_LOG_WARN,
                "unit %u: the invalidation queue does not start (%s); registers are used",
                unit->index, udmar_status_string(status));
-    if (unit->queue.memory.physical == 0 || unit->queue.status_page.physical == 0) {
-        /* There was no memory: it has not been switched on. */
-        udmar__queue_destroy(unit);
-        return UDMAR_OK;
-    }
-    status = udmar__command(unit, GCMD_QIE, false);
-    if (status == UDMAR_OK) {
-        udmar__queue_destroy(unit);
-    }
+    /* Where there was no memory it has not been switched on. */
+    status = udmar__queue_state(&unit->queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
+    udmar__queue_drop(unit);
     return status;
 }
 
-/* Interrupt entries have no register interface: without our queue the switch alone must do. */
-static enum udmar_status stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
+/* What attached devices are to reach, before the unit is given a root table that leads there. */
+static enum udmar_status write_contexts(struct udmar *instance, struct udmar__unit_slot *slot)
 {
-    struct udmar_unit *unit = slot->unit;
-    struct udmar__request request = udmar__interrupt_request_all();
-
     (void)instance;
-    if ((unit->commands & GCMD_IRE) == 0) {
-        return UDMAR_OK;
-    }
-    if (unit->use_queue) {
-        (void)udmar__invalidate(unit, &request, 1, true, NULL);
-    }
-    return udmar__command(unit, GCMD_IRE, false);
-}
-
-static enum udmar_status stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
-{
-    struct udmar_unit *unit = slot->unit;
-
-    (void)instance;
-    /* The table format must not change while translation is on [VTD 11.4.5]. */
-    if ((unit->commands & GCMD_TE) == 0 ||
-        (udmar__read64(unit, REG_RTADDR) & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
-        return UDMAR_OK;
-    }
-    return udmar__command(unit, GCMD_TE, false);
+    return udmar__devices_settle(slot);
 }
 
 static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_slot *slot)
@@ -156,41 +118,35 @@ static enum udmar_status enable(struct udmar *instance, struct udmar__unit_slot 
     if (status == UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_INFO,
                    "unit %u: translation is on, invalidation by %s, %s", slot->unit->index,
-                   slot->unit->use_queue ? "queue" : "registers",
+                   udmar__uses_queue(slot->unit) ? "queue" : "registers",
                    instance->tunables.strict ? "strict" : "deferred");
     }
     return status;
 }
 
-static enum udmar_status open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_slot *slot)
+static void set_failed(struct udmar__unit_slot *slot, bool failed)
 {
-    enum udmar_status status;
-
-    if (!instance->tunables.pmr_disable) {
-        return UDMAR_OK;
-    }
-    status = udmar__protected_regions_off(slot->unit);
-    if (status != UDMAR_OK) {
-        /* Not a reason to give up translation: DMA outside of the regions works. */
-        udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "unit %u: protected memory regions stay on: DMA into them is blocked",
-                   slot->unit->index);
-    }
-    return UDMAR_OK;
+    __atomic_store_n(&slot->failed, failed, __ATOMIC_RELAXED);
 }
 
 /* A queue that is of no use any more goes where the unit shows that it still takes commands. */
 static void retire(struct udmar_unit *unit, uint32_t state)
 {
-    if (state == UINT32_MAX || (state & GCMD_PERSISTENT) != unit->commands) {
+    if (state == UINT32_MAX || (state & GCMD_PERSISTENT) != udmar__unit_commands(unit)) {
         return;
     }
-    if (unit->queue.running) {
+    if (udmar__queue_state(&unit->queue) != QUEUE_OFF) {
         (void)udmar__queue_stop(unit);
     }
-    if (!unit->queue.running) {
-        udmar__queue_destroy(unit);
+    udmar__queue_drop(unit);
+}
+
+static void disarm_faults(struct udmar_unit *unit)
+{
+    udmar__fault_event(unit, 0, 0);
+    if (unit->interrupt != NULL) {
+        udmar_host_interrupt_free(unit->host, unit->interrupt);
+        unit->interrupt = NULL;
     }
 }
 
@@ -201,15 +157,11 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
     struct udmar_unit *unit = slot->unit;
     uint32_t state = udmar__read32(unit, REG_GSTS);
 
-    slot->failed = true;
-    udmar__fault_event(unit, 0, 0);
-    if (unit->interrupt != NULL) {
-        udmar_host_interrupt_free(unit->host, unit->interrupt);
-        unit->interrupt = NULL;
-    }
-    if (state != UINT32_MAX && ((state | unit->commands) & GCMD_TE) == 0) {
+    set_failed(slot, true);
+    disarm_faults(unit);
+    if (state != UINT32_MAX && ((state | udmar__unit_commands(unit)) & GCMD_TE) == 0) {
         /* It does not translate: it has no use for our tables. */
-        unit->root_set = false;
+        udmar__forget_root(unit);
     }
     udmar__log(instance->host, UDMAR_LOG_ERROR,
                "unit %u is left out: %s failed (%s); DMA of its devices is %s", unit->index, step,
@@ -219,14 +171,13 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
                                    : "not restricted");
     udmar__devices_abandon(slot);
     retire(unit, state);
+    udmar__give_back_host_queue(slot);
 }
 
 static void for_each(struct udmar *instance, const char *name, step_fn *step)
 {
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        struct udmar__unit_slot *slot = &instance->units[i];
-
-        if (!slot->failed) {
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (!udmar__slot_failed(slot)) {
             enum udmar_status status = step(instance, slot);
 
             if (status != UDMAR_OK) {
@@ -240,8 +191,8 @@ static unsigned running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        count += !instance->units[i].failed;
+    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        count += !udmar__slot_failed(slot);
     }
     return count;
 }
@@ -252,14 +203,16 @@ enum udmar_status udmar_start(struct udmar *instance)
         const char *name;
         step_fn *step;
     } steps[] = {
+        { "stopping translation in a foreign format", udmar__stop_foreign_translation },
         { "stopping the queue that firmware left on", stop_old_queue },
         { "starting the invalidation queue", start_queue },
-        { "stopping interrupt remapping", stop_interrupt_remapping },
-        { "stopping translation in a foreign format", stop_foreign_translation },
+        { "writing contexts", write_contexts },
         { "setting the root table", set_root },
+        { "stopping interrupt remapping", udmar__stop_interrupt_remapping },
+        { "stopping the fault log that firmware left on", udmar__stop_fault_log },
         { "programming the fault event", arm_faults },
         { "switching translation on", enable },
-        { "opening protected memory regions", open_protected_regions },
+        { "opening protected memory regions", udmar__open_protected_regions },
     };
 
     if (instance == NULL) {
@@ -275,62 +228,76 @@ enum udmar_status udmar_start(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     /* Whoever failed the last time gets another chance. */
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        instance->units[i].failed = false;
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        set_failed(slot, false);
     }
     udmar__devices_retry(instance);
-    instance->taking_over = true;
+    __atomic_store_n(&instance->taking_over, true, __ATOMIC_RELAXED);
     for_each(instance, "reading its state", look_at_leftovers);
-    instance->taking_over = false;
+    __atomic_store_n(&instance->taking_over, false, __ATOMIC_RELAXED);
     /* Contexts of RMRR devices must be there before the root table is. */
     udmar__rmrr_attach_all(instance);
     for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         for_each(instance, steps[i].name, steps[i].step);
     }
+    udmar__take_over_left_out(instance);
     instance->started = running_units(instance) > 0;
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
-}
-
-/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
-static bool must_stay_on(const struct udmar__unit_slot *slot)
-{
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
-
-    return slot->graphics_only && (slot->quirks & QUIRK_KEEP_ENABLED) != 0 &&
-           (facts->drain_read || facts->drain_write);
-}
-
-/* Nobody asks for it any more; a tick that still does holds the instance's lock. */
-static void drop_queue(struct udmar *instance, struct udmar_unit *unit)
-{
-    udmar__unlock(instance->host, &instance->lock, udmar__lock(instance->host, &instance->lock));
-    udmar__queue_destroy(unit);
 }
 
 static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
+    bool stays_on = udmar__must_stay_on(slot);
     enum udmar_status status = UDMAR_OK;
 
-    if (!must_stay_on(slot)) {
+    udmar__warn_of_interrupt_remapping(slot);
+    if (!stays_on) {
         status = udmar__command(unit, GCMD_TE, false);
     }
-    udmar__fault_event(unit, 0, 0);
-    if (unit->interrupt != NULL) {
-        udmar_host_interrupt_free(unit->host, unit->interrupt);
-        unit->interrupt = NULL;
+    disarm_faults(unit);
+    if (status != UDMAR_OK) {
+        return status;
     }
+    if (!unit->translating) {
+        udmar__forget_root(unit);
+    }
+    /* A unit that goes on translating needs its queue where it has no registers instead. */
+    if (stays_on && !unit->facts.registers) {
+        return UDMAR_OK;
+    }
+    /* One that cannot be switched off stays, for unmaps to fail and a start to end. */
+    if (udmar__queue_state(&unit->queue) != QUEUE_OFF) {
+        status = udmar__queue_stop(unit);
+    }
+    if (!unit->translating) {
+        udmar__queue_settle(unit);
+    }
+    udmar__queue_drop(unit);
     if (status == UDMAR_OK) {
-        unit->root_set = unit->translating;
-        if (unit->queue.running) {
-            status = udmar__queue_stop(unit);
-            /* One that could not be switched off stays, for unmaps to fail and a start to end. */
-            if (status == UDMAR_OK) {
-                drop_queue(slot->instance, unit);
-            }
-        }
+        udmar__give_back_host_queue(slot);
     }
     return status;
+}
+
+/* What was left behind, in one line. */
+static void tell_end(struct udmar__unit_slot *slot, enum udmar_status status)
+{
+    struct udmar_unit *unit = slot->unit;
+    uint32_t state = udmar__read32(unit, REG_GSTS);
+
+    if (state == UINT32_MAX) {
+        udmar__log(unit->host, UDMAR_LOG_ERROR,
+                   "unit %u does not stop (%s): it does not answer; its state is unknown",
+                   unit->index, udmar_status_string(status));
+        return;
+    }
+    udmar__log(unit->host, status == UDMAR_OK ? UDMAR_LOG_INFO : UDMAR_LOG_ERROR,
+               "unit %u %s%s%s: translation is %s, the queue is %s; its devices reach %s",
+               unit->index, status == UDMAR_OK ? "is stopped" : "does not stop (",
+               status == UDMAR_OK ? "" : udmar_status_string(status), status == UDMAR_OK ? "" : ")",
+               state & GCMD_TE ? "on" : "off", state & GCMD_QIE ? "on" : "off",
+               state & GCMD_TE ? "what they were given" : "all memory");
 }
 
 enum udmar_status udmar_stop(struct udmar *instance)
@@ -340,15 +307,13 @@ enum udmar_status udmar_stop(struct udmar *instance)
     if (instance == NULL || !instance->started) {
         return UDMAR_ERR_ORDER;
     }
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        if (!instance->units[i].failed) {
-            enum udmar_status status = stop_unit(&instance->units[i]);
+    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        /* One that was left out may have obeyed since. */
+        if (!udmar__slot_failed(slot) || udmar__unit_translates(slot->unit)) {
+            enum udmar_status status = stop_unit(slot);
 
-            if (status != UDMAR_OK) {
-                udmar__log(instance->host, UDMAR_LOG_ERROR, "unit %u does not stop: %s", i,
-                           udmar_status_string(status));
-                result = status;
-            }
+            tell_end(slot, status);
+            result = status != UDMAR_OK ? status : result;
         }
     }
     instance->started = false;

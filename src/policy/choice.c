@@ -7,8 +7,6 @@
 #define PCI_PREFETCH_BASE_HI 0x28
 #define PCI_PREFETCH_END_HI  0x2c
 
-#define DEFAULT_WIDTH 39u
-
 static bool is_strict(const struct udmar_device *device)
 {
     const struct udmar__unit_slot *slot = device->slot;
@@ -76,7 +74,8 @@ static unsigned width_of(udmar_paddr_t last)
 static enum udmar_status translated(struct udmar_device *device, struct udmar_domain **out_domain)
 {
     struct udmar *instance = device->instance;
-    unsigned wanted = instance->tunables.width != 0 ? instance->tunables.width : DEFAULT_WIDTH;
+    unsigned wanted =
+        instance->tunables.width != 0 ? instance->tunables.width : UDMAR__DEFAULT_WIDTH;
     unsigned count;
     unsigned rmrr = width_of(udmar__rmrr_limit(device, &count));
     struct udmar__domain_config config = {
@@ -84,6 +83,7 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
         .ticking = instance->ticking,
         .direct = instance->direct_map,
         .strict = is_strict(device),
+        .small_pages = !instance->tunables.superpage,
         .minimum_width = wanted > rmrr ? wanted : rmrr,
     };
     enum udmar_status status = udmar__domain_create(device->slot->unit, &config, out_domain);
@@ -103,17 +103,24 @@ static enum udmar_status translated(struct udmar_device *device, struct udmar_do
     return status;
 }
 
-/* The last address that a table of physical addresses may have to map: RAM, and every RMRR. */
-static udmar_paddr_t identity_end(const struct udmar *instance)
+static udmar_paddr_t ram_end(const struct udmar *instance)
 {
-    struct udmar_entry entry = { 0 };
-    udmar_paddr_t first;
-    udmar_paddr_t last;
     udmar_paddr_t end = 0;
 
     for (unsigned i = 0; i < instance->ram_count; i++) {
         end = udmar__max(end, instance->ram[i].base + instance->ram[i].size - 1);
     }
+    return end;
+}
+
+/* The last address that a table of physical addresses may have to map: RAM, and every RMRR. */
+static udmar_paddr_t identity_end(const struct udmar *instance)
+{
+    struct udmar_entry entry = { 0 };
+    udmar_paddr_t end = ram_end(instance);
+    udmar_paddr_t first;
+    udmar_paddr_t last;
+
     while (instance->tunables.rmrr_enable && udmar_table_next(&instance->table, &entry)) {
         if (entry.type == UDMAR_ENTRY_RMRR && udmar__rmrr_extent(instance, &entry, &first, &last)) {
             end = udmar__max(end, last);
@@ -145,6 +152,7 @@ static enum udmar_status physical(struct udmar_device *device, bool pass_through
         .strict = true,
         .identity = true,
         .pass_through = pass_through,
+        .small_pages = !instance->tunables.superpage,
         .minimum_width = width_of(identity_end(instance)),
     };
     enum udmar_status status = UDMAR_OK;
@@ -180,6 +188,11 @@ void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain)
     if (--domain->users > 0) {
         return;
     }
+    if (domain->owned) {
+        /* Nobody in it needs firmware's memory any more. */
+        (void)udmar__domain_release(domain);
+        return;
+    }
     while (*link != NULL && *link != domain) {
         link = &(*link)->next;
     }
@@ -189,12 +202,36 @@ void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain)
     udmar__domain_destroy(domain);
 }
 
+const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode)
+{
+    const struct udmar *instance = device->instance;
+    const struct udmar_unit_facts *facts = &device->slot->unit->facts;
+    bool table =
+        mode == UDMAR_MODE_IDENTITY ||
+        ((mode == UDMAR_MODE_PASSTHROUGH || mode == UDMAR_MODE_BOUNCE) && !facts->pass_through);
+
+    if (table && instance->ram_count == 0) {
+        return "the host gave no list of RAM, so its identity table would be empty";
+    }
+    if (table && width_of(ram_end(instance)) >
+                     udmar__min(facts->guest_width, 30 + 9 * udmar__log2(facts->widths))) {
+        return "RAM lies beyond the addresses that its unit translates";
+    }
+    return NULL;
+}
+
 enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
                                      struct udmar_domain **out_domain)
 {
     bool can_pass = device->slot->unit->facts.pass_through;
+    const char *objection = udmar__mode_objection(device, *mode);
 
     *out_domain = NULL;
+    if (objection != NULL) {
+        /* Nobody was asked just now: an address space of its own is safe, and busdma can use it. */
+        *mode = UDMAR_MODE_TRANSLATE;
+        device->reason = objection;
+    }
     switch (*mode) {
     case UDMAR_MODE_TRANSLATE:
         return translated(device, out_domain);
@@ -211,6 +248,7 @@ enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mod
     case UDMAR_MODE_BLOCKED:
         return UDMAR_OK;
     case UDMAR_MODE_UNPROTECTED:
+    case UDMAR_MODE_DOMAIN:
         break;
     }
     return UDMAR_ERR_ARGUMENT;

@@ -133,14 +133,15 @@ static void take(void *context, struct udmar_unit *unit, const struct udmar_faul
     bool print;
 
     fault.time_ns = udmar_host_time_ns(instance->host);
-    fault.from_firmware = instance->taking_over;
+    fault.from_firmware = __atomic_load_n(&instance->taking_over, __ATOMIC_RELAXED);
     /* Under this lock neither the device nor its domain can go. */
     state = udmar__lock(instance->host, &instance->lock);
     fault.device = udmar__device_find_locked(instance, unit->segment, fault.rid);
     if (fault.device != NULL && !fault.from_firmware && fault.access != UDMAR_FAULT_INTERRUPT) {
         struct udmar__group *group = fault.device->group;
 
-        if (group != NULL && group->domain != NULL && group->mode == UDMAR_MODE_TRANSLATE) {
+        if (group != NULL && group->domain != NULL &&
+            (group->mode == UDMAR_MODE_TRANSLATE || group->mode == UDMAR_MODE_DOMAIN)) {
             udmar__locate(group->domain, fault.address, &fault);
         }
         callback = fault.device->fault_callback;
@@ -160,7 +161,7 @@ unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit)
 {
     unsigned count = udmar__faults_drain(unit, take, instance);
 
-    if (unit->use_queue) {
+    if (udmar__uses_queue(unit)) {
         /* Queue errors raise the same interrupt. */
         udmar__queue_service(unit);
     }
@@ -171,9 +172,11 @@ unsigned udmar_fault_poll(struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; instance != NULL && i < instance->unit_count; i++) {
-        if (!instance->units[i].failed) {
-            count += udmar__fault_service(instance, instance->units[i].unit);
+    struct udmar__unit_slot *slot = instance != NULL ? instance->units : NULL;
+
+    for (; slot != NULL; slot = slot->next) {
+        if (!udmar__slot_failed(slot)) {
+            count += udmar__fault_service(instance, slot->unit);
         }
     }
     return count;

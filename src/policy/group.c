@@ -105,6 +105,9 @@ static void destroy(struct udmar *instance, struct udmar__group *group)
     if (group->domain != NULL) {
         udmar__domain_put(instance, group->domain);
     }
+    if (group->bypass != NULL) {
+        udmar__domain_put(instance, group->bypass);
+    }
     udmar_host_free(instance->host, group, sizeof(*group));
 }
 
@@ -123,7 +126,7 @@ static bool shared_id(const struct udmar_device *device, udmar_rid_t id)
 {
     for (struct udmar_device *other = device->instance->devices; other != NULL;
          other = other->next) {
-        if (other != device && other->group == device->group &&
+        if (other != device && other->group == device->group && !other->leaving &&
             udmar__ids_have(&other->ids, device->ids.segment, id)) {
             return true;
         }
@@ -131,39 +134,95 @@ static bool shared_id(const struct udmar_device *device, udmar_rid_t id)
     return false;
 }
 
-static enum udmar_status clear_ids(struct udmar_device *device, unsigned count)
+/* Where the contexts of a device are to lead; null: nowhere. */
+static struct udmar_domain *target(const struct udmar_device *device)
 {
-    enum udmar_status result = UDMAR_OK;
+    const struct udmar__group *group = device->group;
 
-    for (unsigned i = 0; i < count; i++) {
-        if (!shared_id(device, device->ids.id[i])) {
-            enum udmar_status status =
-                udmar__context_clear(device->slot->unit, device->ids.id[i], device->group->domain);
+    if (device->leaving) {
+        return NULL;
+    }
+    if (group->bypassed) {
+        return group->bypass;
+    }
+    /* Blocked with a domain: the unit has not confirmed that it has forgotten it. */
+    return group->mode == UDMAR_MODE_BLOCKED ? NULL : group->domain;
+}
 
-            result = status != UDMAR_OK ? status : result;
+static enum udmar_status settle_id(struct udmar_device *device, udmar_rid_t id,
+                                   struct udmar_domain *wanted)
+{
+    struct udmar_domain *const known[2] = { device->group->domain, device->group->bypass };
+    struct udmar_unit *unit = device->slot->unit;
+    enum udmar_status status = UDMAR_OK;
+
+    for (unsigned i = 0; i < 2 && status == UDMAR_OK; i++) {
+        if (known[i] != NULL && known[i] != wanted) {
+            status = udmar__context_clear(unit, id, known[i]);
         }
     }
+    return status == UDMAR_OK && wanted != NULL ? udmar__context_set(unit, id, wanted) : status;
+}
+
+bool udmar__not_confirmed(enum udmar_status status)
+{
+    return status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE || status == UDMAR_ERR_REFUSED;
+}
+
+enum udmar_status udmar__device_settle(struct udmar_device *device)
+{
+    enum udmar_status result = UDMAR_OK;
+    struct udmar_domain *wanted;
+
+    if (device->group == NULL) {
+        device->unsettled = false;
+        return UDMAR_OK;
+    }
+    wanted = target(device);
+    for (unsigned i = 0; i < device->ids.count; i++) {
+        enum udmar_status status = UDMAR_OK;
+
+        if (wanted != NULL || !shared_id(device, device->ids.id[i])) {
+            status = settle_id(device, device->ids.id[i], wanted);
+        }
+        /* What cannot be done at all says more than what may be done another time. */
+        result = status != UDMAR_OK && (result == UDMAR_OK || !udmar__not_confirmed(status))
+                     ? status
+                     : result;
+    }
+    device->unsettled = result != UDMAR_OK;
+    device->cut_off = wanted != NULL && device->unsettled && !udmar__not_confirmed(result);
+    device->instance->unsettled |= device->unsettled;
     return result;
 }
 
-static enum udmar_status set_ids(struct udmar_device *device)
+unsigned udmar__group_users(const struct udmar__group *group, const struct udmar *instance)
 {
-    for (unsigned i = 0; i < device->ids.count; i++) {
-        enum udmar_status status;
+    unsigned users = 0;
 
-        if (shared_id(device, device->ids.id[i])) {
-            continue;
-        }
-        status = udmar__context_set(device->slot->unit, device->ids.id[i], device->group->domain);
-        if (status != UDMAR_OK) {
-            if (clear_ids(device, i) != UDMAR_OK) {
-                /* The unit may still use the domain: it stays for ever, with nobody in it. */
-                device->group->devices++;
-            }
-            return status;
+    for (const struct udmar_device *device = instance->devices; device != NULL;
+         device = device->next) {
+        if (device->group == group) {
+            users += __atomic_load_n(&device->users, __ATOMIC_ACQUIRE);
         }
     }
-    return UDMAR_OK;
+    return users;
+}
+
+void udmar__group_bypass(struct udmar_device *device)
+{
+    struct udmar *instance = device->instance;
+    struct udmar__group *group = device->group;
+    bool possible = device->slot->unit->facts.pass_through || instance->ram_count > 0;
+    enum udmar_mode mode = UDMAR_MODE_PASSTHROUGH;
+    const char *reason = device->reason;
+
+    group->bypassed = true;
+    if (group->bypass == NULL && possible &&
+        udmar__mode_domain(device, &mode, &group->bypass) != UDMAR_OK) {
+        group->bypass = NULL;
+    }
+    device->reason = reason;
 }
 
 static void explain(struct udmar_device *device)
@@ -187,21 +246,44 @@ static void explain(struct udmar_device *device)
     }
 }
 
+/* Nobody's contexts lead to the group on the device's account any more. */
+static void part(struct udmar_device *device)
+{
+    struct udmar__group *group = device->group;
+
+    set_group(device, NULL);
+    __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
+    device->leaving = false;
+    device->unsettled = false;
+    if (--group->devices == 0) {
+        destroy(device->instance, group);
+    }
+}
+
+/* A unit that has failed is left alone; the contexts are written when it starts. */
+static enum udmar_status give_contexts(struct udmar_device *device)
+{
+    if (udmar__slot_failed(device->slot)) {
+        if (!device->group->bypassed && device->group->devices == 1) {
+            udmar__group_bypass(device);
+        }
+        device->unsettled = true;
+        device->instance->unsettled = true;
+        return UDMAR_OK;
+    }
+    return udmar__device_settle(device);
+}
+
 /* Puts the device into a group that is there, with all its contexts or none. */
 static enum udmar_status enter(struct udmar_device *device, struct udmar__group *group)
 {
-    enum udmar_status status = UDMAR_OK;
+    enum udmar_status status;
 
     set_group(device, group);
     group->devices++;
-    if (group->domain != NULL) {
-        status = set_ids(device);
-    }
+    status = give_contexts(device);
     if (status != UDMAR_OK) {
-        set_group(device, NULL);
-        if (--group->devices == 0) {
-            destroy(device->instance, group);
-        }
+        (void)udmar__group_leave(device);
     }
     return status;
 }
@@ -278,26 +360,30 @@ static enum udmar_status can_merge(struct udmar_device *device, struct udmar__gr
     return status;
 }
 
-static void take_over(struct udmar_device *member, struct udmar__group *group, bool has_contexts)
+static void take_over(struct udmar_device *member, struct udmar__group *group)
 {
-    enum udmar_status status = UDMAR_OK;
+    enum udmar_status status = enter(member, group);
     char label[64];
 
-    set_group(member, group);
-    group->devices++;
-    if (!has_contexts && group->domain != NULL) {
-        status = set_ids(member);
-    }
     if (status == UDMAR_OK) {
         explain(member);
         return;
     }
-    set_group(member, NULL);
-    group->devices--;
     member->reason = "the domain that it has to share could not be given to it";
     udmar__log(member->instance->host, UDMAR_LOG_ERROR,
                "%s does not get the domain that it has to share (%s): it is blocked",
                udmar__device_label(member, label), udmar_status_string(status));
+}
+
+/* What only the other group had: contexts that lead there go. */
+static void clear_contexts(struct udmar_device *member, const struct udmar__group *group,
+                           struct udmar_domain *domain)
+{
+    for (unsigned i = 0; domain != NULL && domain != group->domain && domain != group->bypass &&
+                         i < member->ids.count;
+         i++) {
+        (void)udmar__context_clear(member->slot->unit, member->ids.id[i], domain);
+    }
 }
 
 /*
@@ -306,17 +392,14 @@ static void take_over(struct udmar_device *member, struct udmar__group *group, b
  */
 static void absorb(struct udmar *instance, struct udmar__group *group, struct udmar__group *theirs)
 {
-    bool same = theirs->domain == group->domain;
     struct udmar_device *member = NULL;
 
-    while (!same && theirs->domain != NULL &&
-           (member = next_member(instance, theirs, member)) != NULL) {
-        for (unsigned i = 0; i < member->ids.count; i++) {
-            (void)udmar__context_clear(member->slot->unit, member->ids.id[i], theirs->domain);
-        }
+    while ((member = next_member(instance, theirs, member)) != NULL) {
+        clear_contexts(member, group, theirs->domain);
+        clear_contexts(member, group, theirs->bypass);
     }
     while ((member = next_member(instance, theirs, NULL)) != NULL) {
-        take_over(member, group, same);
+        take_over(member, group);
     }
     /* Tables that a unit may still walk, because it has not confirmed, are not given back. */
     destroy(instance, theirs);
@@ -399,23 +482,74 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
 
 enum udmar_status udmar__group_leave(struct udmar_device *device)
 {
-    struct udmar__group *group = device->group;
-    enum udmar_status status = UDMAR_OK;
+    enum udmar_status status;
 
-    if (group == NULL) {
+    if (device->group == NULL) {
         return UDMAR_OK;
     }
-    if (group->domain != NULL) {
-        status = clear_ids(device, device->ids.count);
-        if (status != UDMAR_OK) {
-            /* The unit may still use the tables: they must not go. */
-            return status;
+    device->leaving = true;
+    status = udmar__device_settle(device);
+    if (status == UDMAR_OK) {
+        part(device);
+    }
+    /* Else the unit may still use the tables: they must not go. */
+    return status;
+}
+
+void udmar__group_stay(struct udmar_device *device)
+{
+    device->leaving = false;
+    (void)udmar__device_settle(device);
+}
+
+/* A device that was left without a group, since there was no memory for one, gets it. */
+static enum udmar_status find_group(struct udmar_device *device)
+{
+    enum udmar_status status = udmar__group_join(device);
+
+    device->unsettled = status != UDMAR_OK;
+    device->instance->unsettled |= device->unsettled;
+    return status;
+}
+
+enum udmar_status udmar__device_renew(struct udmar_device *device)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    if (device->group != NULL) {
+        status = device->leaving ? udmar__group_leave(device) : udmar__device_settle(device);
+    }
+    if (status != UDMAR_OK || device->group != NULL) {
+        return status;
+    }
+    if (device->attached > 0 || device->keeps_context) {
+        return find_group(device);
+    }
+    udmar__device_remove(device);
+    return UDMAR_OK;
+}
+
+void udmar__settle(struct udmar *instance)
+{
+    const struct udmar__unit_slot *silent = NULL;
+    struct udmar_device *next;
+
+    if (!instance->unsettled) {
+        return;
+    }
+    instance->unsettled = false;
+    for (struct udmar_device *device = instance->devices; device != NULL; device = next) {
+        const struct udmar__unit_slot *slot = device->slot;
+
+        next = device->next;
+        if (!device->unsettled) {
+            continue;
+        }
+        if (slot == silent || udmar__slot_failed(slot)) {
+            instance->unsettled = true;
+        } else if (udmar__not_confirmed(udmar__device_renew(device))) {
+            /* It is not asked for each device. */
+            silent = slot;
         }
     }
-    set_group(device, NULL);
-    __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
-    if (--group->devices == 0) {
-        destroy(device->instance, group);
-    }
-    return UDMAR_OK;
 }

@@ -3,13 +3,11 @@
 #include "base/text.h"
 #include "policy/instance.h"
 #include "space/cache.h"
-#include "space/context.h"
 
 #define DEFAULT_FAULT_LOG    256u
 #define MOST_CPUS            4096u
 #define DEFAULT_WINDOW_LIMIT (UINT64_C(8) << 20)
-
-#define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
+#define PHYSICAL_END         (UINT64_C(1) << 52)
 
 #ifndef UDMAR_WITHOUT_TABLE_CHECK
 static void report_defect(void *context, const struct udmar_defect *defect)
@@ -34,131 +32,19 @@ static void check_table(struct udmar *instance)
 }
 #endif
 
-/* Does the unit serve the integrated display, 00:02.0, and nothing else? */
-static bool serves_graphics_only(struct udmar *instance, const struct udmar_entry *drhd)
+/* What is wrong with a range of RAM; null: nothing. Ranges may overlap. */
+static const char *range_objection(const struct udmar_ram_range *range)
 {
-    struct udmar_scope scope = { 0 };
-    unsigned devices = 0;
-    bool display = false;
-
-    while (udmar_entry_next_scope(&instance->table, drhd, &scope)) {
-        udmar_rid_t rid;
-
-        if (scope.type != UDMAR_SCOPE_ENDPOINT && scope.type != UDMAR_SCOPE_BRIDGE) {
-            continue;
-        }
-        devices++;
-        display = scope.hops == 1 && udmar_scope_resolve(&scope, 0, NULL, &rid) == UDMAR_OK &&
-                  rid == UDMAR_RID(0, 2, 0);
+    if (range->size == 0) {
+        return "it is empty";
     }
-    return drhd->u.drhd.segment == 0 && !drhd->u.drhd.include_all && devices == 1 && display;
-}
-
-static void find_quirks(struct udmar *instance, uint32_t cpu)
-{
-    void *host = instance->host;
-    uint8_t revision = (uint8_t)udmar_host_pci_read32(host, 0, 0, 8);
-
-    instance->quirks =
-        udmar__quirks_find(udmar_host_pci_read32(host, 0, 0, 0), revision,
-                           udmar_host_pci_read32(host, 0, UDMAR_RID(0, 2, 0), 0), cpu);
-    if ((instance->quirks & QUIRK_GRAPHICS_STRICT) &&
-        (udmar_host_pci_read32(host, 0, 0, 0x50) & GGC_MEMORY_FOR_VTD) == 0) {
-        /* Ironlake needs memory of its own for translated graphics, and firmware gave none. */
-        instance->quirks |= QUIRK_GRAPHICS_OFF;
+    if (((range->base | range->size) & UDMAR_PAGE_MASK) != 0) {
+        return "it is not made of whole pages";
     }
-    for (unsigned bit = 1; bit <= QUIRK_KEEP_ENABLED; bit <<= 1) {
-        if (instance->quirks & bit) {
-            udmar__log(host, UDMAR_LOG_INFO, "this machine needs a quirk: %s",
-                       udmar__quirk_name(bit));
-        }
+    if (range->size > PHYSICAL_END || range->base > PHYSICAL_END - range->size) {
+        return "it ends beyond 2^52, which no page table reaches";
     }
-}
-
-static void describe_unit(struct udmar *instance, const struct udmar__unit_slot *slot)
-{
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
-
-    udmar__log(instance->host, UDMAR_LOG_INFO,
-               "unit %u: registers at 0x%llx, version %u.%u, segment %u%s; %u domain ids, guest "
-               "addresses of %u bits, tables of%s%s%s%s bits",
-               slot->unit->index, (unsigned long long)slot->unit->base, (facts->version >> 4) & 0xf,
-               facts->version & 0xf, slot->unit->segment,
-               slot->entry.u.drhd.include_all ? ", all devices not named elsewhere" : "",
-               facts->domain_ids, facts->guest_width, facts->widths & UDMAR_WIDTH_30 ? " 30" : "",
-               facts->widths & UDMAR_WIDTH_39 ? " 39" : "",
-               facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
-               facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
-    udmar__log(
-        instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
-        facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
-        facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
-        facts->queued ? "queue, " : "registers only, ",
-        facts->page_selective ? "page-selective invalidation, " : "",
-        facts->pass_through ? "pass-through, " : "",
-        facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
-        facts->write_buffer ? "write buffer, " : "", facts->caching_mode ? "caching mode, " : "",
-        facts->interrupt_remap ? "interrupt remapping (not used)" : "no interrupt remapping");
-}
-
-static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
-{
-    struct udmar__unit_slot *slot = &instance->units[instance->unit_count];
-    size_t firmware_size = (size_t)UDMAR_PAGE_SIZE << (drhd->u.drhd.size_exponent & 3);
-    const char *reason = NULL;
-    enum udmar_status status;
-
-    slot->graphics_only = serves_graphics_only(instance, drhd);
-    if (slot->graphics_only && (instance->quirks & QUIRK_GRAPHICS_OFF)) {
-        udmar__log(instance->host, UDMAR_LOG_WARN, "unit at 0x%llx left out: %s",
-                   (unsigned long long)drhd->u.drhd.base, udmar__quirk_name(QUIRK_GRAPHICS_OFF));
-        return;
-    }
-    status = udmar__unit_create(instance->host, instance->unit_count, drhd->u.drhd.segment,
-                                drhd->u.drhd.base, firmware_size, instance->tunables.timeout_ns,
-                                &slot->unit, &reason);
-    if (status == UDMAR_OK) {
-        udmar__quirks_apply(instance->quirks, &slot->unit->facts);
-        status = udmar__root_create(slot->unit);
-        reason = "no memory for its root table";
-        if (status != UDMAR_OK) {
-            udmar__unit_destroy(slot->unit);
-        }
-    }
-    if (status != UDMAR_OK) {
-        udmar__log(instance->host, UDMAR_LOG_ERROR, "unit at 0x%llx left out: %s (%s)",
-                   (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
-        return;
-    }
-    slot->instance = instance;
-    slot->entry = *drhd;
-    slot->quirks = instance->quirks;
-    instance->unit_count++;
-    describe_unit(instance, slot);
-}
-
-static enum udmar_status find_units(struct udmar *instance, uint32_t cpu)
-{
-    struct udmar_entry entry = { 0 };
-
-    while (udmar_table_next(&instance->table, &entry)) {
-        instance->unit_capacity += entry.type == UDMAR_ENTRY_DRHD;
-    }
-    if (instance->unit_capacity == 0) {
-        return UDMAR_ERR_NO_UNIT;
-    }
-    instance->units =
-        udmar_host_alloc(instance->host, instance->unit_capacity * sizeof(*instance->units));
-    if (instance->units == NULL) {
-        return UDMAR_ERR_MEMORY;
-    }
-    find_quirks(instance, cpu);
-    while (udmar_table_next(&instance->table, &entry)) {
-        if (entry.type == UDMAR_ENTRY_DRHD) {
-            add_unit(instance, &entry);
-        }
-    }
-    return instance->unit_count > 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
+    return NULL;
 }
 
 static enum udmar_status copy_ram(struct udmar *instance, const struct udmar_config *config)
@@ -172,10 +58,14 @@ static enum udmar_status copy_ram(struct udmar *instance, const struct udmar_con
     }
     instance->ram_count = config->ram_count;
     for (unsigned i = 0; i < config->ram_count; i++) {
+        const char *objection = range_objection(&config->ram[i]);
+
         instance->ram[i] = config->ram[i];
-        if (((config->ram[i].base | config->ram[i].size) & UDMAR_PAGE_MASK) != 0 ||
-            config->ram[i].size == 0 ||
-            config->ram[i].base + config->ram[i].size - 1 < config->ram[i].base) {
+        if (objection != NULL) {
+            udmar__log(instance->host, UDMAR_LOG_ERROR,
+                       "range %u of the host's RAM (0x%llx, 0x%llx bytes) is refused: %s", i,
+                       (unsigned long long)config->ram[i].base,
+                       (unsigned long long)config->ram[i].size, objection);
             return UDMAR_ERR_ARGUMENT;
         }
     }
@@ -204,25 +94,14 @@ static enum udmar_status set_up(struct udmar *instance, const struct udmar_confi
         return status;
     }
     check_table(instance);
-    return find_units(instance, config->cpu_signature);
+    return udmar__units_create(instance, config->cpu_signature);
 }
 
 static void tear_down(struct udmar *instance)
 {
     void *host = instance->host;
 
-    for (unsigned i = 0; i < instance->unit_count; i++) {
-        struct udmar_unit *unit = instance->units[i].unit;
-
-        /* A unit that may still use the tables keeps them for ever. */
-        if (!unit->root_set) {
-            udmar__root_destroy(unit);
-        }
-        udmar__unit_destroy(unit);
-    }
-    if (instance->units != NULL) {
-        udmar_host_free(host, instance->units, instance->unit_capacity * sizeof(*instance->units));
-    }
+    udmar__units_destroy(instance);
     if (instance->ram != NULL) {
         udmar_host_free(host, instance->ram, instance->ram_count * sizeof(*instance->ram));
     }
@@ -250,6 +129,7 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     instance->host = host;
     instance->tunables = config->tunables;
     instance->direct_map = config->direct_map;
+    instance->keep_interrupts = config->keep_interrupt_remapping;
     instance->cpus = config->cpus;
     instance->ticking = config->ticking;
     instance->window_limit =
@@ -263,11 +143,30 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     return UDMAR_OK;
 }
 
+/* Memory may have come back of which nobody tells, and loads do not wait for ever. */
+static void wake_waiting_loads(struct udmar *instance)
+{
+    struct udmar__dma *dma = &instance->dma;
+    uintptr_t state;
+
+    if (dma->wake == NULL || __atomic_load_n(&dma->room.hopeful, __ATOMIC_RELAXED) == 0) {
+        return;
+    }
+    state = udmar__lock(instance->host, &instance->lock);
+    dma->room.freed++;
+    udmar__unlock(instance->host, &instance->lock, state);
+    dma->wake(dma->wake_argument);
+}
+
 void udmar_tick(struct udmar *instance)
 {
     uintptr_t state;
 
-    if (instance == NULL || instance->tunables.strict) {
+    if (instance == NULL) {
+        return;
+    }
+    wake_waiting_loads(instance);
+    if (instance->tunables.strict) {
         return;
     }
     state = udmar__lock(instance->host, &instance->lock);
@@ -282,6 +181,9 @@ void udmar_tick(struct udmar *instance)
 /* Devices that firmware alone made known go with the instance. */
 static enum udmar_status forget_devices(struct udmar *instance)
 {
+    if (instance->owned != NULL) {
+        return UDMAR_ERR_BUSY;
+    }
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
         if (device->attached > 0 || device->users > 0) {
             return UDMAR_ERR_BUSY;
@@ -323,21 +225,20 @@ unsigned udmar_unit_count(const struct udmar *instance)
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status)
 {
-    const struct udmar__unit_slot *slot;
+    const struct udmar__unit_slot *slot = instance == NULL ? NULL : udmar__unit_at(instance, index);
     const struct udmar_unit *unit;
 
-    if (instance == NULL || index >= instance->unit_count) {
+    if (slot == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    slot = &instance->units[index];
     unit = slot->unit;
     *out_status = (struct udmar_unit_status){
         .index = index,
         .segment = unit->segment,
         .base = unit->base,
-        .include_all = slot->entry.u.drhd.include_all,
-        .translating = unit->translating,
-        .uses_queue = unit->use_queue,
+        .include_all = slot->include_all,
+        .translating = udmar__unit_translates(slot->unit),
+        .uses_queue = udmar__uses_queue(unit),
         .failed = slot->failed,
         .has_interrupt = unit->interrupt != NULL,
         .facts = unit->facts,

@@ -24,17 +24,27 @@ struct udmar__ids {
     bool too_many;
     unsigned count;
     udmar_rid_t id[UDMAR__IDS]; /* ascending */
+    udmar_rid_t
+        first[UDMAR_DEVICE_IDS]; /* for people: from the function up, as far as there is room */
 };
 
 /* What the instance knows of a unit beyond the unit itself. */
 struct udmar__unit_slot {
+    struct udmar__unit_slot *next;
     struct udmar_unit *unit;
     struct udmar *instance;
-    struct udmar_entry entry; /* the DRHD */
+    bool include_all;
     bool graphics_only;
-    bool failed; /* left out after bring-up had begun */
+    bool failed; /* left out after bring-up had begun; udmar__slot_failed() */
     unsigned quirks;
+    udmar_paddr_t host_queue; /* IQA of the queue to be given back at stop; 0: none */
 };
+
+/* Start changes it while faults are polled. */
+static inline bool udmar__slot_failed(const struct udmar__unit_slot *slot)
+{
+    return __atomic_load_n(&slot->failed, __ATOMIC_RELAXED);
+}
 
 /*
  * Devices of one unit that are connected by common requester ids: hardware cannot tell them apart,
@@ -44,8 +54,16 @@ struct udmar__unit_slot {
 struct udmar__group {
     struct udmar__group *next;
     enum udmar_mode mode;
-    struct udmar_domain *domain; /* null: blocked */
+    /* Null: blocked. Blocked with one: the unit has not confirmed that it has forgotten it. */
+    struct udmar_domain *domain;
     unsigned devices;
+    bool chosen; /* at run time: tunables and firmware have said something else */
+    /*
+     * Its unit failed while nobody used the domain: drivers were given physical addresses since,
+     * and as long as one of them is in use the contexts lead to `bypass`.
+     */
+    bool bypassed;
+    struct udmar_domain *bypass; /* pass-through or identity; null: none yet, or impossible */
 };
 
 struct udmar_dma_tag;
@@ -58,8 +76,12 @@ struct udmar_device {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    unsigned attached;             /* udmar_device_attach() calls not yet undone */
-    bool keeps_context;            /* RMRRs: firmware may go on using it */
+    unsigned attached;  /* udmar_device_attach() calls not yet undone */
+    bool keeps_context; /* RMRRs: firmware may go on using it */
+    bool in_doubt;  /* firmware's table is damaged where it may name it: physical addresses only */
+    bool leaving;   /* its ids are to have no context */
+    bool unsettled; /* the unit has not confirmed what its contexts are to be */
+    bool cut_off;   /* there was no memory for its contexts: they are absent */
     struct udmar__unit_slot *slot; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
@@ -69,9 +91,11 @@ struct udmar_device {
     bool apart;       /* its ids belong to groups that cannot become one: `ids` is what is left */
     bool domain_seen; /* atomic; udmar_device_domain() has given the domain out */
     struct udmar__ids ids;
-    struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with us */
+    struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with the last
+                                  attach undone */
     size_t tag_size;
     unsigned users;             /* tags and maps below the root tag; atomic */
+    bool physical;              /* they give out physical addresses; settled with the first */
     bool subpage;               /* partial pages of its loads are bounced */
     struct udmar_dma_map *maps; /* [instance lock] in the debug build: those there are */
     void (*name_maps)(struct udmar_device *device); /* logs them; null but in the debug build */
@@ -102,8 +126,18 @@ struct udmar__fault_log {
 #define UDMAR__DMA_COUNTS 11u
 
 /* What busdma keeps with the instance. */
+/* Loads that wait for guest addresses or memory: busdma/room.c. */
+struct udmar__room {
+    struct udmar_dma_map *waiting; /* [instance lock] oldest first */
+    size_t hopeful;                /* atomic: loads that wait, or look once more before they do */
+    size_t freed; /* [instance lock] how often there may have come something back */
+    bool running; /* [instance lock] somebody tries them */
+};
+
 struct udmar__dma {
-    struct udmar__zone *zones;        /* [instance lock] */
+    struct udmar__zone *zones; /* [instance lock] */
+    struct udmar__room room;
+    size_t maps;                      /* atomic */
     size_t counts[UDMAR__DMA_COUNTS]; /* atomic */
     void (*wake)(void *argument);     /* null: who unloads runs deferred loads */
     void *wake_argument;
@@ -116,22 +150,59 @@ struct udmar {
     struct udmar_tunables tunables;
     bool direct_map;
     bool started;
-    bool taking_over; /* faults read out now are firmware's */
+    bool unsettled;   /* some device is */
+    bool taking_over; /* faults read out now are firmware's; atomic */
     uint64_t window_limit;
     unsigned cpus;
     bool ticking;
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;
-    struct udmar__unit_slot *units;
+    struct udmar__unit_slot *units; /* one allocation each: firmware may list any number */
     unsigned unit_count;
-    unsigned unit_capacity;
-    struct udmar_device *devices; /* [lock] */
+    struct udmar__unit_slot *left_out; /* never used, but firmware may have left them on */
+    bool keep_interrupts;              /* interrupt remapping is the host kernel's */
+    struct udmar_device *devices;      /* [lock] */
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
+    struct udmar_domain *owned;  /* of udmar_domain_create() */
     struct udmar__fault_log faults;
     struct udmar__dma dma;
 };
+
+/* ---- units.c ---- */
+/* Makes the units that the table lists; @cpu: CPUID.1:EAX. */
+enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu);
+void udmar__units_destroy(struct udmar *instance);
+/* Null: no such index. */
+struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned index);
+/* The unit of a DRHD, or null. */
+struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
+                                        const struct udmar_entry *drhd);
+
+/* ---- takeover.c ---- */
+/* Display engines of some generations hang when a unit of theirs that drains is switched off. */
+bool udmar__must_stay_on(const struct udmar__unit_slot *slot);
+/* Steps of udmar_start(), each for one unit. */
+enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot);
+enum udmar_status udmar__open_protected_regions(struct udmar *instance,
+                                                struct udmar__unit_slot *slot);
+/* Units that are not used: what firmware has left on in them would block their devices' DMA. */
+void udmar__take_over_left_out(struct udmar *instance);
+
+/* ---- interrupt.c ---- */
+/* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
+bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot);
+/* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
+void udmar__note_host_queue(struct udmar__unit_slot *slot);
+void udmar__give_back_host_queue(struct udmar__unit_slot *slot);
+/* Switches interrupt remapping off that nobody says is the host's. */
+enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
+                                                  struct udmar__unit_slot *slot);
+/* At stop: it may have been switched on since start, and goes off with our next command. */
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot);
 
 /* ---- pci.c ---- */
 #define PCI_IDS 0x00
@@ -168,13 +239,35 @@ void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
 
 /* ---- group.c ---- */
 /*
+ * Makes the context of each of the device's ids lead where the books say: to the group's domain, to
+ * its bypass, or nowhere, where no other device of the group sends the id. May be called at any
+ * time. After an error the device is unsettled, and this is to be called again.
+ */
+enum udmar_status udmar__device_settle(struct udmar_device *device);
+/* The unit's matter: it may answer another time. */
+bool udmar__not_confirmed(enum udmar_status status);
+/* Goes on with whatever was not confirmed, or had no memory; a device that has left is removed. */
+enum udmar_status udmar__device_renew(struct udmar_device *device);
+/* The same for all that are unsettled, a failed unit's devices excepted. */
+void udmar__settle(struct udmar *instance);
+/*
  * Puts the device into the group of those that send one of its ids, which may make one group of
  * several, and gives all its ids the group's domain. On failure none of its ids has a context that
- * it had not before.
+ * it had not before; where the unit did not confirm that, the device is still in the group, and
+ * leaving.
  */
 enum udmar_status udmar__group_join(struct udmar_device *device);
-/* Blocks the ids that no other device of the group sends; the last one frees the domain. */
+/*
+ * Blocks the ids that no other device of the group sends; the last one frees the domain. While the
+ * unit has not confirmed it the device stays in the group, and leaving.
+ */
 enum udmar_status udmar__group_leave(struct udmar_device *device);
+/* Takes an attempt to leave back: the contexts are again what they were. */
+void udmar__group_stay(struct udmar_device *device);
+/* Tags and maps of all its devices. */
+unsigned udmar__group_users(const struct udmar__group *group, const struct udmar *instance);
+/* From now on, or until further notice, drivers get physical addresses; contexts are for later. */
+void udmar__group_bypass(struct udmar_device *device);
 
 /* ---- choice.c ---- */
 /* The domain a mode needs for a device, made or found; null with UDMAR_OK for blocked. */
@@ -183,10 +276,37 @@ enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mod
 /* Keeps out of a domain the addresses that the bridges above the device take for themselves. */
 enum udmar_status udmar__apertures_reserve(struct udmar_device *device,
                                            struct udmar_domain *domain);
-/* One user less; destroys it when it was the last. */
+/* Bits of guest addresses where nobody asks for more. */
+#define UDMAR__DEFAULT_WIDTH 39u
+/* What is wrong with a mode for a device with a unit; null: nothing. */
+const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode);
+/* One user less; destroys it when it was the last, if it is nobody's own. */
 void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
 
+/* ---- move.c ---- */
+/*
+ * May the devices of a group that share its domain leave it? False: something of a caller would be
+ * left behind.
+ */
+bool udmar__group_may_leave(const struct udmar_device *device);
+/*
+ * Puts all devices of a device's group from their domain into another one, null for none, and gives
+ * the old one up. Takes over @domain, whose user count the caller has raised. After an error all
+ * have what they had, or are blocked where that is impossible.
+ */
+enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_domain *domain,
+                                    enum udmar_mode mode);
+/* The device of the group after @previous (null: the first); null at the end. */
+struct udmar_device *udmar__group_next(const struct udmar_device *device,
+                                       const struct udmar_device *previous);
+
 /* ---- device.c ---- */
+/* What the device has as things are. */
+enum udmar_mode udmar__device_mode(const struct udmar_device *device);
+/* The unit that governs it and works, or null. */
+struct udmar_unit *udmar__device_unit(const struct udmar_device *device);
+/* Says which mode it has. */
+void udmar__device_announce(struct udmar_device *device);
 enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                     struct udmar_device **out_device);
 void udmar__device_remove(struct udmar_device *device);
@@ -194,12 +314,17 @@ void udmar__device_remove(struct udmar_device *device);
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
                                                udmar_rid_t rid) UDMAR_REQUIRES(instance->lock);
 /*
- * The unit has failed: its devices become unprotected, in the books as in fact. Those that firmware
- * alone made known are forgotten.
+ * The unit has failed: its devices are unprotected until it starts. Drivers' devices keep domain
+ * and contexts, which hold again when it does; those that firmware alone made known are forgotten.
  */
 void udmar__devices_abandon(struct udmar__unit_slot *slot);
-/* Looks for a unit once more for devices that have none and are not in use. */
+/*
+ * All units get another chance: devices whose unit had failed get their mode back, or, where they
+ * are in use with physical addresses, keep those.
+ */
 void udmar__devices_retry(struct udmar *instance);
+/* Writes the contexts of a unit's devices; says which of them is cut off. */
+enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot);
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */

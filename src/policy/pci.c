@@ -160,8 +160,8 @@ static bool has_bridge(struct udmar *instance, uint16_t segment, uint8_t bus)
 bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udmar_rid_t rid,
                                   udmar_rid_t *out_physical)
 {
-    /* A virtual function has no ids of its own: it reads all ones. */
-    if (udmar__pci_config(instance, segment, rid, PCI_IDS) != UINT32_MAX) {
+    /* A virtual function has no vendor of its own: it reads all ones. */
+    if ((udmar__pci_config(instance, segment, rid, PCI_IDS) & 0xffff) != 0xffff) {
         return false;
     }
     /*

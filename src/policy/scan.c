@@ -8,6 +8,7 @@
 #define PCI_HEADER       0x0c
 #define PCI_BUSES        0x18
 #define PCI_CLASS_BRIDGE 0x06u
+#define PCI_CLASS_OTHER  0x0680u
 
 /* Header types [PCI 6.2.1]: a PCI-to-PCI and a CardBus bridge have their bus numbers at one place.
  */
@@ -101,10 +102,11 @@ static bool attach_function(void *context, void *host, uint16_t segment, udmar_r
 {
     struct attachment *all = context;
     struct udmar_device *device;
+    uint32_t class_code = udmar_host_pci_read32(host, segment, rid, PCI_CLASS);
     enum udmar_status status;
 
-    /* Bridges do no DMA of their own. */
-    if (udmar_host_pci_read32(host, segment, rid, PCI_CLASS) >> 24 == PCI_CLASS_BRIDGE) {
+    /* Bridges do no DMA of their own, unless they join two machines. */
+    if (class_code >> 24 == PCI_CLASS_BRIDGE && class_code >> 16 != PCI_CLASS_OTHER) {
         return false;
     }
     status = udmar_device_attach(all->instance, segment, rid, NULL, &device);

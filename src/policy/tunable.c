@@ -21,6 +21,9 @@ const char *udmar_mode_string(enum udmar_mode mode)
     if (mode == UDMAR_MODE_UNPROTECTED) {
         return "unprotected";
     }
+    if (mode == UDMAR_MODE_DOMAIN) {
+        return "domain";
+    }
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (modes[i].mode == mode) {
             return modes[i].name;
@@ -72,6 +75,7 @@ void udmar_tunables_init(struct udmar_tunables *tunables)
         .pmr_disable = true,
         .rmrr_enable = true,
         .strict = true,
+        .superpage = true,
         .timeout_ns = UINT64_C(1000000000),
         .default_mode = UDMAR_MODE_TRANSLATE,
     };
@@ -217,6 +221,7 @@ enum udmar_status udmar_tunables_set(struct udmar_tunables *tunables, const char
         { "hw.dmar.pmr.disable", &tunables->pmr_disable },
         { "hw.dmar.rmrr_enable", &tunables->rmrr_enable },
         { "hw.dmar.strict", &tunables->strict },
+        { "hw.dmar.superpage", &tunables->superpage },
         { "hw.busdma.subpage", &tunables->subpage },
     };
     const char *device = after(name, "hw.busdma.pci");

@@ -17,6 +17,32 @@ void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t s
     domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
 }
 
+/* More than firmware and hardware ever reserve; what is beyond is taken for free. */
+#define MOST_RESERVED 24u
+
+bool udmar__range_possible(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                           const struct udmar_iova_limits *limits)
+{
+    struct udmar__range reserved[MOST_RESERVED];
+    struct udmar__iova space;
+    struct udmar__range *range;
+    uint64_t first;
+    unsigned count = 0;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    udmar__iova_init(&space, domain->iova.end.first);
+    range = udmar__iova_at_or_above(&domain->iova, 0);
+    while (range != NULL && range != &domain->iova.end && count < MOST_RESERVED) {
+        if (range->kind == UDMAR_RANGE_RESERVED || range->kind == UDMAR_RANGE_FIRMWARE) {
+            reserved[count] = (struct udmar__range){ .first = range->first, .last = range->last };
+            (void)udmar__iova_insert(&space, &reserved[count++]);
+        }
+        range = udmar__iova_at_or_above(&domain->iova, range->last + 1);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return udmar__iova_find(&space, pages, bytes, limits, &first);
+}
+
 enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
                                      uint64_t pages, uint64_t bytes,
                                      const struct udmar_iova_limits *limits,
@@ -128,6 +154,42 @@ enum udmar_status udmar_domain_free_iova(struct udmar_domain *domain, udmar_iova
     udmar__unlock(domain->host, &domain->lock, state);
     udmar_host_free(domain->host, range, sizeof(*range));
     return UDMAR_OK;
+}
+
+bool udmar__caller_maps(struct udmar_domain *domain, udmar_iova_t first, udmar_iova_t last)
+{
+    struct udmar_mapping_info leaf;
+
+    while (first <= last && udmar__pages_next(domain, first, &leaf) && leaf.iova <= last) {
+        uint64_t page = udmar__max(leaf.iova, first) >> UDMAR_PAGE_SHIFT;
+        const struct udmar__range *range = udmar__iova_at_or_above(&domain->iova, page);
+
+        if (range == NULL || range->first > page || range->kind != UDMAR_RANGE_FIRMWARE) {
+            return true;
+        }
+        first = (range->last + 1) << UDMAR_PAGE_SHIFT;
+    }
+    return false;
+}
+
+bool udmar__domain_in_use(struct udmar_domain *domain)
+{
+    struct udmar__range *range;
+    uintptr_t state;
+    bool used;
+
+    if (domain->table == 0 || domain->identity) {
+        return false;
+    }
+    state = udmar__lock(domain->host, &domain->lock);
+    used = udmar__caller_maps(domain, 0, domain->end);
+    range = udmar__iova_at_or_above(&domain->iova, 0);
+    for (; range != NULL && !used;
+         range = udmar__iova_at_or_above(&domain->iova, range->last + 1)) {
+        used = range->kind == UDMAR_RANGE_ALLOCATED && !range->of_load;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return used;
 }
 
 static void describe(const struct udmar__range *range, struct udmar_range_info *out_range)
@@ -260,7 +322,8 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
             consider(fault, distance, address, gone.base, gone.size, UDMAR_PLACE_GONE);
             fault->near_age = udmar__domain_clock(domain) - gone.clock;
         }
-    } else if (range->kind == UDMAR_RANGE_RESERVED) {
+    } else if (range->kind == UDMAR_RANGE_RESERVED ||
+               (range->kind == UDMAR_RANGE_NULL && !is_mapped(domain, base))) {
         /* Reserved ranges are worth a word only when the address is inside. */
         if (address - base < size) {
             consider(fault, distance, address, base, size, UDMAR_PLACE_RESERVED);

@@ -160,7 +160,7 @@ static bool turn_over(struct udmar_domain *domain, struct udmar__cache *cache)
     struct udmar__batch *empty = cache->ready;
     uint64_t ticket;
 
-    if (empty->count > 0 || !domain->unit->use_queue ||
+    if (empty->count > 0 || !udmar__uses_queue(domain->unit) ||
         (cache->waiting->count > 0 &&
          !udmar__queue_reached(&domain->unit->queue, cache->waiting_ticket))) {
         return false;

@@ -261,7 +261,7 @@ void udmar__caches_free(struct udmar_domain *domain);
 /* May what has been cleared wait for company? Registers take one request at a time anyway. */
 static inline bool udmar__may_rest(const struct udmar_domain *domain)
 {
-    return !domain->strict && domain->ticking && domain->unit->use_queue;
+    return !domain->strict && domain->ticking && udmar__uses_queue(domain->unit);
 }
 
 /* The tick: asks for what rests in a domain. */

@@ -65,7 +65,6 @@ enum udmar_status udmar__root_activate(struct udmar_unit *unit)
     if (status != UDMAR_OK) {
         return status;
     }
-    unit->root_set = true;
     /* With ESRTPS hardware has done it; once more costs nothing at this moment. */
     return udmar__invalidate_all(unit);
 }
@@ -102,28 +101,39 @@ static void compose(const struct udmar_unit *unit, const struct udmar_domain *do
     *out_high = (uint64_t)id << CONTEXT_DID_SHIFT | (levels - 2);
 }
 
+static bool carries(const volatile uint64_t *entry, uint16_t id)
+{
+    return (udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id;
+}
+
+/* @out_new: the entry carries this id from now on; else it did already, present or not. */
 static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
-                                       const struct udmar_domain *domain, uint16_t id)
+                                       const struct udmar_domain *domain, uint16_t id,
+                                       bool *out_new)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
     volatile uint64_t *contexts = open_contexts(unit, UDMAR_RID_BUS(rid), true);
     enum udmar_status status = UDMAR_ERR_MEMORY;
 
+    *out_new = false;
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
+        bool absent = (udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) == 0;
+        bool ours = carries(entry, id);
 
-        if ((udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) != 0 ||
-            udmar__entry_load(&entry[1]) != 0) {
+        status = UDMAR_OK;
+        if (!ours && (!absent || udmar__entry_load(&entry[1]) != 0)) {
             /* In use, or removed without the unit's confirmation: caches may still know it. */
             status = UDMAR_ERR_EXISTS;
-        } else {
+        } else if (absent) {
             uint64_t low;
             uint64_t high;
 
+            /* One that was taken away and not confirmed is right again as the caches have it. */
             compose(unit, domain, id, &low, &high);
             udmar__entry128_set(entry, low, high);
             flush(unit, entry, 16);
-            status = UDMAR_OK;
+            *out_new = !ours;
         }
         udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
     }
@@ -140,7 +150,7 @@ static enum udmar_status announce(struct udmar_unit *unit, udmar_rid_t rid, uint
         udmar__iotlb_request(unit, GRAN_DOMAIN, id, 0, 0, false),
     };
 
-    if (!unit->root_set) {
+    if (!udmar__knows_tables(unit)) {
         return UDMAR_OK;
     }
     return unit->facts.caching_mode ? udmar__invalidate(unit, requests, 2, true, NULL)
@@ -161,7 +171,7 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id,
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
 
-        if ((udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id) {
+        if (carries(entry, id)) {
             udmar__entry_store(&entry[0], 0);
             if (confirmed) {
                 udmar__entry_store(&entry[1], 0);
@@ -175,6 +185,17 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id,
     return erased;
 }
 
+static struct udmar__binding *binding_on(const struct udmar_domain *domain,
+                                         const struct udmar_unit *unit)
+{
+    struct udmar__binding *binding = domain->bindings;
+
+    while (binding != NULL && binding->unit != unit) {
+        binding = binding->next;
+    }
+    return binding;
+}
+
 /* The domain id of a removal that was never confirmed, or 0. */
 static uint16_t unconfirmed_id(struct udmar_unit *unit, udmar_rid_t rid)
 {
@@ -186,8 +207,10 @@ static uint16_t unconfirmed_id(struct udmar_unit *unit, udmar_rid_t rid)
 }
 
 /* Asks once more for what a unit has not confirmed, so that the requester id can be used again. */
-static enum udmar_status settle(struct udmar_unit *unit, udmar_rid_t rid)
+static enum udmar_status settle(struct udmar_unit *unit, udmar_rid_t rid,
+                                const struct udmar_domain *domain)
 {
+    const struct udmar__binding *own = binding_on(domain, unit);
     uint16_t id = unconfirmed_id(unit, rid);
     const struct udmar__request requests[2] = {
         udmar__context_request(GRAN_SELECTIVE, id, rid),
@@ -195,10 +218,10 @@ static enum udmar_status settle(struct udmar_unit *unit, udmar_rid_t rid)
     };
     enum udmar_status status = UDMAR_OK;
 
-    if (id == 0) {
+    if (id == 0 || (own != NULL && own->id == id)) {
         return UDMAR_OK;
     }
-    if (unit->root_set) {
+    if (udmar__knows_tables(unit)) {
         status = udmar__invalidate(unit, requests, 2, true, NULL);
     }
     if (status == UDMAR_OK) {
@@ -212,43 +235,33 @@ enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
 {
     struct udmar__binding *binding;
     enum udmar_status status;
+    bool added = false;
 
     if (!udmar__domain_suits(domain, unit)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    status = settle(unit, rid);
+    status = settle(unit, rid, domain);
     if (status == UDMAR_OK) {
         status = udmar__domain_bind(domain, unit, &binding);
     }
     if (status != UDMAR_OK) {
         return status;
     }
-    status = store_context(unit, rid, domain, binding->id);
-    if (status == UDMAR_OK) {
-        binding->contexts++;
-        status = announce(unit, rid, binding->id);
-        if (status != UDMAR_OK) {
-            (void)udmar__context_clear(unit, rid, domain);
-        }
-    } else {
-        udmar__domain_unbind(domain, binding);
-    }
-    return status;
+    status = store_context(unit, rid, domain, binding->id, &added);
+    binding->contexts += added;
+    return status == UDMAR_OK ? announce(unit, rid, binding->id) : status;
 }
 
 enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
                                        struct udmar_domain *domain)
 {
-    struct udmar__binding *binding = domain->bindings;
+    struct udmar__binding *binding = binding_on(domain, unit);
     enum udmar_status status = UDMAR_OK;
 
-    while (binding != NULL && binding->unit != unit) {
-        binding = binding->next;
-    }
     if (binding == NULL || !erase_context(unit, rid, binding->id, false)) {
         return UDMAR_OK;
     }
-    if (unit->root_set) {
+    if (udmar__knows_tables(unit)) {
         /* The old domain id, because that is how the caches have it [VTD 6.5]. */
         const struct udmar__request requests[2] = {
             udmar__context_request(GRAN_SELECTIVE, binding->id, rid),
@@ -260,8 +273,8 @@ enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
     if (status == UDMAR_OK) {
         (void)erase_context(unit, rid, binding->id, true);
         binding->contexts--;
-        udmar__domain_unbind(domain, binding);
     }
+    /* The binding stays with the domain: others may be mapping, and look at it without a lock. */
     return status;
 }
 

@@ -13,12 +13,17 @@ void udmar__root_destroy(struct udmar_unit *unit);
 enum udmar_status udmar__root_activate(struct udmar_unit *unit);
 
 /*
- * Lets a requester id use the domain. The id has no context yet (UDMAR_ERR_EXISTS otherwise).
- * On failure the id stays blocked.
+ * Lets a requester id use the domain; no effect where it does already. UDMAR_ERR_EXISTS: it has a
+ * context of another domain. After UDMAR_ERR_TIMEOUT, _QUEUE and _REFUSED the context may stand
+ * without the unit having been told: to be set once more, or cleared. After other errors the id is
+ * as it was.
  */
 enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
                                      struct udmar_domain *domain);
-/* Blocks a requester id; no effect where it has no context of this domain. */
+/*
+ * Blocks a requester id; no effect where it has no context of this domain. After an error the unit
+ * may still know the context: to be cleared once more, or set again.
+ */
 enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
                                        struct udmar_domain *domain);
 /* The raw entries of a requester id, for people; zero where there is none. */

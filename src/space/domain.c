@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains: creation, the units they are bound to, reserved addresses. */
 #include "space/domain.h"
+#include "space/address.h"
 #include "space/arena.h"
 #include "space/cache.h"
 #include "space/entry.h"
@@ -24,21 +25,24 @@ static unsigned choose_levels(const struct udmar_unit_facts *facts, unsigned min
 }
 
 static void take_facts(struct udmar_domain *domain, const struct udmar_unit_facts *facts,
-                       unsigned minimum_width)
+                       const struct udmar__domain_config *config)
 {
     unsigned width;
 
-    domain->levels = choose_levels(facts, minimum_width);
+    domain->levels = choose_levels(facts, config->minimum_width);
     width = 12 + 9 * domain->levels;
     if (facts->guest_width < width) {
         width = facts->guest_width;
     }
     domain->end = (UINT64_C(1) << width) - 1;
-    domain->superpages = facts->superpages;
+    domain->superpages = config->small_pages ? 0 : facts->superpages;
     domain->coherent = facts->coherent;
     domain->caching_mode = facts->caching_mode;
     domain->write_buffer = facts->write_buffer;
-    domain->quick = domain->direct && !facts->caching_mode && !facts->write_buffer;
+    /* Streams are for domains of one unit that are not a caller's own. */
+    domain->quick =
+        domain->direct && !facts->caching_mode && !facts->write_buffer && !config->owned;
+    domain->leaf_flags = config->snoop ? (unsigned)ENTRY_SNOOP : 0;
 }
 
 static enum udmar_status make_tables(struct udmar_domain *domain)
@@ -53,9 +57,8 @@ static enum udmar_status make_tables(struct udmar_domain *domain)
 
 static enum udmar_status reserve_fixed(struct udmar_domain *domain)
 {
-    /* Page 0 catches null addresses; DMA to the MSI window is never translated. */
-    enum udmar_status status =
-        udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_RESERVED);
+    /* Nobody is given page 0, to catch null addresses; DMA to the MSI window is not translated. */
+    enum udmar_status status = udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_NULL);
 
     if (status == UDMAR_OK && domain->end >= MSI_WINDOW_LAST) {
         status = udmar__domain_reserve(
@@ -80,9 +83,10 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
     domain->strict = config->strict;
     domain->identity = config->identity;
     domain->pass_through = config->pass_through;
+    domain->owned = config->owned;
     domain->cpus = config->cpus == 0 ? 1 : config->cpus;
     domain->ticking = config->ticking;
-    take_facts(domain, &unit->facts, config->minimum_width);
+    take_facts(domain, config->facts != NULL ? config->facts : &unit->facts, config);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     udmar__iova_init(&domain->blocks, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     udmar__pools_init(domain);
@@ -188,7 +192,9 @@ bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_u
     /* Tables that exist cannot be made flatter, flushed after the fact, or cut to smaller pages. */
     return (facts->widths & (1u << (domain->levels - 2))) != 0 &&
            facts->guest_width >= 64 - (unsigned)__builtin_clzll(domain->end) &&
-           (domain->superpages & ~facts->superpages) == 0 && (facts->coherent || !domain->coherent);
+           (domain->superpages & ~facts->superpages) == 0 &&
+           (facts->coherent || !domain->coherent) &&
+           (facts->snoop_control || domain->leaf_flags == 0);
 }
 
 static bool take_id(struct udmar_unit *unit, uint16_t *out_id)
@@ -225,7 +231,7 @@ static void compose_requests(struct udmar_domain *domain)
     struct udmar_unit *unit;
 
     domain->unit = NULL;
-    if (binding == NULL || binding->next != NULL) {
+    if (binding == NULL || binding->next != NULL || domain->owned) {
         return;
     }
     unit = binding->unit;
@@ -284,7 +290,8 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
         return true;
     }
     /* The next domain with this id must not meet what the caches keep of this one. */
-    confirmed = !unit->root_set || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
+    confirmed =
+        !udmar__knows_tables(unit) || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
     if (confirmed) {
         give_id_back(unit, binding->id);
     }
@@ -299,13 +306,19 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     return confirmed;
 }
 
+static bool is_reserved(const struct udmar__range *range)
+{
+    return range->kind == UDMAR_RANGE_RESERVED || range->kind == UDMAR_RANGE_FIRMWARE ||
+           range->kind == UDMAR_RANGE_NULL;
+}
+
 /* Buffers that are there already cannot be taken away. */
 static bool meets_buffers(struct udmar_domain *domain, uint64_t page, uint64_t last)
     UDMAR_REQUIRES(domain->lock)
 {
     struct udmar__range *taken = udmar__iova_at_or_above(&domain->iova, page);
 
-    while (taken != NULL && taken->first <= last && taken->kind < UDMAR_RANGE_ALLOCATED) {
+    while (taken != NULL && taken->first <= last && is_reserved(taken)) {
         taken = udmar__iova_at_or_above(&domain->iova, taken->last + 1);
     }
     return taken != NULL && taken->first <= last;
@@ -319,6 +332,11 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
     enum udmar_status status = UDMAR_OK;
 
+    if (kind == UDMAR_RANGE_FIRMWARE &&
+        udmar__caller_maps(domain, page << UDMAR_PAGE_SHIFT,
+                           (last << UDMAR_PAGE_SHIFT) | UDMAR_PAGE_MASK)) {
+        status = UDMAR_ERR_EXISTS;
+    }
     /* Only what is still free: reserved ranges may overlap each other, but no mapping. */
     if (meets_buffers(domain, page, last)) {
         status = UDMAR_ERR_EXISTS;
@@ -328,6 +346,9 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
         struct udmar__range *range;
 
         if (taken != NULL && taken->first <= page) {
+            if (taken->kind == UDMAR_RANGE_NULL) {
+                taken->kind = (uint8_t)kind;
+            }
             page = taken->last + 1;
             continue;
         }
@@ -341,6 +362,46 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
         range->kind = (uint8_t)kind;
         (void)udmar__iova_insert(&domain->iova, range);
         page = range->last + 1;
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return status;
+}
+
+static struct udmar__range *next_firmware(const struct udmar_domain *domain, uint64_t page)
+{
+    struct udmar__range *range = udmar__iova_at_or_above(&domain->iova, page);
+
+    while (range != NULL && range->kind != UDMAR_RANGE_FIRMWARE) {
+        range = udmar__iova_at_or_above(&domain->iova, range->last + 1);
+    }
+    return range;
+}
+
+enum udmar_status udmar__domain_release(struct udmar_domain *domain)
+{
+    struct udmar__gather gather;
+    struct udmar__range *range;
+    enum udmar_status status = UDMAR_OK;
+    enum udmar_status flushed;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+
+    udmar__gather_init(&gather);
+    range = next_firmware(domain, 0);
+    for (; range != NULL && status == UDMAR_OK; range = next_firmware(domain, range->last + 1)) {
+        status = udmar__pages_unmap(domain, range->first << UDMAR_PAGE_SHIFT,
+                                    (range->last - range->first + 1) << UDMAR_PAGE_SHIFT, &gather);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    flushed = udmar__gather_flush(domain, &gather);
+    status = status != UDMAR_OK ? status : flushed;
+    state = udmar__lock(domain->host, &domain->lock);
+    while (status == UDMAR_OK && (range = next_firmware(domain, 0)) != NULL) {
+        if (range->first == 0 && range->last == 0) {
+            range->kind = UDMAR_RANGE_NULL;
+            continue;
+        }
+        udmar__iova_remove(&domain->iova, range);
+        udmar_host_free(domain->host, range, sizeof(*range));
     }
     udmar__unlock(domain->host, &domain->lock, state);
     return status;

@@ -62,6 +62,8 @@ struct udmar_domain {
     bool strict;
     bool identity;                   /* shared by everyone who asks for identity */
     bool pass_through;               /* no tables at all */
+    bool owned;                      /* made by a caller, who alone gives addresses out in it */
+    unsigned leaf_flags;             /* in each leaf beside the rights: ENTRY_SNOOP */
     udmar_paddr_t table;             /* root of the page tables; 0 for pass-through */
     struct udmar__iova iova;         /* [lock] */
     struct udmar__binding *bindings; /* changed under the instance lock, read by mapping calls */
@@ -118,7 +120,11 @@ struct udmar__domain_config {
     bool strict;
     bool identity;
     bool pass_through;
-    unsigned minimum_width; /* bits */
+    bool owned;
+    bool small_pages; /* no leaf is larger than 4 KiB */
+    bool snoop;
+    unsigned minimum_width;               /* bits */
+    const struct udmar_unit_facts *facts; /* what all its units can do; null: one unit, the first */
 };
 
 /* ---- domain.c ---- */
@@ -131,7 +137,7 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
 void udmar__domain_destroy(struct udmar_domain *domain);
 /* May the unit walk this domain's tables? */
 bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit);
-/* The domain's binding to a unit, made (with a domain id) where there is none. */
+/* The domain's binding to a unit, made (with a domain id) where there is none; it stays. */
 enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_unit *unit,
                                      struct udmar__binding **out_binding);
 /*
@@ -140,8 +146,14 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
  */
 bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding);
 
+/*
+ * Takes what is free of a range, and of what is reserved already. UDMAR_ERR_EXISTS: somebody's
+ * addresses are there, or (for UDMAR_RANGE_FIRMWARE) somebody's mappings; UDMAR_ERR_MEMORY.
+ */
 enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
                                         uint64_t size, enum udmar_range_kind kind);
+/* Takes firmware's ranges out again, with what they map. */
+enum udmar_status udmar__domain_release(struct udmar_domain *domain);
 /* Maps without looking at what is reserved: RMRRs and identity. */
 enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iova_t iova,
                                           udmar_paddr_t physical, uint64_t size, unsigned access);
@@ -202,6 +214,9 @@ enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t
 void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
                           unsigned count, struct udmar__gather *gather)
     UDMAR_REQUIRES(domain->lock);
+/* The first leaf that ends above @iova; false: there is none. */
+bool udmar__pages_next(struct udmar_domain *domain, udmar_iova_t iova,
+                       struct udmar_mapping_info *out_mapping) UDMAR_REQUIRES(domain->lock);
 unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
                             struct udmar_walk_step steps[5]) UDMAR_REQUIRES(domain->lock);
 

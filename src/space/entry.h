@@ -18,6 +18,7 @@
 #define ENTRY_WRITE       UINT64_C(2)
 #define ENTRY_PRESENT     (ENTRY_READ | ENTRY_WRITE)
 #define ENTRY_LARGE       (UINT64_C(1) << 7)
+#define ENTRY_SNOOP       (UINT64_C(1) << 11) /* leaves; needs ECAP.SC */
 #define ENTRY_ADDRESS     UDMAR__MASK(51, 12)
 /* Bits 61:52 are ignored by hardware: a non-leaf entry counts there how full its table is. */
 #define ENTRY_COUNT_SHIFT 52

@@ -181,7 +181,9 @@ enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iov
 
             status = udmar__invalidate(binding->unit, &request, 1, true, NULL);
         } else {
-            status = udmar__write_buffer_flush(binding->unit);
+            /* Who does not know the tables has nothing of them to miss. */
+            status = udmar__knows_tables(binding->unit) ? udmar__write_buffer_flush(binding->unit)
+                                                        : UDMAR_OK;
         }
         result = status != UDMAR_OK ? status : result;
     }

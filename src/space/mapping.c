@@ -25,7 +25,7 @@ static bool meets_foreign(struct udmar_domain *domain, udmar_iova_t iova, uint64
 
     for (; range != NULL && range->first <= last;
          range = udmar__iova_at_or_above(&domain->iova, range->last + 1)) {
-        if (range->kind != UDMAR_RANGE_ALLOCATED) {
+        if (range->kind != UDMAR_RANGE_ALLOCATED && range->kind != UDMAR_RANGE_NULL) {
             return true;
         }
     }
@@ -45,7 +45,8 @@ static enum udmar_status map_checked(struct udmar_domain *domain, udmar_iova_t i
     if (!fixed && meets_foreign(domain, iova, size)) {
         status = UDMAR_ERR_EXISTS;
     } else {
-        status = udmar__pages_map(domain, iova, physical, size, access, &gather);
+        status =
+            udmar__pages_map(domain, iova, physical, size, access | domain->leaf_flags, &gather);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     if (status != UDMAR_OK) {
@@ -113,6 +114,21 @@ enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t i
     return status != UDMAR_OK ? status : flushed;
 }
 
+bool udmar_domain_next_mapping(struct udmar_domain *domain, udmar_iova_t from,
+                               struct udmar_mapping_info *out_mapping)
+{
+    uintptr_t state;
+    bool found;
+
+    if (domain == NULL || domain->table == 0) {
+        return false;
+    }
+    state = udmar__lock(domain->host, &domain->lock);
+    found = udmar__pages_next(domain, from, out_mapping);
+    udmar__unlock(domain->host, &domain->lock, state);
+    return found;
+}
+
 unsigned udmar_domain_walk(struct udmar_domain *domain, udmar_iova_t iova,
                            struct udmar_walk_step out_steps[5])
 {
@@ -171,6 +187,8 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
         .end = domain->end,
         .superpages = domain->superpages,
         .identity = domain->identity,
+        .owned = domain->owned,
+        .snoop = domain->leaf_flags != 0,
         .strict = domain->strict,
         .table_pages = domain->table_pages,
         .ranges = domain->iova.count,
@@ -178,6 +196,7 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
     for (struct udmar__binding *binding = domain->bindings; binding != NULL;
          binding = binding->next) {
         out_info->devices += binding->contexts;
+        out_info->units++;
     }
     if (domain->bindings != NULL) {
         out_info->domain_id = domain->bindings->id;

@@ -526,6 +526,45 @@ void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsign
     walk_end(&walk);
 }
 
+/* Below one table, from @from on. */
+static bool find_leaf(struct udmar_domain *domain, udmar_paddr_t table, unsigned level,
+                      udmar_iova_t base, udmar_iova_t from, struct udmar_mapping_info *out_mapping)
+{
+    volatile uint64_t *entries = udmar_host_page_map(domain->host, table);
+    unsigned shift = udmar__level_shift(level);
+    bool found = false;
+
+    for (uint64_t i = from > base ? (from - base) >> shift : 0; i < TABLE_ENTRIES && !found; i++) {
+        uint64_t entry = udmar__entry_load(&entries[i]);
+        uint64_t size = UINT64_C(1) << shift;
+
+        if (!present(entry)) {
+            continue;
+        }
+        found = is_leaf(entry, level);
+        if (found) {
+            *out_mapping = (struct udmar_mapping_info){
+                .iova = base + (i << shift),
+                .physical = udmar__align_down(entry & ENTRY_ADDRESS, size),
+                .size = size,
+                .access = (unsigned)(entry & ENTRY_PRESENT),
+            };
+        } else {
+            found = find_leaf(domain, entry & ENTRY_ADDRESS, level - 1, base + (i << shift), from,
+                              out_mapping);
+        }
+    }
+    udmar_host_page_unmap(domain->host, (void *)(uintptr_t)entries);
+    return found;
+}
+
+bool udmar__pages_next(struct udmar_domain *domain, udmar_iova_t iova,
+                       struct udmar_mapping_info *out_mapping)
+{
+    return iova <= domain->end &&
+           find_leaf(domain, domain->table, domain->levels, 0, iova, out_mapping);
+}
+
 unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
                             struct udmar_walk_step steps[5])
 {

@@ -63,7 +63,7 @@ udmar__block_unmap_inline(struct udmar_domain *domain, struct udmar__arena *aren
         udmar__block_rest(domain, arena, page, order, pages);
         return UDMAR_OK;
     }
-    if (UDMAR__UNLIKELY((int)order > domain->request_order || !domain->unit->use_queue)) {
+    if (UDMAR__UNLIKELY((int)order > domain->request_order || !udmar__uses_queue(domain->unit))) {
         status = udmar__block_invalidate(domain, page, order);
     } else {
         status =

@@ -657,7 +657,7 @@ enum udmar_status udmar__window_half_used(struct udmar__window *window)
     __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts) + 1,
                      __ATOMIC_RELAXED);
     /* With a wait behind it that nobody waits for: it is long done when the turn comes. */
-    status = UDMAR__UNLIKELY(!window->unit->use_queue)
+    status = UDMAR__UNLIKELY(!udmar__uses_queue(window->unit))
                  ? udmar__invalidate(window->unit, &request, 1, true, &window->half_ticket[used])
                  : udmar__queue_submit(window->unit, &request, 1, true, &window->half_ticket[used]);
     if (status != UDMAR_OK) {

@@ -194,7 +194,7 @@ udmar__window_invalidate(struct udmar__window *window, bool wait)
                      __ATOMIC_RELAXED);
     if (wait || window->step == 0) {
         status =
-            window->unit->use_queue
+            udmar__uses_queue(window->unit)
                 ? udmar__queue_execute_inline(window->unit, &window->request, wait, &window->ticket)
                 : udmar__invalidate(window->unit, &window->request, 1, wait, &window->ticket);
     } else if (udmar__window_next_place(window)) {

@@ -19,7 +19,26 @@ struct check {
     unsigned count;
 };
 
+static void pass_on(struct check *check, const struct udmar_defect *defect)
+{
+    check->count++;
+    if (check->report != NULL) {
+        check->report(check->context, defect);
+    }
+}
+
 static void tell(struct check *check, enum udmar_defect_kind kind, const struct udmar_entry *entry,
+                 uint32_t offset, uint64_t value)
+{
+    struct udmar_defect defect = {
+        .kind = kind, .offset = offset, .structure_type = entry->type, .value = value
+    };
+
+    pass_on(check, &defect);
+}
+
+/* tell() for what costs the structure. */
+static void lose(struct check *check, enum udmar_defect_kind kind, const struct udmar_entry *entry,
                  uint32_t offset, uint64_t value)
 {
     struct udmar_defect defect = {
@@ -27,20 +46,19 @@ static void tell(struct check *check, enum udmar_defect_kind kind, const struct 
         .offset = offset,
         .structure_type = entry->type,
         .value = value,
-        .loses_entry = kind < UDMAR_DEFECT_UNKNOWN_TYPE || kind == UDMAR_DEFECT_DRHD_WIDTH ||
-                       kind == UDMAR_DEFECT_RMRR_SIZE,
+        .loses_entry = true,
     };
 
-    check->count++;
-    if (check->report != NULL) {
-        check->report(check->context, &defect);
-    }
+    pass_on(check, &defect);
 }
 
-/* Searching runs over sound structures; whether a unit found is a duplicate is asked last. */
+/*
+ * Another unit of the segment; one that is listed twice is one. Searching runs over sound
+ * structures; whether a unit found clashes with one of another segment is asked last.
+ */
 static bool is_other_unit(const struct udmar_entry *entry, const struct udmar_entry *other)
 {
-    return other->type == UDMAR_ENTRY_DRHD && other->offset != entry->offset &&
+    return other->type == UDMAR_ENTRY_DRHD && other->u.drhd.base != entry->u.drhd.base &&
            other->u.drhd.segment == entry->u.drhd.segment;
 }
 
@@ -50,7 +68,7 @@ static bool all_unit_before(const struct udmar_table *table, const struct udmar_
 
     while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
         if (is_other_unit(entry, &other) && other.u.drhd.include_all &&
-            !udmar__is_duplicate(table, &other)) {
+            !udmar__clashes(table, &other)) {
             return true;
         }
     }
@@ -63,7 +81,7 @@ static bool plain_unit_after(const struct udmar_table *table, const struct udmar
 
     while (udmar__next_sound(table, &other)) {
         if (is_other_unit(entry, &other) && !other.u.drhd.include_all &&
-            !udmar__is_duplicate(table, &other)) {
+            !udmar__clashes(table, &other)) {
             return true;
         }
     }
@@ -180,40 +198,25 @@ static void check_claim(struct check *check, const struct udmar_entry *entry,
 
     while (udmar__next_sound(check->table, &other) && other.offset < entry->offset) {
         if (is_other_unit(entry, &other) && lists_scope(check->table, &other, scope) &&
-            !udmar__is_duplicate(check->table, &other)) {
+            !udmar__clashes(check->table, &other)) {
             tell(check, UDMAR_DEFECT_SCOPE_TWICE, entry, scope->offset, other.u.drhd.base);
             return;
         }
     }
 }
 
-/* Returns whether every hop can be; the buses in between are nobody's business before boot. */
-static bool check_path(struct check *check, const struct udmar_entry *entry,
-                       const struct udmar_scope *scope)
-{
-    for (unsigned hop = 0; hop < scope->hops; hop++) {
-        uint8_t device = scope->path[2 * hop];
-        uint8_t function = scope->path[2 * hop + 1];
-
-        if (!udmar__is_path_pair(device, function)) {
-            tell(check, UDMAR_DEFECT_SCOPE_PATH, entry, scope->offset,
-                 (uint64_t)device << 8 | function);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void check_scopes(struct check *check, const struct udmar_entry *entry)
 {
     struct udmar_scope scope = { 0 };
+    uint64_t pair;
 
     while (udmar_entry_next_scope(check->table, entry, &scope)) {
         if (scope.type < UDMAR_SCOPE_ENDPOINT || scope.type > UDMAR_SCOPE_NAMESPACE) {
             tell(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
             continue;
         }
-        if (!check_path(check, entry, &scope)) {
+        if (udmar__bad_pair(&scope, &pair)) {
+            tell(check, UDMAR_DEFECT_SCOPE_PATH, entry, scope.offset, pair);
             continue;
         }
         if (entry->type == UDMAR_ENTRY_DRHD) {
@@ -233,27 +236,87 @@ static bool check_use(struct check *check, struct udmar_entry *entry)
     struct udmar_scope bad;
     uint64_t value;
 
+    if (kind == UDMAR_DEFECT_UNKNOWN_TYPE) {
+        tell(check, kind, entry, entry->offset, entry->type);
+        return false;
+    }
     if (kind != UDMAR_DEFECT_NONE) {
-        value = kind == UDMAR_DEFECT_UNKNOWN_TYPE ? entry->type : entry->length;
-        tell(check, kind, entry, entry->offset, value);
+        lose(check, kind, entry, entry->offset, entry->length);
         return false;
     }
     kind = udmar__contents_defect(check->table, entry, &value);
     if (kind != UDMAR_DEFECT_NONE) {
-        tell(check, kind, entry, entry->offset, value);
+        lose(check, kind, entry, entry->offset, value);
     }
-    if (udmar__bad_scope(check->table, entry, &bad)) {
-        tell(check, UDMAR_DEFECT_SCOPE_LENGTH, entry, bad.offset, bad.length);
+    kind = udmar__scopes_defect(check->table, entry, &bad, &value);
+    if (kind != UDMAR_DEFECT_NONE) {
+        lose(check, kind, entry, bad.offset, value);
     }
-    if (check->count == before && udmar__is_duplicate(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
+    if (check->count == before && udmar__clashes(check->table, entry)) {
+        lose(check, UDMAR_DEFECT_DRHD_SEGMENT, entry, entry->offset, entry->u.drhd.base);
     }
     return check->count == before;
 }
 
+/* Is it byte for byte the unit's first DRHD again? */
+static bool is_copy(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry first;
+
+    if (!udmar_drhd_repeats(table, entry, &first) || first.length != entry->length) {
+        return false;
+    }
+    for (uint32_t i = 0; i < entry->length; i++) {
+        if (table->bytes[first.offset + i] != table->bytes[entry->offset + i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool copy_before(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = { 0 };
+
+    while (udmar__next_sound(table, &other) && other.offset < entry->offset) {
+        if (is_copy(table, &other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* This one, which is a copy, and those behind it. */
+static unsigned copies_from(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    struct udmar_entry other = *entry;
+    unsigned count = 1;
+
+    while (udmar__next_sound(table, &other)) {
+        count += is_copy(table, &other);
+    }
+    return count;
+}
+
+/* Copies are told of once for the whole table. Returns whether there is more to look at. */
+static bool check_repeated(struct check *check, const struct udmar_entry *entry)
+{
+    if (entry->type != UDMAR_ENTRY_DRHD || !udmar_drhd_repeats(check->table, entry, NULL)) {
+        return true;
+    }
+    if (!is_copy(check->table, entry)) {
+        tell(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
+        return true;
+    }
+    if (!copy_before(check->table, entry)) {
+        tell(check, UDMAR_DEFECT_DRHD_COPY, entry, entry->offset, copies_from(check->table, entry));
+    }
+    return false;
+}
+
 static void check_entry(struct check *check, struct udmar_entry *entry)
 {
-    if (!check_use(check, entry)) {
+    if (!check_use(check, entry) || !check_repeated(check, entry)) {
         return;
     }
     if (entry->type == UDMAR_ENTRY_DRHD) {
@@ -277,7 +340,7 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
     while (offset < table->length) {
         kind = udmar__head_at(table, offset, &entry);
         if (kind != UDMAR_DEFECT_NONE) {
-            tell(&check, kind, &entry, offset, entry.length);
+            lose(&check, kind, &entry, offset, entry.length);
             break;
         }
         if (entry.type < last_type) {
@@ -310,9 +373,19 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
     case UDMAR_DEFECT_SCOPE_LENGTH:
         return "length of a device scope makes no sense: the structure is ignored";
     case UDMAR_DEFECT_DRHD_BASE:
-        return "register base cannot be true: the remapping unit is ignored";
+        return "register base cannot be true: the remapping unit cannot be used, and the devices "
+               "that it governs are not translated";
     case UDMAR_DEFECT_DRHD_DUPLICATE:
-        return "an earlier unit has the same segment and register base: the later one is ignored";
+        return "an earlier structure has the same register base: both are one unit, with the "
+               "scopes of both";
+    case UDMAR_DEFECT_DRHD_COPY:
+        return "units are listed again, byte for byte: nothing is lost";
+    case UDMAR_DEFECT_DRHD_END:
+        return "unit is followed by what may be more of its device scopes: it is not used, and the "
+               "devices that it governs are not translated";
+    case UDMAR_DEFECT_DRHD_SEGMENT:
+        return "an earlier unit of another segment has the same register base: the later one "
+               "cannot be used, and the devices that it governs are not translated";
     case UDMAR_DEFECT_RMRR_ORDER:
         return "reserved memory ends before it begins: it is ignored and its devices may fault";
     case UDMAR_DEFECT_ANDD_STRING:
@@ -332,7 +405,7 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
     case UDMAR_DEFECT_INCLUDE_ALL_ORDER:
         return "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same";
     case UDMAR_DEFECT_SCOPE_TYPE:
-        return "device scope type is not known here: the scope matches nothing";
+        return "device scope type is not known here: what it may name is not translated";
     case UDMAR_DEFECT_SCOPE_TWICE:
         return "an earlier unit claims the same device: the earlier one has it";
     case UDMAR_DEFECT_NO_SCOPE:
@@ -344,9 +417,10 @@ const char *udmar_defect_string(enum udmar_defect_kind kind)
                "known";
     case UDMAR_DEFECT_SCOPE_PATH:
         return "device scope's path has a device above 31 or a function above 7: the scope matches "
-               "nothing";
+               "nothing, and a unit that has it is not used";
     case UDMAR_DEFECT_DRHD_WIDTH:
-        return "register base is beyond the host address width: the remapping unit is ignored";
+        return "register base is beyond the host address width: the remapping unit cannot be used, "
+               "and the devices that it governs are not translated";
     case UDMAR_DEFECT_RMRR_SIZE:
         return "reserved memory of more than 4 GiB cannot be meant: it is ignored";
     case UDMAR_DEFECT_TRAILING:

@@ -4,8 +4,8 @@
  *
  * A structure is looked at in steps, each of which may rely on the one before: its head lies in the
  * table, its fixed part lies in the structure, its contents and its scopes are sound, and no
- * earlier unit has its registers. The iterators want all of it at once, udmar_table_check() wants
- * to name the step that failed.
+ * unit of another segment has its registers. The iterators want all of it at once,
+ * udmar_table_check() wants to name the step that failed.
  */
 #ifndef UDMAR_TABLE_PARSE_H
 #define UDMAR_TABLE_PARSE_H
@@ -57,13 +57,20 @@ enum udmar_defect_kind udmar__contents_defect(const struct udmar_table *table,
 bool udmar__fits_width(const struct udmar_table *table, udmar_paddr_t address);
 
 /*
- * udmar__next_sound - like udmar_table_next(), but duplicates of units are among what it finds
- * This costs time in proportion to the table; leaving duplicates out costs a search for each unit.
+ * udmar__own_defect - why a decoded structure cannot be used, whatever the others say
+ * Returns what udmar__contents_defect() and udmar__scopes_defect() return.
+ */
+enum udmar_defect_kind udmar__own_defect(const struct udmar_table *table,
+                                         const struct udmar_entry *entry);
+
+/*
+ * udmar__next_sound - like udmar_table_next(), but units that clash are among what it finds
+ * This costs time in proportion to the table; leaving them out costs a search for each unit.
  */
 bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entry);
 
-/* udmar__is_duplicate - is there an earlier sound unit with the same segment and base? */
-bool udmar__is_duplicate(const struct udmar_table *table, const struct udmar_entry *entry);
+/* udmar__clashes - does an earlier sound unit of another segment have this one's registers? */
+bool udmar__clashes(const struct udmar_table *table, const struct udmar_entry *entry);
 
 enum udmar__scope_step {
     UDMAR__SCOPE_OK,
@@ -79,8 +86,35 @@ enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
 /* udmar__is_path_pair - can a function have this place on a bus? PCI has 32 devices of 8. */
 bool udmar__is_path_pair(uint8_t device, uint8_t function);
 
-/* udmar__bad_scope - finds the first scope with a senseless length; false when there is none. */
-bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry *entry,
-                      struct udmar_scope *out_scope);
+/*
+ * udmar__scopes_defect - why a structure's scope list cannot be believed
+ * @out_scope: the first scope that is damaged; @out_value: its length or its first bad pair.
+ *
+ * Returns UDMAR_DEFECT_NONE; SCOPE_LENGTH; for a unit also SCOPE_PATH, where the scope might name
+ * any function, and DRHD_END: a unit may have devices that it is not known to have.
+ */
+enum udmar_defect_kind udmar__scopes_defect(const struct udmar_table *table,
+                                            const struct udmar_entry *entry,
+                                            struct udmar_scope *out_scope, uint64_t *out_value);
+
+/* udmar__bad_pair - the first pair of a path that no function can have; false: there is none. */
+bool udmar__bad_pair(const struct udmar_scope *scope, uint64_t *out_pair);
+
+/* udmar__is_interrupt_source - IOAPIC and HPET: no scope of theirs is about DMA. */
+bool udmar__is_interrupt_source(const struct udmar_scope *scope);
+
+/* udmar__is_better - is a match better than the best so far? Of two equal ones the earlier stays.
+ */
+bool udmar__is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
+                      unsigned best_distance);
+
+/*
+ * udmar__match_odd - udmar_entry_match() for the scopes whose type is not known
+ * What they name is taken to be the function at the end of the path, and all below if it is a
+ * bridge.
+ */
+enum udmar_match udmar__match_odd(const struct udmar_table *table, const struct udmar_entry *entry,
+                                  const struct udmar_bus_reader *reader, udmar_rid_t rid,
+                                  unsigned *out_distance);
 
 #endif

@@ -41,16 +41,68 @@ enum udmar__scope_step udmar__scope_at(const struct udmar_table *table,
     return UDMAR__SCOPE_OK;
 }
 
-bool udmar__bad_scope(const struct udmar_table *table, const struct udmar_entry *entry,
-                      struct udmar_scope *out_scope)
+bool udmar__is_path_pair(uint8_t device, uint8_t function)
+{
+    return device <= 31 && function <= 7;
+}
+
+bool udmar__bad_pair(const struct udmar_scope *scope, uint64_t *out_pair)
+{
+    for (unsigned hop = 0; hop < scope->hops; hop++) {
+        uint8_t device = scope->path[2 * hop];
+        uint8_t function = scope->path[2 * hop + 1];
+
+        if (!udmar__is_path_pair(device, function)) {
+            *out_pair = (uint64_t)device << 8 | function;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool udmar__is_interrupt_source(const struct udmar_scope *scope)
+{
+    return scope->type == UDMAR_SCOPE_IOAPIC || scope->type == UDMAR_SCOPE_HPET;
+}
+
+/*
+ * A unit's length that is too small leaves scopes behind it, and a scope taken for a structure has
+ * an unknown type and length 0. One that takes the rest has no scope that is about DMA.
+ */
+static bool ends_before_its_scopes(const struct udmar_table *table, const struct udmar_entry *entry)
+{
+    uint32_t end = entry->offset + entry->length;
+    struct udmar_entry next;
+
+    return entry->type == UDMAR_ENTRY_DRHD && !entry->u.drhd.include_all && end < table->length &&
+           udmar__head_at(table, end, &next) == UDMAR_DEFECT_LENGTH_ZERO &&
+           next.type > UDMAR_ENTRY_SIDP;
+}
+
+enum udmar_defect_kind udmar__scopes_defect(const struct udmar_table *table,
+                                            const struct udmar_entry *entry,
+                                            struct udmar_scope *out_scope, uint64_t *out_value)
 {
     uint32_t offset = entry->offset + entry->scopes_offset;
     enum udmar__scope_step step;
 
     while ((step = udmar__scope_at(table, entry, offset, out_scope)) == UDMAR__SCOPE_OK) {
+        if (entry->type == UDMAR_ENTRY_DRHD && !udmar__is_interrupt_source(out_scope) &&
+            udmar__bad_pair(out_scope, out_value)) {
+            return UDMAR_DEFECT_SCOPE_PATH;
+        }
         offset += out_scope->length;
     }
-    return step == UDMAR__SCOPE_BAD;
+    *out_value = out_scope->length;
+    if (step == UDMAR__SCOPE_BAD) {
+        return UDMAR_DEFECT_SCOPE_LENGTH;
+    }
+    if (ends_before_its_scopes(table, entry)) {
+        out_scope->offset = entry->offset;
+        *out_value = entry->length;
+        return UDMAR_DEFECT_DRHD_END;
+    }
+    return UDMAR_DEFECT_NONE;
 }
 
 bool udmar_entry_next_scope(const struct udmar_table *table, const struct udmar_entry *entry,
@@ -79,11 +131,6 @@ static bool read_buses(const struct udmar_bus_reader *reader, uint16_t segment, 
         return false;
     }
     return out_buses->first > UDMAR_RID_BUS(rid) && out_buses->last >= out_buses->first;
-}
-
-bool udmar__is_path_pair(uint8_t device, uint8_t function)
-{
-    return device <= 31 && function <= 7;
 }
 
 enum udmar_status udmar_scope_resolve(const struct udmar_scope *scope, uint16_t segment,
@@ -119,28 +166,27 @@ static enum udmar_match match_scope(const struct udmar_scope *scope,
                                     const struct udmar_bus_reader *reader, uint16_t segment,
                                     udmar_rid_t rid, unsigned *out_distance)
 {
+    bool single = scope->type == UDMAR_SCOPE_ENDPOINT || scope->type == UDMAR_SCOPE_NAMESPACE;
     uint8_t bus = UDMAR_RID_BUS(rid);
     struct buses below;
     udmar_rid_t named;
 
     *out_distance = 0;
-    if (!can_match(scope->type) ||
-        udmar_scope_resolve(scope, segment, reader, &named) != UDMAR_OK) {
+    if (udmar_scope_resolve(scope, segment, reader, &named) != UDMAR_OK) {
         return UDMAR_MATCH_NONE;
     }
     if (named == rid) {
         return UDMAR_MATCH_EXACT;
     }
-    if (scope->type != UDMAR_SCOPE_BRIDGE || !read_buses(reader, segment, named, &below) ||
-        bus < below.first || bus > below.last) {
+    if (single || !read_buses(reader, segment, named, &below) || bus < below.first ||
+        bus > below.last) {
         return UDMAR_MATCH_NONE;
     }
     *out_distance = below.last - below.first + 1u;
     return UDMAR_MATCH_SUBTREE;
 }
 
-/* Of two equally good ones the earlier one stays. */
-static bool is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
+bool udmar__is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
                       unsigned best_distance)
 {
     if (match != best) {
@@ -149,55 +195,50 @@ static bool is_better(enum udmar_match match, unsigned distance, enum udmar_matc
     return match == UDMAR_MATCH_SUBTREE && distance < best_distance;
 }
 
-enum udmar_match udmar_entry_match(const struct udmar_table *table, const struct udmar_entry *entry,
-                                   const struct udmar_bus_reader *reader, uint16_t segment,
-                                   udmar_rid_t rid, unsigned *out_bus_distance)
+/* The best of the scopes whose type is one of those that can match, or, with @odd, of the others.
+ */
+static enum udmar_match match_list(const struct udmar_table *table, const struct udmar_entry *entry,
+                                   const struct udmar_bus_reader *reader, udmar_rid_t rid, bool odd,
+                                   unsigned *out_distance)
 {
+    uint16_t segment = udmar_entry_segment(entry);
     enum udmar_match match, best = UDMAR_MATCH_NONE;
-    unsigned distance, best_distance = 0;
     struct udmar_scope scope = { 0 };
+    unsigned distance;
 
-    if (udmar_entry_segment(entry) == segment) {
-        while (udmar_entry_next_scope(table, entry, &scope)) {
-            match = match_scope(&scope, reader, segment, rid, &distance);
-            if (is_better(match, distance, best, best_distance)) {
-                best = match;
-                best_distance = distance;
-            }
+    *out_distance = 0;
+    while (udmar_entry_next_scope(table, entry, &scope)) {
+        if (can_match(scope.type) == odd || udmar__is_interrupt_source(&scope)) {
+            continue;
         }
-    }
-    if (out_bus_distance != NULL) {
-        *out_bus_distance = best_distance;
+        match = match_scope(&scope, reader, segment, rid, &distance);
+        if (udmar__is_better(match, distance, best, *out_distance)) {
+            best = match;
+            *out_distance = distance;
+        }
     }
     return best;
 }
 
-enum udmar_status udmar_table_find_unit(const struct udmar_table *table,
-                                        const struct udmar_bus_reader *reader, uint16_t segment,
-                                        udmar_rid_t rid, struct udmar_entry *out_entry,
-                                        enum udmar_match *out_match)
+enum udmar_match udmar_entry_match(const struct udmar_table *table, const struct udmar_entry *entry,
+                                   const struct udmar_bus_reader *reader, uint16_t segment,
+                                   udmar_rid_t rid, unsigned *out_bus_distance)
 {
-    enum udmar_match match, best = UDMAR_MATCH_NONE;
-    unsigned distance, best_distance = 0;
-    struct udmar_entry entry = { 0 };
+    enum udmar_match best = UDMAR_MATCH_NONE;
+    unsigned distance = 0;
 
-    *out_entry = entry;
-    while (udmar_table_next(table, &entry)) {
-        if (entry.type != UDMAR_ENTRY_DRHD || entry.u.drhd.segment != segment) {
-            continue;
-        }
-        match = udmar_entry_match(table, &entry, reader, segment, rid, &distance);
-        if (match == UDMAR_MATCH_NONE && entry.u.drhd.include_all) {
-            match = UDMAR_MATCH_INCLUDE_ALL;
-        }
-        if (is_better(match, distance, best, best_distance)) {
-            best = match;
-            best_distance = distance;
-            *out_entry = entry;
-        }
+    if (udmar_entry_segment(entry) == segment) {
+        best = match_list(table, entry, reader, rid, false, &distance);
     }
-    if (out_match != NULL) {
-        *out_match = best;
+    if (out_bus_distance != NULL) {
+        *out_bus_distance = distance;
     }
-    return best == UDMAR_MATCH_NONE ? UDMAR_ERR_NO_UNIT : UDMAR_OK;
+    return best;
+}
+
+enum udmar_match udmar__match_odd(const struct udmar_table *table, const struct udmar_entry *entry,
+                                  const struct udmar_bus_reader *reader, udmar_rid_t rid,
+                                  unsigned *out_distance)
+{
+    return match_list(table, entry, reader, rid, true, out_distance);
 }

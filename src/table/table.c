@@ -105,17 +105,24 @@ enum udmar_defect_kind udmar__head_at(const struct udmar_table *table, uint32_t 
     return UDMAR_DEFECT_NONE;
 }
 
+enum udmar_defect_kind udmar__own_defect(const struct udmar_table *table,
+                                         const struct udmar_entry *entry)
+{
+    struct udmar_scope bad;
+    uint64_t value;
+    enum udmar_defect_kind kind = udmar__contents_defect(table, entry, &value);
+
+    return kind != UDMAR_DEFECT_NONE ? kind : udmar__scopes_defect(table, entry, &bad, &value);
+}
+
 bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entry)
 {
     uint32_t offset = entry->offset == 0 ? UDMAR__HEADER_SIZE : entry->offset + entry->length;
-    struct udmar_scope bad;
-    uint64_t value;
 
     while (udmar__head_at(table, offset, entry) == UDMAR_DEFECT_NONE) {
         offset += entry->length;
         if (udmar__decode(table, entry) == UDMAR_DEFECT_NONE &&
-            udmar__contents_defect(table, entry, &value) == UDMAR_DEFECT_NONE &&
-            !udmar__bad_scope(table, entry, &bad)) {
+            udmar__own_defect(table, entry) == UDMAR_DEFECT_NONE) {
             return true;
         }
     }
@@ -123,26 +130,10 @@ bool udmar__next_sound(const struct udmar_table *table, struct udmar_entry *entr
     return false;
 }
 
-bool udmar__is_duplicate(const struct udmar_table *table, const struct udmar_entry *entry)
-{
-    struct udmar_entry earlier = { 0 };
-
-    if (entry->type != UDMAR_ENTRY_DRHD) {
-        return false;
-    }
-    while (udmar__next_sound(table, &earlier) && earlier.offset < entry->offset) {
-        if (earlier.type == UDMAR_ENTRY_DRHD && earlier.u.drhd.segment == entry->u.drhd.segment &&
-            earlier.u.drhd.base == entry->u.drhd.base) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool udmar_table_next(const struct udmar_table *table, struct udmar_entry *entry)
 {
     while (udmar__next_sound(table, entry)) {
-        if (!udmar__is_duplicate(table, entry)) {
+        if (!udmar__clashes(table, entry)) {
             return true;
         }
     }

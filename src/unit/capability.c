@@ -19,6 +19,7 @@ static uint32_t window_size(const struct udmar_unit_facts *facts)
 static void decode_cap(uint64_t cap, struct udmar_unit_facts *facts)
 {
     facts->domain_ids = 1u << (4 + 2 * (unsigned)UDMAR__FIELD(cap, 2, 0));
+    facts->fault_log = (cap >> 3) & 1;
     facts->write_buffer = (cap >> 4) & 1;
     facts->protected_low = (cap >> 5) & 1;
     facts->protected_high = (cap >> 6) & 1;
@@ -48,6 +49,7 @@ static void decode_ecap(uint64_t ecap, struct udmar_unit_facts *facts)
     facts->pass_through = (ecap >> 6) & 1;
     facts->snoop_control = (ecap >> 7) & 1;
     facts->iotlb_offset = (uint32_t)UDMAR__FIELD(ecap, 17, 8) * 16;
+    facts->interrupt_mask = (uint8_t)UDMAR__FIELD(ecap, 23, 20);
     facts->scalable = (ecap >> 43) & 1;
 }
 

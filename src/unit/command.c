@@ -32,7 +32,9 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
     bool late = false;
 
     for (;;) {
-        if ((udmar__read32(unit, offset) & mask) == value) {
+        uint32_t read = udmar__read32(unit, offset);
+
+        if (read != UINT32_MAX && (read & mask) == value) {
             return UDMAR_OK;
         }
         /* One more look after the deadline: the CPU may have been away in between. */
@@ -46,12 +48,48 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
 
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit)
 {
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
     uint32_t status = udmar__read32(unit, REG_GSTS);
 
-    unit->adopted = true;
-    unit->commands = status & GCMD_PERSISTENT;
-    unit->translating = (status & GCMD_TE) != 0;
+    if (status != UINT32_MAX) {
+        __atomic_store_n(&unit->adopted, true, __ATOMIC_RELAXED);
+        unit->commands = status & GCMD_PERSISTENT;
+        unit->translating = (status & GCMD_TE) != 0;
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
     return status;
+}
+
+/* The host switches its interrupt remapping on and off when it likes, and we write its bits back.
+ */
+static void follow_host(struct udmar_unit *unit) UDMAR_REQUIRES(unit->lock)
+{
+    uint32_t status = unit->kept != 0 ? udmar__read32(unit, REG_GSTS) : UINT32_MAX;
+
+    if (status != UINT32_MAX) {
+        unit->commands = (unit->commands & ~unit->kept) | (status & unit->kept);
+    }
+}
+
+uint32_t udmar__unit_commands(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    uint32_t commands = unit->commands;
+
+    udmar__unlock(unit->host, &unit->lock, state);
+    return commands;
+}
+
+bool udmar__unit_translates(struct udmar_unit *unit)
+{
+    uint32_t status;
+
+    if (!__atomic_load_n(&unit->adopted, __ATOMIC_RELAXED) || !udmar__knows_tables(unit)) {
+        return false;
+    }
+    status = udmar__read32(unit, REG_GSTS);
+    /* RTPS is clear while a root table is on its way: until then the unit has another one. */
+    return status != UINT32_MAX && (status & (GCMD_TE | GCMD_SRTP)) == (GCMD_TE | GCMD_SRTP);
 }
 
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
@@ -59,8 +97,14 @@ static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_
 {
     /*
      * GCMD is built from the persistent bits we know to be set, never from GSTS as it reads: that
-     * would repeat SRTP and SIRTP, whose status bits stay set for ever.
+     * would repeat SRTP and SIRTP, whose status bits stay set for ever. Where they differ a command
+     * is still on its way, and two at a time are not allowed.
      */
+    follow_host(unit);
+    if ((udmar__read32(unit, REG_GSTS) & GCMD_PERSISTENT) != unit->commands) {
+        unit->counts.timeouts++;
+        return UDMAR_ERR_TIMEOUT;
+    }
     udmar__write32(unit, REG_GCMD, unit->commands | bit);
     return udmar__wait_register(unit, REG_GSTS, bit, wanted);
 }
@@ -68,11 +112,15 @@ static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_
 enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
-    uint32_t commands = on ? unit->commands | bit : unit->commands & ~bit;
+    uint32_t now = udmar__read32(unit, REG_GSTS);
     enum udmar_status status = UDMAR_OK;
+    uint32_t commands;
+
+    follow_host(unit);
+    commands = on ? unit->commands | bit : unit->commands & ~bit;
 
     /* A command that changes nothing has no end that could be waited for. */
-    if (commands != unit->commands || (udmar__read32(unit, REG_GSTS) & bit) != (on ? bit : 0)) {
+    if (commands != unit->commands || now == UINT32_MAX || (now & bit) != (on ? bit : 0)) {
         udmar__write32(unit, REG_GCMD, commands);
         status = udmar__wait_register(unit, REG_GSTS, bit, on ? bit : 0);
         /* Whatever hardware made of it, later commands must not undo it. */
@@ -92,10 +140,21 @@ enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table)
 
     udmar__write64(unit, REG_RTADDR, table | RTADDR_TTM_LEGACY);
     /* From here on the unit may use it, also if it answers too late. */
-    unit->root_set = true;
+    udmar__note_tables(unit, true);
     status = one_shot(unit, GCMD_SRTP, GCMD_SRTP);
     udmar__unlock(unit->host, &unit->lock, state);
     return status;
+}
+
+void udmar__forget_root(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    udmar__note_tables(unit, false);
+    /* It takes effect with SRTP only [VTD 11.4.5]: whoever looks finds no page that may be reused.
+     */
+    udmar__write64(unit, REG_RTADDR, 0);
+    udmar__unlock(unit->host, &unit->lock, state);
 }
 
 enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit)
@@ -104,7 +163,7 @@ enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit)
     uintptr_t state;
 
     /* A command before start would switch off what firmware has left on. */
-    if (!unit->facts.write_buffer || !unit->adopted) {
+    if (!unit->facts.write_buffer || !__atomic_load_n(&unit->adopted, __ATOMIC_RELAXED)) {
         return UDMAR_OK;
     }
     state = udmar__lock(unit->host, &unit->lock);

@@ -22,6 +22,10 @@
 #define DESC_IOTLB_DR (UINT64_C(1) << 7)
 #define DESC_IOTLB_IH (UINT64_C(1) << 6) /* high word */
 
+#define DESC_INTERRUPT_INDEX       (UINT64_C(1) << 4) /* else: all entries */
+#define DESC_INTERRUPT_MASK_SHIFT  27
+#define DESC_INTERRUPT_FIRST_SHIFT 32
+
 #define DESC_WAIT_STATUS     (UINT64_C(1) << 5) /* write the status word */
 #define DESC_WAIT_FENCE      (UINT64_C(1) << 6) /* later requests start after it */
 #define DESC_WAIT_DATA_SHIFT 32

@@ -24,7 +24,7 @@ static const struct reason reasons[] = {
     { 0x0a, "a reserved bit is set in the root entry" },
     { 0x0b, "a reserved bit is set in the context entry" },
     { 0x0c, "a reserved bit is set in a page-table entry" },
-    { 0x0d, "translated and translation requests are not allowed for this device" },
+    { 0x0d, "it asked for translations or used its own (ATS), which its driver has to switch off" },
     { 0x0e, "the translation leads into the interrupt address range" },
     { 0x20, "a reserved field is set in an interrupt request" },
     { 0x21, "the interrupt index is beyond the remapping table" },

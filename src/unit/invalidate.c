@@ -35,6 +35,15 @@ struct udmar__request udmar__interrupt_request_all(void)
     return (struct udmar__request){ .low = DESC_INTERRUPT };
 }
 
+struct udmar__request udmar__interrupt_request(uint16_t first, unsigned count_log2)
+{
+    return (struct udmar__request){
+        .low = DESC_INTERRUPT | DESC_INTERRUPT_INDEX |
+               (uint64_t)count_log2 << DESC_INTERRUPT_MASK_SHIFT |
+               (uint64_t)first << DESC_INTERRUPT_FIRST_SHIFT,
+    };
+}
+
 struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
                                          udmar_iova_t iova, uint64_t size, bool leaf_only)
 {
@@ -47,25 +56,45 @@ struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t
     return udmar__iotlb_request(unit, GRAN_SELECTIVE, domain_id, iova, pages_log2, leaf_only);
 }
 
+static enum udmar_status by_queue(struct udmar_unit *unit, const struct udmar__request *requests,
+                                  unsigned count, bool wait, uint64_t *out_ticket)
+{
+    enum udmar_status status = udmar__queue_submit(unit, requests, count, wait, out_ticket);
+
+    if (status == UDMAR_OK && wait) {
+        status = udmar__queue_wait(unit, *out_ticket);
+        if (status == UDMAR_OK) {
+            *out_ticket = 0;
+        }
+    }
+    return status;
+}
+
+static enum udmar_status by_registers(struct udmar_unit *unit,
+                                      const struct udmar__request *requests, unsigned count)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    /* Without our root table there is nothing of ours in any cache. */
+    for (unsigned i = 0; i < count && status == UDMAR_OK && udmar__knows_tables(unit); i++) {
+        status = udmar__registers_execute(unit, &requests[i]);
+    }
+    return status;
+}
+
 enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar__request *requests,
                                     unsigned count, bool wait, uint64_t *out_ticket)
 {
-    enum udmar_status status = UDMAR_OK;
+    enum udmar_status status = UDMAR_ERR_QUEUE;
     uint64_t ticket = 0;
 
-    if (unit->use_queue) {
-        status = udmar__queue_submit(unit, requests, count, wait, &ticket);
-        if (status == UDMAR_OK && wait) {
-            status = udmar__queue_wait(unit, ticket);
-            if (status == UDMAR_OK) {
-                ticket = 0;
-            }
-        }
-    } else if (unit->root_set) {
-        /* Without our root table there is nothing of ours in any cache. */
-        for (unsigned i = 0; i < count && status == UDMAR_OK; i++) {
-            status = udmar__registers_execute(unit, &requests[i]);
-        }
+    if (udmar__uses_queue(unit)) {
+        status = by_queue(unit, requests, count, wait, &ticket);
+    }
+    /* Perhaps the queue has been given up meanwhile. */
+    if (status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit)) {
+        ticket = 0;
+        status = by_registers(unit, requests, count);
     }
     if (out_ticket != NULL) {
         *out_ticket = ticket;
@@ -73,23 +102,22 @@ enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar_
     return status;
 }
 
-/*
- * Nothing to wait for. The tickets of a queue that was stopped are settled as well: translation was
- * switched off before, and a later start invalidates everything.
- */
-static bool is_settled(const struct udmar_unit *unit, uint64_t ticket)
-{
-    return ticket == 0 || !unit->use_queue;
-}
-
 enum udmar_status udmar__invalidate_wait(struct udmar_unit *unit, uint64_t ticket)
 {
-    return is_settled(unit, ticket) ? UDMAR_OK : udmar__queue_wait(unit, ticket);
+    enum udmar_status status;
+
+    if (ticket == 0 || unit->queue.status == NULL) {
+        return UDMAR_OK; /* nothing was ever queued */
+    }
+    status = udmar__queue_wait(unit, ticket);
+    /* Its queue is gone before it was done: only all of it can be asked for. */
+    return status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit) ? udmar__invalidate_all(unit)
+                                                                 : status;
 }
 
 bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket)
 {
-    return is_settled(unit, ticket) || udmar__queue_done(unit, ticket);
+    return ticket == 0 || unit->queue.status == NULL || udmar__queue_done(unit, ticket);
 }
 
 enum udmar_status udmar__invalidate_all(struct udmar_unit *unit)

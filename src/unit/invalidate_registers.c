@@ -12,6 +12,15 @@ static enum udmar_status context_idle(struct udmar_unit *unit) UDMAR_REQUIRES(un
     return status;
 }
 
+/* @granularity: what was done, as @value says. All ones: the unit has gone since it was idle. */
+static enum udmar_status granted(uint64_t value, unsigned granularity)
+{
+    if (value == UINT64_MAX) {
+        return UDMAR_ERR_TIMEOUT;
+    }
+    return granularity == 0 ? UDMAR_ERR_REFUSED : UDMAR_OK;
+}
+
 static enum udmar_status context_cache(struct udmar_unit *unit, uint64_t low)
     UDMAR_REQUIRES(unit->lock)
 {
@@ -25,8 +34,9 @@ static enum udmar_status context_cache(struct udmar_unit *unit, uint64_t low)
     unit->counts.context_requests++;
     udmar__write64(unit, REG_CCMD, command);
     status = context_idle(unit);
-    if (status == UDMAR_OK && CCMD_CAIG(udmar__read64(unit, REG_CCMD)) == 0) {
-        status = UDMAR_ERR_REFUSED;
+    if (status == UDMAR_OK) {
+        command = udmar__read64(unit, REG_CCMD);
+        status = granted(command, CCMD_CAIG(command));
     }
     return status;
 }
@@ -59,8 +69,9 @@ static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__requ
     }
     udmar__write64(unit, block + IOTLB_OFFSET, command);
     status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
-    if (status == UDMAR_OK && IOTLB_IAIG(udmar__read64(unit, block + IOTLB_OFFSET)) == 0) {
-        status = UDMAR_ERR_REFUSED;
+    if (status == UDMAR_OK) {
+        command = udmar__read64(unit, block + IOTLB_OFFSET);
+        status = granted(command, IOTLB_IAIG(command));
     }
     return status;
 }
@@ -69,8 +80,13 @@ enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
                                            const struct udmar__request *request)
 {
     enum udmar_status status;
-    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    uintptr_t state;
 
+    if (!unit->facts.registers) {
+        /* Version 6 has the queue and nothing else. */
+        return UDMAR_ERR_QUEUE;
+    }
+    state = udmar__lock(unit->host, &unit->lock);
     switch (DESC_TYPE(request->low)) {
     case DESC_CONTEXT:
         status = context_cache(unit, request->low);

@@ -4,102 +4,6 @@
 #include "unit/queue.h"
 #include "unit/unit.h"
 
-enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2)
-{
-    struct udmar__queue *queue = &unit->queue;
-
-    queue->pages = 1u << pages_log2;
-    queue->slots = queue->pages << 8;
-    if (!udmar__lock_create(unit->host, &unit->queue.lock)) {
-        return UDMAR_ERR_MEMORY;
-    }
-    if (!udmar_host_page_alloc(unit->host, queue->pages, UINT64_MAX, true, &queue->memory)) {
-        queue->memory.physical = 0;
-        return UDMAR_ERR_MEMORY;
-    }
-    if (!udmar_host_page_alloc(unit->host, 1, UINT64_MAX, true, &queue->status_page)) {
-        queue->status_page.physical = 0;
-        return UDMAR_ERR_MEMORY;
-    }
-    queue->descriptors = queue->memory.mapping;
-    queue->status = queue->status_page.mapping;
-    *queue->status = (uint32_t)queue->issued;
-    queue->issued_low = (uint32_t)queue->issued;
-    queue->repaired_slot = UINT32_MAX;
-    return UDMAR_OK;
-}
-
-void udmar__queue_destroy(struct udmar_unit *unit)
-{
-    struct udmar__queue *queue = &unit->queue;
-
-    /* A unit that hung may still write its status word one day: that page is never reused. */
-    if (!queue->running) {
-        if (queue->memory.physical != 0) {
-            udmar_host_page_free(unit->host, &queue->memory, queue->pages);
-        }
-        if (queue->status_page.physical != 0) {
-            udmar_host_page_free(unit->host, &queue->status_page, 1);
-        }
-    }
-    udmar__lock_destroy(unit->host, &unit->queue.lock);
-    /* Numbers are not used twice: somebody may still hold the ticket behind the last wait. */
-    *queue = (struct udmar__queue){ .issued = queue->issued + 1 };
-}
-
-enum udmar_status udmar__queue_start(struct udmar_unit *unit)
-{
-    struct udmar__queue *queue = &unit->queue;
-    enum udmar_status status;
-
-    /* A tail left by somebody else would be worked off the moment the queue is switched on. */
-    udmar__write64(unit, REG_IQT, 0);
-    udmar__write64(unit, REG_IQA, queue->memory.physical | udmar__log2(queue->pages));
-    status = udmar__command(unit, GCMD_QIE, true);
-    queue->running = status == UDMAR_OK;
-    unit->use_queue = queue->running;
-    return status;
-}
-
-/* Lets a queue that is not ours come to its end. */
-static enum udmar_status drain_foreign(struct udmar_unit *unit)
-{
-    uint32_t errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
-
-    if (errors != 0) {
-        /* It stands at a descriptor that will not be executed: what is left is dropped. */
-        udmar__write32(unit, REG_IQT, udmar__read32(unit, REG_IQH));
-        udmar__write32(unit, REG_FSTS, errors);
-    }
-    return udmar__wait_register(unit, REG_IQH, UINT32_MAX, udmar__read32(unit, REG_IQT));
-}
-
-enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
-{
-    struct udmar__queue *queue = &unit->queue;
-    uint64_t ticket;
-
-    if (queue->running) {
-        /* Hardware must have seen a wait last [VTD 6.5.2]. */
-        if (udmar__queue_submit(unit, NULL, 0, true, &ticket) == UDMAR_OK) {
-            (void)udmar__queue_wait(unit, ticket);
-        }
-    } else {
-        /* What somebody else has left in it concerns nobody: it need not drain. */
-        (void)drain_foreign(unit);
-    }
-    /* Even if it did not drain: switching it off is the best that is left. */
-    if (udmar__command(unit, GCMD_QIE, false) != UDMAR_OK) {
-        queue->failed = queue->running;
-        return UDMAR_ERR_TIMEOUT;
-    }
-    /* QIES is clear: nothing of it is read or written any more, whatever happened before. */
-    queue->running = false;
-    queue->failed = false;
-    unit->use_queue = false;
-    return UDMAR_OK;
-}
-
 /* One slot always stays empty, and a few are kept back so that a repair finds room. */
 static uint32_t free_slots(const struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
 {
@@ -108,16 +12,24 @@ static uint32_t free_slots(const struct udmar_unit *unit) UDMAR_REQUIRES(unit->q
     return ((queue->head - queue->tail - 1) & (queue->slots - 1)) - QUEUE_RESERVE;
 }
 
+bool udmar__queue_look(struct udmar_unit *unit)
+{
+    uint32_t head = udmar__read32(unit, REG_IQH);
+
+    if (head == UINT32_MAX) {
+        return false;
+    }
+    unit->queue.head = (head >> 4) & (unit->queue.slots - 1);
+    return true;
+}
+
 static bool has_room(struct udmar_unit *unit, uint32_t wanted) UDMAR_REQUIRES(unit->queue.lock)
 {
-    struct udmar__queue *queue = &unit->queue;
-
     if ((int32_t)free_slots(unit) >= (int32_t)wanted) {
         return true;
     }
     /* IQH costs a register read, so it is looked at only when our memory of it says full. */
-    queue->head = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
-    return (int32_t)free_slots(unit) >= (int32_t)wanted;
+    return udmar__queue_look(unit) && (int32_t)free_slots(unit) >= (int32_t)wanted;
 }
 
 void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
@@ -176,7 +88,7 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
     for (;;) {
         uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
 
-        if (queue->failed) {
+        if (queue->state != QUEUE_RUNNING) {
             udmar__unlock(unit->host, &unit->queue.lock, state);
             return UDMAR_ERR_QUEUE;
         }
@@ -226,14 +138,14 @@ bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *re
     uintptr_t state;
 
     *out_ticket = 0;
-    if (!unit->use_queue) {
+    if (!udmar__uses_queue(unit)) {
         return false;
     }
     *out_ticket = udmar__queue_put_one(unit, request->low, request->high, false);
     if (*out_ticket == 0) {
         /* Perhaps only our memory of IQH says full, and on an idle unit nobody else would look. */
         state = udmar__lock(unit->host, &unit->queue.lock);
-        (void)has_room(unit, 2);
+        (void)(unit->queue.state == QUEUE_RUNNING && has_room(unit, 2));
         udmar__unlock(unit->host, &unit->queue.lock, state);
         *out_ticket = udmar__queue_put_one(unit, request->low, request->high, false);
     }
@@ -244,18 +156,13 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t 
                                               uint64_t ticket, bool wait, uint64_t *out_ticket)
 {
     const struct udmar__request request = { .low = low, .high = high };
-    enum udmar_status status = UDMAR_OK;
+    enum udmar_status status;
 
-    *out_ticket = ticket;
     if (ticket == 0) {
-        status = udmar__queue_submit(unit, &request, 1, wait, out_ticket);
+        return udmar__invalidate(unit, &request, 1, wait, out_ticket);
     }
-    if (status == UDMAR_OK && wait) {
-        status = udmar__queue_wait(unit, *out_ticket);
-        if (status == UDMAR_OK) {
-            *out_ticket = 0;
-        }
-    }
+    status = udmar__invalidate_wait(unit, ticket);
+    *out_ticket = status == UDMAR_OK ? 0 : ticket;
     return status;
 }
 
@@ -282,7 +189,7 @@ static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
     if (ticket > queue->issued && udmar__queue_idle(queue)) {
-        full = queue->failed || (int32_t)free_slots(unit) < 1;
+        full = queue->state != QUEUE_RUNNING || (int32_t)free_slots(unit) < 1;
         if (!full) {
             put_batch(unit, NULL, 0, true, &unused);
         }
@@ -320,12 +227,12 @@ enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
             }
             udmar__queue_service(unit);
         }
-        if (__atomic_load_n(&queue->failed, __ATOMIC_RELAXED)) {
-            return UDMAR_ERR_QUEUE;
+        if (udmar__queue_state(queue) != QUEUE_RUNNING) {
+            return udmar__queue_reached(queue, ticket) ? UDMAR_OK : UDMAR_ERR_QUEUE;
         }
         if (late) {
             unit->counts.timeouts++;
-            return UDMAR_ERR_TIMEOUT;
+            return udmar__queue_late(unit) ? UDMAR_ERR_QUEUE : UDMAR_ERR_TIMEOUT;
         }
         now = udmar_host_time_ns(unit->host);
         deadline = deadline == 0 ? now + unit->timeout_ns : deadline;

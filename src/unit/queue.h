@@ -16,6 +16,13 @@ void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
     UDMAR_REQUIRES(unit->queue.lock);
 void udmar__queue_put_wait(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
 void udmar__queue_ring(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
+/* Reads IQH into `head`; false: the unit is not there. */
+bool udmar__queue_look(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock);
+/*
+ * A wait has timed out. True: nothing has moved for so long that the queue has failed, and
+ * registers were tried in its place. Without its lock.
+ */
+bool udmar__queue_late(struct udmar_unit *unit);
 
 /* For comparison, ./bench host compiles the library with a wait for each request. */
 #ifdef UDMAR_ONE_WAIT_EACH
@@ -46,7 +53,7 @@ static inline bool udmar__queue_reached(const struct udmar__queue *queue, uint64
  * Writes one request where there is room at once. A wait of its own only while no other is on its
  * way: who comes during one shares the next, which whoever sees the first complete asks for.
  * Every unload comes through here, so this is put_batch() for one request, in one piece. Returns
- * the ticket; 0: there is no room, or no queue any more.
+ * the ticket; 0: there is no room, or the queue takes nothing.
  */
 static inline __attribute__((__always_inline__)) uint64_t
 udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool wait)
@@ -55,17 +62,19 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
     uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
     uint32_t mask = queue->slots - 1;
     uint32_t tail = queue->tail;
-    volatile uint64_t *slot = &queue->descriptors[2 * tail];
     uint64_t ticket = queue->issued + 1;
+    volatile uint64_t *slot;
 
     if (ticket == 0) {
         __builtin_unreachable(); /* 2^64 waits */
     }
-    if (UDMAR__UNLIKELY(queue->failed || ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
+    if (UDMAR__UNLIKELY(queue->state != QUEUE_RUNNING ||
+                        ((queue->head - tail - 1) & mask) < QUEUE_RESERVE + 2)) {
         udmar__unlock(unit->host, &unit->queue.lock, state);
         return 0;
     }
     udmar__count_iotlb(&unit->counts);
+    slot = &queue->descriptors[2 * tail];
     slot[0] = low;
     slot[1] = high;
     tail = (tail + 1) & mask;
@@ -84,8 +93,8 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
 }
 
 /*
- * The ways that are hardly ever taken: a full queue, and hardware that is not done yet. @ticket: of
- * udmar__queue_put_one().
+ * The ways that are hardly ever taken: a full queue, hardware that is not done yet, and a queue
+ * that is not there any more. @ticket: of udmar__queue_put_one().
  */
 enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
                                               uint64_t ticket, bool wait, uint64_t *out_ticket);

@@ -23,10 +23,15 @@ static void write_slot(struct udmar_unit *unit, uint32_t slot, uint64_t low, uin
 static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
 {
     struct udmar__queue *queue = &unit->queue;
-    uint32_t slot = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
+    uint32_t head = udmar__read32(unit, REG_IQH);
+    uint32_t slot = (head >> 4) & (queue->slots - 1);
     uint64_t low = queue->descriptors[2 * slot];
     uint64_t high = queue->descriptors[2 * slot + 1];
     struct udmar__request wide;
+
+    if (head == UINT32_MAX) {
+        return;
+    }
 
     udmar__log(unit->host, UDMAR_LOG_ERROR,
                "unit %u: refused descriptor %016llx %016llx in slot %u (info %x); replaced by a "
@@ -35,9 +40,9 @@ static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.
                udmar__read32(unit, REG_IQERCD) & 0xf);
     if (queue->repaired_slot == slot && queue->repaired_issued == queue->issued) {
         /* Our replacement was refused as well: the queue cannot be trusted any more. */
-        __atomic_store_n(&queue->failed, true, __ATOMIC_RELAXED);
+        __atomic_store_n(&queue->state, QUEUE_FAILED, __ATOMIC_RELAXED);
         udmar__log(unit->host, UDMAR_LOG_ERROR,
-                   "unit %u: the invalidation queue is dead; mappings can no longer be ended",
+                   "unit %u: the invalidation queue is dead: it refuses what replaces a request",
                    unit->index);
         return;
     }
@@ -83,15 +88,14 @@ static bool room_to_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
 {
     struct udmar__queue *queue = &unit->queue;
 
-    queue->head = (udmar__read32(unit, REG_IQH) >> 4) & (queue->slots - 1);
-    return ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 3;
+    return udmar__queue_look(unit) && ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 3;
 }
 
 /* Without room now, the hardware must go on first: the next look comes back to it. */
 static void pay_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
 {
     if (unit->queue.owes_cover && room_to_cover(unit)) {
-        unit->queue.owes_cover = false;
+        __atomic_store_n(&unit->queue.owes_cover, false, __ATOMIC_RELAXED);
         cover_aborted(unit);
     }
 }
@@ -103,10 +107,10 @@ static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit
     uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
 
     unit->counts.queue_errors++;
-    if ((errors & FSTS_IQE) != 0 && !queue->failed) {
+    if ((errors & FSTS_IQE) != 0 && queue->state == QUEUE_RUNNING) {
         replace_refused(unit);
     }
-    if (queue->failed) {
+    if (queue->state != QUEUE_RUNNING) {
         /*
          * Nothing more is to be executed; an error that stayed, also one that a device causes
          * later, would keep fault events away.
@@ -118,7 +122,7 @@ static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit
     /* Exactly the bits that are dealt with: the others belong to somebody else. */
     udmar__write32(unit, REG_FSTS, errors);
     if (aborted != 0) {
-        queue->owes_cover = true;
+        __atomic_store_n(&queue->owes_cover, true, __ATOMIC_RELAXED);
         udmar__log(unit->host, UDMAR_LOG_ERROR,
                    "unit %u: %s (source id %04x); everything is invalidated once more", unit->index,
                    aborted & FSTS_ITE ? "a device did not answer an invalidation"
@@ -143,12 +147,16 @@ void udmar__queue_service(struct udmar_unit *unit)
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
     /* Somebody else may have been faster. */
-    errors = udmar__read32(unit, REG_FSTS) & FSTS_QUEUE;
-    if (errors != 0 && queue->running) {
+    errors = udmar__read32(unit, REG_FSTS);
+    errors = errors == UINT32_MAX ? 0 : errors & FSTS_QUEUE;
+    if (errors != 0 && queue->state != QUEUE_OFF) {
         repair(unit, errors);
-    } else if (queue->owes_cover && queue->running && !queue->failed) {
+    } else if (queue->owes_cover && queue->state == QUEUE_RUNNING) {
         pay_cover(unit);
         udmar__queue_ring(unit);
     }
     udmar__unlock(unit->host, &unit->queue.lock, state);
+    if (udmar__queue_state(queue) == QUEUE_FAILED) {
+        udmar__queue_leave(unit);
+    }
 }

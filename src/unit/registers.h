@@ -44,8 +44,9 @@
 /* What may be written back from GSTS: anything else would give a one-shot command again. */
 #define GCMD_PERSISTENT (GCMD_TE | GCMD_EAFL | GCMD_QIE | GCMD_IRE | GCMD_CFI)
 
-#define RTADDR_TTM_MASK   UDMAR__MASK(11, 10)
-#define RTADDR_TTM_LEGACY UINT64_C(0)
+#define RTADDR_TTM_MASK     UDMAR__MASK(11, 10)
+#define RTADDR_TTM_LEGACY   UINT64_C(0)
+#define RTADDR_TTM_SCALABLE UDMAR__MASK(10, 10)
 
 #define CCMD_ICC        (UINT64_C(1) << 63)
 #define CCMD_CIRG_SHIFT 61

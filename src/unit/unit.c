@@ -44,7 +44,8 @@ static enum udmar_status set_up(struct udmar_unit *unit, size_t firmware_size, c
         return UDMAR_ERR_MEMORY;
     }
     if (!udmar__lock_create(unit->host, &unit->lock) ||
-        !udmar__lock_create(unit->host, &unit->fault_lock)) {
+        !udmar__lock_create(unit->host, &unit->fault_lock) ||
+        !udmar__lock_create(unit->host, &unit->queue.lock)) {
         return UDMAR_ERR_MEMORY;
     }
     status = decode(unit, reason);

@@ -24,8 +24,16 @@ struct udmar__request {
     uint64_t high;
 };
 
+enum udmar__queue_state {
+    QUEUE_OFF,     /* hardware has no use for the ring, if there is one: nothing is put into it */
+    QUEUE_RUNNING, /* ours, and it takes requests */
+    QUEUE_FAILED,  /* dead, or not to be switched off: takes nothing, and hardware may read it */
+    QUEUE_LEAVING, /* the same, while somebody puts registers in its place */
+};
+
 /*
- * The invalidation queue.
+ * The invalidation queue: lock and state live as long as the unit, the status word from the first
+ * start to the unit's end, the ring from start to stop.
  *
  * Tickets: wait descriptors are numbered 1, 2, 3...; `issued` is the number of the last one that
  * was written. A request that was written after it gets the ticket issued + 1: it is complete when
@@ -37,12 +45,13 @@ struct udmar__request {
  */
 struct udmar__queue {
     struct udmar__lock lock;
-    struct udmar_page memory;       /* slots * 16 bytes */
-    struct udmar_page status_page;  /* lives as long as the unit: hardware may write it late */
+    enum udmar__queue_state state;  /* [lock], also read without it */
+    struct udmar_page memory;       /* the ring: slots * 16 bytes; physical 0: none */
+    struct udmar_page status_page;  /* hardware may write it late, so it stays */
     volatile uint64_t *descriptors; /* [lock] two words a slot */
     volatile uint32_t *status;      /* written by hardware */
-    uint32_t pages;                 /* constant */
-    uint32_t slots;                 /* constant, a power of two */
+    uint32_t pages;                 /* constant while there is a ring */
+    uint32_t slots;                 /* constant while there is a ring, a power of two */
     uint32_t tail;                  /* [lock] next free slot */
     uint32_t head;                  /* [lock] where hardware was when last looked at */
     uint64_t issued;                /* [lock] number of the last wait descriptor */
@@ -50,9 +59,17 @@ struct udmar__queue {
     uint32_t repaired_slot;         /* [lock] slot of the last repair, or UINT32_MAX */
     uint64_t repaired_issued;       /* [lock] and `issued` at that time */
     bool owes_cover;                /* [lock] aborted waits are not covered yet: no room */
-    bool running;                   /* [lock] */
-    bool failed;                    /* [lock] could not be repaired */
+    bool left;                      /* [lock] registers were tried in place of a dead queue */
+    uint32_t first_status;          /* the status word when the ring was made */
+    uint64_t late_since;            /* [lock] a wait timed out then, with these two; 0: none */
+    uint32_t late_head;             /* [lock] IQH */
+    uint32_t late_status;           /* [lock] the status word */
 };
+
+static inline enum udmar__queue_state udmar__queue_state(const struct udmar__queue *queue)
+{
+    return __atomic_load_n(&queue->state, __ATOMIC_RELAXED);
+}
 
 struct udmar__unit_counts {
     uint64_t context_requests; /* [lock or queue.lock] */
@@ -85,18 +102,36 @@ struct udmar_unit {
     struct udmar__lock lock;
     bool adopted;      /* start has looked at GSTS; until then the registers are firmware's */
     uint32_t commands; /* [lock] persistent GCMD bits that are set */
-    bool use_queue;    /* constant once started: which back end invalidates */
-    bool translating;  /* [lock] TE is on */
+    uint32_t kept;     /* constant; those of them that are the host's: it may change them */
+    bool use_queue;    /* which back end invalidates; udmar__uses_queue() */
+    bool translating;  /* [lock] TE has been seen to be on */
     bool context_late; /* [lock] a context-cache command by register has not ended in time */
     struct udmar__queue queue;
     struct udmar__unit_counts counts;
     struct udmar_page root;  /* root table; physical 0: none yet */
-    bool root_set;           /* hardware has been given the root table and may use it */
+    bool root_set;           /* hardware has been given the root table and may use it;
+                                udmar__knows_tables() */
     uint64_t *domain_id_map; /* [lock] bit set: in use */
     void *interrupt;         /* host token, null: polled */
     struct udmar__lock fault_lock;
     unsigned drains; /* atomic; who wants faults read out: the first does it for all */
 };
+
+/* Start, stop and a queue that dies change both while others map and unmap. */
+static inline bool udmar__uses_queue(const struct udmar_unit *unit)
+{
+    return __atomic_load_n(&unit->use_queue, __ATOMIC_RELAXED);
+}
+
+static inline bool udmar__knows_tables(const struct udmar_unit *unit)
+{
+    return __atomic_load_n(&unit->root_set, __ATOMIC_ACQUIRE);
+}
+
+static inline void udmar__note_tables(struct udmar_unit *unit, bool known)
+{
+    __atomic_store_n(&unit->root_set, known, __ATOMIC_RELEASE);
+}
 
 /* ---- unit.c: life ---- */
 
@@ -117,16 +152,25 @@ void udmar__write32(struct udmar_unit *unit, uint32_t offset, uint32_t value);
 uint64_t udmar__read64(struct udmar_unit *unit, uint32_t offset);
 /* Low half first: triggers sit in the high half. */
 void udmar__write64(struct udmar_unit *unit, uint32_t offset, uint64_t value);
-/* Until (register & mask) == value, or UDMAR_ERR_TIMEOUT. */
+/*
+ * Until (register & mask) == value, or UDMAR_ERR_TIMEOUT. All ones are no answer: none of the
+ * registers that are waited for can read so while the unit is there.
+ */
 enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset, uint32_t mask,
                                        uint32_t value);
 
-/* Learns from GSTS what firmware left on; to be called before any command. */
+/* Learns from GSTS what is on; to be called before any command. All ones teach nothing. */
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit);
+/* The switches that are on, or were asked for. */
+uint32_t udmar__unit_commands(struct udmar_unit *unit);
+/* Does the unit translate through our root table, as GSTS says now? Reads a register. */
+bool udmar__unit_translates(struct udmar_unit *unit);
 /* Sets or clears one persistent bit (GCMD_TE, GCMD_QIE, GCMD_IRE) and waits for it. */
 enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on);
 /* Hands the root table to hardware; the caller invalidates afterwards. */
 enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table);
+/* Translation is off: RTADDR names no table of ours any more. */
+void udmar__forget_root(struct udmar_unit *unit);
 /* Makes earlier stores visible to a unit that has RWBF; does nothing on others. */
 enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit);
 /* Turns the protected memory regions off where there are any. */
@@ -141,6 +185,8 @@ struct udmar__request udmar__iotlb_request(const struct udmar_unit *unit, unsign
                                            uint16_t domain_id, udmar_iova_t iova,
                                            unsigned pages_log2, bool leaf_only);
 struct udmar__request udmar__interrupt_request_all(void);
+/* 2^count_log2 interrupt entries from @first, a multiple of that, on. */
+struct udmar__request udmar__interrupt_request(uint16_t first, unsigned count_log2);
 /* The narrowest request that covers [iova, iova + size); size is not 0. */
 struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
                                          udmar_iova_t iova, uint64_t size, bool leaf_only);
@@ -170,15 +216,29 @@ bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *re
 enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
                                            const struct udmar__request *request);
 
-/* ---- queue.c ---- */
+/* ---- queue_life.c ---- */
+/* A ring, and where there was none yet a status word. */
 enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2);
+/* Gives the ring back, unless hardware may still read it. */
+void udmar__queue_drop(struct udmar_unit *unit);
+/* With the unit: the rest, too. */
 void udmar__queue_destroy(struct udmar_unit *unit);
+/* Switches the queue on. After UDMAR_ERR_TIMEOUT hardware may have it on. */
 enum udmar_status udmar__queue_start(struct udmar_unit *unit);
 /*
  * Lets hardware work off what is in the queue, whoever put it there, then switches it off.
  * Returns UDMAR_OK when it is off, drained or not; UDMAR_ERR_TIMEOUT.
  */
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit);
+/* Whatever was asked for so far needs no answer any more: everything has been invalidated. */
+void udmar__queue_settle(struct udmar_unit *unit);
+/*
+ * A queue that has failed, once: registers take its place where the unit has them. What was on its
+ * way is covered by a global invalidation; without that it ends in UDMAR_ERR_QUEUE. No lock held.
+ */
+void udmar__queue_leave(struct udmar_unit *unit);
+
+/* ---- queue.c ---- */
 enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
                                       const struct udmar__request *requests, unsigned count,
                                       bool with_wait, uint64_t *out_ticket);

@@ -8,6 +8,9 @@
 enum { DRHD = 0, RMRR = 1, ATSR = 2, SATC = 5, SIDP = 6 };
 enum { SCOPE_ENDPOINT = 1, SCOPE_BRIDGE = 2, SCOPE_NAMESPACE = 5 };
 
+/* Where units are whose place the table does not tell. */
+#define HIDDEN_BASE UINT64_C(0xfec80000)
+
 static uint64_t number(const uint8_t *bytes, unsigned size)
 {
     uint64_t value = 0;
@@ -193,6 +196,17 @@ static const char *find_functions(struct firmware *fw, const uint8_t *at, size_t
     return NULL;
 }
 
+/* A unit may have no PCI function at all, but an IOAPIC. */
+static bool may_have_functions(const struct fw_unit *unit)
+{
+    FOR_SCOPES(scope, unit->structure, (size_t)number(unit->structure + 2, 2))
+    {
+        if (leads_to_function(scope))
+            return true;
+    }
+    return unit->include_all;
+}
+
 static void give_scopes(struct fw_unit *unit, const uint8_t *at, size_t length)
 {
     FOR_SCOPES(scope, at, length)
@@ -221,18 +235,20 @@ static const char *find_units(struct firmware *fw, const uint8_t *at, size_t len
     unit->segment = (uint16_t)number(at + 6, 2);
     unit->base = number(at + 8, 8);
     unit->structure = at;
-    if (unit->base == 0 || unit->base % 4096 != 0)
-        return "a unit has no sound address";
+    unit->hidden = unit->base == 0 || unit->base % 4096 != 0;
+    fw->hidden_count += unit->hidden;
     fw->unit_count++;
     return NULL;
 }
 
 static void add_unit(struct firmware *fw, struct fw_unit *unit, const char *profile)
 {
-    const struct model_unit_config config = { .profile = profile,
-                                              .segment = unit->segment,
-                                              .base = unit->base,
-                                              .include_all = unit->include_all };
+    const struct model_unit_config config = {
+        .profile = profile,
+        .segment = unit->segment,
+        .base = unit->hidden ? HIDDEN_BASE + 0x10000u * (unit - fw->unit) : unit->base,
+        .include_all = unit->include_all
+    };
 
     unit->unit = model_add_unit(fw->m, &config);
     give_scopes(unit, unit->structure, (size_t)number(unit->structure + 2, 2));
@@ -304,6 +320,12 @@ static void hang_up_slots(struct firmware *fw)
     }
 }
 
+static void note_uses(struct firmware *fw)
+{
+    for (unsigned i = 0; i < fw->unit_count; i++)
+        fw->unit[i].idle = !may_have_functions(&fw->unit[i]);
+}
+
 const char *firmware_open(struct firmware *fw, const uint8_t *table, size_t size,
                           const char *profile)
 {
@@ -321,6 +343,7 @@ const char *firmware_open(struct firmware *fw, const uint8_t *table, size_t size
         problem = for_each(fw, find_functions);
     if (problem != NULL)
         return problem;
+    note_uses(fw);
     hang_up_slots(fw);
     fill_bridges(fw);
     number_buses(fw);
@@ -358,4 +381,15 @@ int firmware_device_of(const struct firmware *fw, const struct fw_unit *unit, bo
             return (int)i;
     }
     return -1;
+}
+
+bool firmware_is_governed(const struct firmware *fw, const struct fw_function *function)
+{
+    const struct model_unit *unit = model_unit_of(fw->m, function->segment, function->rid);
+
+    for (unsigned i = 0; i < fw->unit_count; i++) {
+        if (fw->unit[i].unit == unit)
+            return !fw->unit[i].hidden;
+    }
+    return false;
 }

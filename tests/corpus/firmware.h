@@ -20,9 +20,11 @@
 #define FW_IDS       32
 
 struct fw_unit {
-    uint64_t base;
+    uint64_t base; /* as the table states it */
     uint16_t segment;
     bool include_all;
+    bool hidden;              /* nothing can be at such a base: the unit is somewhere else */
+    bool idle;                /* it has no PCI function, only an IOAPIC or HPET */
     const uint8_t *structure; /* in the table */
     struct model_unit *unit;
 };
@@ -50,6 +52,7 @@ struct firmware {
     size_t size;
     unsigned width; /* of host addresses, bits */
     unsigned unit_count, rmrr_count, function_count;
+    unsigned hidden_count; /* of the units */
     struct fw_unit unit[FW_UNITS];
     struct fw_rmrr rmrr[FW_RMRRS];
     struct fw_function function[FW_FUNCTIONS];
@@ -66,5 +69,7 @@ void firmware_close(struct firmware *fw);
 /* A device under this unit, with @rmrr_too also one that an RMRR names. -1: there is none. */
 int firmware_device_of(const struct firmware *fw, const struct fw_unit *unit, bool rmrr_too);
 bool firmware_is_rmrr_device(const struct firmware *fw, const struct fw_function *function);
+/* Does hardware give the function to a unit that a driver can find? */
+bool firmware_is_governed(const struct firmware *fw, const struct fw_function *function);
 
 #endif

@@ -112,9 +112,9 @@ static void do_wrong_map(struct world *w, struct input *in)
     unsigned access = (unsigned)take(in, 1);
     enum udmar_status status;
 
-    /* Only what must be refused: page 0, the MSI window, or not whole pages. */
+    /* Only what must be refused: the MSI window, or not whole pages. */
     if (((iova | physical | size) & 4095) == 0 && size != 0 && access >= 1 && access <= 3) {
-        iova = iova & 1 << 12 ? 0xfee00000 : 0;
+        iova = 0xfee00000;
         size = 4096;
         physical = DATA_BASE;
     }
@@ -181,8 +181,11 @@ static void do_attach(struct world *w, struct input *in)
     world_settle(w, dev);
 }
 
-static bool has_slot(const struct world *w, const struct dev *dev)
+/* Nothing moves a device out of its domain while a tag, a map or an address of ours is there. */
+static bool is_in_use(const struct world *w, const struct dev *dev)
 {
+    if (dev->region)
+        return true;
     for (unsigned i = 0; i < SLOTS; i++) {
         if (w->slot[i].dev == dev)
             return true;
@@ -198,8 +201,9 @@ static void do_detach(struct world *w, struct input *in)
     if (dev->handle == NULL)
         return;
     status = udmar_device_detach(dev->handle);
-    if (dev->attached == 1 && has_slot(w, dev)) {
+    if (dev->attached == 1 && is_in_use(w, dev)) {
         REQUIRE(status == UDMAR_ERR_BUSY);
+        world_release(w, dev);
         return;
     }
     REQUIRE(status == UDMAR_OK || excused(w, status));
@@ -210,8 +214,7 @@ static void do_detach(struct world *w, struct input *in)
     if (--dev->attached > 0)
         return;
     dev->handle = NULL;
-    if (!dev->rmrr)
-        world_forget(dev);
+    world_forget(dev);
 }
 
 static void do_mode(struct world *w, struct input *in)
@@ -227,8 +230,9 @@ static void do_mode(struct world *w, struct input *in)
         REQUIRE(status == UDMAR_ERR_ARGUMENT);
         return;
     }
-    if (has_slot(w, dev)) {
+    if (is_in_use(w, dev)) {
         REQUIRE(status == UDMAR_ERR_BUSY || status == UDMAR_ERR_UNSUPPORTED);
+        world_release(w, dev);
         return;
     }
     REQUIRE(status == UDMAR_OK || excused(w, status) || status == UDMAR_ERR_UNSUPPORTED ||
@@ -253,16 +257,9 @@ static void do_stop_start(struct world *w, struct input *in)
     } else {
         REQUIRE(hardware(status) || status == UDMAR_ERR_NO_UNIT || status == UDMAR_ERR_ORDER);
         w->shaky = true;
-        /*
-         * A unit that is left out takes the address spaces of its devices along; who has loads
-         * keeps the books but must not use it.
-         */
-        for (unsigned i = 0; i < DEVICES && status == UDMAR_ERR_NO_UNIT; i++) {
-            if (world_domain(&w->dev[i]) == NULL)
-                world_forget(&w->dev[i]);
-            else
-                w->dev[i].unsettled = true;
-        }
+        /* The address spaces of a unit's devices stay when it is left out, but nobody uses them. */
+        for (unsigned i = 0; i < DEVICES && status == UDMAR_ERR_NO_UNIT; i++)
+            w->dev[i].unsettled = true;
         return;
     }
     for (unsigned i = 0; i < DEVICES && w->started; i++)

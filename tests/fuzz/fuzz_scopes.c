@@ -94,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(table.length == making.length);
     while (udmar_table_next(&table, &entry))
         seen++;
-    REQUIRE(seen == made);
+    /* Paths that cannot be cost a unit. */
+    REQUIRE(seen <= made);
     naive_compare(&table, &bridges, segment, rid);
     /* Those that the bridges lead to are where mistakes would be. */
     for (unsigned i = 0; i < bridges.count; i++) {

@@ -139,6 +139,8 @@ static bool tried_again(struct world *w, struct dev *dev)
 
 static void detach(struct world *w, struct dev *dev)
 {
+    if (dev->attached > 0)
+        world_release(w, dev);
     while (dev->attached > 0) {
         REQUIRE(udmar_device_detach(dev->handle) == UDMAR_OK || tried_again(w, dev));
         dev->attached--;
@@ -215,6 +217,27 @@ void world_settle(struct world *w, struct dev *dev)
     dev->region = udmar_domain_alloc_iova(world_domain(dev), PAGES * UINT64_C(4096), &limits,
                                           &iova) == UDMAR_OK;
     REQUIRE(!dev->region || iova == IOVA_BASE);
+}
+
+void world_release(struct world *w, struct dev *dev)
+{
+    struct udmar_domain *domain = udmar_device_domain(dev->handle);
+
+    if (!dev->region)
+        return;
+    REQUIRE(domain != NULL);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (dev->stream[i].count != 0)
+            world_unmap_stream(w, dev, &dev->stream[i]);
+    }
+    if (udmar_domain_unmap(domain, IOVA_BASE, PAGES * UINT64_C(4096)) != UDMAR_OK) {
+        w->shaky = true;
+        for (unsigned i = 0; i < PAGES; i++)
+            dev->page[i].unsettled = true;
+        return;
+    }
+    if (udmar_domain_free_iova(domain, IOVA_BASE) == UDMAR_OK)
+        world_forget(dev);
 }
 
 void world_forget(struct dev *dev)
@@ -412,7 +435,8 @@ void world_check_stream(struct world *w, struct dev *dev, const struct stream *s
 /* It needs nothing of the host: only hardware can fail. */
 void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
 {
-    enum udmar_status status = udmar_stream_unmap(world_domain(dev), stream->iova);
+    struct udmar_domain *domain = udmar_device_domain(dev->handle);
+    enum udmar_status status = udmar_stream_unmap(domain, stream->iova);
     uint64_t iova = stream->iova;
     uint8_t byte = 0;
 
@@ -431,6 +455,6 @@ void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
     }
     /* What is in a range of the tree may be ended again when it was not confirmed. */
     if (status == UDMAR_OK)
-        REQUIRE(udmar_stream_unmap(world_domain(dev), stream->iova) == UDMAR_ERR_NOT_FOUND);
+        REQUIRE(udmar_stream_unmap(domain, stream->iova) == UDMAR_ERR_NOT_FOUND);
     memset(stream, 0, sizeof(*stream));
 }

@@ -87,6 +87,8 @@ struct udmar_domain *world_domain(struct dev *dev);
 enum udmar_mode world_mode(const struct dev *dev);
 /* Reserves the dictionary's addresses for a device that has just got an address space. */
 void world_settle(struct world *w, struct dev *dev);
+/* Gives the dictionary's addresses and all streams of a device back, as far as the unit obeys. */
+void world_release(struct world *w, struct dev *dev);
 /* Everything that the device had is gone. */
 void world_forget(struct dev *dev);
 

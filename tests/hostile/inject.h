@@ -24,6 +24,7 @@ struct trial_load {
 
 struct trial {
     struct machine mc;
+    struct udmar_domain *other; /* of udmar_domain_create() */
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer;
@@ -76,6 +77,8 @@ extern const struct operation stream_operations[];
 extern const unsigned stream_operation_count;
 extern const struct operation deferred_operations[];
 extern const unsigned deferred_operation_count;
+extern const struct operation domain_operations[];
+extern const unsigned domain_operation_count;
 
 enum answer answer_of(enum udmar_status status);
 enum answer answer_of_busdma(int error);

@@ -25,6 +25,7 @@ struct probe {
 
 struct scene {
     struct machine mc;
+    struct udmar_domain *other; /* of udmar_domain_create() */
     struct probe probe[PROBES];
     unsigned probes;
     enum udmar_status status; /* of act() */

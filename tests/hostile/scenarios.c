@@ -389,8 +389,10 @@ static void attach(struct scene *s)
     s->status = udmar_device_attach(s->mc.instance, 0, RID0, NULL, &s->mc.device[0]);
 }
 
+/* In a domain of the test's own, where it is mapped still when the device has gone. */
 static void page_of_device(struct scene *s)
 {
+    s->mc.domain = machine_own_domain(&s->mc);
     must_map(s, AT, PHYS, PAGE);
     first_page(s);
     probe_memory(s);
@@ -405,6 +407,24 @@ static void attach_again(struct scene *s)
 {
     attach(s);
     assert_int_equal(s->status, UDMAR_OK);
+}
+
+static void page_of_two_domains(struct scene *s)
+{
+    page_of_device(s);
+    assert_int_equal(udmar_domain_create(s->mc.instance, NULL, &s->other), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(s->other, AT, PHYS + MIB(2), PAGE, UDMAR_READ), UDMAR_OK);
+}
+
+static void to_other_domain(struct scene *s)
+{
+    s->status = udmar_device_set_domain(s->mc.device[0], s->other);
+}
+
+static void back_from_other_domain(struct scene *s)
+{
+    assert_int_equal(udmar_device_set_domain(s->mc.device[0], s->mc.own), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(s->mc.instance, s->other), UDMAR_OK);
 }
 
 static void to_mode(struct scene *s, enum udmar_mode mode)
@@ -567,6 +587,11 @@ const struct scenario scenarios[] = {
       .finish = nothing,
       .may_block = true,
       .heavy = true },
+    { .name = "to another domain",
+      .prepare = page_of_two_domains,
+      .act = to_other_domain,
+      .finish = back_from_other_domain,
+      .may_block = true },
     { .name = "to blocked", .prepare = page_of_device, .act = to_blocked, .finish = nothing },
     { .name = "from blocked",
       .prepare = blocked,

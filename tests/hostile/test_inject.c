@@ -84,7 +84,8 @@ static unsigned injected; /* failures, all in all */
 
 static unsigned how_many(void)
 {
-    return operation_count + stream_operation_count + deferred_operation_count;
+    return operation_count + stream_operation_count + deferred_operation_count +
+           domain_operation_count;
 }
 
 static const struct operation *operation_at(unsigned i)
@@ -92,8 +93,11 @@ static const struct operation *operation_at(unsigned i)
     if (i < operation_count)
         return &operations[i];
     i -= operation_count;
-    return i < stream_operation_count ? &stream_operations[i]
-                                      : &deferred_operations[i - stream_operation_count];
+    if (i < stream_operation_count)
+        return &stream_operations[i];
+    i -= stream_operation_count;
+    return i < deferred_operation_count ? &deferred_operations[i]
+                                        : &domain_operations[i - deferred_operation_count];
 }
 
 static void open_trial(struct trial *t, const struct operation *op, const char *profile)

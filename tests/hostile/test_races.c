@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "books.h"
 #include "support_space.h"
 
 #define LOADERS 4u
@@ -268,6 +269,127 @@ static void test_caching_mode(void **state)
     run(&(struct setup){ .profile = "cm" }, 25, false);
 }
 
+/* ---- Start and stop against who comes in meanwhile --------------------------------------------
+ */
+
+struct gate {
+    struct machine mc;
+    bool over;  /* atomic */
+    bool quiet; /* atomic: nobody maps, unmaps or loads */
+    bool still; /* atomic: who loads has seen it */
+    unsigned turns;
+};
+
+/* Allowed at any time but in stop: a driver maps and unmaps, whatever becomes of its unit. */
+static void *drives_on(void *argument)
+{
+    struct gate *g = argument;
+    struct udmar_dma_tag *tag = NULL;
+    struct udmar_dma_map *map = NULL;
+    uint8_t *buffer = model_buffer_alloc(g->mc.m, 4096, MODEL_CONTIGUOUS, 0);
+    const struct limits limits = { .maxsize = 4096 };
+
+    tag = new_tag(&g->mc, 0, &limits);
+    map = new_map(tag);
+    while (!__atomic_load_n(&g->over, __ATOMIC_ACQUIRE)) {
+        struct address address = { .error = 1 };
+
+        __atomic_store_n(&g->still, false, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&g->quiet, __ATOMIC_ACQUIRE)) {
+            __atomic_store_n(&g->still, true, __ATOMIC_RELEASE);
+            sched_yield();
+        }
+        if (udmar_dmamap_load(tag, map, buffer, 4096, take, &address, UDMAR_DMA_NOWAIT) == 0)
+            udmar_dmamap_unload(tag, map);
+        (void)udmar_domain_map(g->mc.domain, UINT64_C(0x20000000), 0x700000, PAGE, UDMAR_READ);
+        (void)udmar_domain_unmap(g->mc.domain, UINT64_C(0x20000000), PAGE);
+        __atomic_add_fetch(&g->turns, 1, __ATOMIC_RELAXED);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    model_buffer_free(g->mc.m, buffer);
+    return NULL;
+}
+
+/* Allowed at any time: ticks, polls, and an error of the queue that is there to be found. */
+static void *ticks_and_polls(void *argument)
+{
+    struct gate *g = argument;
+
+    while (!__atomic_load_n(&g->over, __ATOMIC_ACQUIRE)) {
+        udmar_tick(g->mc.instance);
+        (void)udmar_fault_poll(g->mc.instance);
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void be_quiet(struct gate *g, bool quiet)
+{
+    __atomic_store_n(&g->still, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&g->quiet, quiet, __ATOMIC_RELEASE);
+    while (quiet && !__atomic_load_n(&g->still, __ATOMIC_ACQUIRE))
+        sched_yield();
+}
+
+/* One start that may fail at any wait, and a stop that may do so, too. */
+static void one_turn(struct gate *g, unsigned n)
+{
+    be_quiet(g, true);
+    model_hang_wait(g->mc.u, n % 3 == 0 ? 0 : 1 + n % 4, n % 2 == 0);
+    if (n % 3 == 1)
+        model_inject_queue_error(g->mc.u, 1 + n % 2, MODEL_QUEUE_IQE + n % 3, RID0, 0);
+    (void)udmar_stop(g->mc.instance);
+    model_release_waits(g->mc.u);
+    model_inject_queue_error(g->mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    be_quiet(g, false);
+    if (n % 5 == 0)
+        model_fail_host_calls_of(g->mc.m, MODEL_CALL_PAGE_ALLOC, 1, false);
+    model_hang_wait(g->mc.u, n % 7, true);
+    (void)udmar_start(g->mc.instance);
+    model_fail_host_call(g->mc.m, 0, false);
+    model_release_waits(g->mc.u);
+    for (unsigned i = 0; i < 20; i++)
+        sched_yield();
+}
+
+static void starts_and_stops(const char *profile, const char *tunables)
+{
+    const struct setup setup = { .profile = profile, .tunables = tunables, .ticking = true };
+    static struct gate g;
+    pthread_t threads[3];
+
+    memset(&g, 0, sizeof(g));
+    machine_open(&g.mc, &setup);
+    assert_non_null(udmar_device_dma_tag(g.mc.device[0]));
+    assert_int_equal(pthread_create(&threads[0], NULL, drives_on, &g), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, ticks_and_polls, &g), 0);
+    assert_int_equal(pthread_create(&threads[2], NULL, ticks_and_polls, &g), 0);
+    for (unsigned n = 0; n < 60; n++)
+        one_turn(&g, n);
+    be_quiet(&g, true);
+    (void)udmar_stop(g.mc.instance);
+    (void)udmar_start(g.mc.instance);
+    be_quiet(&g, false);
+    __atomic_store_n(&g.over, true, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_true(g.turns > 0);
+    assert_int_equal(books_disagree(g.mc.m, g.mc.instance), 0);
+    drain_faults(&g.mc);
+    g.mc.forgive = true; /* commands were given before the one before had ended */
+    machine_close(&g.mc);
+}
+
+static void test_starts_and_stops(void **state)
+{
+    (void)state;
+    starts_and_stops("generic48", "hw.dmar.timeout=50000");
+    starts_and_stops("generic48", "hw.dmar.timeout=50000 hw.dmar.strict=0");
+    starts_and_stops("v6", "hw.dmar.timeout=50000 hw.dmar.strict=0");
+    starts_and_stops("rwbf", "hw.dmar.timeout=50000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_late_queue_with_ranges),
         cmocka_unit_test(test_deferred_with_ranges),
         cmocka_unit_test(test_caching_mode),
+        cmocka_unit_test(test_starts_and_stops),
     };
 
     return cmocka_run_group_tests_name("races", tests, NULL, NULL);

@@ -23,7 +23,15 @@ static uint32_t bits_supported(const struct model_unit *u)
         bits |= G_QIE;
     if ((u->ecap & ECAP_IR) != 0)
         bits |= G_IRE | G_IRTP | G_CFI;
+    if ((u->cap & CAP_AFL) != 0)
+        bits |= G_AFL | G_FL;
     return bits;
+}
+
+/* The table that is in force has the format of scalable mode: there is no way but the queue. */
+bool in_scalable_mode(const struct model_unit *u)
+{
+    return FIELD(u->root, 11, 10) == 1;
 }
 
 /* One command at a time, only what the unit has, and in an order that makes sense [VTD 10.4.4]. */
@@ -49,6 +57,8 @@ static void command_check(struct model_unit *u, uint32_t value)
     if ((value & G_RTP) != 0 && (status & G_TE) != 0 && (u->cap & CAP_ESRTPS) == 0 &&
         FIELD(root, 11, 10) != FIELD(*reg(u, R_RTADDR), 11, 10))
         violation(u->m, "SRTP changes the table mode while translation is on");
+    if ((changed & ~value & G_QIE) != 0 && (status & G_TE) != 0 && in_scalable_mode(u))
+        violation(u->m, "queue disabled while scalable mode translates");
     if ((value & G_IRE) != 0 && (u->errata & MODEL_ERRATUM_NO_REMAPPING) != 0)
         violation(u->m, "interrupt remapping enabled on a chipset where it does not work");
     if ((changed & value & G_IRE) != 0 && (status & (G_QIE | G_IRTP)) != (G_QIE | G_IRTP))
@@ -84,6 +94,10 @@ static void command_complete(struct model_unit *u)
         set_root(u);
     if ((value & G_IRTP) != 0)
         remap_set_table(u);
+    if ((value & G_FL) != 0) {
+        *reg(u, R_GSTS) |= G_FL;
+        u->log_next = 0;
+    }
     if ((value & G_WBF) != 0) {
         write_buffer_flush(u);
         *reg(u, R_GSTS) &= ~G_WBF;
@@ -250,6 +264,10 @@ static void context_complete(struct model_unit *u)
 /* Both interfaces at a time do not work: the command hangs for ever [VTD 6.5.1]. */
 static bool blocked_by_queue(struct model_unit *u, const char *what)
 {
+    if (in_scalable_mode(u)) {
+        violation(u->m, "%s command in scalable mode", what);
+        return true;
+    }
     if ((*reg(u, R_GSTS) & G_QIE) == 0)
         return false;
     violation(u->m, "%s command while the queue is on", what);

@@ -97,22 +97,24 @@ static enum model_result dma_page(struct model *m, struct model_unit *u, const s
     return reached == MODEL_OK ? t.result : reached;
 }
 
-enum model_result model_dma(struct model *m, uint16_t segment, uint16_t rid, uint64_t iova,
-                            void *buffer, size_t length, bool write)
+static enum model_result dma(struct model *m, uint16_t segment, const struct request *request,
+                             void *buffer, size_t length)
 {
+    uint64_t iova = request->iova;
     struct model_unit *u;
     enum model_result result;
     uint8_t *data = buffer;
 
     enter(m);
-    u = model_unit_of(m, segment, rid);
+    u = model_unit_of(m, segment, request->rid);
     do {
         size_t in_page = MODEL_PAGE - (size_t)(iova & PAGE_LOW);
         size_t part = length < in_page ? length : in_page;
-        const struct request r = { .rid = rid,
+        const struct request r = { .rid = request->rid,
                                    .iova = iova,
-                                   .write = write,
+                                   .write = request->write,
                                    .zero_length = part == 0,
+                                   .translated = request->translated,
                                    .use_caches = true,
                                    .fill = true };
 
@@ -123,6 +125,22 @@ enum model_result model_dma(struct model *m, uint16_t segment, uint16_t rid, uin
     } while (length > 0 && (result == MODEL_OK || result == MODEL_BYPASSED));
     leave(m);
     return result;
+}
+
+enum model_result model_dma(struct model *m, uint16_t segment, uint16_t rid, uint64_t iova,
+                            void *buffer, size_t length, bool write)
+{
+    const struct request r = { .rid = rid, .iova = iova, .write = write };
+
+    return dma(m, segment, &r, buffer, length);
+}
+
+enum model_result model_dma_translated(struct model *m, uint16_t segment, uint16_t rid,
+                                       uint64_t physical, void *buffer, size_t length, bool write)
+{
+    const struct request r = { .rid = rid, .iova = physical, .write = write, .translated = true };
+
+    return dma(m, segment, &r, buffer, length);
 }
 
 static struct model_translation look(struct model *m, uint16_t segment, struct request r)

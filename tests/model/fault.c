@@ -115,6 +115,25 @@ static bool merged(struct model_unit *u, uint16_t sid)
     return false;
 }
 
+/* The log in memory takes what the records would; what is beyond its end is lost. */
+static void log_fault(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t address,
+                      bool write)
+{
+    uint64_t log = reg64(u, R_AFLOG), at = (log & ~PAGE_LOW) + 16 * u->log_next;
+
+    if (u->log_next >= MODEL_PAGE / 16 << FIELD(log, 11, 9) || frame_of(u->m, at) == NO_FRAME) {
+        u->stats.faults_lost++;
+        status_raise(u, F_AFO);
+        return;
+    }
+    u->log_next++;
+    store_word(model_pointer(u->m, at), address & ~PAGE_LOW);
+    store_word(model_pointer(u->m, at + 8),
+               sid | (uint64_t)(RECORD_F | reason | (write ? 0 : RECORD_READ)) << 32);
+    u->stats.faults_logged++;
+    status_raise(u, F_APF);
+}
+
 /*
  * Records are used round robin. When the next one is still in use the fault is lost and PFO says
  * so; nothing more is recorded until software has cleared PFO.
@@ -123,6 +142,10 @@ void fault_record(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t a
 {
     uint32_t at = record_offset(u, u->fault_next);
 
+    if ((*reg(u, R_GSTS) & G_AFL) != 0) {
+        log_fault(u, sid, reason, address, write);
+        return;
+    }
     if ((*reg(u, R_FSTS) & F_PFO) != 0) {
         u->stats.faults_lost++;
         return;

@@ -130,6 +130,7 @@ enum {
     FR_ROOT_RESERVED = 0x0a,
     FR_CONTEXT_RESERVED = 0x0b,
     FR_PAGING_RESERVED = 0x0c,
+    FR_REQUEST_TYPE = 0x0d,
     FR_INTERRUPT_RANGE = 0x0e,
     FR_BAD_RTADDR = 0x30,
     FR_ABORT_MODE = 0x33,
@@ -399,6 +400,7 @@ struct model_unit {
     uint8_t *buffered; /* RWBF: what has left the write buffer; null without */
     struct queue queue;
     struct cache context_cache, iotlb, walk_cache;
+    unsigned log_next;   /* entry of the in-memory fault log that the next fault goes to */
     unsigned fault_next; /* record that the next fault goes to */
     struct model_behaviour behaviour;
     struct model_unit_stats stats;
@@ -435,6 +437,7 @@ void iotlb_command(struct model_unit *u);
 void iotlb_poll(struct model_unit *u);
 
 bool wait_hangs(struct model_unit *u);
+bool in_scalable_mode(const struct model_unit *u);
 
 /* fault.c */
 void fault_record(struct model_unit *u, uint16_t sid, uint8_t reason, uint64_t address, bool write);
@@ -451,6 +454,7 @@ struct request {
     uint64_t iova;
     bool write;
     bool zero_length;
+    bool translated; /* by the device's own cache, with ATS */
     bool use_caches, fill;
 };
 struct model_translation unit_translate(struct model_unit *u, const struct request *request);

@@ -266,6 +266,7 @@ struct model_unit *model_add_unit(struct model *m, const struct model_unit_confi
 
 uint64_t model_unit_cap(const struct model_unit *unit);
 uint64_t model_unit_ecap(const struct model_unit *unit);
+uint64_t model_unit_base(const struct model_unit *unit);
 struct model_unit *model_unit_at(struct model *m, unsigned index); /* null: past the last */
 
 /* The unit that governs a function by the scopes given, or null. */
@@ -326,6 +327,7 @@ struct model_unit_stats {
     unsigned by_register; /* invalidations of the above that came through registers */
     unsigned queue_errors, queue_aborted;       /* IQE raised; waits aborted by ITE */
     unsigned faults, faults_lost, faults_quiet; /* recorded; overflown; suppressed by FPD */
+    unsigned faults_logged;                     /* in memory, by CAP.AFL */
     unsigned messages;                          /* event messages sent */
     unsigned walks, table_reads;                /* page walks; entries read from memory */
     unsigned iotlb_hits, iotlb_misses;
@@ -434,6 +436,13 @@ enum model_result {
 enum model_result model_dma(struct model *m, uint16_t segment, uint16_t rid, uint64_t iova,
                             void *buffer, size_t length, bool write);
 
+/*
+ * The same for a request that the device has translated itself, with ATS: @physical is where it
+ * wants to go, and nothing but the context entry is asked (TT = 1: let through).
+ */
+enum model_result model_dma_translated(struct model *m, uint16_t segment, uint16_t rid,
+                                       uint64_t physical, void *buffer, size_t length, bool write);
+
 struct model_translation {
     enum model_result result; /* OK, BYPASSED or BLOCKED */
     uint8_t reason;           /* fault reason code where BLOCKED, else 0 */
@@ -470,6 +479,22 @@ struct model_tree {
     uint64_t empty_tables;
 };
 struct model_tree model_count_tree(struct model *m, uint16_t segment, uint16_t rid);
+
+/* A context entry, decoded; present: P is set and nothing is wrong with it. */
+struct model_context {
+    bool present, pass_through;
+    unsigned levels; /* of its tables */
+    uint16_t did;
+    uint64_t top; /* the top table; 0 for pass-through */
+};
+/* The entry of a requester id under the root table at @root, as the unit sees memory. */
+struct model_context model_context_in_memory(struct model_unit *unit, uint64_t root, uint16_t rid);
+/* The present entry that the unit has cached; false: none. */
+bool model_context_cached(struct model_unit *unit, uint16_t rid, struct model_context *out);
+/* The requester ids with a present entry; at most @room are written, all are counted. */
+unsigned model_contexts(struct model_unit *unit, uint64_t root, uint16_t *rids, unsigned room);
+/* The root table in use: what RTADDR was at the last SRTP. */
+uint64_t model_root(struct model_unit *unit);
 
 /* ---- Single steps ---------------------------------------------------------------------------- */
 

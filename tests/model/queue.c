@@ -111,6 +111,9 @@ unsigned descriptor_check(struct model_unit *u, const uint64_t words[4])
     unsigned type = (unsigned)(FIELD(words[0], 3, 0) | FIELD(words[0], 11, 9) << 4);
     uint64_t low_allowed;
 
+    if (u->queue.entry_size == 16 && in_scalable_mode(u))
+        return IQEI_WIDTH;
+
     if (type < D_CONTEXT || type > D_WAIT || (type == D_DEVICE && (u->ecap & ECAP_DT) == 0) ||
         (type == D_IEC && (u->ecap & ECAP_IR) == 0))
         return IQEI_TYPE;

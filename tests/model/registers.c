@@ -372,7 +372,6 @@ static void check_capabilities(const struct model_unit *u)
     uint32_t end = fro + 16u * CAP_NFR(u->cap);
 
     must(CAP_ND(u->cap) <= 6, "unit config: ND = 7 is reserved");
-    must((u->cap & CAP_AFL) == 0, "unit config: the in-memory fault log is not modelled");
     must((u->ecap & ECAP_QI) != 0 || (u->ecap & (ECAP_IR | ECAP_DT)) == 0,
          "unit config: IR and DT need QI");
     must(fro >= 0xc0 && iro >= 0xc0, "unit config: FRO or IRO inside the fixed registers");
@@ -484,4 +483,6 @@ void model_firmware_state(struct model_unit *unit, uint32_t gsts, uint64_t rtadd
     unit->root = rtaddr;
     if ((gsts & G_QIE) != 0)
         queue_enable(unit);
+    if ((gsts & G_IRTP) != 0 && (unit->ecap & ECAP_IR) != 0)
+        remap_set_table(unit);
 }

@@ -522,6 +522,13 @@ struct model_translation unit_translate(struct model_unit *u, const struct reque
     w.context = find_context(u, request);
     if (w.context.reason != 0)
         return blocked(w.context.reason, &w.context);
+    if (request->translated)
+        return w.context.tt == 1 ? (struct model_translation){ .result = MODEL_OK,
+                                                               .physical = request->iova,
+                                                               .readable = true,
+                                                               .writable = true,
+                                                               .did = w.context.did }
+                                 : blocked(FR_REQUEST_TYPE, &w.context);
     if (w.context.tt == 2)
         return pass_through(u, request, &w.context);
     return translate_paged(&w);

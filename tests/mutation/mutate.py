@@ -38,7 +38,7 @@ FIRST = {
     "table": ["table", "table_defects", "table_match", "table_corpus"],
     "unit": ["command", "capability", "invalidate", "queue", "queue_end", "quirk", "faults", "fault_storms", "takeover",
              "bringup"],
-    "policy": ["bringup", "device", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
+    "policy": ["bringup", "device", "lifetimes", "own_domain", "identity", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
     "space": ["page_table", "leaves", "domain", "context", "iova", "arena", "cache", "batches", "racks",
               "stream_limits", "space_corners", "rest", "stream", "window", "load", "places", "locate", "deferred"],

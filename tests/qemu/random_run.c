@@ -701,6 +701,10 @@ static void close_bed(struct run *r, unsigned bed)
         assert_int_equal(udmar_dmamap_destroy(r->tag[bed], r->map[bed][i]), 0);
     }
     assert_int_equal(udmar_dma_tag_destroy(r->tag[bed]), 0);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (r->stream[i].live)
+            assert_int_equal(udmar_stream_unmap(bed_domain(b, 0), r->stream[i].iova), UDMAR_OK);
+    }
     for (unsigned i = 0; i < BUFFERS; i++)
         b->ops->buffer_free(b->machine, r->buffer[bed][i]);
     bed_close(b);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "testbed.h"
 
+#include "../empty.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,14 +149,22 @@ void bed_attach(struct testbed *b, unsigned device)
 
 void bed_detach(struct testbed *b, unsigned device)
 {
+    enum udmar_status status;
+
     leave_scratch(b, device);
-    assert_int_equal(udmar_device_detach(b->device[device]), UDMAR_OK);
+    status = udmar_device_detach(b->device[device]);
+    if (status == UDMAR_ERR_BUSY) {
+        empty_domain(bed_domain(b, device));
+        status = udmar_device_detach(b->device[device]);
+    }
+    assert_int_equal(status, UDMAR_OK);
     b->device[device] = NULL;
 }
 
 void bed_set_mode(struct testbed *b, unsigned device, enum udmar_mode mode)
 {
     leave_scratch(b, device);
+    empty_domain(udmar_device_domain(b->device[device]));
     assert_int_equal(udmar_device_set_mode(b->device[device], mode), UDMAR_OK);
     reach_scratch(b, device);
 }

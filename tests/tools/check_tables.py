@@ -96,7 +96,10 @@ def compare(table, dsl):
     same("width", table["host_address_width"], HEX(header["Host Address Width"]) + 1)
     same("flags", (table["interrupt_remapping"], table["x2apic_opt_out"],
                    table["dma_control_opt_in"]), (flags & 1 == 1, flags & 2 == 2, flags & 4 == 4))
-    # iasl of 2020 stops at type 5 and above; up to there both must have the same structures.
+    # iasl of 2020 stops at type 5 and above; up to there both must have the same structures, but for
+    # those that udmar says it has lost.
+    lost = {finding["offset"] for finding in table["findings"] if finding["severity"] == "serious"}
+    structures = [theirs for theirs in structures if theirs["offset"] not in lost]
     known = [theirs for theirs in structures if theirs["type"] <= 4]
     ours = table["structures"]
     if len(known) == len(structures):
@@ -152,7 +155,7 @@ class Tester:
 
     def corpus(self):
         """Every real table: JSON valid, the same reading as iasl's, pictures that are XML."""
-        tables = sorted(glob.glob(os.path.join(self.arguments.corpus, "dmar", "*.dat")))
+        tables = sorted(glob.glob(os.path.join(self.arguments.corpus, "dmar*", "*.dat")))
         if not tables:
             print(f"ok - real tables # SKIP no corpus at {self.arguments.corpus}")
             return
@@ -176,7 +179,7 @@ class Tester:
 
     def several(self):
         """All real tables in one file: as many tables come out as went in."""
-        tables = sorted(glob.glob(os.path.join(self.arguments.corpus, "dmar", "*.dat")))
+        tables = sorted(glob.glob(os.path.join(self.arguments.corpus, "dmar*", "*.dat")))
         if not tables:
             return
         together = b"".join(open(path, "rb").read() for path in tables)

@@ -5,8 +5,8 @@
 #
 #   fuzz.sh BUILD [SECONDS] [NAME...]
 #
-# Seeds are the hand-made inputs next to this script, and the real tables where they are at hand
-# (UDMAR_CORPUS, default ../shared/corpus). What a fuzzer finds new stays in BUILD/fuzz/NAME; an
+# Seeds are the hand-made inputs next to this script, and the real tables and logs where they are
+# (UDMAR_CORPUS, UDMAR_REPORTS; default ../shared/corpus, ../shared/reports). What a fuzzer finds new stays in BUILD/fuzz/NAME; an
 # input that makes it fail is printed and lies in BUILD/fuzz.
 set -u -o pipefail
 
@@ -21,9 +21,9 @@ status=0
 seeds()
 {
     case $1 in
-    table_input) ls "$here"/table/*.txt "$build"/tests/tables/*.aml "$corpus"/dmar/*.dat ;;
+    table_input) ls "$here"/table/*.txt "$build"/tests/tables/*.aml "$corpus"/dmar*/*.dat ;;
     pci_lspci) ls "$here"/table/*.lspci ;;
-    explain) ls "$here"/explain/*.log ;;
+    explain) ls "$here"/explain/*.log "${UDMAR_REPORTS:-$here/../../../shared/reports}"/*/*.txt ;;
     unit_dump) ls "$here"/unit/*.txt "$here"/unit/*.regset ;;
     walk) ls "$build"/fuzz/walk-images/* ;;
     esac 2>/dev/null

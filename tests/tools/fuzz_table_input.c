@@ -13,11 +13,14 @@ static void compare(const struct table_view *view)
         const struct placement *place = &view->placements[i];
         struct udmar_entry unit;
         enum udmar_match match;
+        enum udmar_status status = udmar_table_find_unit(&view->found->table, &view->reader,
+                                                         place->segment, place->rid, &unit, &match);
 
-        udmar_table_find_unit(&view->found->table, &view->reader, place->segment, place->rid, &unit,
-                              &match);
-        if (match != place->match ||
-            (match != UDMAR_MATCH_NONE && unit.offset != view->units[place->unit].offset))
+        if ((status == UDMAR_OK) != (place->unit != NO_UNIT) ||
+            (status == UDMAR_ERR_FIRMWARE) != place->doubt)
+            abort();
+        if (status == UDMAR_OK &&
+            (match != place->match || unit.u.drhd.base != view->units[place->unit].u.drhd.base))
             abort();
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "../empty.h"
 
 void rig_empty(struct rig *r)
 {
@@ -78,6 +79,12 @@ void rig_open(struct rig *r, const char *profile)
     r->nic = rig_attach(r, NIC);
 }
 
+void rig_own_domain(struct rig *r)
+{
+    assert_int_equal(udmar_domain_create(r->d, NULL, &r->own), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(r->nic, r->own), UDMAR_OK);
+}
+
 unsigned rig_violations(struct rig *r)
 {
     unsigned count = model_violations(r->m);
@@ -130,7 +137,12 @@ void rig_destroy(struct rig *r)
         assert_int_equal(udmar_stop(r->d), UDMAR_OK);
     }
     while ((device = attached(r->d)) != NULL) {
+        empty_domain(udmar_device_domain(device));
         assert_int_equal(udmar_device_detach(device), UDMAR_OK);
+    }
+    if (r->own != NULL) {
+        assert_int_equal(udmar_domain_destroy(r->d, r->own), UDMAR_OK);
+        r->own = NULL;
     }
     assert_int_equal(udmar_destroy(r->d), UDMAR_OK);
     r->d = NULL;
@@ -159,7 +171,7 @@ void rig_tune(struct rig *r, const char *name, const char *value)
 struct udmar_unit *rig_unit(struct rig *r, unsigned index)
 {
     assert_true(index < r->d->unit_count);
-    return r->d->units[index].unit;
+    return udmar__unit_at(r->d, index)->unit;
 }
 
 static enum model_result dma(struct rig *r, uint16_t rid, uint64_t iova, bool write)

@@ -44,7 +44,8 @@ struct rig {
     struct udmar_config config;
     struct udmar_ram_range ram[2];
     struct udmar_device *nic;
-    uint64_t page; /* of memory, a buffer for DMA */
+    struct udmar_domain *own; /* of rig_own_domain() */
+    uint64_t page;            /* of memory, a buffer for DMA */
     uint8_t table[4096];
 };
 
@@ -77,6 +78,9 @@ bool rig_violated_only(struct rig *r, const char *text);
 void rig_tune(struct rig *r, const char *name, const char *value);
 struct udmar_unit *rig_unit(struct rig *r, unsigned index);
 struct udmar_device *rig_attach(struct rig *r, uint16_t rid);
+
+/* Puts the NIC into a domain of the test's own, where mappings outlive its stay. */
+void rig_own_domain(struct rig *r);
 
 /* One byte of DMA by a function, as its unit sees it after all bridges. */
 enum model_result rig_write(struct rig *r, uint16_t rid, uint64_t iova);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../empty.h"
 #include "support_space.h"
 
 #define UNIT_BASE UINT64_C(0xfed91000)
@@ -70,6 +71,19 @@ void machine_open(struct machine *mc, const struct setup *setup)
     mc->domain = udmar_device_domain(mc->device[0]);
 }
 
+struct udmar_domain *machine_own_domain(struct machine *mc)
+{
+    assert_int_equal(udmar_domain_create(mc->instance, NULL, &mc->own), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(mc->device[0], mc->own), UDMAR_OK);
+    return mc->own;
+}
+
+void machine_disown_domain(struct machine *mc)
+{
+    assert_int_equal(udmar_domain_destroy(mc->instance, mc->own), UDMAR_OK);
+    mc->own = NULL;
+}
+
 bool machine_clean(struct machine *mc)
 {
     for (unsigned i = 0; i < model_violations(mc->m) && i < 5; i++)
@@ -94,10 +108,14 @@ void machine_close(struct machine *mc)
 {
     assert_true(caches_true(mc));
     for (unsigned i = 0; i < DEVICES; i++) {
-        if (mc->device[i] != NULL)
+        if (mc->device[i] != NULL) {
+            empty_domain(udmar_device_domain(mc->device[i]));
             assert_int_equal(udmar_device_detach(mc->device[i]), UDMAR_OK);
+        }
     }
     assert_int_equal(udmar_stop(mc->instance), UDMAR_OK);
+    if (mc->own != NULL)
+        machine_disown_domain(mc);
     assert_int_equal(udmar_destroy(mc->instance), UDMAR_OK);
     if (!mc->forgive) {
         assert_true(machine_clean(mc));

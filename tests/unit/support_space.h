@@ -49,6 +49,7 @@ struct machine {
     struct udmar *instance;
     struct udmar_device *device[DEVICES];
     struct udmar_domain *domain; /* of device 0 */
+    struct udmar_domain *own;    /* of machine_own_domain() */
     uint8_t table[4096];
     bool forgive;       /* closing does not look at violations and leaks */
     bool forgive_pages; /* ... at table pages that were not given back */
@@ -58,6 +59,10 @@ struct machine {
 void machine_open(struct machine *mc, const struct setup *setup);
 /* Detaches, stops, destroys; then no rule may be broken and nothing may be left. */
 void machine_close(struct machine *mc);
+/* Puts device 0 into a domain of the test's own, where mappings outlive its stay. */
+struct udmar_domain *machine_own_domain(struct machine *mc);
+/* Gives it back; nobody is in it. */
+void machine_disown_domain(struct machine *mc);
 /* No violation so far; otherwise prints them. */
 bool machine_clean(struct machine *mc);
 

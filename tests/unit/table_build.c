@@ -199,9 +199,14 @@ void expect_defect(const struct udmar_defect *defect, enum udmar_defect_kind kin
     assert_int_equal(defect->offset, offset);
     assert_int_equal(defect->structure_type, type);
     assert_true(defect->value == value);
-    assert_int_equal(defect->loses_entry, kind < UDMAR_DEFECT_UNKNOWN_TYPE ||
-                                              kind == UDMAR_DEFECT_DRHD_WIDTH ||
-                                              kind == UDMAR_DEFECT_RMRR_SIZE);
+    /* A path costs a unit, if it is no interrupt source's, and nothing else: who tests it says. */
+    if (kind != UDMAR_DEFECT_SCOPE_PATH)
+        assert_int_equal(defect->loses_entry, (kind < UDMAR_DEFECT_UNKNOWN_TYPE &&
+                                               kind != UDMAR_DEFECT_DRHD_DUPLICATE) ||
+                                                  kind == UDMAR_DEFECT_DRHD_WIDTH ||
+                                                   kind == UDMAR_DEFECT_RMRR_SIZE ||
+                                                  kind == UDMAR_DEFECT_DRHD_END ||
+                                                  kind == UDMAR_DEFECT_DRHD_SEGMENT);
 }
 
 void expect_only(const struct udmar_table *table, enum udmar_defect_kind kind, uint32_t offset,
@@ -223,6 +228,24 @@ void expect_unit(const struct udmar_table *table, const struct udmar_bus_reader 
     assert_true(entry.u.drhd.base == base);
     assert_int_equal(found, match);
     assert_int_equal(udmar_table_find_unit(table, reader, segment, rid, &entry, NULL), UDMAR_OK);
+}
+
+void expect_doubt(const struct udmar_table *table, const struct udmar_bus_reader *reader,
+                  uint16_t segment, udmar_rid_t rid, uint64_t base, enum udmar_match match,
+                  enum udmar_defect_kind kind)
+{
+    struct udmar_entry entry;
+    enum udmar_match found;
+
+    assert_int_equal(udmar_table_find_unit(table, reader, segment, rid, &entry, &found),
+                     UDMAR_ERR_FIRMWARE);
+    assert_int_equal(found, match);
+    if (match == UDMAR_MATCH_NONE) {
+        assert_int_equal(entry.length, 0);
+        return;
+    }
+    assert_true(entry.u.drhd.base == base);
+    assert_int_equal(udmar_entry_defect(table, &entry), kind);
 }
 
 void expect_no_unit(const struct udmar_table *table, const struct udmar_bus_reader *reader,

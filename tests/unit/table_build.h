@@ -81,6 +81,10 @@ void expect_only(const struct udmar_table *table, enum udmar_defect_kind kind, u
 
 void expect_unit(const struct udmar_table *table, const struct udmar_bus_reader *reader,
                  uint16_t segment, udmar_rid_t rid, uint64_t base, enum udmar_match match);
+/* UDMAR_ERR_FIRMWARE; @base: of the DRHD that is named with it, 0: none. */
+void expect_doubt(const struct udmar_table *table, const struct udmar_bus_reader *reader,
+                  uint16_t segment, udmar_rid_t rid, uint64_t base, enum udmar_match match,
+                  enum udmar_defect_kind kind);
 void expect_no_unit(const struct udmar_table *table, const struct udmar_bus_reader *reader,
                     uint16_t segment, udmar_rid_t rid);
 

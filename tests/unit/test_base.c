@@ -31,6 +31,7 @@ static void every_status_has_its_name(void **state)
         { UDMAR_ERR_NO_UNIT, "UDMAR_ERR_NO_UNIT" },
         { UDMAR_ERR_PATH, "UDMAR_ERR_PATH" },
         { UDMAR_ERR_RMRR, "UDMAR_ERR_RMRR" },
+        { UDMAR_ERR_FIRMWARE, "UDMAR_ERR_FIRMWARE" },
         { UDMAR_ERR_TIMEOUT, "UDMAR_ERR_TIMEOUT" },
         { UDMAR_ERR_ALL_ONES, "UDMAR_ERR_ALL_ONES" },
         { UDMAR_ERR_REGISTERS, "UDMAR_ERR_REGISTERS" },

@@ -197,6 +197,7 @@ static void test_odd_limit_does_not_rest(void **state)
     for (unsigned i = 0; i < 5; i++) {
         other = map(&s, s.page[1], PAGE, MIB(200) + 4095);
         assert_int_not_equal(other, iova);
+        assert_int_equal(udmar_stream_unmap(s.mc.domain, other), UDMAR_OK);
     }
     s.mc.forgive_pages = true;
     s.mc.forgive = true;

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "../empty.h"
 #include "space/context.h"
 #include "support_space.h"
 
@@ -30,7 +31,7 @@ static void test_detach_blocks_at_once(void **state)
         struct machine mc;
 
         machine_open(&mc, &setup);
-        map_page(&mc, mc.domain);
+        map_page(&mc, machine_own_domain(&mc));
         assert_true(can_read(&mc, RID0, MIB(64)));
         assert_true(model_cache_count(mc.u, MODEL_CACHE_CONTEXT) > 0);
         assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_OK);
@@ -57,6 +58,7 @@ static void test_attach_is_seen_at_once(void **state)
             map_page(&mc, udmar_device_domain(mc.device[0]));
             assert_true(can_read(&mc, RID0, MIB(64)));
             assert_false(can_read(&mc, RID1, MIB(64)));
+            empty_domain(udmar_device_domain(mc.device[0]));
             assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_OK);
             mc.device[0] = NULL;
         }
@@ -77,9 +79,10 @@ static void test_domain_ids_are_clean_when_used_again(void **state)
         for (unsigned round = 0; round < 8; round++) {
             struct udmar_domain *domain;
 
-            map_page(&mc, udmar_device_domain(mc.device[0]));
+            map_page(&mc, machine_own_domain(&mc));
             assert_true(can_read(&mc, RID0, MIB(64)));
             assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_OK);
+            machine_disown_domain(&mc);
             assert_int_equal(udmar_device_attach(mc.instance, 0, RID0, NULL, &mc.device[0]),
                              UDMAR_OK);
             domain = udmar_device_domain(mc.device[0]);
@@ -256,7 +259,7 @@ static void test_detach_that_is_not_answered(void **state)
 
     (void)state;
     machine_open(&mc, &setup);
-    map_page(&mc, mc.domain);
+    map_page(&mc, machine_own_domain(&mc));
     assert_true(can_read(&mc, RID0, MIB(64)));
     pages = model_pages_in_use(mc.m);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
@@ -319,6 +322,7 @@ static void test_attach_that_is_not_answered(void **state)
     assert_int_equal(udmar_device_attach(mc.instance, 0, RID0, NULL, &device), UDMAR_OK);
     map_page(&mc, udmar_device_domain(device));
     assert_true(can_read(&mc, RID0, MIB(64)));
+    empty_domain(udmar_device_domain(device));
     assert_int_equal(udmar_device_detach(device), UDMAR_OK);
     assert_false(can_read(&mc, RID0, MIB(64)));
     assert_true(machine_clean(&mc));
@@ -352,8 +356,10 @@ static void test_domain_ids_run_out(void **state)
     assert_int_equal(status, UDMAR_ERR_DOMAIN_ID);
     assert_int_equal(count, 15);
     assert_false(can_read(&mc, (uint16_t)(0x0040 + 8 * 15), MIB(64)));
-    while (count > 0)
-        assert_int_equal(udmar_device_detach(device[--count]), UDMAR_OK);
+    while (count > 0) {
+        empty_domain(udmar_device_domain(device[--count]));
+        assert_int_equal(udmar_device_detach(device[count]), UDMAR_OK);
+    }
     machine_close(&mc);
 }
 

@@ -180,7 +180,8 @@ static void devices_that_use_other_functions(void **state)
                            0x010601);
         rig_create(&r);
         rig_start(&r);
-        device = attach_and_reach(&r, rows[i].rid);
+        device = r.nic = attach_and_reach(&r, rows[i].rid);
+        rig_own_domain(&r);
         assert_int_equal(rig_info(device).id_count, rows[i].count);
         assert_true(has_id(device, rows[i].alias));
         assert_int_equal(udmar_domain_map(udmar_device_domain(device), IOVA, r.page, 4096, 3),
@@ -236,6 +237,10 @@ static void devices_of_one_id_share_a_domain(void **state)
     assert_int_equal(udmar_domain_map(udmar_device_domain(b), IOVA, r.page, 4096, 3), UDMAR_OK);
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
     assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
+    assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_detach(b), UDMAR_ERR_BUSY);
+    assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
+    assert_int_equal(udmar_domain_unmap(udmar_device_domain(b), IOVA, 4096), UDMAR_OK);
     assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_BLOCKED), UDMAR_OK);
     assert_int_equal(rig_write(&r, 0x0518, IOVA), MODEL_BLOCKED);
     rig_close(&r);

@@ -239,7 +239,7 @@ static void test_reserved_ranges_are_listed(void **state)
 
     (void)state;
     machine_open(&mc, &setup);
-    expect_range(&mc, 0, 0, PAGE, UDMAR_RANGE_RESERVED);
+    expect_range(&mc, 0, 0, PAGE, UDMAR_RANGE_NULL);
     expect_range(&mc, PAGE, MIB(8), KIB(64), UDMAR_RANGE_FIRMWARE);
     expect_range(&mc, MIB(8) + KIB(63), MIB(8), KIB(64), UDMAR_RANGE_FIRMWARE);
     expect_range(&mc, MIB(8) + KIB(64), MSI_FIRST, MIB(1), UDMAR_RANGE_RESERVED);
@@ -274,8 +274,7 @@ static void test_reserved_ranges_cannot_be_mapped(void **state)
 {
     const struct setup setup = { .rmrr_base = MIB(8), .rmrr_limit = MIB(8) + KIB(64) - 1 };
     static const uint64_t at[][2] = {
-        { 0, PAGE },
-        { 0, MIB(1) },
+        { 0, MIB(16) },
         { MIB(8), PAGE },
         { MIB(8) + KIB(60), KIB(8) },
         { MSI_FIRST, PAGE },

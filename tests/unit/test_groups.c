@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who shares a requester id with whom, in every order of coming and going. */
+#include "../empty.h"
 #include "support.h"
 
 #include <string.h>
@@ -16,6 +17,18 @@ static void map(struct rig *r, struct udmar_device *device, uint64_t iova)
 {
     assert_int_equal(udmar_domain_map(udmar_device_domain(device), iova, r->page, 4096, 3),
                      UDMAR_OK);
+}
+
+/* Whoever is the last in a domain takes away what the test has mapped there. */
+static void detach(struct udmar_device *device)
+{
+    enum udmar_status status = udmar_device_detach(device);
+
+    if (status == UDMAR_ERR_BUSY) {
+        empty_domain(udmar_device_domain(device));
+        status = udmar_device_detach(device);
+    }
+    assert_int_equal(status, UDMAR_OK);
 }
 
 static void machine(struct rig *r)
@@ -79,7 +92,7 @@ static void slot_0_behind_a_silent_bridge(void **state)
         assert_int_equal(write_as(&r, 0x0100, IOVA), MODEL_OK);
         /* Slot 0 goes: its id stays slot 1's. Slot 1's own id goes with slot 1. */
         for (unsigned k = 0; k < 3; k++) {
-            assert_int_equal(udmar_device_detach(udmar_device_find(r.d, 0, rids[0][k])), UDMAR_OK);
+            detach(udmar_device_find(r.d, 0, rids[0][k]));
             assert_int_equal(write_as(&r, 0x0500, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
             assert_int_equal(write_as(&r, 0x0508, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
             assert_int_equal(write_as(&r, 0x0100, IOVA), k < 2 ? MODEL_OK : MODEL_BLOCKED);
@@ -136,6 +149,39 @@ static void segments_are_apart(void **state)
     assert_int_equal(udmar_device_attach(r.d, 1, 0x0508, "b", &b), UDMAR_OK);
     assert_ptr_not_equal(udmar_device_domain(a), udmar_device_domain(b));
     assert_false(rig_info(a).shares_ids || rig_info(b).shares_ids);
+    rig_close(&r);
+}
+
+/*
+ * Firmware has put two functions behind one bridge under different units. Each unit has contexts of
+ * its own, so each function is what its own unit says.
+ */
+static void units_are_apart(void **state)
+{
+    struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x08 } };
+    struct udmar_device *a, *b;
+    uint64_t root, context[2];
+    struct model_unit *u;
+    struct rig r;
+
+    (void)state;
+    machine(&r);
+    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    model_add_unit_scope(u, &scope);
+    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_function(r.m, 0, 0x0510, 0x8086, 0x100e, 0x020000);
+    begin(&r);
+    a = rig_attach(&r, 0x0508);
+    b = rig_attach(&r, 0x0510);
+    assert_int_not_equal(rig_info(a).unit, rig_info(b).unit);
+    assert_ptr_not_equal(udmar_device_domain(a), udmar_device_domain(b));
+    assert_int_equal(udmar_context_entries(r.d, 0, 0x0508, &root, context), UDMAR_OK);
+    assert_true(context[0] & 1);
+    assert_int_equal(udmar_context_entries(r.d, 0, 0x0510, &root, context), UDMAR_OK);
+    assert_true(context[0] & 1);
+    map(&r, b, IOVA);
+    assert_int_equal(write_as(&r, 0x0500, IOVA), MODEL_OK);
     rig_close(&r);
 }
 
@@ -347,12 +393,15 @@ static void hanging_unit_while_groups_become_one(void **state)
     }
     assert_true(failed > 0);
     while ((device[0] = udmar_device_next(r.d, NULL)) != NULL)
-        assert_int_equal(udmar_device_detach(device[0]), UDMAR_OK);
+        detach(device[0]);
     for (unsigned devfn = 0; devfn < 256; devfn++)
         assert_int_equal(write_as(&r, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
     /* Tables that the unit might have walked are lost rather than used again. */
     rig_destroy(&r);
-    assert_int_equal(rig_violations(&r), 0);
+    /* After so many requests without an answer the queue may have been given up: the last resort.
+     */
+    if (model_violations(r.m) != 0)
+        assert_true(rig_violated_only(&r, "queue disabled while descriptors wait"));
     rig_abandon(&r);
 }
 
@@ -436,7 +485,7 @@ static void functions_behind_a_controller(void **state)
         assert_int_equal(udmar_device_detach(vmd), UDMAR_OK);
         assert_int_equal(udmar_device_detach(drive[0]), UDMAR_OK);
         assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_OK);
-        assert_int_equal(udmar_device_detach(drive[1]), UDMAR_OK);
+        detach(drive[1]);
         assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_BLOCKED);
         rig_close(&r);
     }
@@ -485,6 +534,9 @@ static void ids_that_the_port_names(void **state)
     begin(&r);
     bridge = rig_attach(&r, 0x0020);
     assert_int_equal(rig_info(bridge).id_count, 3);
+    assert_int_equal(rig_info(bridge).ids[0], 0x0020);
+    assert_int_equal(rig_info(bridge).ids[1], 0x0021);
+    assert_int_equal(rig_info(bridge).ids[2], 0x00c7);
     map(&r, bridge, IOVA);
     assert_int_equal(write_as(&r, 0x0020, IOVA), MODEL_OK);
     assert_int_equal(write_as(&r, 0x0021, IOVA), MODEL_OK);
@@ -572,7 +624,7 @@ static void virtual_functions_have_their_physical_functions_unit(void **state)
         assert_ptr_not_equal(udmar_device_domain(virtual), udmar_device_domain(physical));
         map(&r, virtual, IOVA);
         assert_true(rig_reaches(&r, rid, IOVA, r.page));
-        assert_int_equal(udmar_device_detach(virtual), UDMAR_OK);
+        detach(virtual);
     }
     /* Those of the other function are the include-all unit's, and so are ids that are nobody's. */
     virtual = rig_attach(&r, 0x0306);
@@ -641,6 +693,7 @@ int main(void)
         cmocka_unit_test(slot_0_behind_a_silent_bridge),
         cmocka_unit_test(bridges_below_bridges),
         cmocka_unit_test(segments_are_apart),
+        cmocka_unit_test(units_are_apart),
         cmocka_unit_test(whole_bus_comes_first),
         cmocka_unit_test(unused_groups_become_one),
         cmocka_unit_test(the_group_in_use_stays),

@@ -211,6 +211,7 @@ static void detach_invalidates_with_the_old_domain_id(void **state)
         struct rig r;
 
         open_by(&r, "generic48", queue);
+        rig_own_domain(&r);
         id = domain_id(&r);
         assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
         assert_true(rig_reaches(&r, NIC, IOVA, r.page));

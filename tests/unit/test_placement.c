@@ -13,7 +13,7 @@
 
 #define LOW_24 (MIB(16) - 1)
 #define LOW_32 (GIB(4) - 1)
-#define MOST   2600u
+#define MOST   1100u
 
 static struct loaded result;
 
@@ -72,7 +72,7 @@ static void test_maps_share_what_is_low(void **state)
         unsigned maps, at_once;
     } cases[] = {
         { MIB(1), 9, 9 },      { MIB(1), 30, 15 }, { KIB(512), 64, 30 },
-        { KIB(64), 300, 120 }, /* half of it in windows of 32 pages, for the maps made first */
+        { KIB(64), 150, 120 }, /* half of it in windows of 32 pages, for the maps made first */
         { MIB(3), 8, 5 },      { MIB(7), 4, 2 },
     };
 
@@ -127,7 +127,7 @@ static void test_others_leave_low_addresses_alone(void **state)
         struct machine mc;
         struct udmar_dma_tag *tag, *narrow;
         uint8_t *buffer;
-        unsigned count = n == 0 ? 2500 : 40, high = 0;
+        unsigned count = n == 0 ? 700 : 40, high = 0;
 
         machine_open(&mc, NULL);
         tag = new_tag(&mc, 0, n == 0 ? &all : &bits_32);
@@ -237,7 +237,6 @@ static void test_lists_that_come_around(void **state)
         struct machine mc;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
-        int error;
 
         machine_open(&mc, &setups[n % 2 ? 2 : 0]);
         tag = new_tag(&mc, 0, &limits);
@@ -245,9 +244,9 @@ static void test_lists_that_come_around(void **state)
         for (unsigned i = 0; i < cases[c].count; i++)
             list[i] = (struct udmar_dma_physical){ cases[c].address, cases[c].length };
         result.error = 0;
-        error = udmar_dmamap_load_physical(tag, map, list, cases[c].count, note_loaded, &result, 0);
-        assert_true(error == UDMAR_ENOMEM || error == UDMAR_EINVAL);
-        assert_int_equal(result.error, error);
+        (void)udmar_dmamap_load_physical(tag, map, list, cases[c].count, note_loaded, &result,
+                                         UDMAR_DMA_NOWAIT);
+        assert_true(result.error == UDMAR_ENOMEM || result.error == UDMAR_EINVAL);
         drop_map(tag, map);
         drop_tag(tag);
         machine_close(&mc);

@@ -493,7 +493,7 @@ static void replacement_is_the_widest_of_its_kind(void **state)
         assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
         after = *model_stats(r.u);
         assert_int_equal(unit->counts.queue_errors, 1);
-        assert_false(unit->queue.failed);
+        assert_false(unit->queue.state == QUEUE_FAILED);
         assert_int_equal(after.context_global - before.context_global, i == 0);
         assert_int_equal(after.iotlb_global - before.iotlb_global, i == 1 || i == 2);
         assert_int_equal(after.iec - before.iec, i == 3);

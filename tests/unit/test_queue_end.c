@@ -13,7 +13,7 @@ static void refuse_all(void *context, struct model *m, enum model_event event)
 static void queue_that_refuses_everything_is_dead(void **state)
 {
     const struct model_config machine = { .hold_interrupts = true };
-    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    const struct model_unit_config config = { .profile = "v6", .base = BASE, .include_all = true };
     uint64_t start, total;
     unsigned tails;
     struct udmar_fault_counts c;
@@ -51,7 +51,7 @@ static void queue_that_refuses_everything_is_dead(void **state)
 static void late_error_of_a_dead_queue_is_cleared(void **state)
 {
     const struct model_config machine = { .hold_interrupts = true };
-    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    const struct model_unit_config config = { .profile = "v6", .base = BASE, .include_all = true };
     struct udmar_unit *unit;
     unsigned tails;
     struct rig r;
@@ -73,7 +73,7 @@ static void late_error_of_a_dead_queue_is_cleared(void **state)
     model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0x30);
     (void)udmar_fault_poll(r.d);
     assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
-    assert_true(unit->queue.failed);
+    assert_true(unit->queue.state == QUEUE_FAILED);
     assert_in_range(model_stats(r.u)->iqt_writes, tails, tails + 1);
     assert_int_equal(model_peek32(r.u, 0x80), model_peek32(r.u, 0x88));
     assert_false(model_log_contains(r.m, "refused descriptor"));
@@ -86,7 +86,7 @@ static void late_error_of_a_dead_queue_is_cleared(void **state)
 static void open_ticket_of_a_dead_queue(void **state)
 {
     const struct model_config machine = { .hold_interrupts = true };
-    const struct model_unit_config config = { .base = BASE, .include_all = true };
+    const struct model_unit_config config = { .profile = "v6", .base = BASE, .include_all = true };
     struct udmar__request request;
     struct udmar_unit *unit;
     uint64_t ticket;
@@ -106,7 +106,7 @@ static void open_ticket_of_a_dead_queue(void **state)
     udmar__queue_service(unit);
     model_set_hook(r.m, NULL, NULL);
     model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
-    assert_true(unit->queue.failed);
+    assert_true(unit->queue.state == QUEUE_FAILED);
     assert_true(udmar__queue_idle(&unit->queue));
     tails = model_stats(r.u)->iqt_writes;
     assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_ERR_QUEUE);
@@ -208,7 +208,7 @@ static void new_queue_has_nothing_open(void **state)
     udmar__queue_service(unit);
     assert_int_equal(model_stats(r.u)->iqt_writes, tails);
     model_poke32(r.u, FSTS, 0);
-    udmar__queue_destroy(unit);
+    udmar__queue_drop(unit);
     rig_close(&r);
 }
 
@@ -219,6 +219,7 @@ static void dead_hardware_ends_in_bounded_time(void **state)
 
     (void)state;
     rig_open(&r, "generic48");
+    rig_own_domain(&r);
     fill_caches(&r);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
     start = model_time(r.m);
@@ -298,7 +299,7 @@ static void dead_queue_tells_its_waiters(void **state)
     uint64_t ticket, open;
 
     (void)state;
-    rig_open(&r, "generic48");
+    rig_open(&r, "v6");
     fill_caches(&r);
     request = page_request(&r, IOVA);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
@@ -327,7 +328,7 @@ static void dead_queue_without_waits(void **state)
     unsigned errors, tails;
 
     (void)state;
-    rig_open(&r, "generic48");
+    rig_open(&r, "v6");
     request = page_request(&r, IOVA);
     model_set_hook(r.m, refuse_all, r.u);
     assert_true(
@@ -337,7 +338,7 @@ static void dead_queue_without_waits(void **state)
     }
     model_set_hook(r.m, NULL, NULL);
     model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
-    assert_true(rig_unit(&r, 0)->queue.failed);
+    assert_true(rig_unit(&r, 0)->queue.state == QUEUE_FAILED);
     assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_ERR_QUEUE);
     /* Nobody repairs what is dead; its errors go, and nothing is covered. */
     model_poke32(r.u, FSTS, 0x10);
@@ -397,7 +398,7 @@ static void slot_that_is_refused_twice(void **state)
     }
     assert_int_equal(times, 2);
     assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 2);
-    assert_false(rig_unit(&r, 0)->queue.failed);
+    assert_false(rig_unit(&r, 0)->queue.state == QUEUE_FAILED);
     rig_close(&r);
 }
 
@@ -537,6 +538,200 @@ static void who_waits_takes_no_lock(void **state)
     rig_close(&r);
 }
 
+/* ---- Registers in its place ------------------------------------------------------------------ */
+
+static bool uses_queue(struct rig *r)
+{
+    struct udmar_unit_status status;
+
+    assert_int_equal(udmar_unit_status(r->d, 0, &status), UDMAR_OK);
+    assert_int_equal(status.uses_queue, (model_peek32(r->u, GSTS) & QIE) != 0);
+    return status.uses_queue;
+}
+
+/* What was on its way when it died is confirmed by registers, and so is everything after it. */
+static void registers_take_the_place_of_a_dead_queue(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t open;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    clear_leaf(&r, IOVA + 4096);
+    request = page_request(&r, IOVA + 4096);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, false, &open), UDMAR_OK);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(model_log_contains(r.m,
+                                   "invalidation goes on by registers; what was in the queue is "
+                                   "done"));
+    assert_false(model_log_contains(r.m, "can no longer be ended"));
+    assert_false(uses_queue(&r));
+    assert_false(cached(&r, IOVA) || cached(&r, IOVA + 4096));
+    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_OK);
+    assert_true(udmar__invalidate_done(rig_unit(&r, 0), open));
+    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
+    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
+    (void)rig_violated_only(&r, "queue disabled while");
+    /* The next start tries the queue again. */
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    rig_start(&r);
+    assert_true(uses_queue(&r));
+    rig_close(&r);
+}
+
+/* It goes on, and not one wait comes to its end. */
+static void queue_that_never_completes(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    rig_create(&r);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    rig_start(&r);
+    assert_false(uses_queue(&r));
+    assert_true(model_log_contains(r.m, "translation is on, invalidation by registers"));
+    r.nic = rig_attach(&r, NIC);
+    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
+    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(rig_violations(&r), 0);
+    rig_close(&r);
+    /* Version 6 has nothing else: such a unit is left out. */
+    rig_machine(&r, "v6");
+    rig_create(&r);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(model_stats(r.u)->by_register, 0);
+    (void)rig_violations(&r);
+    rig_abandon(&r);
+}
+
+/* It has worked and stops for good: each request is said not to be confirmed until registers are
+ * used, and then all are. */
+static void queue_that_stands_still_is_given_up(void **state)
+{
+    enum udmar_status status = UDMAR_ERR_TIMEOUT;
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket, first = 0;
+    unsigned times = 0;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    clear_leaf(&r, IOVA);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    for (; status != UDMAR_OK && times < 20; times++) {
+        assert_int_equal(status, UDMAR_ERR_TIMEOUT);
+        assert_true(cached(&r, IOVA));
+        status = udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket);
+        first = times == 0 ? ticket : first;
+    }
+    assert_in_range(times, 5, 12);
+    assert_false(uses_queue(&r));
+    assert_false(cached(&r, IOVA));
+    assert_int_equal(udmar__invalidate_wait(rig_unit(&r, 0), first), UDMAR_OK);
+    assert_int_equal(rig_violations(&r), 0);
+    assert_int_equal(rig_unmap(&r, IOVA + 4096), UDMAR_OK);
+    rig_close(&r);
+}
+
+/* A dead queue that cannot be switched off: registers must not be used [VTD 6.5.1]. */
+static void dead_queue_that_stays_on(void **state)
+{
+    struct udmar__request request;
+    struct rig r;
+    uint64_t ticket;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    fill_caches(&r);
+    request = page_request(&r, IOVA);
+    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
+    model_set_hook(r.m, refuse_all, r.u);
+    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket),
+                     UDMAR_ERR_QUEUE);
+    model_set_hook(r.m, NULL, NULL);
+    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(model_log_contains(r.m, "mappings can no longer be ended"));
+    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket),
+                     UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(r.u)->by_register, 0);
+    model_behaviour(r.u)->gsts_lag = 0;
+    (void)rig_violations(&r);
+    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+    (void)rig_violations(&r);
+    rig_start(&r);
+    assert_true(uses_queue(&r));
+    rig_close(&r);
+}
+
+/* ---- What stop leaves behind ----------------------------------------------------------------- */
+
+static void stop_leaves_no_address_behind(void **state)
+{
+    static const char *const profiles[] = { "generic48", "v6", "rwbf", "cm" };
+    static const uint32_t offsets[] = { 0x20, 0x24, 0x88, 0x90, 0x94 }; /* RTADDR, IQT, IQA */
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+
+        rig_open(&r, profiles[i]);
+        assert_int_not_equal(model_peek32(r.u, 0x20), 0);
+        model_clear_log(r.m);
+        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        for (unsigned n = 0; n < 5; n++)
+            assert_int_equal(model_peek32(r.u, offsets[n]), 0);
+        assert_true(model_log_contains(r.m, "unit 0 is stopped: translation is off, the queue is "
+                                            "off; its devices reach all memory"));
+        rig_close(&r);
+    }
+}
+
+/* Off too late, and then there is no page for the next queue: registers, and no request is lost. */
+static void queue_goes_off_late_and_there_is_no_page(void **state)
+{
+    static const char *const profiles[] = { "generic48", "v6" };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct rig r;
+
+        rig_open(&r, profiles[i]);
+        model_hang_wait(r.u, 3, true); /* TE goes off, the queue drains, QIE does not go off */
+        assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
+        model_release_waits(r.u);
+        assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+        model_fail_host_calls_of(r.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(udmar_start(r.d), i == 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT);
+        model_fail_host_call(r.m, 0, false);
+        assert_false(uses_queue(&r));
+        udmar_tick(r.d);
+        (void)udmar_fault_poll(r.d);
+        if (i == 0)
+            assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        rig_start(&r);
+        assert_true(uses_queue(&r));
+        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+        assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
+        rig_close(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -557,6 +752,12 @@ int main(void)
         cmocka_unit_test(somebody_else_covers),
         cmocka_unit_test(who_waits_takes_no_lock),
         cmocka_unit_test(stopped_queue_leaves_nothing),
+        cmocka_unit_test(registers_take_the_place_of_a_dead_queue),
+        cmocka_unit_test(queue_that_never_completes),
+        cmocka_unit_test(queue_that_stands_still_is_given_up),
+        cmocka_unit_test(dead_queue_that_stays_on),
+        cmocka_unit_test(stop_leaves_no_address_behind),
+        cmocka_unit_test(queue_goes_off_late_and_there_is_no_page),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,8 +121,11 @@ static void test_contexts_of_nobody(void **state)
     memset(&elsewhere, 0, sizeof(elsewhere));
     udmar__context_read(mc.domain->unit, RID0, &root, entry);
     assert_int_equal(entry[0] & 1, 1);
-    /* A requester id that somebody has is not given to another. */
-    assert_int_equal(udmar__context_set(mc.domain->unit, RID0, mc.domain), UDMAR_ERR_EXISTS);
+    /* A requester id that somebody has is not given to another; to give it once more is nothing. */
+    assert_int_equal(udmar__context_set(mc.domain->unit, RID0, udmar_device_domain(mc.device[1])),
+                     UDMAR_ERR_EXISTS);
+    assert_int_equal(udmar__context_set(mc.domain->unit, RID0, mc.domain), UDMAR_OK);
+    assert_int_equal(mc.domain->bindings->contexts, 1);
     /* No context of this domain is there: nothing to do, and nothing is done. */
     assert_int_equal(udmar__context_clear(mc.domain->unit, RID0, &nowhere), UDMAR_OK);
     assert_int_equal(udmar__context_clear(&elsewhere, RID0, mc.domain), UDMAR_OK);
@@ -146,16 +149,18 @@ static void test_unconfirmed_context_is_settled_first(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct machine mc;
+        struct udmar_domain *other;
         struct udmar_unit *unit;
+        struct machine mc;
 
         machine_open(&mc, &setup);
         unit = mc.domain->unit;
+        other = udmar_device_domain(mc.device[1]);
         assert_int_equal(udmar_domain_map(mc.domain, MIB(64), MIB(4), PAGE, 3), UDMAR_OK);
         assert_true(can_read(&mc, RID0, MIB(64)));
         model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
         assert_int_equal(udmar__context_clear(unit, RID0, mc.domain), UDMAR_ERR_TIMEOUT);
-        assert_int_equal(udmar__context_set(unit, RID0, mc.domain), UDMAR_ERR_TIMEOUT);
+        assert_int_equal(udmar__context_set(unit, RID0, other), UDMAR_ERR_TIMEOUT);
         assert_true(can_read(&mc, RID0, MIB(64))); /* the unit still knows it */
         model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
         if (n == 1) {
@@ -163,7 +168,9 @@ static void test_unconfirmed_context_is_settled_first(void **state)
             assert_int_equal(udmar_stop(mc.instance), UDMAR_OK);
             assert_false(unit->root_set);
         }
-        mc.domain->bindings->contexts--;
+        assert_int_equal(udmar__context_clear(unit, RID0, mc.domain), UDMAR_OK);
+        assert_int_equal(udmar__context_set(unit, RID0, other), UDMAR_OK);
+        assert_int_equal(udmar__context_clear(unit, RID0, other), UDMAR_OK);
         assert_int_equal(udmar__context_set(unit, RID0, mc.domain), UDMAR_OK);
         if (n == 1)
             assert_int_equal(udmar_start(mc.instance), UDMAR_OK);

@@ -443,7 +443,8 @@ static void unit_of_a_lost_drhd(void **state)
     add_drhd(&b, 0, 0, 0);
     add_endpoint(&b, 2);
     table = build_finish(&b);
-    expect_no_unit(&table, NULL, 0, UDMAR_RID(0, 2, 0));
+    expect_doubt(&table, NULL, 0, UDMAR_RID(0, 2, 0), 0, UDMAR_MATCH_EXACT, UDMAR_DEFECT_DRHD_BASE);
+    expect_no_unit(&table, NULL, 0, UDMAR_RID(0, 3, 0));
 }
 
 static void no_include_all_as_in_qemu(void **state)

@@ -135,7 +135,6 @@ static void compiled_defects(void **state)
         { UDMAR_DEFECT_NAMESPACE_UNKNOWN, 88, 0, 9 },
         { UDMAR_DEFECT_DRHD_DUPLICATE, 96, 0, 0xfed91000 },
         { UDMAR_DEFECT_DRHD_BASE, 120, 0, 0 },
-        { UDMAR_DEFECT_SCOPE_TWICE, 160, 0, 0xfed91000 },
         { UDMAR_DEFECT_SCOPE_PATH, 168, 0, 0x2000 },
         { UDMAR_DEFECT_NO_SCOPE, 176, 0, 0xfed93000 },
         { UDMAR_DEFECT_INCLUDE_ALL_TWICE, 192, 0, 0xfed94000 },
@@ -166,9 +165,10 @@ static void compiled_defects(void **state)
     for (unsigned i = 0; i < found.count; i++)
         expect_defect(&found.list[i], wanted[i].kind, wanted[i].offset, wanted[i].type,
                       wanted[i].value);
-    EXPECT_ENTRIES(&table, 48, 64, 144, 176, 192, 240, 272, 304, 336, 356);
-    /* The one that comes first has what nobody else names, wherever the others stand. */
-    expect_unit(&table, NULL, 0, UDMAR_RID(0, 9, 0), 0xfed90000, UDMAR_MATCH_INCLUDE_ALL);
+    EXPECT_ENTRIES(&table, 48, 64, 96, 176, 192, 240, 272, 304, 336, 356);
+    /* The first one would have what nobody else names, but for the unit whose list is damaged. */
+    expect_doubt(&table, NULL, 0, UDMAR_RID(0, 9, 0), 0xfed90000, UDMAR_MATCH_INCLUDE_ALL,
+                 UDMAR_DEFECT_NONE);
     expect_unit(&table, NULL, 0, UDMAR_RID(0, 2, 0), 0xfed91000, UDMAR_MATCH_EXACT);
 }
 

@@ -99,8 +99,8 @@ static void test_numbers_of_a_parent(void **state)
         drop_tag(child);
         /* Nothing is too much for it. */
         map = new_map(parent);
-        assert_int_equal(udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0),
-                         UDMAR_EINVAL);
+        (void)udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0);
+        assert_int_equal(loaded.error, UDMAR_EINVAL);
         drop_map(parent, map);
         assert_int_equal(udmar_dmamem_alloc(parent, &memory, 0, &map), 0);
         udmar_dmamem_free(parent, memory, map);
@@ -219,8 +219,7 @@ static void test_more_than_a_size_t(void **state)
     buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
     for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         loaded.error = 0;
-        assert_int_not_equal(
-            udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0), 0);
+        (void)udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0);
         assert_int_not_equal(loaded.error, 0);
     }
     drop_map(tag, map);
@@ -384,18 +383,21 @@ static void test_who_is_still_needed(void **state)
     machine_close(&mc);
 }
 
-/* A new mode is a new root tag, with the back end that fits. */
+/* The root tag stays what it is, and gives out what the mode says. */
 static void test_mode_changes_the_back_end(void **state)
 {
+    struct udmar_dma_tag *root;
     struct machine mc;
 
     (void)state;
     machine_open(&mc, NULL);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_dmar);
+    root = udmar_device_dma_tag(mc.device[0]);
+    assert_ptr_equal(root->backend, &udmar__backend_dmar);
     assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
     assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_bounce);
     assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
     assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_dmar);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0]), root);
     machine_close(&mc);
 }
 

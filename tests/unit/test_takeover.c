@@ -269,13 +269,19 @@ static void everything_left_on_at_once(void **state)
 /* ---- Units that cannot be used --------------------------------------------------------------- */
 
 /* A second unit for the NIC alone. */
-static struct model_unit *second_unit(struct rig *r)
+static struct model_unit *second_unit_of(struct rig *r, const char *profile)
 {
     const struct model_scope scope = rig_endpoint(NIC);
-    struct model_unit *u = model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2 });
+    struct model_unit *u =
+        model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2, .profile = profile });
 
     model_add_unit_scope(u, &scope);
     return u;
+}
+
+static struct model_unit *second_unit(struct rig *r)
+{
+    return second_unit_of(r, NULL);
 }
 
 static void nic_is_unprotected_and_disk_works(struct rig *r)
@@ -415,7 +421,7 @@ static void device_of_a_failed_unit_becomes_unprotected(void **state)
 
     (void)state;
     rig_machine(&r, "generic48");
-    (void)second_unit(&r);
+    (void)second_unit_of(&r, "v6"); /* it has nothing but the queue */
     rig_create(&r);
     r.nic = rig_attach(&r, NIC);
     model_behaviour(model_unit_at(r.m, 1))->queue_mode = MODEL_QUEUE_DEAD;
@@ -433,7 +439,7 @@ static void failed_unit_is_tried_again_by_the_next_start(void **state)
     struct rig r;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    rig_machine(&r, "v6");
     model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
     rig_create(&r);
     r.nic = rig_attach(&r, NIC);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A log from its first to its last line, and faults into groups.
+ * Faults into groups, and what belongs to a log: devices, ranges, scopes.
  *
  * Faults belong together when device, direction, reason and PASID are the same and the page is the
  * same or close to the run so far. A device that faults all over its address space gets one group
  * for the rest after a few runs: forty pages of addresses help nobody.
  */
-#include "explain_log.h"
+#include "explain_read.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@ enum {
     RUNS = 6,                  /* kept apart for each device, direction and reason */
     GROUP_LIMIT = BUCKETS - 1, /* one bucket stays empty: searches end there */
     DEVICE_LIMIT = 4096,
+    RANGE_LIMIT = 4096,
     NEAR_PAGES = 16, /* a run goes on across a gap of so many pages */
 };
 
@@ -24,6 +25,7 @@ void log_init(struct log *log)
     *log = (struct log){ 0 };
     log->buckets = allocate(BUCKETS, sizeof(log->buckets[0]));
     log->groups = allocate(GROUP_LIMIT, sizeof(log->groups[0]));
+    log->reader = allocate(1, sizeof(*log->reader));
 }
 
 void log_free(struct log *log)
@@ -33,6 +35,7 @@ void log_free(struct log *log)
     free(log->devices);
     free(log->ranges);
     free(log->buckets);
+    free(log->reader);
     *log = (struct log){ 0 };
 }
 
@@ -66,12 +69,52 @@ struct log_device *log_device_add(struct log *log, uint16_t segment, udmar_rid_t
     return device;
 }
 
+/* ---- ranges and scopes ---------------------------------------------------------------------- */
+
+struct log_range *log_range_add(struct log *log, enum range_kind kind, uint64_t first,
+                                uint64_t last)
+{
+    if (last < first || log->range_count == RANGE_LIMIT)
+        return NULL;
+    /* Several boots in one log say the same again. */
+    for (size_t i = 0; i < log->range_count; i++) {
+        if (log->ranges[i].kind == kind && log->ranges[i].first == first &&
+            log->ranges[i].last == last)
+            return &log->ranges[i];
+    }
+    if (log->ranges == NULL)
+        log->ranges = allocate(RANGE_LIMIT, sizeof(log->ranges[0]));
+    log->ranges[log->range_count] =
+        (struct log_range){ .kind = kind, .first = first, .last = last };
+    return &log->ranges[log->range_count++];
+}
+
+void log_range_own(struct log_range *range, uint16_t segment, udmar_rid_t rid)
+{
+    if (range == NULL || range->owner_count == RANGE_OWNERS)
+        return;
+    for (unsigned i = 0; i < range->owner_count; i++) {
+        if (range->owners[i] == rid)
+            return;
+    }
+    range->segment = segment;
+    range->owners[range->owner_count++] = rid;
+}
+
+void log_scope_add(struct log *log, uint8_t type, uint16_t segment, udmar_rid_t rid,
+                   bool from_table)
+{
+    if (log->scope_count < SCOPE_LIMIT)
+        log->scopes[log->scope_count++] = (struct log_scope){ type, segment, rid, from_table };
+}
+
 /* ---- groups --------------------------------------------------------------------------------- */
 
 static bool same_kind(const struct log_fault *a, const struct log_fault *b)
 {
     return a->fault.rid == b->fault.rid && a->fault.segment == b->fault.segment &&
-           a->has_device == b->has_device && a->reason == b->reason &&
+           a->has_device == b->has_device && a->has_address == b->has_address &&
+           a->reason == b->reason && strcmp(a->masked, b->masked) == 0 &&
            a->fault.access == b->fault.access && a->direction_known == b->direction_known &&
            a->fault.has_pasid == b->fault.has_pasid && a->fault.pasid == b->fault.pasid &&
            a->fault.place == b->fault.place;
@@ -96,6 +139,17 @@ static bool belongs(const struct log_group *group, uint64_t address)
            (address <= group->high || address - group->high <= near);
 }
 
+/* A picture of a display takes between 1/144 and 1/23 of a second; one plane is read once in it. */
+static void count_interval(struct log_group *group, const struct log_fault *fault)
+{
+    double seconds = fault->time.seconds - group->last.seconds;
+
+    if (!fault->time.has_seconds || !group->last.has_seconds || seconds < 0 || seconds >= 1)
+        return;
+    group->intervals++;
+    group->refreshes += seconds > 0.0068 && seconds < 0.0435;
+}
+
 static void extend(struct log_group *group, const struct log_fault *fault, bool *moved)
 {
     uint64_t address = fault->fault.address;
@@ -109,6 +163,7 @@ static void extend(struct log_group *group, const struct log_fault *fault, bool 
     }
     group->pages += *moved;
     group->count++;
+    count_interval(group, fault);
     if (fault->time.text[0] != '\0')
         group->last = fault->time;
 }
@@ -160,7 +215,7 @@ static void group_fault(struct log *log, const struct log_fault *fault)
     log->open = group;
 }
 
-void log_settle(struct log *log)
+void log_fault_settle(struct log *log)
 {
     if (!log->has_pending)
         return;
@@ -170,19 +225,26 @@ void log_settle(struct log *log)
 
 void log_fault_add(struct log *log, const struct log_fault *fault)
 {
-    log_settle(log);
+    log_fault_settle(log);
     log->pending = *fault;
     log->has_pending = true;
     if (fault->reason >= 0 && fault->source != LOG_UDMAR)
-        log_settle(log);
+        log_fault_settle(log);
 }
 
-void log_reason_add(struct log *log, int reason)
+bool log_reason_add(struct log *log, int reason)
 {
-    if (log->has_pending && log->pending.reason < 0) {
-        log->pending.reason = reason;
-        log_settle(log);
+    struct log_fault *pending = &log->pending;
+
+    if (!log->has_pending || pending->reason >= 0)
+        return false;
+    pending->reason = reason;
+    if (!pending->direction_known && (reason == 0x05 || reason == 0x06)) {
+        pending->direction_known = true;
+        pending->fault.access = reason == 0x06 ? UDMAR_FAULT_READ : UDMAR_FAULT_WRITE;
     }
+    log_fault_settle(log);
+    return true;
 }
 
 static int compare_groups(const void *left, const void *right)
@@ -199,42 +261,4 @@ void log_sort(struct log *log)
 {
     log->open = NULL; /* pointed into the old order */
     qsort(log->groups, log->group_count, sizeof(log->groups[0]), compare_groups);
-}
-
-/* ---- the whole log -------------------------------------------------------------------------- */
-
-static void read_line(struct log *log, const char *from, size_t length)
-{
-    char line[LINE_SIZE];
-    struct log_time time;
-    const char *message;
-
-    if (length >= sizeof(line))
-        length = sizeof(line) - 1;
-    memcpy(line, from, length);
-    line[length] = '\0';
-    for (size_t i = 0; i < length; i++) {
-        if (line[i] == '\0' || line[i] == '\t' || line[i] == '\r')
-            line[i] = ' ';
-    }
-    message = line_time(line, &time);
-    if (line_udmar(log, message, &time, log->lines) || line_fault(log, message, &time, log->lines))
-        return;
-    line_facts(log, message);
-    line_notice(log, message, &time, log->lines);
-}
-
-void log_read(struct log *log, const char *text, size_t size)
-{
-    const char *at = text, *end = text + size;
-
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t length = newline != NULL ? (size_t)(newline - at) : (size_t)(end - at);
-
-        log->lines++;
-        read_line(log, at, length);
-        at += length + 1;
-    }
-    log_settle(log);
 }

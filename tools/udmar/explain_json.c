@@ -39,13 +39,17 @@ static void json_causes(struct json *json, const struct log *log, const struct l
 {
     const struct cause *causes[CAUSE_LIMIT];
     size_t count = explain_causes(log, group, causes);
-    char text[800];
+    char text[1000];
 
+    if (!group->first.has_device)
+        device = "the device";
     json_array(json, "causes");
     for (size_t i = 0; i < count; i++) {
         json_object(json, NULL);
+        json_string(json, "id", causes[i]->id);
         json_string(json, "cause", explain_fill(causes[i]->cause, device, text, sizeof(text)));
-        json_string(json, "next", explain_fill(causes[i]->next, device, text, sizeof(text)));
+        json_string(json, "evidence", explain_evidence(log, causes[i], text, sizeof(text)));
+        json_string(json, "next", explain_next(log, group, causes[i], text, sizeof(text)));
         json_close(json);
     }
     json_close(json);
@@ -60,7 +64,7 @@ static void json_device(struct json *json, const struct log *log, const struct l
         json_string(json, "label", fault->label);
     if (device == NULL)
         return;
-    if (device->has_ids) {
+    if (device->vendor != 0 || device->device != 0) {
         json_hex(json, "vendor_id", device->vendor);
         json_hex(json, "device_id", device->device);
         json_hex(json, "class", device->class_code);
@@ -83,7 +87,10 @@ static void json_group(struct json *json, const struct log *log, const struct lo
     json_string(json, "device", device);
     json_device(json, log, first);
     json_string(json, "access", access_id(first));
-    if (first->fault.access == UDMAR_FAULT_INTERRUPT) {
+    if (!first->has_address) {
+        if (first->masked[0] != '\0')
+            json_string(json, "unread_address", first->masked);
+    } else if (first->fault.access == UDMAR_FAULT_INTERRUPT) {
         json_number(json, "interrupt_index", first->fault.address);
     } else {
         json_hex(json, "address", first->fault.address);
@@ -154,6 +161,16 @@ void explain_print_json(FILE *out, const struct log *log, const char *name)
     json_number(&json, "suppressed", log->suppressed);
     json_number(&json, "overflows", log->overflows);
     json_number(&json, "dropped", log->dropped);
+    json_bool(&json, "faults_missing", explain_faults_missing(log));
+    json_number(&json, "unread", log->unread);
+    json_array(&json, "unread_lines");
+    for (size_t i = 0; i < log->unread && i < UNREAD_KEPT; i++) {
+        json_object(&json, NULL);
+        json_number(&json, "line", log->unread_lines[i].line);
+        json_string(&json, "text", log->unread_lines[i].words);
+        json_close(&json);
+    }
+    json_close(&json);
     json_array(&json, "faults");
     for (size_t i = 0; i < log->group_count; i++)
         json_group(&json, log, &log->groups[i]);

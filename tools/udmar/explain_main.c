@@ -2,8 +2,8 @@
 /*
  * The command explain: where the log comes from, and which names devices get.
  */
+#include "explain_machine.h"
 #include "explain_text.h"
-#include "pci.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +21,7 @@ enum { LOG_LIMIT = 4 * FILE_LIMIT };
 
 struct options {
     bool json, dmesg;
-    const char *lspci;
+    const char *lspci, *table;
 };
 
 static void help(void)
@@ -30,23 +30,26 @@ static void help(void)
         "Usage: udmar explain [OPTION...] [FILE]\n"
         "Reads a kernel log (standard input without FILE) and explains its DMA faults and other\n"
         "messages about DMA remapping: which device, what it tried, why it was stopped, the\n"
-        "likely causes, the likeliest first, and what to look at next. Knows the formats of\n"
-        "Linux (old and new), Xen, FreeBSD and udmar; the more of the boot log there is, the\n"
-        "better the causes (devices, drivers, memory map and RMRRs are taken from it).\n\n"
+        "likely causes, the likeliest first, from what each is concluded, and what to look at\n"
+        "next. Knows the formats of Linux (2.6 to today), Xen, FreeBSD, OpenBSD, illumos, ESXi,\n"
+        "macOS, Genode, NOVA, QEMU and udmar, out of dmesg, syslog, journals (also as JSON),\n"
+        "serial consoles, mails and forums. The more of the boot log there is, the better the\n"
+        "causes (devices, drivers, memory map and RMRRs are taken from it).\n\n"
         "  -d, --dmesg        the log of the running kernel (may need root)\n"
-        "  -l, --lspci=FILE   names of devices from the output of lspci (-nn is best)\n"
+        "  -l, --lspci=FILE   the machine's devices, from the output of lspci (-nn is best)\n"
+        "  -t, --table=FILE   the machine's DMAR table, in any form that udmar table reads\n"
         "  -j, --json         as JSON (schema: explain.json)\n"
         "      --color=WHEN   auto, always or never\n"
         "  -h, --help         this text\n\n"
         "Examples:\n"
         "  dmesg | udmar explain\n"
-        "  sudo udmar explain --dmesg\n"
+        "  sudo udmar explain --dmesg --table=/sys/firmware/acpi/tables/DMAR\n"
         "  journalctl -k -b -1 | udmar explain       the boot before this one\n"
         "  xl dmesg | udmar explain\n"
-        "  udmar explain --lspci=lspci.txt serial.log\n"
+        "  udmar explain --lspci=lspci.txt --table=dmar.dat serial.log\n"
         "  udmar explain --json kern.log | jq '.faults[] | .device, .causes[0].cause'\n\n"
-        "Exit status: 0 nothing found, 1 faults or messages that point to a problem, 2 wrong\n"
-        "command line, 3 the log cannot be read.\n");
+        "Exit status: 0 nothing found, 1 faults, messages that point to a problem, or lines that\n"
+        "look like a fault and cannot be read, 2 wrong command line, 3 the log cannot be read.\n");
 }
 
 #ifdef __linux__
@@ -82,52 +85,39 @@ static bool read_kernel_log(char **text, size_t *size)
 }
 #endif
 
-/* "VGA compatible controller [0300]: ..." of lspci -nn: the class stands in the name only. */
-static uint32_t class_in_name(const char *name)
+/* Devices and tables come first: what a log says of them is then known to belong to them. */
+static bool add_table(struct log *log, const char *path, const struct pci_machine *machine)
 {
-    const char *end = strstr(name, "]: ");
-    uint64_t value;
+    struct table_set set;
 
-    if (end == NULL || end - name < 5 || end[-5] != '[' || scan_hex(end - 4, &value) != end)
-        return 0;
-    return (uint32_t)value << 8;
+    if (!tables_load(path, &set))
+        return false;
+    for (size_t i = 0; i < set.count; i++)
+        machine_add_table(log, &set.tables[i], machine);
+    tables_free(&set);
+    if (!log->has_table)
+        message("%s: no DMAR table in it that can be used", path);
+    return log->has_table;
 }
 
-/* What is known of devices besides the log: their names. */
-static void add_machine(struct log *log, const struct pci_machine *machine)
+static bool add_machine(struct log *log, const struct options *options)
 {
-    for (size_t i = 0; i < machine->count; i++) {
-        const struct pci_function *function = &machine->functions[i];
-        struct log_device *device = log_device_add(log, function->segment, function->rid);
-
-        log->saw_pci = true;
-        if (device == NULL)
-            continue;
-        if (function->has_ids) {
-            device->has_ids = true;
-            device->vendor = function->vendor;
-            device->device = function->device;
-            device->class_code = function->class_code;
-        }
-        pci_name(function, device->name, sizeof(device->name));
-        if (device->class_code == 0)
-            device->class_code = class_in_name(device->name);
-    }
-}
-
-static bool add_devices(struct log *log, const struct options *options)
-{
-    struct pci_machine machine;
+    struct pci_machine machine = { 0 };
+    bool has_devices = false, good = true;
 
     if (options->lspci != NULL) {
         if (!pci_load_lspci(options->lspci, &machine))
             return false;
-    } else if (!options->dmesg || !pci_from_sysfs("/sys", &machine)) {
-        return true;
+        has_devices = true;
+    } else if (options->dmesg) {
+        has_devices = pci_from_sysfs("/sys", &machine);
     }
-    add_machine(log, &machine);
+    if (has_devices)
+        machine_add_devices(log, &machine);
+    if (options->table != NULL)
+        good = add_table(log, options->table, has_devices ? &machine : NULL);
     pci_free(&machine);
-    return true;
+    return good;
 }
 
 static int explain(const struct options *options, const char *name, const char *text, size_t size)
@@ -136,7 +126,7 @@ static int explain(const struct options *options, const char *name, const char *
     bool bad;
 
     log_init(&log);
-    if (!add_devices(&log, options)) {
+    if (!add_machine(&log, options)) {
         log_free(&log);
         return STATUS_INPUT;
     }
@@ -146,9 +136,7 @@ static int explain(const struct options *options, const char *name, const char *
         explain_print_json(stdout, &log, name);
     else
         explain_print(stdout, &log, name);
-    bad = log.faults > 0;
-    for (size_t i = 0; i < log.notice_count; i++)
-        bad |= log.notices[i].text->bad;
+    bad = explain_findings(&log);
     log_free(&log);
     return bad ? STATUS_FINDINGS : STATUS_OK;
 }
@@ -156,20 +144,27 @@ static int explain(const struct options *options, const char *name, const char *
 static int read_options(int argc, char **argv, struct options *options)
 {
     static const struct option long_options[] = {
-        { "dmesg", no_argument, NULL, 'd' }, { "lspci", required_argument, NULL, 'l' },
-        { "json", no_argument, NULL, 'j' },  { "color", required_argument, NULL, 'C' },
-        { "help", no_argument, NULL, 'h' },  { NULL, 0, NULL, 0 },
+        { "dmesg", no_argument, NULL, 'd' },
+        { "lspci", required_argument, NULL, 'l' },
+        { "table", required_argument, NULL, 't' },
+        { "json", no_argument, NULL, 'j' },
+        { "color", required_argument, NULL, 'C' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 
     optind = 1;
-    while ((option = getopt_long(argc, argv, "dl:jh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "dl:t:jh", long_options, NULL)) != -1) {
         switch (option) {
         case 'd':
             options->dmesg = true;
             break;
         case 'l':
             options->lspci = optarg;
+            break;
+        case 't':
+            options->table = optarg;
             break;
         case 'j':
             options->json = true;

@@ -3,6 +3,7 @@
  * The explanation for people.
  */
 #include "explain_text.h"
+#include "pci.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,7 +12,12 @@ enum { WIDTH = 78, GROUPS_SHOWN = 50 };
 
 const char *explain_source(enum log_source source)
 {
-    static const char *const names[] = { "linux", "xen", "freebsd", "udmar" };
+    static const char *const names[LOG_SOURCES] = {
+        [LOG_LINUX] = "linux", [LOG_XEN] = "xen",         [LOG_FREEBSD] = "freebsd",
+        [LOG_UDMAR] = "udmar", [LOG_OPENBSD] = "openbsd", [LOG_ILLUMOS] = "illumos",
+        [LOG_ESXI] = "esxi",   [LOG_MACOS] = "macos",     [LOG_GENODE] = "genode",
+        [LOG_NOVA] = "nova",   [LOG_QEMU] = "qemu",       [LOG_OTHER] = "other",
+    };
 
     return names[source];
 }
@@ -118,12 +124,13 @@ static void describe(const struct log *log, const struct log_fault *fault, char 
     const struct log_device *device =
         fault->has_device ? log_device_find(log, fault->fault.segment, fault->fault.rid) : NULL;
     const char *kind = device != NULL ? explain_class(device->class_code) : "";
+    bool has_numbers = device != NULL && (device->vendor != 0 || device->device != 0);
     size_t length = 0;
 
     buffer[0] = '\0';
     if (device != NULL && device->name[0] != '\0')
         length += (size_t)snprintf(buffer, size, "%s", device->name);
-    else if (device != NULL && device->has_ids)
+    else if (has_numbers)
         length += (size_t)snprintf(buffer, size, "%s%s%04x:%04x", kind, kind[0] != '\0' ? " " : "",
                                    device->vendor, device->device);
     if (device != NULL && device->driver[0] != '\0' && length < size)
@@ -166,7 +173,12 @@ static void sentence(const struct log_group *group, const char *device, char *bu
     const struct udmar_fault *fault = &group->first.fault;
     char address[80], pasid[32] = "";
 
-    if (fault->access == UDMAR_FAULT_INTERRUPT)
+    if (!group->first.has_address && group->first.masked[0] != '\0')
+        snprintf(address, sizeof(address), "an address that cannot be read (\"%s\")",
+                 group->first.masked);
+    else if (!group->first.has_address)
+        snprintf(address, sizeof(address), "an address that the log does not show");
+    else if (fault->access == UDMAR_FAULT_INTERRUPT)
         snprintf(address, sizeof(address), "%" PRIu64, fault->address);
     else if (group->low == group->high)
         snprintf(address, sizeof(address), "0x%" PRIx64, fault->address);
@@ -225,12 +237,38 @@ static void details(const struct log *log, const struct log_group *group, char *
                  size_text(fault->near_size, text));
 }
 
-static void print_group(FILE *out, const struct log *log, const struct log_group *group,
-                        size_t number)
+static void print_causes(FILE *out, const struct log *log, const struct log_group *group,
+                         const char *device)
 {
     const struct cause *causes[CAUSE_LIMIT];
     size_t count = explain_causes(log, group, causes);
-    char device[24], text[800], head[16];
+    char text[1000], head[16];
+
+    if (count == 0) {
+        paragraph(out, "", 4,
+                  "Why: not known. What the log shows fits nothing that this tool knows.");
+        return;
+    }
+    if (!group->first.has_device)
+        device = "the device";
+    fprintf(out, "    %s%s%s\n", style(STYLE_HEAD),
+            count == 1 ? "Likely cause:" : "Likely causes, the likeliest first:", style(STYLE_END));
+    for (size_t i = 0; i < count; i++) {
+        snprintf(head, sizeof(head), "%c) ", (int)('a' + i));
+        paragraph(out, head, 7, explain_fill(causes[i]->cause, device, text, sizeof(text)));
+        if (explain_evidence(log, causes[i], text, sizeof(text))[0] != '\0') {
+            fputs(style(STYLE_FAINT), out);
+            paragraph(out, "by: ", 11, text);
+            fputs(style(STYLE_END), out);
+        }
+        paragraph(out, "-> ", 10, explain_next(log, group, causes[i], text, sizeof(text)));
+    }
+}
+
+static void print_group(FILE *out, const struct log *log, const struct log_group *group,
+                        size_t number)
+{
+    char device[24], text[800];
 
     explain_device(&group->first, device);
     describe(log, &group->first, text, sizeof(text));
@@ -252,18 +290,14 @@ static void print_group(FILE *out, const struct log *log, const struct log_group
     details(log, group, text, sizeof(text));
     if (text[0] != '\0')
         paragraph(out, "", 4, text);
-    fprintf(out, "    %sLikely causes, the likeliest first:%s\n", style(STYLE_HEAD),
-            style(STYLE_END));
-    for (size_t i = 0; i < count; i++) {
-        snprintf(head, sizeof(head), "%c) ", (int)('a' + i));
-        paragraph(out, head, 7, explain_fill(causes[i]->cause, device, text, sizeof(text)));
-        paragraph(out, "-> ", 10, explain_fill(causes[i]->next, device, text, sizeof(text)));
-    }
+    print_causes(out, log, group, device);
     fputc('\n', out);
 }
 
 static void print_notice(FILE *out, const struct log_notice *notice)
 {
+    char device[16];
+
     fprintf(out, "%s* ", style(notice->text->bad ? STYLE_WARN : STYLE_NAME));
     print_text(out, notice->words, strlen(notice->words));
     fprintf(out, "%s\n    %sline %zu", style(STYLE_END), style(STYLE_FAINT), notice->line);
@@ -273,10 +307,43 @@ static void print_notice(FILE *out, const struct log_notice *notice)
     }
     if (notice->count > 1)
         fprintf(out, ", %" PRIu64 " times", notice->count);
+    if (notice->has_device)
+        fprintf(out, ", device %s", pci_address(notice->segment, notice->rid, device));
     fprintf(out, "%s\n", style(STYLE_END));
     paragraph(out, "", 4, notice->text->meaning);
     paragraph(out, "-> ", 7, notice->text->next);
     fputc('\n', out);
+}
+
+/* What could not be read is shown: it may be the fault that matters. */
+static void print_unread(FILE *out, const struct log *log)
+{
+    if (log->unread == 0)
+        return;
+    fprintf(out, "%s%" PRIu64 " line%s like a fault and cannot be read:%s\n", style(STYLE_WARN),
+            log->unread, log->unread == 1 ? " looks" : "s look", style(STYLE_END));
+    for (size_t i = 0; i < log->unread && i < UNREAD_KEPT; i++) {
+        fprintf(out, "    line %zu: ", log->unread_lines[i].line);
+        print_text(out, log->unread_lines[i].words, strlen(log->unread_lines[i].words));
+        fputc('\n', out);
+    }
+    if (log->unread > UNREAD_KEPT)
+        fprintf(out, "    ... and %" PRIu64 " more\n", log->unread - UNREAD_KEPT);
+    fputc('\n', out);
+}
+
+bool explain_faults_missing(const struct log *log)
+{
+    return log->statuses > 0 && log->faults == 0 && log->unread == 0;
+}
+
+bool explain_findings(const struct log *log)
+{
+    bool bad = log->faults > 0 || log->unread > 0 || explain_faults_missing(log);
+
+    for (size_t i = 0; i < log->notice_count; i++)
+        bad |= log->notices[i].text->bad;
+    return bad;
 }
 
 static uint64_t count_devices(const struct log *log)
@@ -319,7 +386,13 @@ void explain_print(FILE *out, const struct log *log, const char *name)
                 "Units said %" PRIu64
                 " time%s that they lost faults: there were more than these.\n",
                 log->overflows, log->overflows == 1 ? "" : "s");
+    if (explain_faults_missing(log))
+        fprintf(out,
+                "The kernel says %" PRIu64 " time%s that faults are pending, but the lines that "
+                "describe them are missing.\n",
+                log->statuses, log->statuses == 1 ? "" : "s");
     fputc('\n', out);
+    print_unread(out, log);
     for (size_t i = 0; i < log->group_count && i < GROUPS_SHOWN; i++)
         print_group(out, log, &log->groups[i], i + 1);
     if (log->group_count > GROUPS_SHOWN)

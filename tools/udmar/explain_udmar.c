@@ -3,6 +3,7 @@
  * udmar's own messages: the sentence, and the raw fields in brackets on the same or the next line.
  */
 #include "explain_log.h"
+#include "explain_scan.h"
 
 #include <string.h>
 
@@ -42,7 +43,7 @@ static int reason_of(const char *words)
     return -1;
 }
 
-static void scan_place(const char *message, struct log_fault *fault)
+static void read_mapping(const char *message, struct log_fault *fault)
 {
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         const char *at = strstr(message, places[i].words);
@@ -64,7 +65,7 @@ static void scan_place(const char *message, struct log_fault *fault)
 }
 
 /* The device stands in front of the verb: "nic0 (0000:02:00.0)", "device 0000:02:00.0". */
-static void scan_label(const char *from, const char *to, struct log_fault *fault)
+static void read_owner(const char *from, const char *to, struct log_fault *fault)
 {
     const char *end = from;
 
@@ -100,14 +101,15 @@ static bool sentence(struct log *log, const char *message, const struct log_time
     at = scan_hex(verb + strlen(verbs[which].words) - 2, &fault.fault.address);
     if (at == NULL || strncmp(at, " and was stopped: ", 18) != 0)
         return false;
-    fault.direction_known = true;
+    fault.direction_known = fault.has_address = true;
     fault.fault.sequence = sequence;
     fault.fault.access = (uint8_t)verbs[which].access;
     fault.reason = reason_of(at + 18);
-    scan_label(from, verb, &fault);
-    scan_place(at, &fault);
+    read_owner(from, verb, &fault);
+    read_mapping(at, &fault);
     fault.fault.from_firmware = strstr(at, "; left by firmware") != NULL;
     fault.fault.overflow = strstr(at, "; further faults were lost") != NULL;
+    fault.boot = log->boot;
     log->overflows += fault.fault.overflow;
     log_fault_add(log, &fault);
     return true;
@@ -139,25 +141,25 @@ static bool fields(struct log *log, const char *message, const struct log_time *
         if (!log->pending.has_device)
             known->rid = decoded.rid;
         log->pending.has_device = true;
-        log_settle(log);
+        log_fault_settle(log);
         return true;
     }
     fault.unit = (int)unit;
     fault.reason = decoded.reason;
     fault.fault = decoded;
-    fault.has_device = fault.direction_known = true;
+    fault.has_device = fault.has_address = fault.direction_known = true;
     log_fault_add(log, &fault);
-    log_settle(log);
+    log_fault_settle(log);
     return true;
 }
 
-bool line_udmar(struct log *log, const char *message, const struct log_time *time, size_t number)
+bool line_udmar(struct log *log, const struct log_text *text)
 {
-    const char *rest;
+    const char *message = text->message, *rest;
     uint64_t count;
-    bool found = sentence(log, message, time, number);
+    bool found = sentence(log, message, text->time, text->line);
 
-    if (fields(log, message, time, number) || found)
+    if (fields(log, message, text->time, text->line) || found)
         return true;
     rest = strstr(message, " more faults of this device were not printed");
     if (rest == NULL)

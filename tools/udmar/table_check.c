@@ -52,14 +52,16 @@ static const char *loss_consequence(enum udmar_defect_kind kind)
                "and their devices are not protected or fault";
     case UDMAR_DEFECT_TOO_SHORT:
     case UDMAR_DEFECT_SCOPE_LENGTH:
-        return "the structure is left out; Linux turns DMA remapping off altogether";
+    case UDMAR_DEFECT_DRHD_END:
+        return "the structure is left out, and if it is a unit, devices that no other unit names "
+               "may be its own: they are not protected; Linux turns DMA remapping off altogether";
     case UDMAR_DEFECT_DRHD_BASE:
     case UDMAR_DEFECT_DRHD_WIDTH:
         return "the unit cannot be reached: its devices are neither translated nor stopped; Linux "
                "turns DMA remapping off altogether";
-    case UDMAR_DEFECT_DRHD_DUPLICATE:
-        return "the later one is left out with its scopes: devices only it names may go to the "
-               "wrong unit";
+    case UDMAR_DEFECT_DRHD_SEGMENT:
+        return "the later one is left out: whether its devices are translated, and by what, is not "
+               "known";
     case UDMAR_DEFECT_RMRR_ORDER:
     case UDMAR_DEFECT_RMRR_SIZE:
         return "the region is left out: its devices fault when they use that memory";
@@ -88,9 +90,15 @@ static const char *defect_consequence(enum udmar_defect_kind kind)
     case UDMAR_DEFECT_INCLUDE_ALL_ORDER:
         return "none here; drivers that take the first fit give all devices to the wrong unit";
     case UDMAR_DEFECT_SCOPE_TYPE:
+        return "no device is taken to be meant; one that the path of a unit's scope leads to is "
+               "not translated";
     case UDMAR_DEFECT_SCOPE_PATH:
-        return "the scope matches no device: the device goes to the INCLUDE_PCI_ALL unit, or to "
-               "none";
+        return "the scope matches no device; a unit with such a scope is left out, and devices "
+               "that no other unit names may be its own: they are not protected";
+    case UDMAR_DEFECT_DRHD_DUPLICATE:
+        return "none here: it is one unit, with the scopes of both";
+    case UDMAR_DEFECT_DRHD_COPY:
+        return "none";
     case UDMAR_DEFECT_SCOPE_TWICE:
         return "the earlier unit has it; if that is wrong, the device is not protected";
     case UDMAR_DEFECT_NO_SCOPE:
@@ -133,6 +141,9 @@ static void say_defect(struct finding *finding, const struct udmar_defect *defec
     case UDMAR_DEFECT_ANDD_STRING:
         say(finding, "%.*s (%" PRIu64 " bytes)", length, sentence, value);
         break;
+    case UDMAR_DEFECT_DRHD_COPY:
+        say(finding, "%" PRIu64 " of the units are listed again, byte for byte", value);
+        break;
     case UDMAR_DEFECT_TYPE_ORDER:
     case UDMAR_DEFECT_UNKNOWN_TYPE:
     case UDMAR_DEFECT_SCOPE_TYPE:
@@ -149,10 +160,9 @@ static void take_defect(void *context, const struct udmar_defect *defect)
 {
     /* Where a structure's head is not there whole, its type is nothing to go by. */
     bool typed = defect->structure_type != 0xffff;
-    struct finding *finding =
-        add(context, defect->loses_entry || defect->kind < UDMAR_DEFECT_UNKNOWN_TYPE,
-            defect->offset, typed ? udmar_entry_name(defect->structure_type) : "table",
-            defect_consequence(defect->kind));
+    struct finding *finding = add(context, defect->loses_entry, defect->offset,
+                                  typed ? udmar_entry_name(defect->structure_type) : "table",
+                                  defect_consequence(defect->kind));
 
     say_defect(finding, defect);
 }
@@ -192,10 +202,13 @@ static void check_header(struct table_view *view)
 
 static bool names_ioapic(const struct table_view *view)
 {
-    for (size_t i = 0; i < view->unit_count; i++) {
+    const struct udmar_entry *entry = NULL;
+
+    while ((entry = table_view_next(view, entry)) != NULL) {
         struct udmar_scope scope = { 0 };
 
-        while (udmar_entry_next_scope(&view->found->table, &view->units[i], &scope)) {
+        while (entry->type == UDMAR_ENTRY_DRHD &&
+               udmar_entry_next_scope(&view->found->table, entry, &scope)) {
             if (scope.type == UDMAR_SCOPE_IOAPIC)
                 return true;
         }
@@ -287,8 +300,8 @@ static void check_machine(struct table_view *view)
     pci_address(view->placements[first].segment, view->placements[first].rid, address);
     say(add(view, false, 48, "table",
             "DMA of these devices is neither translated nor stopped: never give them away"),
-        "%zu of %zu PCI functions are in no unit, the first is %s", orphans, view->machine->count,
-        address);
+        "%zu of %zu PCI functions are in no unit that is known and can be used, the first is %s",
+        orphans, view->machine->count, address);
 }
 
 /* Of one offset the serious ones come first; the rest only has to be the same every time. */

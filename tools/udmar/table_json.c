@@ -36,7 +36,7 @@ static void json_placement(struct json *json, const struct placement *place)
         json_null(json, "unit");
     else
         json_number(json, "unit", place->unit);
-    json_string(json, "why", match_word(place->match));
+    json_string(json, "why", place->doubt ? "damaged" : match_word(place->match));
     if (place->match == UDMAR_MATCH_SUBTREE)
         json_address(json, "bridge", place->segment, place->via);
 }
@@ -85,10 +85,7 @@ static void json_body(const struct table_view *view, const struct udmar_entry *e
 {
     switch (entry->type) {
     case UDMAR_ENTRY_DRHD:
-        for (size_t i = 0; i < view->unit_count; i++) {
-            if (view->units[i].offset == entry->offset)
-                json_number(json, "unit", i);
-        }
+        json_number(json, "unit", table_view_unit(view, entry));
         json_number(json, "segment", entry->u.drhd.segment);
         json_hex(json, "base", entry->u.drhd.base);
         json_bool(json, "include_all", entry->u.drhd.include_all);

@@ -75,7 +75,7 @@ static void print_rows(FILE *out, struct rows *rows)
 static void name_unit(const struct placement *place, char unit[32])
 {
     if (place->unit == NO_UNIT)
-        snprintf(unit, 32, "no unit");
+        snprintf(unit, 32, place->doubt ? "unit not known" : "no unit");
     else
         snprintf(unit, 32, "unit %zu", place->unit);
 }
@@ -203,7 +203,7 @@ static void add_governed(const struct table_view *view, size_t unit, struct rows
         row = add_row(rows);
         pci_address(place->segment, place->rid, row->place);
         if (unit == NO_UNIT)
-            snprintf(row->kind, sizeof(row->kind), "no unit");
+            snprintf(row->kind, sizeof(row->kind), place->doubt ? "unit not known" : "no unit");
         else if (place->match == UDMAR_MATCH_SUBTREE)
             snprintf(row->kind, sizeof(row->kind), "below %s",
                      pci_address(place->segment, place->via, address));
@@ -224,7 +224,7 @@ static void heading(FILE *out, const struct udmar_entry *entry, const char *text
 
 static void print_unit(const struct table_view *view, size_t unit, FILE *out)
 {
-    const struct udmar_entry *entry = &view->units[unit];
+    const struct udmar_entry *entry = &view->units[unit], *part = NULL;
     struct rows rows = { 0 };
     char text[160], proximity_text[40] = "";
     uint32_t proximity;
@@ -236,7 +236,8 @@ static void print_unit(const struct table_view *view, size_t unit, FILE *out)
              entry->u.drhd.include_all ? ", all devices that no other unit names" : "",
              proximity_text);
     heading(out, entry, text);
-    add_scopes(view, entry, &rows);
+    while ((part = table_view_part(view, unit, part)) != NULL)
+        add_scopes(view, part, &rows);
     add_governed(view, unit, &rows);
     print_rows(out, &rows);
 }

@@ -79,11 +79,10 @@ static void name_node(const struct table_view *view, struct node *node, const ch
     snprintf(node->text, sizeof(node->text), "%s  %.100s", address, name[0] != '\0' ? name : kind);
 }
 
-/* The scopes of a unit: what it names itself. */
-static void collect_unit(struct drawing *drawing, size_t unit)
+/* The scopes of a unit's DRHD: what it names itself. */
+static void collect_unit(struct drawing *drawing, size_t unit, const struct udmar_entry *entry)
 {
     const struct table_view *view = drawing->view;
-    const struct udmar_entry *entry = &view->units[unit];
     struct udmar_scope scope = { 0 };
     char path[64], kind[40];
 
@@ -311,8 +310,12 @@ void table_print_svg(const struct table_view *view, FILE *out)
         message("out of memory");
         exit(STATUS_INPUT);
     }
-    for (size_t i = 0; i < view->unit_count; i++)
-        collect_unit(&drawing, i);
+    for (size_t i = 0; i < view->unit_count; i++) {
+        const struct udmar_entry *part = NULL;
+
+        while ((part = table_view_part(view, i, part)) != NULL)
+            collect_unit(&drawing, i, part);
+    }
     collect_others(&drawing);
     draw_all(&drawing);
     fclose(drawing.out);

@@ -21,9 +21,23 @@ static void collect(struct table_view *view)
 
     while (udmar_table_next(&view->found->table, &entry)) {
         append(&view->entries, &view->entry_count, &entry);
-        if (entry.type == UDMAR_ENTRY_DRHD)
+        if (entry.type != UDMAR_ENTRY_DRHD)
+            continue;
+        if (table_view_unit(view, &entry) == NO_UNIT)
             append(&view->units, &view->unit_count, &entry);
+        else if (entry.u.drhd.include_all)
+            view->units[table_view_unit(view, &entry)].u.drhd.include_all = true;
     }
+}
+
+size_t table_view_unit(const struct table_view *view, const struct udmar_entry *drhd)
+{
+    for (size_t i = 0; i < view->unit_count; i++) {
+        if (view->units[i].u.drhd.base == drhd->u.drhd.base &&
+            view->units[i].u.drhd.segment == drhd->u.drhd.segment)
+            return i;
+    }
+    return NO_UNIT;
 }
 
 const struct udmar_entry *table_view_next(const struct table_view *view,
@@ -31,6 +45,26 @@ const struct udmar_entry *table_view_next(const struct table_view *view,
 {
     entry = entry == NULL ? view->entries : entry + 1;
     return entry != NULL && entry < view->entries + view->entry_count ? entry : NULL;
+}
+
+static bool is_copy(const struct table_view *view, const struct udmar_entry *entry,
+                    const struct udmar_entry *first)
+{
+    const uint8_t *bytes = view->found->table.bytes;
+
+    return entry->offset != first->offset && entry->length == first->length &&
+           memcmp(bytes + entry->offset, bytes + first->offset, entry->length) == 0;
+}
+
+const struct udmar_entry *table_view_part(const struct table_view *view, size_t unit,
+                                          const struct udmar_entry *entry)
+{
+    while ((entry = table_view_next(view, entry)) != NULL) {
+        if (entry->type == UDMAR_ENTRY_DRHD && table_view_unit(view, entry) == unit &&
+            !is_copy(view, entry, &view->units[unit]))
+            break;
+    }
+    return entry;
 }
 
 void table_view_make(const char *source, const struct table_found *found,
@@ -92,25 +126,18 @@ static udmar_rid_t closest_bridge(const struct table_view *view, const struct ud
 struct placement table_view_place(const struct table_view *view, uint16_t segment, udmar_rid_t rid)
 {
     struct placement place = { .segment = segment, .rid = rid, .unit = NO_UNIT };
-    unsigned distance, best_distance = 0;
+    struct udmar_entry unit;
+    enum udmar_match match;
+    enum udmar_status status =
+        udmar_table_find_unit(&view->found->table, reader(view), segment, rid, &unit, &match);
 
-    for (size_t i = 0; i < view->unit_count; i++) {
-        const struct udmar_entry *unit = &view->units[i];
-        enum udmar_match match =
-            udmar_entry_match(&view->found->table, unit, reader(view), segment, rid, &distance);
-
-        if (match == UDMAR_MATCH_NONE && unit->u.drhd.include_all &&
-            unit->u.drhd.segment == segment)
-            match = UDMAR_MATCH_INCLUDE_ALL;
-        if (match < place.match || match == UDMAR_MATCH_NONE ||
-            (match == place.match && (match != UDMAR_MATCH_SUBTREE || distance >= best_distance)))
-            continue;
+    place.doubt = status == UDMAR_ERR_FIRMWARE;
+    if (status == UDMAR_OK) {
         place.match = match;
-        place.unit = i;
-        best_distance = distance;
+        place.unit = table_view_unit(view, &unit);
     }
     if (place.match == UDMAR_MATCH_SUBTREE)
-        place.via = closest_bridge(view, &view->units[place.unit], segment, rid);
+        place.via = closest_bridge(view, &unit, segment, rid);
     return place;
 }
 

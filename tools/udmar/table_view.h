@@ -16,6 +16,7 @@ struct placement {
     uint16_t segment;
     udmar_rid_t rid;
     size_t unit; /* index, or NO_UNIT */
+    bool doubt;  /* NO_UNIT because a damaged structure names it, or may name it */
     enum udmar_match match;
     udmar_rid_t via; /* MATCH_SUBTREE: the bridge */
 };
@@ -35,7 +36,7 @@ struct table_view {
     struct udmar_bus_reader reader;
     struct udmar_entry *entries; /* the usable structures, in the table's order */
     size_t entry_count;
-    struct udmar_entry *units; /* those of them that are DRHDs */
+    struct udmar_entry *units; /* the first DRHD of each unit, with the flags of all */
     size_t unit_count;
     struct placement *placements; /* one for each function of the machine, in its order */
     struct finding *findings;     /* in the order of their offsets */
@@ -47,7 +48,7 @@ void table_view_make(const char *source, const struct table_found *found,
                      const struct pci_machine *machine, struct table_view *out_view);
 void table_view_free(struct table_view *view);
 
-/* What udmar_table_find_unit() says, in a time that a hostile table cannot blow up. */
+/* What udmar_table_find_unit() says. */
 struct placement table_view_place(const struct table_view *view, uint16_t segment, udmar_rid_t rid);
 
 /*
@@ -56,6 +57,16 @@ struct placement table_view_place(const struct table_view *view, uint16_t segmen
  */
 const struct udmar_entry *table_view_next(const struct table_view *view,
                                           const struct udmar_entry *entry);
+
+/*
+ * The DRHDs of a unit, one after the other, as table_view_next(); copies of the first are not among
+ * them.
+ */
+const struct udmar_entry *table_view_part(const struct table_view *view, size_t unit,
+                                          const struct udmar_entry *entry);
+
+/* The unit of a DRHD, or NO_UNIT. */
+size_t table_view_unit(const struct table_view *view, const struct udmar_entry *drhd);
 
 /* Where a scope leads. False when a hop cannot be followed without the machine, or at all. */
 bool table_view_scope(const struct table_view *view, const struct udmar_entry *entry,

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From one domain into another: all devices of a group at once, since hardware sees one of them. */
+#include "policy/instance.h"
+#include "space/address.h"
+#include "space/context.h"
+
+struct udmar_device *udmar__group_next(const struct udmar_device *device,
+                                       const struct udmar_device *previous)
+{
+    struct udmar_device *next = previous == NULL ? device->instance->devices : previous->next;
+
+    while (next != NULL && next->group != device->group) {
+        next = next->next;
+    }
+    return next;
+}
+
+bool udmar__group_may_leave(const struct udmar_device *device)
+{
+    struct udmar_domain *domain = device->group->domain;
+
+    for (const struct udmar_device *member = NULL;
+         (member = udmar__group_next(device, member)) != NULL;) {
+        if (__atomic_load_n(&member->users, __ATOMIC_ACQUIRE) != 0) {
+            return false;
+        }
+    }
+    /* What is in a domain of his own its owner keeps. */
+    return domain == NULL || domain->owned || !udmar__domain_in_use(domain);
+}
+
+/* Another one, which comes earlier, sends the id as well. */
+static bool sent_before(const struct udmar_device *device, udmar_rid_t id)
+{
+    for (const struct udmar_device *member = udmar__group_next(device, NULL); member != device;
+         member = udmar__group_next(device, member)) {
+        if (udmar__ids_have(&member->ids, device->ids.segment, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All ids of the group become blocked. */
+static enum udmar_status leave(const struct udmar_device *device, struct udmar_domain *domain)
+{
+    enum udmar_status result = UDMAR_OK;
+
+    for (const struct udmar_device *member = NULL;
+         domain != NULL && (member = udmar__group_next(device, member)) != NULL;) {
+        for (unsigned i = 0; i < member->ids.count; i++) {
+            enum udmar_status status =
+                udmar__context_clear(member->slot->unit, member->ids.id[i], domain);
+
+            result = status != UDMAR_OK ? status : result;
+        }
+    }
+    return result;
+}
+
+/* All ids of the group, which are blocked, lead into the domain; some of them after an error. */
+static enum udmar_status enter(const struct udmar_device *device, struct udmar_domain *domain)
+{
+    enum udmar_status status = UDMAR_OK;
+
+    for (const struct udmar_device *member = NULL;
+         domain != NULL && (member = udmar__group_next(device, member)) != NULL;) {
+        for (unsigned i = 0; i < member->ids.count && status == UDMAR_OK; i++) {
+            if (!member->leaving && !sent_before(member, member->ids.id[i])) {
+                status = udmar__context_set(member->slot->unit, member->ids.id[i], domain);
+            }
+        }
+    }
+    return status;
+}
+
+/* The fault interrupt and the tick look at the group's domain: once it is out, it may go. */
+static void settle(struct udmar_device *device, struct udmar_domain *domain, enum udmar_mode mode)
+{
+    struct udmar *instance = device->instance;
+    uintptr_t state = udmar__lock(instance->host, &instance->lock);
+
+    device->group->domain = domain;
+    device->group->mode = mode;
+    udmar__unlock(instance->host, &instance->lock, state);
+}
+
+/* A unit has not confirmed all of it: what the contexts are to be is written again later. */
+static void note_unsettled(struct udmar_device *device)
+{
+    for (struct udmar_device *member = NULL;
+         (member = udmar__group_next(device, member)) != NULL;) {
+        member->unsettled = true;
+    }
+    device->instance->unsettled = true;
+}
+
+/* The domain that they have now nobody has asked for. */
+static void unsee(struct udmar_device *device)
+{
+    for (struct udmar_device *member = NULL;
+         (member = udmar__group_next(device, member)) != NULL;) {
+        __atomic_store_n(&member->domain_seen, false, __ATOMIC_RELAXED);
+    }
+}
+
+static void put(struct udmar *instance, struct udmar_domain *domain)
+{
+    if (domain != NULL) {
+        udmar__domain_put(instance, domain);
+    }
+}
+
+/*
+ * The new domain could not be entered: back into the old one, or nowhere. A domain that a unit may
+ * still know stays with the group until a later move has had it confirmed.
+ */
+static void go_back(struct udmar_device *device, struct udmar_domain *old, enum udmar_mode mode,
+                    struct udmar_domain *domain)
+{
+    struct udmar_domain *stays = NULL;
+
+    if (leave(device, domain) != UDMAR_OK) {
+        stays = domain;
+        mode = UDMAR_MODE_BLOCKED;
+    } else if (enter(device, old) == UDMAR_OK) {
+        stays = old;
+    } else {
+        stays = leave(device, old) != UDMAR_OK ? old : NULL;
+        mode = UDMAR_MODE_BLOCKED;
+    }
+    settle(device, stays, mode);
+    /* One of the two is the group's; they may be the same. */
+    put(device->instance, stays == old ? domain : old);
+    if (stays != old && stays != domain) {
+        put(device->instance, domain);
+    }
+}
+
+enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_domain *domain,
+                                    enum udmar_mode mode)
+{
+    struct udmar_domain *old = device->group->domain;
+    enum udmar_mode was = device->group->mode;
+    enum udmar_status status = leave(device, old);
+
+    if (status == UDMAR_OK) {
+        status = leave(device, device->group->bypass);
+    }
+    if (status != UDMAR_OK) {
+        /* The unit may still use the old tables: they must not go. */
+        settle(device, old, UDMAR_MODE_BLOCKED);
+        note_unsettled(device);
+        put(device->instance, domain);
+        return status;
+    }
+    device->group->bypassed = false;
+    status = enter(device, domain);
+    if (status != UDMAR_OK) {
+        go_back(device, old, was, domain);
+        note_unsettled(device);
+        return status;
+    }
+    settle(device, domain, mode);
+    unsee(device);
+    put(device->instance, old);
+    return UDMAR_OK;
+}
