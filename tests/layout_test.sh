@@ -204,6 +204,19 @@ check_small()
         verdict "the smallest library needs tier 1 alone"
 }
 
+# Hosts whose objects share one folder, and those that compile one file.
+check_names()
+{
+    library_sources | xargs -n 1 basename | sort | uniq -d | sed 's,$, is there twice,' |
+        verdict "no two .c of src/ have the same name"
+    library_sources | sed 's,.*,#include "&",' >"$work/all.c"
+    # shellcheck disable=SC2086
+    for bits in 64 32; do
+        "$cc" "-m$bits" $UDMAR_FLAGS -I. -fsyntax-only "$work/all.c" 2>&1 | grep -E 'error|warning' |
+            verdict "all of src/ compiles as one file, -m$bits"
+    done
+}
+
 # Caller-owned instances, many in one process: nothing that lives in the image may change.
 check_globals()
 {
@@ -358,6 +371,7 @@ check_headers
 check_undefined 64
 check_undefined 32
 check_small
+check_names
 check_globals
 check_tiers
 check_sizes

@@ -5,18 +5,18 @@
  */
 #include "busdma/internal.h"
 
-static int map_create(struct udmar_dma_map *map)
+static int direct_map_create(struct udmar_dma_map *map)
 {
     (void)map;
     return 0;
 }
 
-static void map_destroy(struct udmar_dma_map *map)
+static void direct_map_destroy(struct udmar_dma_map *map)
 {
     (void)map;
 }
 
-static int load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
+static int direct_load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
 {
     udmar_bus_addr_t next = 0;
     udmar_paddr_t physical;
@@ -35,37 +35,38 @@ static int load(struct udmar_dma_map *map, struct udmar__source *source, bool re
     return 0;
 }
 
-static void sync(struct udmar_dma_map *map, int op)
+static void direct_sync(struct udmar_dma_map *map, int op)
 {
     (void)map;
     (void)op;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-static void unload(struct udmar_dma_map *map)
+static void direct_unload(struct udmar_dma_map *map)
 {
     (void)map;
 }
 
-static bool settled(struct udmar_dma_map *map)
+static bool direct_settled(struct udmar_dma_map *map)
 {
     (void)map;
     return true;
 }
 
-static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
+static bool direct_id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address,
+                             uint64_t length)
 {
     return length != 0 && address <= UINT64_MAX - length && (address & tag->misaligned) == 0 &&
            !udmar__out_of_reach(tag, address, length);
 }
 
 const struct udmar__backend udmar__backend_bounce = {
-    .map_create = map_create,
-    .map_destroy = map_destroy,
-    .load = load,
-    .sync = sync,
-    .unload = unload,
-    .settled = settled,
-    .id_mapped = id_mapped,
+    .map_create = direct_map_create,
+    .map_destroy = direct_map_destroy,
+    .load = direct_load,
+    .sync = direct_sync,
+    .unload = direct_unload,
+    .settled = direct_settled,
+    .id_mapped = direct_id_mapped,
     .scatters = false,
 };

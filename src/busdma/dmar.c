@@ -377,7 +377,7 @@ static int load_dynamic(struct udmar_dma_map *map, struct udmar__source *source,
 
 /* ---- The vector ---- */
 
-static int map_create(struct udmar_dma_map *map)
+static int translated_map_create(struct udmar_dma_map *map)
 {
     const struct udmar_dma_tag *tag = map->tag;
     struct udmar_domain *domain = tag->device->group->domain;
@@ -403,7 +403,7 @@ static int map_create(struct udmar_dma_map *map)
     return status == UDMAR_OK ? 0 : UDMAR_ENOMEM;
 }
 
-static void map_destroy(struct udmar_dma_map *map)
+static void translated_map_destroy(struct udmar_dma_map *map)
 {
     if (map->window != NULL) {
         udmar__window_destroy(map->window);
@@ -412,7 +412,7 @@ static void map_destroy(struct udmar_dma_map *map)
     }
 }
 
-static int load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
+static int translated_load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
 {
     unsigned access = read_only ? UDMAR_READ : UDMAR_READ_WRITE;
     int error = UDMAR__NEEDS_RANGE;
@@ -424,7 +424,7 @@ static int load(struct udmar_dma_map *map, struct udmar__source *source, bool re
     return error == UDMAR__NEEDS_RANGE ? load_dynamic(map, source, access) : error;
 }
 
-static void sync(struct udmar_dma_map *map, int op)
+static void translated_sync(struct udmar_dma_map *map, int op)
 {
     (void)map;
     (void)op;
@@ -452,7 +452,7 @@ static enum udmar_status end_dynamic(struct udmar_dma_map *map, struct udmar_dom
     return status;
 }
 
-static void unload(struct udmar_dma_map *map)
+static void translated_unload(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
     bool dynamic = map->arena != NULL || map->lent != NULL || map->range != NULL;
@@ -486,13 +486,14 @@ static bool moments_settled(struct udmar_dma_map *map)
 }
 
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
-static bool settled(struct udmar_dma_map *map)
+static bool translated_settled(struct udmar_dma_map *map)
 {
     return (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK) &&
            moments_settled(map);
 }
 
-static bool id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length)
+static bool translated_id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address,
+                                 uint64_t length)
 {
     (void)tag;
     (void)address;
@@ -518,13 +519,13 @@ static bool possible(struct udmar_dma_map *map, const struct udmar__source *sour
 }
 
 const struct udmar__backend udmar__backend_dmar = {
-    .map_create = map_create,
-    .map_destroy = map_destroy,
-    .load = load,
-    .sync = sync,
-    .unload = unload,
-    .settled = settled,
+    .map_create = translated_map_create,
+    .map_destroy = translated_map_destroy,
+    .load = translated_load,
+    .sync = translated_sync,
+    .unload = translated_unload,
+    .settled = translated_settled,
     .possible = possible,
-    .id_mapped = id_mapped,
+    .id_mapped = translated_id_mapped,
     .scatters = true,
 };

@@ -105,8 +105,8 @@ static int load_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void 
 }
 
 /* Is @next what comes behind @last for the device, and may both be one segment? */
-static bool continues(const struct udmar_dma_tag *tag, const struct udmar_dma_segment *last,
-                      const struct udmar_dma_segment *next)
+static bool joins_segment(const struct udmar_dma_tag *tag, const struct udmar_dma_segment *last,
+                          const struct udmar_dma_segment *next)
 {
     udmar_bus_addr_t end = next->ds_addr + next->ds_len - 1;
 
@@ -119,8 +119,8 @@ static bool continues(const struct udmar_dma_tag *tag, const struct udmar_dma_se
  * Segments [0, *last] are there, @room in all. The new ones are written from *last on, since the
  * first of them may continue that one, and moved where it does not.
  */
-static int append(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *context,
-                  struct udmar_dma_segment *segments, uint32_t room, int *last)
+static int append_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *context,
+                        struct udmar_dma_segment *segments, uint32_t room, int *last)
 {
     struct udmar_dma_segment *at = &segments[*last];
     struct udmar_dma_segment before = *at;
@@ -128,7 +128,7 @@ static int append(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *con
     uint32_t count;
     int error = load_piece(piece, next, context, at, left, &count);
 
-    if (error == 0 && continues(piece->tag, &before, at)) {
+    if (error == 0 && joins_segment(piece->tag, &before, at)) {
         at->ds_len += before.ds_len;
         at->ds_addr = before.ds_addr;
         *last += (int)count - 1;
@@ -146,7 +146,8 @@ static int append(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *con
 }
 
 /* What is refused before anything is looked at. 0: go on. */
-static int admit(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map, bool complete)
+static int admit_piece(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
+                       bool complete)
 {
     if (tag == NULL || map == NULL || !complete) {
         return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
@@ -164,7 +165,7 @@ int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar
     struct udmar_dma_segment *to = segments;
     uint32_t room;
     uint32_t count;
-    int error = admit(tag, map, next != NULL && last != NULL && *last >= -1);
+    int error = admit_piece(tag, map, next != NULL && last != NULL && *last >= -1);
 
     if (error != 0) {
         return error;
@@ -186,7 +187,7 @@ int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar
             error = load_piece(piece, next, context, to, room, &count);
             *last = error == 0 ? (int)count - 1 : *last;
         } else {
-            error = append(piece, next, context, to, room, last);
+            error = append_piece(piece, next, context, to, room, last);
         }
     }
     if (error != 0) {

@@ -38,8 +38,8 @@ int udmar__load_failed(struct udmar_dma_map *map, int error)
 }
 
 /* What every load refuses before it looks at what is to be loaded. 0: go on. */
-static inline int admit(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
-                        bool callable, const void *caller)
+static inline int admit_load(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
+                             bool callable, const void *caller)
 {
     if (tag == NULL || map == NULL || !callable) {
         return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
@@ -114,7 +114,7 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
                        int flags, const void *caller)
 {
     struct udmar__source source;
-    int error = admit(tag, map, callback != NULL, caller);
+    int error = admit_load(tag, map, callback != NULL, caller);
 
     if (error != 0) {
         return error;
@@ -179,7 +179,7 @@ static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
 {
     struct udmar__source source;
     udmar_paddr_t bits = 0;
-    int error = admit(tag, map, callback != NULL, caller);
+    int error = admit_load(tag, map, callback != NULL, caller);
 
     if (error != 0) {
         return error;
@@ -227,7 +227,7 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                            udmar_dma_next_t *next, void *context, udmar_dma_callback_t *callback,
                            void *callback_argument, int flags)
 {
-    int error = admit(tag, map, callback != NULL, UDMAR__CALLER);
+    int error = admit_load(tag, map, callback != NULL, UDMAR__CALLER);
 
     if (error != 0) {
         return error;
@@ -251,7 +251,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
                               udmar_dma_next_t *next, void *context,
                               struct udmar_dma_segment *out_segments, int *out_count, int flags)
 {
-    int error = admit(tag, map, next != NULL && out_count != NULL, UDMAR__CALLER);
+    int error = admit_load(tag, map, next != NULL && out_count != NULL, UDMAR__CALLER);
 
     if (out_count != NULL) {
         *out_count = 0;
@@ -329,7 +329,7 @@ static void unload_further(struct udmar_dma_map *map)
 }
 
 /* All unloads but the quick ones. */
-static UDMAR__LONG_WAY void unload(struct udmar_dma_map *map)
+static UDMAR__LONG_WAY void unload_map(struct udmar_dma_map *map)
 {
     const void *caller = UDMAR__CALLER;
     struct udmar *instance;
@@ -386,6 +386,6 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     } else if (map->quick == QUICK_LOADED) {
         udmar__quick_end(map);
     } else {
-        unload(map);
+        unload_map(map);
     }
 }

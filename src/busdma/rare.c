@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "busdma/internal.h"
 
-static void go_back(struct udmar_dma_map *map)
+static void give_pages_back(struct udmar_dma_map *map)
 {
     map->rare = map->watched;
     udmar__quick_on(map);
@@ -69,7 +69,7 @@ bool udmar__rare_clear(struct udmar_dma_map *map)
     if (!map->tag->backend->settled(map)) {
         return false;
     }
-    go_back(map);
+    give_pages_back(map);
     udmar__deferred_kick(map->zone);
     return true;
 }
@@ -96,7 +96,7 @@ void udmar__rare_release(struct udmar_dma_map *map)
 {
     /* Translation in deferred mode waits here: the pages are not the driver's alone. */
     if (map->tag->backend->settled(map)) {
-        go_back(map);
+        give_pages_back(map);
     } else {
         map->rare = true;
         udmar__quick_off(map);

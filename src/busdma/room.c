@@ -173,7 +173,7 @@ static struct udmar_dma_map *take_next(struct udmar__room *room, uint64_t now)
 }
 
 /* Under the tag's lock. @last: it does not wait any longer. True: it has come to an end. */
-static bool run_one(struct udmar *instance, struct udmar_dma_map *map, size_t seen, bool last)
+static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t seen, bool last)
 {
     struct udmar__room *room = &instance->dma.room;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
@@ -201,7 +201,7 @@ static bool run_one(struct udmar *instance, struct udmar_dma_map *map, size_t se
     return true;
 }
 
-static void run(struct udmar *instance)
+static void retry_loads(struct udmar *instance)
 {
     struct udmar__room *room = &instance->dma.room;
     uint64_t now = udmar_host_time_ns(instance->host);
@@ -218,7 +218,7 @@ static void run(struct udmar *instance)
         udmar__unlock(instance->host, &instance->lock, state);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         lock(argument, UDMAR_DMA_LOCK);
-        ended = run_one(instance, map, seen, has_waited_enough(map, now));
+        ended = retry_load(instance, map, seen, has_waited_enough(map, now));
         lock(argument, UDMAR_DMA_UNLOCK);
         state = udmar__lock(instance->host, &instance->lock);
         /* The next of its domain has its turn. */
@@ -245,7 +245,7 @@ static bool note_freed(struct udmar *instance)
 void udmar__room_run(struct udmar *instance)
 {
     if (note_freed(instance)) {
-        run(instance);
+        retry_loads(instance);
     }
 }
 
@@ -259,7 +259,7 @@ void udmar__room_offer(struct udmar *instance)
     if (dma->wake != NULL) {
         dma->wake(dma->wake_argument);
     } else {
-        run(instance);
+        retry_loads(instance);
     }
 }
 

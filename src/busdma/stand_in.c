@@ -86,7 +86,7 @@ struct part {
 };
 
 /* Walks a list part by part; counting and placing see the same. */
-struct walk {
+struct piece_walk {
     const struct udmar_dma_map *map;
     uint32_t entry;
     uint64_t done;  /* bytes of the entry */
@@ -95,13 +95,13 @@ struct walk {
     uint32_t shift; /* by how much the run of pages is moved down; 0: it is not */
 };
 
-static struct walk walk_of(const struct udmar_dma_map *map)
+static struct piece_walk walk_of(const struct udmar_dma_map *map)
 {
-    return (struct walk){ .map = map, .taken = NO_END, .end = NO_END };
+    return (struct piece_walk){ .map = map, .taken = NO_END, .end = NO_END };
 }
 
 /* Is there something left that follows at a page border, or in the same piece? */
-static bool continues(const struct walk *walk)
+static bool continues_walk(const struct piece_walk *walk)
 {
     const struct udmar__list *given = &walk->map->given;
 
@@ -111,7 +111,7 @@ static bool continues(const struct walk *walk)
 }
 
 /* The next bytes, up to the end of their page and at most so many. */
-static struct bytes take(struct walk *walk, uint32_t most)
+static struct bytes take_bytes(struct piece_walk *walk, uint32_t most)
 {
     const struct udmar_dma_physical *piece = &walk->map->given.entries[walk->entry];
     udmar_paddr_t address = piece->address + walk->done;
@@ -127,16 +127,16 @@ static struct bytes take(struct walk *walk, uint32_t most)
     return (struct bytes){ .address = address, .length = (uint32_t)length };
 }
 
-static bool next_part(struct walk *walk, struct part *out_part)
+static bool next_part(struct piece_walk *walk, struct part *out_part)
 {
     const struct udmar_dma_map *map = walk->map;
-    bool follows = continues(walk);
+    bool follows = continues_walk(walk);
     struct bytes here;
 
     if (walk->entry == map->given.count) {
         return false;
     }
-    here = take(walk, UDMAR_PAGE_SIZE);
+    here = take_bytes(walk, UDMAR_PAGE_SIZE);
     if (!follows || walk->shift == 0) {
         walk->shift = misaligned(map->tag, walk->end, here.address)
                           ? (uint32_t)(here.address & map->tag->misaligned & UDMAR_PAGE_MASK)
@@ -148,8 +148,8 @@ static bool next_part(struct walk *walk, struct part *out_part)
                  (map->hides && here.length != UDMAR_PAGE_SIZE),
         .offset = (uint32_t)(here.address & UDMAR_PAGE_MASK) - walk->shift,
     };
-    if (walk->shift != 0 && continues(walk)) {
-        out_part->more = take(walk, walk->shift);
+    if (walk->shift != 0 && continues_walk(walk)) {
+        out_part->more = take_bytes(walk, walk->shift);
     }
     walk->end = walk->taken;
     if (out_part->moves) {
@@ -163,7 +163,7 @@ static bool next_part(struct walk *walk, struct part *out_part)
 
 int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
 {
-    struct walk walk = walk_of(map);
+    struct piece_walk walk = walk_of(map);
     bool keeps = (map->tag->flags & UDMAR_DMA_KEEP_PG_OFFSET) != 0;
     struct part part;
     uint32_t pages = 0;
@@ -200,7 +200,7 @@ static void wipe(const struct udmar_dma_map *map, const struct udmar__bounce *bo
 int udmar__stand_ins_place(struct udmar_dma_map *map)
 {
     void *host = map->tag->device->instance->host;
-    struct walk walk = walk_of(map);
+    struct piece_walk walk = walk_of(map);
     struct udmar__bounce *bounce = map->bounces;
     bool joinable = false; /* the last entry is the driver's own memory */
     struct part part;

@@ -290,8 +290,8 @@ static bool take_now(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
 }
 
 /* Takes the pages, as far as necessary from the host. */
-static bool take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
-                 struct fresh *fresh, uintptr_t *state) UDMAR_REQUIRES(zone->lock)
+static bool take_pages(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+                       struct fresh *fresh, uintptr_t *state) UDMAR_REQUIRES(zone->lock)
 {
     void *host = zone->instance->host;
     /* Those who wait have found the host without memory. */
@@ -331,7 +331,7 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
     uintptr_t state = udmar__lock(host, &zone->lock);
     int error = 0;
 
-    if (!take(zone, map, pages, &fresh, &state)) {
+    if (!take_pages(zone, map, pages, &fresh, &state)) {
         error = UDMAR_ENOMEM;
         if (zone->waiting == NULL && zone->total + fresh.count <= UDMAR__ZONE_MOST) {
             /* For the next load: nobody waits for them. */

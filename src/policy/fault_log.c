@@ -74,7 +74,7 @@ void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *
 }
 
 /* Puts it into the ring and says whether a line may be printed. */
-static bool keep(struct udmar *instance, struct udmar_fault *fault, unsigned *out_suppressed)
+static bool keep_fault(struct udmar *instance, struct udmar_fault *fault, unsigned *out_suppressed)
 {
     struct udmar__fault_log *log = &instance->faults;
     struct udmar_device *device = fault->device;
@@ -122,7 +122,7 @@ static void print_fault(struct udmar *instance, const struct udmar_fault *fault,
     udmar__log(instance->host, UDMAR_LOG_ERROR, "  %s", sentence);
 }
 
-static void take(void *context, struct udmar_unit *unit, const struct udmar_fault *raw)
+static void take_fault(void *context, struct udmar_unit *unit, const struct udmar_fault *raw)
 {
     struct udmar *instance = context;
     struct udmar_fault fault = *raw;
@@ -147,7 +147,7 @@ static void take(void *context, struct udmar_unit *unit, const struct udmar_faul
         callback = fault.device->fault_callback;
         argument = fault.device->fault_argument;
     }
-    print = keep(instance, &fault, &suppressed);
+    print = keep_fault(instance, &fault, &suppressed);
     udmar__unlock(instance->host, &instance->lock, state);
     if (print) {
         print_fault(instance, &fault, suppressed);
@@ -159,7 +159,7 @@ static void take(void *context, struct udmar_unit *unit, const struct udmar_faul
 
 unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit)
 {
-    unsigned count = udmar__faults_drain(unit, take, instance);
+    unsigned count = udmar__faults_drain(unit, take_fault, instance);
 
     if (udmar__uses_queue(unit)) {
         /* Queue errors raise the same interrupt. */

@@ -73,7 +73,7 @@ static struct udmar__group *choose(struct udmar_device *device)
     return best;
 }
 
-static enum udmar_status create(struct udmar_device *device, struct udmar__group **out_group)
+static enum udmar_status create_group(struct udmar_device *device, struct udmar__group **out_group)
 {
     struct udmar *instance = device->instance;
     struct udmar__group *group = udmar_host_alloc(instance->host, sizeof(*group));
@@ -94,7 +94,7 @@ static enum udmar_status create(struct udmar_device *device, struct udmar__group
     return UDMAR_OK;
 }
 
-static void destroy(struct udmar *instance, struct udmar__group *group)
+static void destroy_group(struct udmar *instance, struct udmar__group *group)
 {
     struct udmar__group **link = &instance->groups;
 
@@ -256,7 +256,7 @@ static void part(struct udmar_device *device)
     device->leaving = false;
     device->unsettled = false;
     if (--group->devices == 0) {
-        destroy(device->instance, group);
+        destroy_group(device->instance, group);
     }
 }
 
@@ -275,7 +275,7 @@ static enum udmar_status give_contexts(struct udmar_device *device)
 }
 
 /* Puts the device into a group that is there, with all its contexts or none. */
-static enum udmar_status enter(struct udmar_device *device, struct udmar__group *group)
+static enum udmar_status enter_group(struct udmar_device *device, struct udmar__group *group)
 {
     enum udmar_status status;
 
@@ -305,7 +305,7 @@ static struct udmar__group *other_group(struct udmar_device *device,
 
 /* What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
  */
-static enum udmar_status make_room(struct udmar_device *device, struct udmar_domain *domain)
+static enum udmar_status prepare_domain(struct udmar_device *device, struct udmar_domain *domain)
 {
     enum udmar_status status = UDMAR_OK;
     char label[64];
@@ -340,7 +340,7 @@ static enum udmar_status can_absorb(struct udmar *instance, struct udmar__group 
         return UDMAR_ERR_BUSY;
     }
     while (status == UDMAR_OK && (member = next_member(instance, theirs, member)) != NULL) {
-        status = make_room(member, group->domain);
+        status = prepare_domain(member, group->domain);
     }
     return status;
 }
@@ -362,7 +362,7 @@ static enum udmar_status can_merge(struct udmar_device *device, struct udmar__gr
 
 static void take_over(struct udmar_device *member, struct udmar__group *group)
 {
-    enum udmar_status status = enter(member, group);
+    enum udmar_status status = enter_group(member, group);
     char label[64];
 
     if (status == UDMAR_OK) {
@@ -402,7 +402,7 @@ static void absorb(struct udmar *instance, struct udmar__group *group, struct ud
         take_over(member, group);
     }
     /* Tables that a unit may still walk, because it has not confirmed, are not given back. */
-    destroy(instance, theirs);
+    destroy_group(instance, theirs);
 }
 
 /*
@@ -420,7 +420,7 @@ static enum udmar_status stand_apart(struct udmar_device *device)
 
     udmar__device_label(device, label);
     device->apart = true;
-    status = create(device, &group);
+    status = create_group(device, &group);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -439,7 +439,7 @@ static enum udmar_status stand_apart(struct udmar_device *device)
         }
     }
     device->reason = "it sends requester ids of devices whose domains differ and are in use";
-    return enter(device, group);
+    return enter_group(device, group);
 }
 
 enum udmar_status udmar__group_join(struct udmar_device *device)
@@ -457,15 +457,15 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
     }
     group = choose(device);
     if (group == NULL) {
-        status = create(device, &group);
-        return status == UDMAR_OK ? enter(device, group) : status;
+        status = create_group(device, &group);
+        return status == UDMAR_OK ? enter_group(device, group) : status;
     }
     status = can_merge(device, group);
     if (status == UDMAR_ERR_BUSY || status == UDMAR_ERR_RMRR) {
         return stand_apart(device);
     }
     if (status == UDMAR_OK) {
-        status = make_room(device, group->domain);
+        status = prepare_domain(device, group->domain);
     }
     if (status != UDMAR_OK) {
         return status;
@@ -473,7 +473,7 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
     while ((theirs = other_group(device, group)) != NULL) {
         absorb(device->instance, group, theirs);
     }
-    status = enter(device, group);
+    status = enter_group(device, group);
     if (status == UDMAR_OK) {
         explain(device);
     }

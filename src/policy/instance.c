@@ -72,7 +72,7 @@ static enum udmar_status copy_ram(struct udmar *instance, const struct udmar_con
     return UDMAR_OK;
 }
 
-static enum udmar_status set_up(struct udmar *instance, const struct udmar_config *config)
+static enum udmar_status set_up_instance(struct udmar *instance, const struct udmar_config *config)
 {
     enum udmar_status status = UDMAR_ERR_MEMORY;
 
@@ -134,7 +134,7 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     instance->ticking = config->ticking;
     instance->window_limit =
         config->window_limit != 0 ? config->window_limit : DEFAULT_WINDOW_LIMIT;
-    status = set_up(instance, config);
+    status = set_up_instance(instance, config);
     if (status != UDMAR_OK) {
         tear_down(instance);
         return status;

@@ -42,7 +42,8 @@ static bool sent_before(const struct udmar_device *device, udmar_rid_t id)
 }
 
 /* All ids of the group become blocked. */
-static enum udmar_status leave(const struct udmar_device *device, struct udmar_domain *domain)
+static enum udmar_status leave_domain(const struct udmar_device *device,
+                                      struct udmar_domain *domain)
 {
     enum udmar_status result = UDMAR_OK;
 
@@ -59,7 +60,8 @@ static enum udmar_status leave(const struct udmar_device *device, struct udmar_d
 }
 
 /* All ids of the group, which are blocked, lead into the domain; some of them after an error. */
-static enum udmar_status enter(const struct udmar_device *device, struct udmar_domain *domain)
+static enum udmar_status enter_domain(const struct udmar_device *device,
+                                      struct udmar_domain *domain)
 {
     enum udmar_status status = UDMAR_OK;
 
@@ -75,7 +77,8 @@ static enum udmar_status enter(const struct udmar_device *device, struct udmar_d
 }
 
 /* The fault interrupt and the tick look at the group's domain: once it is out, it may go. */
-static void settle(struct udmar_device *device, struct udmar_domain *domain, enum udmar_mode mode)
+static void set_domain(struct udmar_device *device, struct udmar_domain *domain,
+                       enum udmar_mode mode)
 {
     struct udmar *instance = device->instance;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
@@ -104,7 +107,7 @@ static void unsee(struct udmar_device *device)
     }
 }
 
-static void put(struct udmar *instance, struct udmar_domain *domain)
+static void put_domain(struct udmar *instance, struct udmar_domain *domain)
 {
     if (domain != NULL) {
         udmar__domain_put(instance, domain);
@@ -115,25 +118,25 @@ static void put(struct udmar *instance, struct udmar_domain *domain)
  * The new domain could not be entered: back into the old one, or nowhere. A domain that a unit may
  * still know stays with the group until a later move has had it confirmed.
  */
-static void go_back(struct udmar_device *device, struct udmar_domain *old, enum udmar_mode mode,
-                    struct udmar_domain *domain)
+static void return_to_domain(struct udmar_device *device, struct udmar_domain *old,
+                             enum udmar_mode mode, struct udmar_domain *domain)
 {
     struct udmar_domain *stays = NULL;
 
-    if (leave(device, domain) != UDMAR_OK) {
+    if (leave_domain(device, domain) != UDMAR_OK) {
         stays = domain;
         mode = UDMAR_MODE_BLOCKED;
-    } else if (enter(device, old) == UDMAR_OK) {
+    } else if (enter_domain(device, old) == UDMAR_OK) {
         stays = old;
     } else {
-        stays = leave(device, old) != UDMAR_OK ? old : NULL;
+        stays = leave_domain(device, old) != UDMAR_OK ? old : NULL;
         mode = UDMAR_MODE_BLOCKED;
     }
-    settle(device, stays, mode);
+    set_domain(device, stays, mode);
     /* One of the two is the group's; they may be the same. */
-    put(device->instance, stays == old ? domain : old);
+    put_domain(device->instance, stays == old ? domain : old);
     if (stays != old && stays != domain) {
-        put(device->instance, domain);
+        put_domain(device->instance, domain);
     }
 }
 
@@ -142,27 +145,27 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
 {
     struct udmar_domain *old = device->group->domain;
     enum udmar_mode was = device->group->mode;
-    enum udmar_status status = leave(device, old);
+    enum udmar_status status = leave_domain(device, old);
 
     if (status == UDMAR_OK) {
-        status = leave(device, device->group->bypass);
+        status = leave_domain(device, device->group->bypass);
     }
     if (status != UDMAR_OK) {
         /* The unit may still use the old tables: they must not go. */
-        settle(device, old, UDMAR_MODE_BLOCKED);
+        set_domain(device, old, UDMAR_MODE_BLOCKED);
         note_unsettled(device);
-        put(device->instance, domain);
+        put_domain(device->instance, domain);
         return status;
     }
     device->group->bypassed = false;
-    status = enter(device, domain);
+    status = enter_domain(device, domain);
     if (status != UDMAR_OK) {
-        go_back(device, old, was, domain);
+        return_to_domain(device, old, was, domain);
         note_unsettled(device);
         return status;
     }
-    settle(device, domain, mode);
+    set_domain(device, domain, mode);
     unsee(device);
-    put(device->instance, old);
+    put_domain(device->instance, old);
     return UDMAR_OK;
 }

@@ -44,7 +44,8 @@ static struct udmar_unit *common_facts(struct udmar *instance,
 }
 
 /* Can such units have tables as they are wanted? */
-static bool possible(const struct udmar_unit_facts *facts, const struct udmar_domain_config *config)
+static bool all_units_can(const struct udmar_unit_facts *facts,
+                          const struct udmar_domain_config *config)
 {
     return facts->widths != 0 && (facts->snoop_control || !config->snoop) &&
            config->width <= facts->guest_width &&
@@ -75,7 +76,7 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
         return UDMAR_ERR_DISABLED;
     }
     unit = common_facts(instance, config, &facts);
-    if (unit == NULL || !possible(&facts, config)) {
+    if (unit == NULL || !all_units_can(&facts, config)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     made.direct = instance->direct_map;
@@ -93,7 +94,7 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
 }
 
 /* What points to it in the list; points to null: it is none of ours. */
-static struct udmar_domain **find(struct udmar *instance, const struct udmar_domain *domain)
+static struct udmar_domain **find_owned(struct udmar *instance, const struct udmar_domain *domain)
 {
     struct udmar_domain **link = &instance->owned;
 
@@ -110,7 +111,7 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
     if (instance == NULL || domain == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    link = find(instance, domain);
+    link = find_owned(instance, domain);
     if (*link == NULL) {
         return UDMAR_ERR_NOT_FOUND;
     }
@@ -166,7 +167,7 @@ enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct ud
     enum udmar_status status;
 
     if (device == NULL || device->attached == 0 || domain == NULL ||
-        *find(device->instance, domain) == NULL) {
+        *find_owned(device->instance, domain) == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
     udmar__settle(device->instance);

@@ -118,8 +118,8 @@ udmar_paddr_t udmar__rmrr_limit(struct udmar_device *device, unsigned *out_count
     return limit;
 }
 
-static enum udmar_status reserve(struct udmar_domain *domain, udmar_paddr_t first,
-                                 udmar_paddr_t last)
+static enum udmar_status reserve_rmrr(struct udmar_domain *domain, udmar_paddr_t first,
+                                      udmar_paddr_t last)
 {
     enum udmar_status status =
         udmar__domain_reserve(domain, first, last - first + 1, UDMAR_RANGE_FIRMWARE);
@@ -140,7 +140,7 @@ static enum udmar_status map(struct udmar_domain *domain, udmar_paddr_t first, u
         return UDMAR_ERR_RMRR;
     }
     if (!domain->identity) {
-        status = reserve(domain, first, last);
+        status = reserve_rmrr(domain, first, last);
     }
     if (status == UDMAR_OK) {
         status = udmar__identity_map(domain, first, last - first + 1);

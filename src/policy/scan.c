@@ -126,7 +126,7 @@ static void attach_segment(struct attachment *all, uint16_t segment)
 }
 
 /* An earlier structure is of the same segment. */
-static bool is_known(const struct udmar_table *table, const struct udmar_entry *drhd)
+static bool is_known_segment(const struct udmar_table *table, const struct udmar_entry *drhd)
 {
     struct udmar_entry entry = { 0 };
 
@@ -151,7 +151,7 @@ enum udmar_status udmar_attach_all(struct udmar *instance, unsigned *out_count)
         attach_segment(&all, 0);
     }
     while (table != NULL && udmar_table_next(table, &entry)) {
-        if (entry.type == UDMAR_ENTRY_DRHD && !is_known(table, &entry)) {
+        if (entry.type == UDMAR_ENTRY_DRHD && !is_known_segment(table, &entry)) {
             attach_segment(&all, entry.u.drhd.segment);
         }
     }

@@ -174,7 +174,7 @@ static void free_slot(struct udmar *instance, struct udmar__unit_slot *slot)
     udmar_host_free(instance->host, slot, sizeof(*slot));
 }
 
-static void append(struct udmar__unit_slot **list, struct udmar__unit_slot *slot)
+static void append_slot(struct udmar__unit_slot **list, struct udmar__unit_slot *slot)
 {
     while (*list != NULL) {
         list = &(*list)->next;
@@ -187,7 +187,7 @@ static void leave_out(struct udmar *instance, struct udmar__unit_slot *slot, con
 {
     udmar__log(instance->host, UDMAR_LOG_WARN, "unit at 0x%llx left out: %s",
                (unsigned long long)slot->unit->base, why);
-    append(&instance->left_out, slot);
+    append_slot(&instance->left_out, slot);
 }
 
 static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
@@ -213,7 +213,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
                    (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
         return;
     }
-    append(&instance->units, slot);
+    append_slot(&instance->units, slot);
     instance->unit_count++;
     describe_unit(instance, slot);
 }

@@ -108,7 +108,7 @@ uint64_t udmar__block_first(const struct udmar__arena *arena, uint64_t page)
 
 /* ---- Lists of a pool ---- */
 
-static void take_out(struct udmar__arena *arena)
+static void take_arena_out(struct udmar__arena *arena)
 {
     if (arena->link != NULL) {
         *arena->link = arena->next;
@@ -125,7 +125,7 @@ static void sort_in(struct udmar__arena *arena)
     struct udmar__arena **list = &arena->pool->free[arena->largest[1]];
 
     if (arena->link == NULL || arena->link != list) {
-        take_out(arena);
+        take_arena_out(arena);
         arena->next = *list;
         arena->link = list;
         if (arena->next != NULL) {
@@ -275,8 +275,8 @@ static void release(struct udmar_domain *domain, struct udmar__arena *arena)
 }
 
 /* Addresses and a leaf table; what is left to invalidate goes into @gather. */
-static enum udmar_status reserve(struct udmar_domain *domain, struct udmar__arena *arena,
-                                 struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock)
+static enum udmar_status reserve_arena(struct udmar_domain *domain, struct udmar__arena *arena,
+                                       struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock)
 {
     const uint64_t size = UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE;
     const struct udmar_iova_limits limits = {
@@ -366,7 +366,7 @@ static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__po
     arena->kind = pool->kind;
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
-    status = reserve(domain, arena, &gather);
+    status = reserve_arena(domain, arena, &gather);
     udmar__unlock(domain->host, &domain->lock, state);
     flushed = udmar__gather_flush(domain, &gather);
     if (status != UDMAR_OK) {
@@ -442,7 +442,7 @@ static struct udmar__arena *take_empty(struct udmar_domain *domain, bool spare)
         while (*list != NULL && (!spare || (*list)->next != NULL)) {
             struct udmar__arena *arena = *list;
 
-            take_out(arena);
+            take_arena_out(arena);
             arena->next = dead;
             dead = arena;
         }

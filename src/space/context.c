@@ -9,7 +9,7 @@
 #define CONTEXT_PASS_THROUGH (UINT64_C(2) << 2)
 #define CONTEXT_DID_SHIFT    8 /* in the high word */
 
-static void flush(const struct udmar_unit *unit, const volatile void *address, size_t size)
+static void flush_context(const struct udmar_unit *unit, const volatile void *address, size_t size)
 {
     if (!unit->facts.coherent) {
         udmar_host_cache_flush(unit->host, (const void *)(uintptr_t)address, size);
@@ -25,7 +25,7 @@ static enum udmar_status new_table(struct udmar_unit *unit, struct udmar_page *o
         return UDMAR_ERR_MEMORY;
     }
     table = udmar_host_page_map(unit->host, out_page->physical);
-    flush(unit, table, UDMAR_PAGE_SIZE);
+    flush_context(unit, table, UDMAR_PAGE_SIZE);
     udmar_host_page_unmap(unit->host, table);
     return UDMAR_OK;
 }
@@ -81,7 +81,7 @@ static volatile uint64_t *open_contexts(struct udmar_unit *unit, uint8_t bus, bo
     if ((low & ROOT_PRESENT) == 0 && create && new_table(unit, &page) == UDMAR_OK) {
         low = page.physical | ROOT_PRESENT;
         udmar__entry128_set(entry, low, 0);
-        flush(unit, entry, 16);
+        flush_context(unit, entry, 16);
     }
     udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
     return (low & ROOT_PRESENT) == 0 ? NULL : udmar_host_page_map(unit->host, low & ENTRY_ADDRESS);
@@ -132,7 +132,7 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
             /* One that was taken away and not confirmed is right again as the caches have it. */
             compose(unit, domain, id, &low, &high);
             udmar__entry128_set(entry, low, high);
-            flush(unit, entry, 16);
+            flush_context(unit, entry, 16);
             *out_new = !ours;
         }
         udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
@@ -176,7 +176,7 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id,
             if (confirmed) {
                 udmar__entry_store(&entry[1], 0);
             }
-            flush(unit, entry, 16);
+            flush_context(unit, entry, 16);
             erased = true;
         }
         udmar_host_page_unmap(unit->host, (void *)(uintptr_t)contexts);
@@ -207,8 +207,8 @@ static uint16_t unconfirmed_id(struct udmar_unit *unit, udmar_rid_t rid)
 }
 
 /* Asks once more for what a unit has not confirmed, so that the requester id can be used again. */
-static enum udmar_status settle(struct udmar_unit *unit, udmar_rid_t rid,
-                                const struct udmar_domain *domain)
+static enum udmar_status confirm_id(struct udmar_unit *unit, udmar_rid_t rid,
+                                    const struct udmar_domain *domain)
 {
     const struct udmar__binding *own = binding_on(domain, unit);
     uint16_t id = unconfirmed_id(unit, rid);
@@ -240,7 +240,7 @@ enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
     if (!udmar__domain_suits(domain, unit)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    status = settle(unit, rid, domain);
+    status = confirm_id(unit, rid, domain);
     if (status == UDMAR_OK) {
         status = udmar__domain_bind(domain, unit, &binding);
     }

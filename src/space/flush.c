@@ -92,7 +92,7 @@ static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
 }
 
 /* The whole domain has been invalidated since @seen failures: what waited for that is free. */
-static void settle(struct udmar_domain *domain, unsigned seen)
+static void confirm_domain(struct udmar_domain *domain, unsigned seen)
 {
     udmar_paddr_t chain = 0;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
@@ -159,7 +159,7 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
         free_replaced(domain, gather);
         free_tables(domain, gather->tables);
         if (unconfirmed != 0) {
-            settle(domain, unconfirmed);
+            confirm_domain(domain, unconfirmed);
         }
     }
     gather->tables = 0;

@@ -45,7 +45,8 @@ static volatile uint64_t *entry_at(const struct walk *walk, unsigned level)
     return &walk->table[level][udmar__level_index(walk->iova, level)];
 }
 
-static void flush(const struct udmar_domain *domain, const volatile uint64_t *entry, unsigned count)
+static void flush_table(const struct udmar_domain *domain, const volatile uint64_t *entry,
+                        unsigned count)
 {
     if (!domain->coherent) {
         udmar_host_cache_flush(domain->host, (const void *)(uintptr_t)entry,
@@ -110,7 +111,7 @@ static enum udmar_status add_table(struct walk *walk) UDMAR_NO_LOCK_ANALYSIS
         return status;
     }
     udmar__entry_store(entry, table | ENTRY_PRESENT);
-    flush(walk->domain, entry, 1);
+    flush_table(walk->domain, entry, 1);
     add_count(walk, walk->lowest, 1);
     return UDMAR_OK;
 }
@@ -158,7 +159,7 @@ static void prune(struct walk *walk, struct udmar__gather *gather)
         udmar_paddr_t table = udmar__entry_load(parent) & ENTRY_ADDRESS;
 
         udmar__entry_store(parent, 0);
-        flush(walk->domain, parent, 1);
+        flush_table(walk->domain, parent, 1);
         /* One address below it is enough: the hint is off, so all that leads there goes. */
         udmar__gather_add(gather, walk->iova, walk->iova);
         /*
@@ -206,7 +207,7 @@ static unsigned fill(struct walk *walk, unsigned level, udmar_paddr_t physical, 
         udmar__entry_store(&entry[count], (physical + ((uint64_t)count << shift)) | flags);
     }
     if (count > 0) {
-        flush(walk->domain, entry, count);
+        flush_table(walk->domain, entry, count);
         add_count(walk, level, (int)count);
     }
     return count;
@@ -273,7 +274,7 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
         }
         gather->replaced[gather->replaced_count++] = udmar__entry_load(parent) & ENTRY_ADDRESS;
         udmar__entry_replace(parent, first | ENTRY_LARGE);
-        flush(domain, parent, 1);
+        flush_table(domain, parent, 1);
         gather->tables_changed = true;
         udmar__gather_add(gather, base, base + size - 1);
         /* Whoever changes something here before that goes beyond the old table as well. */
@@ -393,11 +394,11 @@ static enum udmar_status split(struct walk *walk,
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
         udmar__entry_store(&small[i], (large & keep) + ((uint64_t)i << shift));
     }
-    flush(walk->domain, small, TABLE_ENTRIES);
+    flush_table(walk->domain, small, TABLE_ENTRIES);
     udmar_host_page_unmap(walk->domain->host, (void *)(uintptr_t)small);
     udmar__entry_replace(entry,
                          table | ENTRY_PRESENT | (uint64_t)TABLE_ENTRIES << ENTRY_COUNT_SHIFT);
-    flush(walk->domain, entry, 1);
+    flush_table(walk->domain, entry, 1);
     gather->tables_changed = true;
     udmar__gather_add(gather, first, first + ((uint64_t)TABLE_ENTRIES << shift) - 1);
     gather->split++;
@@ -443,7 +444,7 @@ static uint64_t clear(struct walk *walk, udmar_iova_t last, struct udmar__gather
         }
     }
     if (cleared > 0) {
-        flush(walk->domain, entry, count);
+        flush_table(walk->domain, entry, count);
         udmar__gather_add(gather, walk->iova, walk->iova + ((uint64_t)count << shift) - 1);
         add_count(walk, level, -cleared);
         prune(walk, gather);

@@ -70,8 +70,8 @@ static uint64_t measure_each(const struct udmar_dma_physical *pieces, unsigned c
  * The same, without looking at each where all are whole pages that lie far from the end of memory:
  * then they follow each other without gaps. @out_single: and each of them is one page.
  */
-static inline uint64_t measure(const struct udmar_dma_physical *pieces, unsigned count,
-                               bool *out_single)
+static inline uint64_t measure_pieces(const struct udmar_dma_physical *pieces, unsigned count,
+                                      bool *out_single)
 {
     uint64_t sum = 0;
     uint64_t bits = 0;   /* of all addresses and lengths */
@@ -90,7 +90,7 @@ static inline uint64_t measure(const struct udmar_dma_physical *pieces, unsigned
     return sum >> UDMAR_PAGE_SHIFT;
 }
 
-static inline uint64_t pages_of(const struct udmar_dma_physical *piece)
+static inline uint64_t pages_of_piece(const struct udmar_dma_physical *piece)
 {
     return ((piece->address & UDMAR_PAGE_MASK) + piece->length + UDMAR_PAGE_MASK) >>
            UDMAR_PAGE_SHIFT;
@@ -115,7 +115,7 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
         udmar__entry_store(slot++, pieces[i].address | access);
     }
     for (unsigned i = 0; !single && i < count; i++) {
-        uint64_t here = pages_of(&pieces[i]);
+        uint64_t here = pages_of_piece(&pieces[i]);
 
         udmar__entries_fill(slot, (pieces[i].address & ~UDMAR_PAGE_MASK) | access, here);
         slot += here;
@@ -134,13 +134,13 @@ static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
         return false;
     }
     *out_physical = (*piece)->address & ~UDMAR_PAGE_MASK;
-    *out_pages = pages_of(*piece);
+    *out_pages = pages_of_piece(*piece);
     for (++*piece, --*count; *count > 0; ++*piece, --*count) {
         if (((*piece)->address & ~UDMAR_PAGE_MASK) !=
             *out_physical + (*out_pages << UDMAR_PAGE_SHIFT)) {
             break;
         }
-        *out_pages += pages_of(*piece);
+        *out_pages += pages_of_piece(*piece);
     }
     return true;
 }
@@ -280,7 +280,7 @@ static LONG_WAY enum udmar_status map_any(struct udmar_domain *domain,
         domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    pages = measure(pieces, count, &single);
+    pages = measure_pieces(pieces, count, &single);
     if (pages == 0) {
         return UDMAR_ERR_ARGUMENT;
     }

@@ -32,7 +32,8 @@ static enum udmar_status map_whole_window(struct udmar_unit *unit, size_t firmwa
     return unit->registers != NULL ? UDMAR_OK : UDMAR_ERR_MEMORY;
 }
 
-static enum udmar_status set_up(struct udmar_unit *unit, size_t firmware_size, const char **reason)
+static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_size,
+                                     const char **reason)
 {
     enum udmar_status status;
 
@@ -84,7 +85,7 @@ enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segmen
     unit->segment = segment;
     unit->base = base;
     unit->timeout_ns = timeout_ns;
-    status = set_up(unit, firmware_size, reason);
+    status = set_up_unit(unit, firmware_size, reason);
     if (status != UDMAR_OK) {
         udmar__unit_destroy(unit);
         return status;

@@ -125,7 +125,7 @@ static bool wants_subpage(const struct udmar_device *device)
     return tunables->subpage;
 }
 
-static enum udmar_status set_up(struct udmar_device *device)
+static enum udmar_status set_up_device(struct udmar_device *device)
 {
     enum udmar_status status =
         udmar__ids_collect(device->instance, device->segment, device->rid, &device->ids);
@@ -158,7 +158,7 @@ enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, ud
     device->instance = instance;
     device->segment = segment;
     device->rid = rid;
-    status = set_up(device);
+    status = set_up_device(device);
     if (status != UDMAR_OK && device->group == NULL) {
         udmar_host_free(instance->host, device, sizeof(*device));
         return status;

@@ -24,8 +24,8 @@ static bool may_have_base(const struct udmar_table *table, const struct udmar_en
 }
 
 /* The first sound DRHD with the register base of @drhd, which is sound itself. */
-static void first_of(const struct udmar_table *table, const struct udmar_entry *drhd,
-                     struct udmar_entry *out_first)
+static void first_drhd(const struct udmar_table *table, const struct udmar_entry *drhd,
+                       struct udmar_entry *out_first)
 {
     uint32_t offset = UDMAR__HEADER_SIZE;
 
@@ -47,7 +47,7 @@ bool udmar__clashes(const struct udmar_table *table, const struct udmar_entry *e
     if (entry->type != UDMAR_ENTRY_DRHD) {
         return false;
     }
-    first_of(table, entry, &first);
+    first_drhd(table, entry, &first);
     return first.u.drhd.segment != entry->u.drhd.segment;
 }
 
@@ -57,7 +57,7 @@ bool udmar_drhd_repeats(const struct udmar_table *table, const struct udmar_entr
     struct udmar_entry first = *drhd;
 
     if (drhd->type == UDMAR_ENTRY_DRHD) {
-        first_of(table, drhd, &first);
+        first_drhd(table, drhd, &first);
     }
     if (out_first != NULL) {
         *out_first = first;
@@ -79,7 +79,7 @@ enum udmar_defect_kind udmar_entry_defect(const struct udmar_table *table,
 /* ---- Who governs a function -------------------------------------------------------------------
  */
 
-struct search {
+struct unit_search {
     const struct udmar_table *table;
     const struct udmar_bus_reader *reader;
     uint16_t segment;
@@ -93,14 +93,14 @@ struct search {
     bool doubt; /* something that cannot be read might name it */
 };
 
-static bool is_usable(const struct search *s, const struct udmar_entry *drhd)
+static bool is_usable(const struct unit_search *s, const struct udmar_entry *drhd)
 {
     return udmar_entry_defect(s->table, drhd) == UDMAR_DEFECT_NONE;
 }
 
 /* Of two that name it equally well one that can be used has it. */
-static void take(struct search *s, const struct udmar_entry *drhd, enum udmar_match match,
-                 unsigned distance, bool odd)
+static void take_match(struct unit_search *s, const struct udmar_entry *drhd,
+                       enum udmar_match match, unsigned distance, bool odd)
 {
     bool better = udmar__is_better(match, distance, s->match, s->distance);
     bool equal = match == s->match && distance == s->distance;
@@ -118,7 +118,7 @@ static void take(struct search *s, const struct udmar_entry *drhd, enum udmar_ma
     }
 }
 
-static void take_rest(struct search *s, const struct udmar_entry *drhd)
+static void take_rest(struct unit_search *s, const struct udmar_entry *drhd)
 {
     if (s->rest_usable && s->doubt) {
         return; /* it can tell nothing new */
@@ -132,7 +132,7 @@ static void take_rest(struct search *s, const struct udmar_entry *drhd)
     }
 }
 
-static void look_at(struct search *s, struct udmar_entry *drhd)
+static void look_at(struct unit_search *s, struct udmar_entry *drhd)
 {
     struct udmar_scope bad;
     enum udmar_match match;
@@ -150,9 +150,9 @@ static void look_at(struct search *s, struct udmar_entry *drhd)
         s->doubt = true; /* nothing of such a list is believed */
     } else {
         match = udmar_entry_match(s->table, drhd, s->reader, s->segment, s->rid, &distance);
-        take(s, drhd, match, distance, false);
+        take_match(s, drhd, match, distance, false);
         match = udmar__match_odd(s->table, drhd, s->reader, s->rid, &distance);
-        take(s, drhd, match, distance, true);
+        take_match(s, drhd, match, distance, true);
     }
     if (drhd->u.drhd.include_all) {
         take_rest(s, drhd);
@@ -183,7 +183,7 @@ static bool hides_units(const struct udmar_table *table, const struct udmar_entr
     return false;
 }
 
-static void look_at_all(struct search *s)
+static void look_at_all(struct unit_search *s)
 {
     uint32_t offset = UDMAR__HEADER_SIZE;
     bool ordered = true; /* no unit has come behind a structure of another type */
@@ -209,7 +209,7 @@ enum udmar_status udmar_table_find_unit(const struct udmar_table *table,
                                         udmar_rid_t rid, struct udmar_entry *out_entry,
                                         enum udmar_match *out_match)
 {
-    struct search s = { .table = table, .reader = reader, .segment = segment, .rid = rid };
+    struct unit_search s = { .table = table, .reader = reader, .segment = segment, .rid = rid };
     bool certain;
 
     look_at_all(&s);
