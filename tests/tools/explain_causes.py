@@ -316,6 +316,14 @@ for name, lines in text.items():
         found = [message['id'] for message in run(line + '\n')['messages']]
         check(found[:1] == [name], f'message {name}: {line[:50]}', found)
 
+# A message that is wrapped is one message.
+for name, line in (('rmrr-refused', MESSAGES['rmrr-refused'][0]), ('pte-identity',
+                   MESSAGES['pte-identity'][0]), ('rmrr-not-reserved', MESSAGES['rmrr-not-reserved'][0])):
+    half = line.index(' ', len(line) // 2)
+    found = [message['id'] for message in
+             run(f'> [   80.000000] {line[:half]}\n> {line[half + 1:]}\n')['messages']]
+    check(found == [name], f'message {name}, wrapped', found)
+
 # ---- options exist where they are advised -------------------------------------------------------------
 
 NVIDIA = pci('01:00.0', '10de:2684', 0x030000)
