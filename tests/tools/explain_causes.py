@@ -323,7 +323,8 @@ text = {name: lines for name, lines in MESSAGES.items()}
 for name, lines in text.items():
     for line in lines:
         found = [message['id'] for message in run(line + '\n')['messages']]
-        check(found[:1] == [name], f'message {name}: {line[:50]}', found)
+        words = line[:50].replace('\n', ' ')
+        check(found[:1] == [name], f'message {name}: {words}', found)
 
 # A message that is wrapped is one message.
 for name, line in (('rmrr-refused', MESSAGES['rmrr-refused'][0]), ('pte-identity',
