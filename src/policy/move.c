@@ -85,14 +85,13 @@ static void settle(struct udmar_device *device, struct udmar_domain *domain, enu
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-/* A unit has not confirmed all of it: what the contexts are to be is written again later. */
-static void note_unsettled(struct udmar_device *device)
+/* Contexts are to be what the group says; what the unit does not confirm is tried again later. */
+static void stay(struct udmar_device *device)
 {
     for (struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
-        member->unsettled = true;
+        (void)udmar__device_settle(member);
     }
-    device->instance->unsettled = true;
 }
 
 /* The domain that they have now nobody has asked for. */
@@ -148,9 +147,8 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
         status = leave(device, device->group->bypass);
     }
     if (status != UDMAR_OK) {
-        /* The unit may still use the old tables: they must not go. */
-        settle(device, old, UDMAR_MODE_BLOCKED);
-        note_unsettled(device);
+        /* The unit may still use the old tables: they must not go, and nothing has changed. */
+        stay(device);
         put(device->instance, domain);
         return status;
     }
@@ -158,7 +156,7 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
     status = enter(device, domain);
     if (status != UDMAR_OK) {
         go_back(device, old, was, domain);
-        note_unsettled(device);
+        stay(device);
         return status;
     }
     settle(device, domain, mode);

@@ -32,7 +32,8 @@ struct scene {
 
 static void open_scene(struct scene *s, uint64_t highest, const char *tunables)
 {
-    const struct setup setup = { .tunables = tunables, .ticking = true };
+    /* A unit without registers, which would take the place of a queue that stands still. */
+    const struct setup setup = { .profile = "v6", .tunables = tunables, .ticking = true };
 
     memset(s, 0, sizeof(*s));
     machine_open(&s->mc, &setup);
