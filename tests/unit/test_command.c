@@ -161,7 +161,21 @@ static void protected_regions_where_they_exist(void **state)
     close_bare(&b);
 }
 
-/* Addresses above 4 GiB arrive whole, low half first (the model complains otherwise). */
+/* Reserved bits are written as they read (the model complains otherwise). */
+static void protected_regions_keep_reserved_bits(void **state)
+{
+    struct bare b;
+
+    (void)state;
+    for (unsigned bit = 1; bit < 31; bit++) {
+        open_bare(&b, "rwbf");
+        model_poke32(b.r.u, PMEN, UINT32_C(0x80000001) | UINT32_C(1) << bit);
+        assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+        assert_int_equal(model_peek32(b.r.u, PMEN), UINT32_C(1) << bit);
+        close_bare(&b);
+    }
+}
+
 /* A write that changes nothing could meet the next one before the unit has shown it. */
 static void protected_regions_that_are_off_are_left_alone(void **state)
 {
@@ -178,6 +192,7 @@ static void protected_regions_that_are_off_are_left_alone(void **state)
     close_bare(&b);
 }
 
+/* Addresses above 4 GiB arrive whole, low half first (the model complains otherwise). */
 static void wide_registers_are_written_in_halves(void **state)
 {
     struct bare b;
@@ -234,6 +249,7 @@ int main(void)
         cmocka_unit_test(dead_registers_end_in_time),
         cmocka_unit_test(write_buffer_flush_where_it_exists),
         cmocka_unit_test(protected_regions_where_they_exist),
+        cmocka_unit_test(protected_regions_keep_reserved_bits),
         cmocka_unit_test(protected_regions_that_are_off_are_left_alone),
         cmocka_unit_test(wide_registers_are_written_in_halves),
         cmocka_unit_test(window_larger_than_a_page),

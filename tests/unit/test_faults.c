@@ -102,6 +102,29 @@ static void overflow_without_a_record_is_cleared(void **state)
     rig_close(&r);
 }
 
+/* Whatever stays set keeps the next fault from raising its event: overflow and fault of the log that
+ * is not used [VTD 11.4.9], and a page request that was not taken. */
+static void status_bits_that_nobody_uses_are_cleared(void **state)
+{
+    static const uint32_t bits[] = { PFO, UINT32_C(1) << 2, UINT32_C(1) << 3, UINT32_C(1) << 7 };
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t bit = bits[i % 4];
+        struct rig r;
+
+        open_held(&r, "generic48");
+        model_poke32(r.u, FSTS, bit);
+        if (i >= 4 && bit != PFO) {
+            inject(&r, 1);
+        }
+        assert_int_equal(udmar_fault_poll(r.d), i >= 4 && bit != PFO);
+        assert_int_equal(model_peek32(r.u, FSTS), 0);
+        assert_ready(&r);
+        rig_close(&r);
+    }
+}
+
 struct burst {
     struct model_unit *u;
     enum model_event event;
@@ -379,6 +402,18 @@ static void five_lines_in_five_seconds_for_each_device(void **state)
     inject(&r, 1);
     assert_int_equal(lines(&r, "tried to write"), 6);
     assert_int_equal(lines(&r, "15 more faults of this device were not printed"), 1);
+    /* Those that have been told of are not told of again. */
+    for (unsigned i = 0; i < 7; i++) {
+        inject(&r, 1);
+    }
+    assert_int_equal(lines(&r, "more faults"), 1);
+    model_advance_time(r.m, UINT64_C(5000000000));
+    inject(&r, 1);
+    assert_int_equal(lines(&r, "3 more faults of this device were not printed"), 1);
+    assert_int_equal(counts(&r).suppressed, 18);
+    model_advance_time(r.m, UINT64_C(5000000000));
+    inject(&r, 1);
+    assert_int_equal(lines(&r, "more faults"), 2);
     rig_close(&r);
 }
 
@@ -541,6 +576,7 @@ int main(void)
         cmocka_unit_test(single_record_of_the_oldest_units),
         cmocka_unit_test(overflow_is_counted_once_and_marks_the_last_record),
         cmocka_unit_test(overflow_without_a_record_is_cleared),
+        cmocka_unit_test(status_bits_that_nobody_uses_are_cleared),
         cmocka_unit_test(faults_that_arrive_during_the_drain),
         cmocka_unit_test(endless_faults_do_not_hang_the_drain),
         cmocka_unit_test(dead_unit_gives_no_faults),
