@@ -507,6 +507,43 @@ static void given_up_unit_is_left_alone(void **state)
     assert_true(failures > refused && refused == 1);
 }
 
+/* It goes on translating, with firmware's tables or ours: what it may walk stays. */
+static void given_up_unit_that_translates_keeps_its_tables(void **state)
+{
+    unsigned failures = 0;
+    unsigned waits = 1;
+
+    (void)state;
+    for (unsigned n = 1; n <= waits; n++) {
+        struct udmar_unit_status s;
+        struct model_unit *u;
+        struct bench b;
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        u = second_unit(&r);
+        firmware_tables(&r, &b, 0x200000);
+        model_firmware_state(u, TE | RTP, b.root);
+        rig_create(&r);
+        model_hang_wait(u, n, true);
+        rig_start(&r);
+        waits = model_waits(u) > n ? model_waits(u) : waits;
+        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        failures += s.failed;
+        model_release_waits(u);
+        (void)model_peek32(u, GSTS);
+        rig_destroy(&r);
+        model_clear_violations(r.m);
+        model_cache_drop_all(u);
+        if (model_peek32(u, GSTS) & TE) {
+            assert_int_not_equal(rig_write(&r, NIC, IOVA), MODEL_BYPASSED);
+            assert_int_equal(rig_violations(&r), 0);
+        }
+        rig_abandon(&r);
+    }
+    assert_true(failures > 1);
+}
+
 /* The books of devices that came before start must say what really happens to their DMA. */
 static void device_of_a_failed_unit_becomes_unprotected(void **state)
 {
@@ -709,6 +746,7 @@ int main(void)
         cmocka_unit_test(no_usable_unit_at_all),
         cmocka_unit_test(translation_never_comes_on),
         cmocka_unit_test(given_up_unit_is_left_alone),
+        cmocka_unit_test(given_up_unit_that_translates_keeps_its_tables),
         cmocka_unit_test(device_of_a_failed_unit_becomes_unprotected),
         cmocka_unit_test(failed_unit_is_tried_again_by_the_next_start),
         cmocka_unit_test(queue_that_never_starts_gives_way_to_registers),
