@@ -139,7 +139,7 @@ static void late_look_counts(void **state)
         assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
         assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
         model_poke32(b.r.u, PMEN, 0x80000001);
-        model_behaviour(b.r.u)->gsts_lag = 1;
+        model_behaviour(b.r.u)->gsts_lag = 2;
         model_set_hook(b.r.m, goes_away, &looks);
         assert_int_equal(never(&b, which), UDMAR_OK);
         model_set_hook(b.r.m, NULL, NULL);

@@ -535,18 +535,18 @@ static void identity_table_covers_rmrrs_above_ram(void **state)
     struct rig r;
 
     (void)state;
-    for (unsigned order = 0; order < 8; order++) {
+    for (unsigned order = 0; order < 16; order++) {
         rig_machine_config(&r, NULL, &unit);
         r.config.ram_count = order & 4 ? 2 : 1;
         if (order & 4) {
             r.ram[0].base = RAM_2;
             r.ram[1].base = RAM_1;
         }
-        if (order & 2) {
+        if ((order & 10) == 2) {
             model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
         }
         model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
-        if (!(order & 2)) {
+        if ((order & 10) == 0) {
             model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
         }
         rig_tune(&r, "hw.busdma.default", "identity");
@@ -556,7 +556,9 @@ static void identity_table_covers_rmrrs_above_ram(void **state)
         }
         rig_start(&r);
         r.nic = rig_attach(&r, NIC);
-        assert_true(rig_reaches(&r, NIC, RAM_2, RAM_2));
+        if ((order & 12) != 8) {
+            assert_true(rig_reaches(&r, NIC, RAM_2, RAM_2));
+        }
         assert_true(rig_reaches(&r, NIC, r.page, r.page));
         rig_close(&r);
     }

@@ -104,8 +104,8 @@ static void overflow_without_a_record_is_cleared(void **state)
     rig_close(&r);
 }
 
-/* Whatever stays set keeps the next fault from raising its event: overflow and fault of the log that
- * is not used [VTD 11.4.9], and a page request that was not taken. */
+/* Whatever stays set keeps the next fault from raising its event: overflow and fault of the log
+ * that is not used [VTD 11.4.9], and a page request that was not taken. */
 static void status_bits_that_nobody_uses_are_cleared(void **state)
 {
     static const uint32_t bits[] = { PFO, UINT32_C(1) << 2, UINT32_C(1) << 3, UINT32_C(1) << 7 };

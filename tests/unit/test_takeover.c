@@ -488,7 +488,8 @@ static void given_up_unit_is_left_alone(void **state)
             assert_true(model_log_contains(r.m, "not restricted"));
             assert_int_equal(model_peek32(u, GSTS) & TE, 0);
             assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BYPASSED);
-            /* It may still be about to do what it was told: no further command is sure to reach it. */
+            /* It may still be about to do what it was told: no further command is sure to reach it.
+             */
             if (model_log_contains(r.m, "switching translation on failed")) {
                 assert_int_equal(rig_violations(&r), 0);
                 refused++;
@@ -703,9 +704,8 @@ static void unit_that_stays_on_keeps_its_tables(void **state)
     (void)state;
     for (unsigned queue = 0; queue < 2; queue++) {
         rig_empty(&r);
-        r.u =
-            model_add_unit(r.m, &(struct model_unit_config){ .base = BASE,
-                                                             .cap_set = UINT64_C(3) << 54 });
+        r.u = model_add_unit(
+            r.m, &(struct model_unit_config){ .base = BASE, .cap_set = UINT64_C(3) << 54 });
         model_add_unit_scope(r.u, &scope);
         model_add_function(r.m, 0, GRAPHICS, 0x8086, 0x9a49, 0x030000);
         rig_tune(&r, "hw.dmar.qi", queue ? "1" : "0");

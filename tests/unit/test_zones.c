@@ -186,6 +186,76 @@ static void test_zones_have_an_end(void **state)
     machine_close(&mc);
 }
 
+/* 8192 pages are what a zone has, and more pieces than a list: one page more is another error. */
+static void test_as_many_pages_as_a_zone_has(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        int error;
+    } rows[] = {
+        { MIB(16), 0 },
+        { MIB(32) - PAGE, UDMAR_EFBIG },
+        { MIB(32), UDMAR_EFBIG },
+        { MIB(32) + 1, UDMAR_ENOMEM },
+        { MIB(32) + PAGE, UDMAR_ENOMEM },
+    };
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0,
+                  &(struct limits){ .lowaddr = LOW_4G, .maxsize = MIB(40), .nsegments = 4096 });
+    map = new_map(tag);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct udmar_dma_physical piece = { GIB(4) + MIB(16), rows[i].bytes };
+
+        (void)udmar_dmamap_load_physical(tag, map, &piece, 1, note_loaded, &result,
+                                         UDMAR_DMA_NOWAIT);
+        assert_int_equal(result.error, rows[i].error);
+        if (rows[i].error == 0) {
+            assert_int_equal(zone_of(&mc).active_pages, rows[i].bytes / PAGE);
+            udmar_dmamap_unload(tag, map);
+        }
+        assert_int_equal(zone_of(&mc).active_pages + zone_of(&mc).reserved_pages, 0);
+        assert_true(zone_of(&mc).total_pages <= 8192);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* The largest alignment that the host's pages can have: 128 pages. */
+static void test_largest_alignment_of_pages(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+
+    (void)state;
+    for (uint64_t alignment = KIB(128); alignment <= MIB(1); alignment *= 2) {
+        struct udmar_dma_map *map = NULL;
+        struct udmar_dma_tag *tag;
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &(struct limits){ .alignment = alignment, .maxsize = PAGE });
+        assert_int_equal(udmar_dmamap_create(tag, 0, &map),
+                         alignment > KIB(512) ? UDMAR_ENOMEM : 0);
+        if (map != NULL) {
+            buffer = model_buffer_alloc(mc.m, 3 * PAGE, 0, 8);
+            assert_int_equal(load_one(tag, map, buffer, 100) & (alignment - 1), 0);
+            udmar_dmamap_unload(tag, map);
+            drop_map(tag, map);
+            model_buffer_free(mc.m, buffer);
+        }
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
 /* Pages of an alignment that no allocator has: no map, rather than one that cannot load. */
 static void test_alignment_beyond_pages(void **state)
 {
@@ -392,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_two_make_a_zone),
         cmocka_unit_test(test_domain_of_a_zone_without_memory),
         cmocka_unit_test(test_zones_have_an_end),
+        cmocka_unit_test(test_as_many_pages_as_a_zone_has),
+        cmocka_unit_test(test_largest_alignment_of_pages),
         cmocka_unit_test(test_alignment_beyond_pages),
         cmocka_unit_test(test_subpage_of_another_segment),
         cmocka_unit_test(test_host_without_known_memory),
