@@ -732,7 +732,7 @@ int main(void)
         cmocka_unit_test(interrupt_remapping_left_on_without_our_queue),
         cmocka_unit_test(no_memory_for_the_second_chance),
         cmocka_unit_test(no_memory_below_bridges),
-        cmocka_unit_test(unprotected_device_in_use_is_named),
+        cmocka_unit_test(unprotected_device_in_use_stays),
         cmocka_unit_test(second_context_is_not_answered),
         cmocka_unit_test(queue_that_starts_too_late),
         cmocka_unit_test(instance_that_cannot_go),
