@@ -149,6 +149,38 @@ static void test_domain_of_a_zone_without_memory(void **state)
     machine_close(&mc);
 }
 
+/* Which NUMA domains there can be, and whose pages a child of the tag gets. */
+static void test_domains_and_children(void **state)
+{
+    static const struct {
+        int domain, error;
+    } rows[] = {
+        { -1, 0 }, { 0, 0 }, { 1, 0 }, { 1023, 0 }, { -2, UDMAR_EINVAL }, { 1024, UDMAR_EINVAL }
+    };
+    const struct setup setup = { .tunables = BOUNCE };
+    struct udmar_dma_tag *parent, *child;
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    int last = -1;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    parent = new_tag(&mc, 0, NULL);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(udmar_dma_tag_set_domain(parent, rows[i].domain), rows[i].error);
+        last = rows[i].error == 0 ? rows[i].domain : last;
+        assert_int_equal(udmar_dma_tag_create(parent, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, PAGE, 1,
+                                              PAGE, UDMAR_DMA_ALLOCNOW, NULL, NULL, &child),
+                         0);
+        assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+        assert_int_equal(zone.domain, last);
+        assert_int_equal(model_near_domain(mc.m), last);
+        drop_tag(child);
+    }
+    drop_tag(parent);
+    machine_close(&mc);
+}
+
 /* A zone ends at 32 MiB, and a load that needs more is refused before it takes anything. */
 static void test_zones_have_an_end(void **state)
 {
@@ -461,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_zone_of_a_root_tag),
         cmocka_unit_test(test_two_make_a_zone),
         cmocka_unit_test(test_domain_of_a_zone_without_memory),
+        cmocka_unit_test(test_domains_and_children),
         cmocka_unit_test(test_zones_have_an_end),
         cmocka_unit_test(test_as_many_pages_as_a_zone_has),
         cmocka_unit_test(test_largest_alignment_of_pages),
