@@ -373,6 +373,7 @@ static void bounce_sees_physical_addresses(void **state)
 
         with_mode(&r, profiles[i], "bounce");
         assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_BOUNCE);
+        assert_string_equal(rig_info(r.nic).reason, "hw.busdma.default says so");
         assert_true(rig_reaches(&r, NIC, r.page, r.page));
         rig_close(&r);
     }

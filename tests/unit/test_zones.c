@@ -260,6 +260,47 @@ static void test_as_many_pages_as_a_zone_has(void **state)
     machine_close(&mc);
 }
 
+/* Each map brings its pages, until the zone has all it can have. */
+static void test_maps_fill_a_zone(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+    const struct udmar_dma_physical half = { GIB(4) + MIB(16), MIB(16) };
+    const struct udmar_dma_physical one = { GIB(4) + MIB(16), 1 };
+    struct udmar_dma_map *map[18];
+    struct udmar_dma_tag *tag;
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0,
+                  &(struct limits){ .lowaddr = LOW_4G, .maxsize = MIB(16), .nsegments = 4096 });
+    for (unsigned i = 0; i < 18; i++) {
+        map[i] = new_map(tag);
+        assert_int_equal(zone_of(&mc).total_pages, i < 15 ? (i + 1) * 512 : 8192);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(udmar_dmamap_load_physical(tag, map[i], &half, 1, note_loaded, &result,
+                                                    UDMAR_DMA_NOWAIT),
+                         0);
+    /* The host is not even asked for one more. */
+    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 0, false);
+    assert_int_equal(
+        udmar_dmamap_load_physical(tag, map[2], &one, 1, note_loaded, &result, UDMAR_DMA_NOWAIT),
+        UDMAR_ENOMEM);
+    assert_int_equal(model_host_calls(mc.m), 0);
+    udmar_dmamap_unload(tag, map[0]);
+    assert_int_equal(
+        udmar_dmamap_load_physical(tag, map[2], &one, 1, note_loaded, &result, UDMAR_DMA_NOWAIT),
+        0);
+    udmar_dmamap_unload(tag, map[1]);
+    udmar_dmamap_unload(tag, map[2]);
+    for (unsigned i = 0; i < 18; i++)
+        drop_map(tag, map[i]);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
 /* The largest alignment that the host's pages can have: 128 pages. */
 static void test_largest_alignment_of_pages(void **state)
 {
@@ -496,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_domains_and_children),
         cmocka_unit_test(test_zones_have_an_end),
         cmocka_unit_test(test_as_many_pages_as_a_zone_has),
+        cmocka_unit_test(test_maps_fill_a_zone),
         cmocka_unit_test(test_largest_alignment_of_pages),
         cmocka_unit_test(test_alignment_beyond_pages),
         cmocka_unit_test(test_subpage_of_another_segment),
