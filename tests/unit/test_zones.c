@@ -301,6 +301,29 @@ static void test_maps_fill_a_zone(void **state)
     machine_close(&mc);
 }
 
+/* A tag that wants its pages at once, and more than there can be, gets those that there can be. */
+static void test_more_at_once_than_a_zone_has(void **state)
+{
+    static const uint64_t sizes[] = { MIB(32) - PAGE, MIB(32) - 1, MIB(32), MIB(40), UINT64_MAX };
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        struct udmar_dma_tag *tag;
+        struct machine mc;
+
+        machine_open(&mc, &setup);
+        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0, LOW_4G,
+                                              UINT64_MAX, NULL, NULL, sizes[i], 1, UINT64_MAX,
+                                              UDMAR_DMA_ALLOCNOW, NULL, NULL, &tag),
+                         0);
+        assert_int_equal(zone_of(&mc).total_pages, 8192);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
 /* The largest alignment that the host's pages can have: 128 pages. */
 static void test_largest_alignment_of_pages(void **state)
 {
@@ -538,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_zones_have_an_end),
         cmocka_unit_test(test_as_many_pages_as_a_zone_has),
         cmocka_unit_test(test_maps_fill_a_zone),
+        cmocka_unit_test(test_more_at_once_than_a_zone_has),
         cmocka_unit_test(test_largest_alignment_of_pages),
         cmocka_unit_test(test_alignment_beyond_pages),
         cmocka_unit_test(test_subpage_of_another_segment),
