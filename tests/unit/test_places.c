@@ -179,6 +179,45 @@ static void test_sizes_around_each_limit(void **state)
     }
 }
 
+/* The same for lists of whole pages, none of which are neighbours. */
+static void test_whole_pages_around_each_limit(void **state)
+{
+    static const unsigned sizes[] = { 1, 255, 256, 257, 300, 511, 512, 513 };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = { .window_limit = window_limits[n] };
+        static struct udmar_dma_physical list[513];
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &(struct limits){ .maxsize = MIB(3) });
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 513 * PAGE, MODEL_SCATTERED, 0);
+        fill_pattern(buffer, 513 * PAGE, n);
+        for (unsigned i = 0; i < 513; i++)
+            list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + i * PAGE), PAGE };
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            assert_int_equal(load_list(tag, map, list, sizes[i]), 0);
+            assert_int_equal(result.error, 0);
+            assert_int_equal(result.count, 1);
+            for (unsigned page = 0; page < sizes[i]; page += page + 3 < sizes[i] ? 3 : 1)
+                assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr + page * PAGE,
+                                        buffer + page * PAGE, 16));
+            assert_int_equal(mapped(&mc), sizes[i] * PAGE);
+            udmar_dmamap_unload(tag, map);
+            assert_int_equal(mapped(&mc), 0);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* A list that needs one page more than there is in a window leaves the next window alone. */
 static void test_no_window_reaches_into_the_next(void **state)
 {
@@ -345,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_failed_list_maps_nothing),
         cmocka_unit_test(test_strict_unload_waits),
         cmocka_unit_test(test_sizes_around_each_limit),
+        cmocka_unit_test(test_whole_pages_around_each_limit),
         cmocka_unit_test(test_no_window_reaches_into_the_next),
         cmocka_unit_test(test_list_with_one_bad_piece_maps_nothing),
         cmocka_unit_test(test_long_piece_that_is_not_aligned),
