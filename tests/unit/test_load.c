@@ -491,6 +491,36 @@ static void test_later_pieces_are_aligned(void **state)
     }
 }
 
+/* Small buffers of a large alignment, side by side: each of the windows is aligned. */
+static void test_small_buffers_of_large_alignment(void **state)
+{
+    static const uint64_t alignments[] = { 2 * PAGE, KIB(64), KIB(256), MIB(1), MIB(2), MIB(4) };
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        const struct limits limits = { .alignment = alignments[i], .maxsize = PAGE };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map[5];
+        uint8_t *buffer;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        for (unsigned n = 0; n < 5; n++) {
+            map[n] = new_map(tag);
+            assert_int_equal(load_one(tag, map[n], buffer, 100) & (limits.alignment - 1), 0);
+        }
+        for (unsigned n = 0; n < 5; n++) {
+            udmar_dmamap_unload(tag, map[n]);
+            drop_map(tag, map[n]);
+        }
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* As many segments as the tag allows must fit, however small they are. */
 /* The same in a range of the tree, where part of it has been written when it turns out. */
 static void test_half_a_range_is_undone(void **state)
@@ -912,6 +942,7 @@ int main(void)
         cmocka_unit_test(test_too_many_segments_are_undone),
         cmocka_unit_test(test_failed_load_waits_for_the_unit),
         cmocka_unit_test(test_later_pieces_are_aligned),
+        cmocka_unit_test(test_small_buffers_of_large_alignment),
         cmocka_unit_test(test_half_a_range_is_undone),
         cmocka_unit_test(test_many_small_segments),
         cmocka_unit_test(test_boundary_costs_no_segment),
