@@ -88,14 +88,13 @@ static void set_domain(struct udmar_device *device, struct udmar_domain *domain,
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-/* A unit has not confirmed all of it: what the contexts are to be is written again later. */
-static void note_unsettled(struct udmar_device *device)
+/* Contexts are to be what the group says; what the unit does not confirm is tried again later. */
+static void stay(struct udmar_device *device)
 {
     for (struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
-        member->unsettled = true;
+        (void)udmar__device_settle(member);
     }
-    device->instance->unsettled = true;
 }
 
 /* The domain that they have now nobody has asked for. */
@@ -151,9 +150,8 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
         status = leave_domain(device, device->group->bypass);
     }
     if (status != UDMAR_OK) {
-        /* The unit may still use the old tables: they must not go. */
-        set_domain(device, old, UDMAR_MODE_BLOCKED);
-        note_unsettled(device);
+        /* The unit may still use the old tables: they must not go, and nothing has changed. */
+        stay(device);
         put_domain(device->instance, domain);
         return status;
     }
@@ -161,7 +159,7 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
     status = enter_domain(device, domain);
     if (status != UDMAR_OK) {
         return_to_domain(device, old, was, domain);
-        note_unsettled(device);
+        stay(device);
         return status;
     }
     set_domain(device, domain, mode);

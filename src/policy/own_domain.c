@@ -28,7 +28,7 @@ static struct udmar_unit *common_facts(struct udmar *instance,
 
     for (unsigned i = 0; i < count; i++) {
         struct udmar_unit *unit = config->device_count != 0 ? udmar__device_unit(config->devices[i])
-                                                            : instance->units[i].unit;
+                                                            : udmar__unit_at(instance, i)->unit;
 
         if (unit == NULL) {
             return NULL;

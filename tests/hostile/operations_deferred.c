@@ -157,7 +157,8 @@ static enum answer last_outcome(struct trial *t, unsigned which)
 /* After one that has failed. */
 static enum answer load_again(struct trial *t, unsigned which)
 {
-    enum answer answer = answer_of_busdma(begin(t, which));
+    int error = begin(t, which);
+    enum answer answer = answer_of_busdma(error != 0 ? error : t->load[which].error);
 
     return answer == DONE && !device_reads(t, which) ? UNDOCUMENTED : answer;
 }
@@ -247,7 +248,8 @@ static enum answer come_to_wait(struct trial *t)
 
     if (error == UDMAR_EINPROGRESS)
         return t->load[WAITER].calls == 0 ? DONE : UNDOCUMENTED;
-    return error == UDMAR_ENOMEM && t->load[WAITER].error == error ? NO_MEMORY : UNDOCUMENTED;
+    /* A load that may wait, and cannot, tells its callback and nobody else. */
+    return error == 0 && t->load[WAITER].error == UDMAR_ENOMEM ? NO_MEMORY : UNDOCUMENTED;
 }
 
 static void call_off(struct trial *t)

@@ -194,7 +194,7 @@ void command_poll(struct model_unit *u)
 static void protect_complete(struct model_unit *u)
 {
     u->protect_pending = false;
-    *reg(u, R_PMEN) = (*reg(u, R_PMEN) & E_MASK) | *reg(u, R_PMEN) >> 31;
+    *reg(u, R_PMEN) = (*reg(u, R_PMEN) & ~UINT32_C(1)) | *reg(u, R_PMEN) >> 31;
 }
 
 void protect_write(struct model_unit *u, uint32_t value)

@@ -82,6 +82,8 @@ void status_write(struct model_unit *u, uint32_t value)
 {
     uint32_t cleared = *reg(u, R_FSTS) & value & F_W1C;
 
+    if ((value & F_PRO & ~cleared) != 0)
+        violation(u->m, "FSTS: bit 7 is written, which is reserved where it reads 0");
     if ((cleared & ~u->status_seen) != 0)
         violation(u->m, "FSTS: bits %#x are cleared that nobody has read: what they told is lost",
                   cleared & ~u->status_seen);

@@ -98,7 +98,8 @@ enum {
 #define F_IQE     BIT32(4)
 #define F_ICE     BIT32(5)
 #define F_ITE     BIT32(6)
-#define F_W1C     (F_PFO | F_AFO | F_APF | F_IQE | F_ICE | F_ITE)
+#define F_PRO     BIT32(7) /* before revision 3.0 of the specification */
+#define F_W1C     (F_PFO | F_AFO | F_APF | F_IQE | F_ICE | F_ITE | F_PRO)
 #define F_PENDING (F_W1C | F_PPF)
 
 /* Event control registers. */

@@ -92,7 +92,7 @@ static void test_lost_context(void **state)
     bed_map(b, 0, IOVA, LOW, PAGE, UDMAR_READ_WRITE);
     bed_reaches(b, 0, IOVA, LOW);
     sabotage_next(MISDIRECT_CONTEXT, 100);
-    assert_int_equal(udmar_device_set_mode(b->device[0], UDMAR_MODE_PASSTHROUGH), UDMAR_OK);
+    bed_set_mode(b, 0, UDMAR_MODE_PASSTHROUGH);
     assert_true(sabotage_done() > 0);
     /* The unit has never heard of the new mode. */
     assert_false(bed_writes(b, 0, LOW + PAGE, LOW + PAGE, 96));

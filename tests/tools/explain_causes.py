@@ -6,6 +6,7 @@ usage: explain_causes.py UDMAR SOURCE_ROOT
 The ids are read from the tool's source: a rule that cannot fire, because another one always wins or
 because nothing makes its facts true, fails here; so does a rule without a log.
 """
+import glob
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import explain_reports
 
 UDMAR, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 count = failed = 0
@@ -298,10 +300,17 @@ for cause, text in CAUSES.items():
     if text is None:
         check(cause in ids, f'{cause}: second by design')
         continue
-    faults = run(text)['faults']
+    document = run(text)
+    faults = document['faults']
+    check(not explain_reports.harms(document), f'{cause}: no harmful advice',
+          explain_reports.harms(document))
     first = [[c['id'] for c in fault['causes']] for fault in faults]
     check(any(names[:1] == [cause] for names in first), f'{cause} comes first', f'{first}\n{text}')
     check(all(len(names) <= 3 for names in first), f'{cause}: at most three causes')
+for path in sorted(glob.glob(os.path.join(ROOT, 'tests/tools/explain/*.log'))):
+    with open(path, errors='replace') as file:
+        found = explain_reports.harms(run(file.read()))
+    check(not found, f'{os.path.basename(path)}: no harmful advice', found)
 for cause in ('platform-children-likely', 'physical-likely'):
     text = {'platform-children-likely': read('00:1e.3', 0xffffa000),
             'physical-likely': read('04:00.0', 0x2affde000)}[cause]
@@ -314,7 +323,16 @@ text = {name: lines for name, lines in MESSAGES.items()}
 for name, lines in text.items():
     for line in lines:
         found = [message['id'] for message in run(line + '\n')['messages']]
-        check(found[:1] == [name], f'message {name}: {line[:50]}', found)
+        words = line[:50].replace('\n', ' ')
+        check(found[:1] == [name], f'message {name}: {words}', found)
+
+# A message that is wrapped is one message.
+for name, line in (('rmrr-refused', MESSAGES['rmrr-refused'][0]), ('pte-identity',
+                   MESSAGES['pte-identity'][0]), ('rmrr-not-reserved', MESSAGES['rmrr-not-reserved'][0])):
+    half = line.index(' ', len(line) // 2)
+    found = [message['id'] for message in
+             run(f'> [   80.000000] {line[:half]}\n> {line[half + 1:]}\n')['messages']]
+    check(found == [name], f'message {name}, wrapped', found)
 
 # ---- options exist where they are advised -------------------------------------------------------------
 

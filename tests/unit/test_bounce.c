@@ -419,9 +419,39 @@ static void test_device_without_a_unit(void **state)
     machine_close(&s.mc);
 }
 
+/* A segment for each page that a buffer of the largest size can have a part of. */
+static void test_as_many_segments_as_pages(void **state)
+{
+    const struct setup setup = { .tunables = "hw.busdma.default=bounce" };
+
+    (void)state;
+    for (unsigned pages = 254; pages < 303; pages += 8) {
+        const uint64_t size = pages * PAGE + 2;
+        static struct loaded loaded;
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &(struct limits){ .maxsize = size, .nsegments = 4000 });
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, (size_t)size, MODEL_SCATTERED, PAGE - 1);
+        assert_int_equal(udmar_dmamap_load(tag, map, buffer, size, note_loaded, &loaded, 0), 0);
+        assert_int_equal(loaded.error, 0);
+        assert_int_equal(loaded.count, pages + 2);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_as_many_segments_as_pages),
         cmocka_unit_test(test_reachable_buffers_are_not_copied),
         cmocka_unit_test(test_high_buffers_are_copied_both_ways),
         cmocka_unit_test(test_only_pages_out_of_reach_are_copied),

@@ -118,6 +118,40 @@ static void no_command_waits_for_ever(void **state)
     }
 }
 
+static void goes_away(void *context, struct model *m, enum model_event event)
+{
+    unsigned *looks = context;
+
+    if (event == MODEL_EVENT_TIME && ++*looks == 2) {
+        model_advance_time(m, 20000000);
+    }
+}
+
+/* The deadline passes while the processor is away; what is done by then is no error. */
+static void late_look_counts(void **state)
+{
+    (void)state;
+    for (unsigned which = 0; which < 4; which++) {
+        unsigned looks = 0;
+        struct bare b;
+
+        open_bare(&b, "rwbf");
+        assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
+        assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
+        model_poke32(b.r.u, PMEN, 0x80000001);
+        model_behaviour(b.r.u)->gsts_lag = 2;
+        model_set_hook(b.r.m, goes_away, &looks);
+        assert_int_equal(never(&b, which), UDMAR_OK);
+        model_set_hook(b.r.m, NULL, NULL);
+        assert_int_equal(b.unit->counts.timeouts, 0);
+        model_behaviour(b.r.u)->gsts_lag = 0;
+        if (which == 3) {
+            assert_int_equal(udmar__command(b.unit, GCMD_TE, false), UDMAR_OK);
+        }
+        close_bare(&b);
+    }
+}
+
 static void dead_registers_end_in_time(void **state)
 {
     struct bare b;
@@ -156,12 +190,63 @@ static void protected_regions_where_they_exist(void **state)
 
     (void)state;
     open_bare(&b, "generic48");
+    model_stats(b.r.u)->register_reads = 0;
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
     assert_int_equal(model_stats(b.r.u)->register_writes, 0);
+    assert_int_equal(model_stats(b.r.u)->register_reads, 0);
     close_bare(&b);
 }
 
-/* Addresses above 4 GiB arrive whole, low half first (the model complains otherwise). */
+/* One of the two suffices. */
+static void low_or_high_protected_region(void **state)
+{
+    (void)state;
+    for (unsigned bits = 1; bits < 4; bits++) {
+        const struct model_unit_config unit = { .base = BASE,
+                                                .include_all = true,
+                                                .cap_clear = UINT64_C(3) << 5,
+                                                .cap_set = (uint64_t)bits << 5 };
+        const char *reason;
+        struct bare b;
+
+        rig_machine_config(&b.r, NULL, &unit);
+        assert_int_equal(udmar__unit_create(b.r.m, 0, 0, BASE, 4096, 10000000, &b.unit, &reason),
+                         UDMAR_OK);
+        model_poke32(b.r.u, PMEN, 0x80000001);
+        assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+        assert_int_equal(model_peek32(b.r.u, PMEN), 0);
+        close_bare(&b);
+    }
+}
+
+/* Firmware has just switched them off, and they are not off yet. */
+static void protected_regions_on_their_way_off(void **state)
+{
+    struct bare b;
+
+    (void)state;
+    open_bare(&b, "rwbf");
+    model_poke32(b.r.u, PMEN, 1);
+    assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+    assert_int_equal(model_peek32(b.r.u, PMEN), 0);
+    close_bare(&b);
+}
+
+/* Reserved bits are written as they read (the model complains otherwise). */
+static void protected_regions_keep_reserved_bits(void **state)
+{
+    struct bare b;
+
+    (void)state;
+    for (unsigned bit = 1; bit < 31; bit++) {
+        open_bare(&b, "rwbf");
+        model_poke32(b.r.u, PMEN, UINT32_C(0x80000001) | UINT32_C(1) << bit);
+        assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
+        assert_int_equal(model_peek32(b.r.u, PMEN), UINT32_C(1) << bit);
+        close_bare(&b);
+    }
+}
+
 /* A write that changes nothing could meet the next one before the unit has shown it. */
 static void protected_regions_that_are_off_are_left_alone(void **state)
 {
@@ -178,6 +263,7 @@ static void protected_regions_that_are_off_are_left_alone(void **state)
     close_bare(&b);
 }
 
+/* Addresses above 4 GiB arrive whole, low half first (the model complains otherwise). */
 static void wide_registers_are_written_in_halves(void **state)
 {
     struct bare b;
@@ -231,9 +317,13 @@ int main(void)
         cmocka_unit_test(lasting_bits_are_kept),
         cmocka_unit_test(every_lag_is_waited_for),
         cmocka_unit_test(no_command_waits_for_ever),
+        cmocka_unit_test(late_look_counts),
         cmocka_unit_test(dead_registers_end_in_time),
         cmocka_unit_test(write_buffer_flush_where_it_exists),
         cmocka_unit_test(protected_regions_where_they_exist),
+        cmocka_unit_test(low_or_high_protected_region),
+        cmocka_unit_test(protected_regions_on_their_way_off),
+        cmocka_unit_test(protected_regions_keep_reserved_bits),
         cmocka_unit_test(protected_regions_that_are_off_are_left_alone),
         cmocka_unit_test(wide_registers_are_written_in_halves),
         cmocka_unit_test(window_larger_than_a_page),

@@ -330,6 +330,32 @@ static void tunable_of_the_alias(void **state)
     rig_close(&r);
 }
 
+/* The same address in two segments: each has its own tunable, or none. */
+static void tunable_of_another_segment(void **state)
+{
+    const struct model_unit_config second = { .segment = 1, .base = BASE_2, .include_all = true };
+
+    (void)state;
+    for (unsigned named = 0; named < 2; named++) {
+        struct udmar_device *device[2] = { NULL, NULL };
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        model_add_unit(r.m, &second);
+        model_add_function(r.m, 1, NIC, 0x8086, 0x10d3, 0x020000);
+        rig_tune(&r, named ? "hw.busdma.pci1:0:3:0" : "hw.busdma.pci0:0:3:0", "blocked");
+        rig_create(&r);
+        rig_start(&r);
+        for (uint16_t segment = 0; segment < 2; segment++) {
+            assert_int_equal(udmar_device_attach(r.d, segment, NIC, "nic", &device[segment]),
+                             UDMAR_OK);
+            assert_int_equal(rig_info(device[segment]).mode,
+                             segment == named ? UDMAR_MODE_BLOCKED : UDMAR_MODE_TRANSLATE);
+        }
+        rig_close(&r);
+    }
+}
+
 static void second_of_a_group_that_fails(void **state)
 {
     struct udmar_device *first, *second = NULL;
@@ -696,6 +722,7 @@ int main(void)
         cmocka_unit_test(who_serves_graphics_only),
         cmocka_unit_test(graphics_unit_that_drains),
         cmocka_unit_test(tunable_of_the_alias),
+        cmocka_unit_test(tunable_of_another_segment),
         cmocka_unit_test(second_of_a_group_that_fails),
         cmocka_unit_test(physical_addresses_of_two_kinds),
         cmocka_unit_test(interrupt_fault_of_a_known_device),
@@ -705,7 +732,7 @@ int main(void)
         cmocka_unit_test(interrupt_remapping_left_on_without_our_queue),
         cmocka_unit_test(no_memory_for_the_second_chance),
         cmocka_unit_test(no_memory_below_bridges),
-        cmocka_unit_test(unprotected_device_in_use_is_named),
+        cmocka_unit_test(unprotected_device_in_use_stays),
         cmocka_unit_test(second_context_is_not_answered),
         cmocka_unit_test(queue_that_starts_too_late),
         cmocka_unit_test(instance_that_cannot_go),

@@ -373,6 +373,7 @@ static void bounce_sees_physical_addresses(void **state)
 
         with_mode(&r, profiles[i], "bounce");
         assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_BOUNCE);
+        assert_string_equal(rig_info(r.nic).reason, "hw.busdma.default says so");
         assert_true(rig_reaches(&r, NIC, r.page, r.page));
         rig_close(&r);
     }
@@ -524,7 +525,8 @@ static void one_of_two_units_does_not_answer(void **state)
     }
 }
 
-/* Little RAM, a narrow table, and an RMRR above: the table has to be wide enough for both. */
+/* Little RAM, a narrow table, and an RMRR above: the table has to be wide enough for all of them,
+ * whichever firmware and the host name last. */
 static void identity_table_covers_rmrrs_above_ram(void **state)
 {
     const struct model_unit_config unit = { .base = BASE,
@@ -534,18 +536,30 @@ static void identity_table_covers_rmrrs_above_ram(void **state)
     struct rig r;
 
     (void)state;
-    for (unsigned order = 0; order < 2; order++) {
+    for (unsigned order = 0; order < 16; order++) {
         rig_machine_config(&r, NULL, &unit);
-        r.config.ram_count = 1;
-        model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
+        r.config.ram_count = order & 4 ? 2 : 1;
+        if (order & 4) {
+            r.ram[0].base = RAM_2;
+            r.ram[1].base = RAM_1;
+        }
+        if ((order & 10) == 2) {
+            model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
+        }
+        model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
+        if ((order & 10) == 0) {
+            model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
+        }
         rig_tune(&r, "hw.busdma.default", "identity");
         rig_create(&r);
-        if (order == 0) {
+        if (order & 1) {
             (void)rig_attach(&r, DISK);
         }
         rig_start(&r);
         r.nic = rig_attach(&r, NIC);
-        assert_true(rig_reaches(&r, NIC, RAM_2, RAM_2));
+        if ((order & 12) != 8) {
+            assert_true(rig_reaches(&r, NIC, RAM_2, RAM_2));
+        }
         assert_true(rig_reaches(&r, NIC, r.page, r.page));
         rig_close(&r);
     }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FEUADDR 0x44u
+
 #define PFO UINT32_C(1)
 #define PPF UINT32_C(2)
 
@@ -100,6 +102,66 @@ static void overflow_without_a_record_is_cleared(void **state)
     assert_int_equal(udmar_fault_poll(r.d), 0);
     assert_ready(&r);
     rig_close(&r);
+}
+
+/* Whatever stays set keeps the next fault from raising its event: overflow and fault of the log
+ * that is not used [VTD 11.4.9], and a page request that was not taken. */
+static void status_bits_that_nobody_uses_are_cleared(void **state)
+{
+    static const uint32_t bits[] = { PFO, UINT32_C(1) << 2, UINT32_C(1) << 3, UINT32_C(1) << 7 };
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        uint32_t bit = bits[i % 4];
+        struct rig r;
+
+        open_held(&r, "generic48");
+        model_poke32(r.u, FSTS, bit);
+        if (i >= 4 && bit != PFO) {
+            inject(&r, 1);
+        }
+        assert_int_equal(udmar_fault_poll(r.d), i >= 4 && bit != PFO);
+        assert_int_equal(model_peek32(r.u, FSTS), 0);
+        assert_ready(&r);
+        rig_close(&r);
+    }
+}
+
+/* An index of no record, from a unit that is confused: the records are read all the same. */
+static void index_behind_the_last_record(void **state)
+{
+    (void)state;
+    for (uint32_t index = 8; index < 256; index += index < 10 ? 1 : 49) {
+        struct rig r;
+
+        open_held(&r, "generic48");
+        inject(&r, 3);
+        model_poke32(r.u, FSTS, PPF | index << 8);
+        assert_int_equal(udmar_fault_poll(r.d), 3);
+        assert_ready(&r);
+        rig_close(&r);
+    }
+}
+
+/* The upper half of the event's address is there where interrupts can be for extended ids. */
+static void upper_half_of_the_event(void **state)
+{
+    (void)state;
+    for (unsigned extended = 0; extended < 2; extended++) {
+        const uint64_t bits = UINT64_C(0x18); /* IR and EIM */
+        const struct model_unit_config unit = { .base = BASE,
+                                                .include_all = true,
+                                                .ecap_clear = extended ? 0 : bits,
+                                                .ecap_set = extended ? bits : 0 };
+        struct rig r;
+
+        rig_machine_config(&r, NULL, &unit);
+        model_poke32(r.u, FEUADDR, 0x12345600);
+        rig_create(&r);
+        rig_start(&r);
+        assert_int_equal(model_peek32(r.u, FEUADDR), extended ? 0 : 0x12345600);
+        rig_close(&r);
+    }
 }
 
 struct burst {
@@ -379,6 +441,37 @@ static void five_lines_in_five_seconds_for_each_device(void **state)
     inject(&r, 1);
     assert_int_equal(lines(&r, "tried to write"), 6);
     assert_int_equal(lines(&r, "15 more faults of this device were not printed"), 1);
+    /* Those that have been told of are not told of again. */
+    for (unsigned i = 0; i < 7; i++) {
+        inject(&r, 1);
+    }
+    assert_int_equal(lines(&r, "more faults"), 1);
+    model_advance_time(r.m, UINT64_C(5000000000));
+    inject(&r, 1);
+    assert_int_equal(lines(&r, "3 more faults of this device were not printed"), 1);
+    assert_int_equal(counts(&r).suppressed, 18);
+    model_advance_time(r.m, UINT64_C(5000000000));
+    inject(&r, 1);
+    assert_int_equal(lines(&r, "more faults"), 2);
+    rig_close(&r);
+}
+
+/* Nor does one whom nobody knows fill the log. */
+static void five_lines_for_all_strangers(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    for (unsigned i = 0; i < 20; i++) {
+        model_inject_fault(r.u, (uint16_t)(0x0700 + i), 2, 0x1000, false);
+    }
+    assert_int_equal(lines(&r, "tried to read"), 5);
+    assert_int_equal(counts(&r).total, 20);
+    assert_int_equal(counts(&r).suppressed, 15);
+    model_advance_time(r.m, UINT64_C(5000000000));
+    model_inject_fault(r.u, 0x0777, 2, 0x1000, false);
+    assert_int_equal(lines(&r, "tried to read"), 6);
     rig_close(&r);
 }
 
@@ -541,6 +634,9 @@ int main(void)
         cmocka_unit_test(single_record_of_the_oldest_units),
         cmocka_unit_test(overflow_is_counted_once_and_marks_the_last_record),
         cmocka_unit_test(overflow_without_a_record_is_cleared),
+        cmocka_unit_test(status_bits_that_nobody_uses_are_cleared),
+        cmocka_unit_test(index_behind_the_last_record),
+        cmocka_unit_test(upper_half_of_the_event),
         cmocka_unit_test(faults_that_arrive_during_the_drain),
         cmocka_unit_test(endless_faults_do_not_hang_the_drain),
         cmocka_unit_test(dead_unit_gives_no_faults),
@@ -552,6 +648,7 @@ int main(void)
         cmocka_unit_test(ring_is_as_large_as_was_asked_for),
         cmocka_unit_test(callback_of_a_device),
         cmocka_unit_test(five_lines_in_five_seconds_for_each_device),
+        cmocka_unit_test(five_lines_for_all_strangers),
         cmocka_unit_test(sentences),
         cmocka_unit_test(sentence_is_cut_where_it_does_not_fit),
         cmocka_unit_test(fault_of_a_device_that_was_detached),

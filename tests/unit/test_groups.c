@@ -240,6 +240,34 @@ static void unused_groups_become_one(void **state)
 }
 
 /* The one that is in use keeps its domain, its mode, and what is mapped there. */
+/* A driver that has looked at its domain and gone leaves firmware's device free to move. */
+static void group_that_was_in_use_gives_way(void **state)
+{
+    const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x00 } };
+    struct udmar_device *a, *b, *proxy;
+    struct rig r;
+
+    (void)state;
+    machine(&r);
+    model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+    model_add_function(r.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+    model_add_function(r.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+    model_add_function(r.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+    model_add_rmrr(r.m, 0, 0x200000, 0x200fff, &scope, 1);
+    begin(&r);
+    a = rig_attach(&r, 0x0100);
+    assert_non_null(udmar_device_domain(a));
+    assert_int_equal(udmar_device_detach(a), UDMAR_OK);
+    b = rig_attach(&r, 0x0108);
+    map(&r, b, IOVA);
+    proxy = rig_attach(&r, 0x0110);
+    assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_TRANSLATE);
+    assert_ptr_equal(udmar_device_domain(proxy), udmar_device_domain(b));
+    assert_int_equal(rig_write(&r, 0x0108, IOVA), MODEL_OK);
+    assert_true(rig_reaches(&r, 0x0100, 0x200000, 0x200000));
+    rig_close(&r);
+}
+
 static void the_group_in_use_stays(void **state)
 {
     (void)state;
@@ -696,6 +724,7 @@ int main(void)
         cmocka_unit_test(units_are_apart),
         cmocka_unit_test(whole_bus_comes_first),
         cmocka_unit_test(unused_groups_become_one),
+        cmocka_unit_test(group_that_was_in_use_gives_way),
         cmocka_unit_test(the_group_in_use_stays),
         cmocka_unit_test(groups_in_use_do_not_become_one),
         cmocka_unit_test(physical_groups_become_one),

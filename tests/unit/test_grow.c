@@ -138,6 +138,74 @@ static void test_scatterlist(void **state)
     }
 }
 
+/* Sub-page protection is every piece's, not the first one's alone. */
+static void test_neighbours_of_no_piece_are_seen(void **state)
+{
+    enum { ASKED_MODE = 4 };
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, ASKED_MODE, 1, KIB(64));
+    memset(s.area, 0x99, AREA);
+    for (unsigned i = 0; i < PIECES; i++)
+        memset(piece(&s, i), 0x11, (size_t)size_of_piece(i));
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t address[PIECES];
+
+        for (unsigned i = 0; i < PIECES; i++) {
+            bus_dma_segment_t one;
+            int last = -1;
+
+            assert_int_equal(add(&s, i, &one, &last), 0);
+            address[i] = one.ds_addr;
+        }
+        bus_dmamap_sync(s.tag, s.map, BUS_DMASYNC_PREWRITE);
+        for (unsigned i = 0; i < PIECES; i++) {
+            uint8_t page[PAGE];
+
+            expect_seen(&s, i, address[i]);
+            assert_int_equal(
+                model_dma(s.mc.m, 0, RID0, address[i] & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
+            if (size_of_piece(i) != PAGE)
+                assert_null(memchr(page, 0x99, PAGE));
+        }
+        bus_dmamap_unload(s.tag, s.map);
+    }
+    close_scene(&s);
+}
+
+/* What the device may only read is so for each piece by itself. */
+static void test_read_only_pieces(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        uint64_t address[PIECES];
+        struct scene s;
+
+        open_scene(&s, n, 1, KIB(64));
+        for (unsigned round = 0; round < 3; round++) {
+            for (unsigned i = 0; i < PIECES; i++) {
+                int flags = BUS_DMA_NOWAIT | ((i + round) % 2 ? BUS_DMA_NOWRITE : 0);
+                bus_dma_segment_t one;
+                int last = -1;
+
+                assert_int_equal(_bus_dmamap_load_phys(s.tag, s.map,
+                                                       physical_of(&s.mc, piece(&s, i)),
+                                                       size_of_piece(i), flags, &one, &last),
+                                 0);
+                address[i] = one.ds_addr;
+            }
+            for (unsigned i = 0; i < PIECES; i++) {
+                assert_true(can_read(&s.mc, RID0, address[i]));
+                assert_int_equal(can_write(&s.mc, RID0, address[i]), (i + round) % 2 == 0);
+            }
+            bus_dmamap_unload(s.tag, s.map);
+            drain_faults(&s.mc);
+        }
+        close_scene(&s);
+    }
+}
+
 /* One array for all: the index goes on, and ends where the tag says. */
 static void test_segments_go_on(void **state)
 {
@@ -439,6 +507,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scatterlist),
+        cmocka_unit_test(test_neighbours_of_no_piece_are_seen),
+        cmocka_unit_test(test_read_only_pieces),
         cmocka_unit_test(test_segments_go_on),
         cmocka_unit_test(test_neighbours_join),
         cmocka_unit_test(test_page_arrays),

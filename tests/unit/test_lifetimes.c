@@ -76,6 +76,33 @@ static void root_tag_lives_through_changes_of_mode(void **state)
     }
 }
 
+/* The same for maps of the root tag itself. */
+static void maps_of_the_root_tag_follow_the_mode(void **state)
+{
+    static const enum udmar_mode modes[] = { UDMAR_MODE_BOUNCE, UDMAR_MODE_TRANSLATE,
+                                             UDMAR_MODE_PASSTHROUGH, UDMAR_MODE_TRANSLATE };
+    struct udmar_dma_physical page = { 0, 4096 };
+    struct udmar_dma_tag *root;
+    struct udmar_dma_map *map;
+    uint64_t address;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, "generic48");
+    page.address = r.page;
+    root = udmar_device_dma_tag(r.nic);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(udmar_device_set_mode(r.nic, modes[i]), UDMAR_OK);
+        assert_int_equal(udmar_dmamap_create(root, 0, &map), 0);
+        assert_int_equal(udmar_dmamap_load_physical(root, map, &page, 1, note, &address, 0), 0);
+        assert_true(rig_reaches(&r, NIC, address, r.page));
+        assert_int_equal(address == r.page, modes[i] != UDMAR_MODE_TRANSLATE);
+        udmar_dmamap_unload(root, map);
+        assert_int_equal(udmar_dmamap_destroy(root, map), 0);
+    }
+    rig_close(&r);
+}
+
 /* In a start that fails, in the next one, and in a stop. */
 static void root_tag_lives_through_starts_and_stops(void **state)
 {
@@ -437,6 +464,7 @@ static void nothing_stays_of_what_a_driver_has_set(void **state)
         assert_int_equal(udmar_device_set_subpage(nic, tunables[i / 2][1][0] == '0'), UDMAR_OK);
         assert_int_equal(udmar_device_on_fault(nic, on_fault, NULL), UDMAR_OK);
         assert_true(rig_reaches(&r, NIC, RMRR, RMRR));
+        assert_non_null(udmar_device_dma_tag(nic));
         assert_int_equal(udmar_device_detach(nic), UDMAR_OK);
         assert_true(rig_info(nic).by_firmware);
         assert_int_equal(rig_info(nic).mode, mode);
@@ -473,8 +501,7 @@ static void mode_that_cannot_go_back(void **state)
     assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
     model_release_waits(r.u);
     assert_false(rig_info(r.nic).by_firmware);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_BLOCKED);
-    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BLOCKED);
+    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_PASSTHROUGH);
     assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
     assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
     assert_true(rig_reaches(&r, NIC, RMRR, RMRR));
@@ -485,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(root_tag_lives_through_changes_of_mode),
+        cmocka_unit_test(maps_of_the_root_tag_follow_the_mode),
         cmocka_unit_test(root_tag_lives_through_starts_and_stops),
         cmocka_unit_test(root_tag_lives_until_the_last_detach),
         cmocka_unit_test(nothing_of_a_caller_is_left_behind),

@@ -402,6 +402,125 @@ static void test_too_many_segments_are_undone(void **state)
     }
 }
 
+static void warm(void *context, struct model *m, enum model_event event)
+{
+    (void)m;
+    if (event == MODEL_EVENT_UNMAP)
+        model_cache_warm(context);
+}
+
+/* What the unit has cached meanwhile is gone when a load that failed comes back. */
+static void test_failed_load_waits_for_the_unit(void **state)
+{
+    (void)state;
+    for (unsigned large = 0; large < 2; large++) {
+        const struct setup setup = { .no_direct_map = true, .tunables = "hw.dmar.strict=1" };
+        const struct limits limits = { .maxsize = large ? MIB(3) : KIB(64), .nsegments = 2 };
+        struct udmar_dma_physical list[3];
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 6 * PAGE, MODEL_SCATTERED, 0);
+        for (unsigned i = 0; i < 3; i++)
+            list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + 2 * i * PAGE), 100 };
+        assert_int_equal(load_list(tag, map, list, 2), 0);
+        iova = result.segment[0].ds_addr;
+        udmar_dmamap_unload(tag, map);
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
+        model_behaviour(mc.u)->queue_delay = 40;
+        model_set_hook(mc.m, warm, mc.u);
+        assert_int_equal(load_list(tag, map, list, 3), 0);
+        model_set_hook(mc.m, NULL, NULL);
+        expect_outcome(1, UDMAR_EFBIG);
+        assert_int_equal(model_cache_stale(mc.u), 0);
+        for (unsigned page = 0; page < 3; page++)
+            assert_false(can_read(&mc, RID0, iova + page * PAGE));
+        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* Each piece that begins a segment begins where the tag wants it, not the first alone. */
+static void test_later_pieces_are_aligned(void **state)
+{
+    static const uint64_t alignments[] = { 16, PAGE, 2 * PAGE, KIB(64), MIB(1), MIB(2), MIB(4) };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * sizeof(alignments) / sizeof(alignments[0]); i++) {
+        const struct setup setup = { .window_limit = window_limits[i % 2] };
+        const struct limits limits = { .alignment = alignments[i / 2], .nsegments = 4 };
+        struct udmar_dma_physical list[4];
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 8 * PAGE, MODEL_SCATTERED, 0);
+        fill_pattern(buffer, 8 * PAGE, i);
+        for (unsigned n = 0; n < 4; n++)
+            list[n] = (struct udmar_dma_physical){ physical_of(&mc, buffer + 2 * n * PAGE),
+                                                   100 + n * 900 };
+        for (unsigned round = 0; round < 2; round++) {
+            assert_int_equal(load_list(tag, map, list, 4), 0);
+            assert_int_equal(result.error, 0);
+            assert_int_equal(result.count, 4);
+            for (unsigned n = 0; n < 4; n++) {
+                assert_int_equal(result.segment[n].ds_addr & (limits.alignment - 1), 0);
+                assert_int_equal(result.segment[n].ds_len, list[n].length);
+                assert_true(device_sees(&mc, RID0, result.segment[n].ds_addr, buffer + 2 * n * PAGE,
+                                        list[n].length));
+            }
+            udmar_dmamap_unload(tag, map);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* Small buffers of a large alignment, side by side: each of the windows is aligned. */
+static void test_small_buffers_of_large_alignment(void **state)
+{
+    static const uint64_t alignments[] = { 2 * PAGE, KIB(64), KIB(256), MIB(1), MIB(2), MIB(4) };
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        const struct limits limits = { .alignment = alignments[i], .maxsize = PAGE };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map[5];
+        uint8_t *buffer;
+
+        machine_open(&mc, NULL);
+        tag = new_tag(&mc, 0, &limits);
+        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        for (unsigned n = 0; n < 5; n++) {
+            map[n] = new_map(tag);
+            assert_int_equal(load_one(tag, map[n], buffer, 100) & (limits.alignment - 1), 0);
+        }
+        for (unsigned n = 0; n < 5; n++) {
+            udmar_dmamap_unload(tag, map[n]);
+            drop_map(tag, map[n]);
+        }
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* As many segments as the tag allows must fit, however small they are. */
 /* The same in a range of the tree, where part of it has been written when it turns out. */
 static void test_half_a_range_is_undone(void **state)
@@ -821,6 +940,9 @@ int main(void)
         cmocka_unit_test(test_addresses_out_of_reach),
         cmocka_unit_test(test_alignment_that_the_buffer_breaks),
         cmocka_unit_test(test_too_many_segments_are_undone),
+        cmocka_unit_test(test_failed_load_waits_for_the_unit),
+        cmocka_unit_test(test_later_pieces_are_aligned),
+        cmocka_unit_test(test_small_buffers_of_large_alignment),
         cmocka_unit_test(test_half_a_range_is_undone),
         cmocka_unit_test(test_many_small_segments),
         cmocka_unit_test(test_boundary_costs_no_segment),

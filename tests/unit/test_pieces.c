@@ -152,6 +152,55 @@ static void test_sums_beyond_all_numbers(void **state)
     machine_close(&mc);
 }
 
+/* A list has at most 4096 entries; pieces that are neighbours in memory are one. */
+static void test_longest_list(void **state)
+{
+    static struct udmar_dma_piece piece[4098];
+    static const struct {
+        unsigned count;
+        bool joins; /* the last with the one before it */
+        int error;
+    } rows[] = {
+        { 2048, false, 0 },           { 2049, false, 0 }, { 4095, false, 0 },
+        { 4096, false, 0 },           { 4097, true, 0 },  { 4097, false, UDMAR_EFBIG },
+        { 4098, false, UDMAR_EFBIG },
+    };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = MIB(20), .nsegments = 4096 });
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned count = rows[i].count;
+
+        map = new_map(tag);
+        for (unsigned n = 0; n < count; n++)
+            piece[n] = (struct udmar_dma_piece){ .is_physical = true,
+                                                 .physical = GIB(5) + 2 * n * PAGE,
+                                                 .length = PAGE };
+        if (rows[i].joins)
+            piece[count - 1].physical = piece[count - 2].physical + PAGE;
+        assert_int_equal(load_pieces(tag, map, piece, count), 0);
+        assert_int_equal(result.error, rows[i].error);
+        if (rows[i].error == 0) {
+            /* One after the other in guest addresses, wherever they are. */
+            assert_int_equal(result.count, 1);
+            assert_int_equal(result.segment[0].ds_len, count * PAGE);
+            for (unsigned n = 0; n < count; n += n < 2040 || n > 4090 ? 1 : 57)
+                assert_int_equal(
+                    model_translate(mc.m, 0, RID0, result.segment[0].ds_addr + n * PAGE, true)
+                        .physical,
+                    piece[n].physical);
+            udmar_dmamap_unload(tag, map);
+        }
+        drop_map(tag, map);
+    }
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
 /* The unit has not confirmed the last unload: no new load, in whatever form, takes its pages. */
 static void test_each_load_waits_for_the_unit(void **state)
 {
@@ -192,6 +241,7 @@ int main(void)
         cmocka_unit_test(test_pieces_join_in_memory),
         cmocka_unit_test(test_odd_pieces_of_a_function),
         cmocka_unit_test(test_sums_beyond_all_numbers),
+        cmocka_unit_test(test_longest_list),
         cmocka_unit_test(test_each_load_waits_for_the_unit),
     };
 

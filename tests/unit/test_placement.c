@@ -64,6 +64,86 @@ static void test_nearly_all_below_16_mib(void **state)
     }
 }
 
+/* Too large for a place at a large page's border, and still where the tag wants it. */
+static void test_aligned_below_16_mib(void **state)
+{
+    static const uint64_t alignments[] = { PAGE, 2 * PAGE, KIB(64), KIB(512), MIB(1) };
+
+    (void)state;
+    for (unsigned n = 0; n < SETUPS * 5; n++) {
+        const struct limits limits = { .lowaddr = LOW_24,
+                                       .alignment = alignments[n / SETUPS],
+                                       .maxsize = MIB(15) };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setups[n % SETUPS]);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, MIB(15), MODEL_SCATTERED | MODEL_HIGH, 0);
+        iova = load_one(tag, map, buffer, MIB(14) + KIB(512));
+        assert_int_equal(iova & (limits.alignment - 1), 0);
+        assert_true(iova + MIB(14) + KIB(512) - 1 <= LOW_24);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+static udmar_iova_t keep(struct machine *mc, uint64_t first, uint64_t end)
+{
+    const struct udmar_iova_limits limits = { .lowest = first, .highest = end - 1 };
+    udmar_iova_t iova = 0;
+
+    assert_int_equal(udmar_domain_alloc_iova(mc->domain, end - first, &limits, &iova), UDMAR_OK);
+    return iova;
+}
+
+/* Large leaves are not to be had in the only gap, but the tag's alignment is. */
+static void test_aligned_in_a_gap(void **state)
+{
+    static const uint64_t alignments[] = { PAGE, 2 * PAGE, KIB(64), KIB(256) };
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        const struct setup setup = { .window_limit = PAGE, .no_direct_map = true };
+        const struct limits limits = { .lowaddr = MIB(256) - 1,
+                                       .alignment = alignments[i],
+                                       .maxsize = MIB(3) };
+        /* Neither end is where an alignment is. */
+        const uint64_t gap = MIB(101) + PAGE;
+        const uint64_t gap_end = MIB(104) + KIB(512) + PAGE;
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        udmar_iova_t below, above;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, MIB(3), MODEL_SCATTERED | MODEL_HIGH, 0);
+        below = keep(&mc, PAGE, gap);
+        above = keep(&mc, gap_end, MIB(256));
+        iova = load_one(tag, map, buffer, MIB(3));
+        assert_true(iova >= gap && iova + MIB(3) <= gap_end);
+        assert_int_equal(iova & (limits.alignment - 1), 0);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        assert_int_equal(udmar_domain_free_iova(mc.domain, below), UDMAR_OK);
+        assert_int_equal(udmar_domain_free_iova(mc.domain, above), UDMAR_OK);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* As many loads at once as there is room for, whichever of the maps they have. */
 static void test_maps_share_what_is_low(void **state)
 {
@@ -257,6 +337,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearly_all_below_16_mib),
+        cmocka_unit_test(test_aligned_below_16_mib),
+        cmocka_unit_test(test_aligned_in_a_gap),
         cmocka_unit_test(test_maps_share_what_is_low),
         cmocka_unit_test(test_others_leave_low_addresses_alone),
         cmocka_unit_test(test_more_windows_than_addresses),

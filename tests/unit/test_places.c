@@ -129,6 +129,137 @@ static void test_strict_unload_waits(void **state)
 }
 
 /* The first and the last piece are whole pages, one between them lies in no memory. */
+/* The largest and the smallest load of each kind of place, one page more and one less. */
+static void test_sizes_around_each_limit(void **state)
+{
+    static const unsigned sizes[] = { 1,   2,   127,  128,  129,  255,  256,  257, 511,
+                                      512, 513, 1023, 1024, 1025, 2047, 2048, 2049 };
+
+    (void)state;
+    for (unsigned n = 0; n < 4; n++) {
+        const struct setup setup = { .window_limit = window_limits[n % 2],
+                                     .no_direct_map = n >= 2 };
+        const struct limits limits = { .maxsize = MIB(9) };
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, MIB(9), 0, 0);
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            /* Its last page is not a whole one: nothing quick. */
+            const struct udmar_dma_physical piece = { physical_of(&mc, buffer),
+                                                      sizes[i] * PAGE - 100 };
+            uint64_t last = piece.length - 8;
+
+            fill_pattern(buffer, 64, i);
+            fill_pattern(buffer + last, 8, i + 1);
+            for (unsigned round = 0; round < 2; round++) {
+                uint64_t iova;
+
+                assert_int_equal(load_list(tag, map, &piece, 1), 0);
+                assert_int_equal(result.error, 0);
+                assert_int_equal(result.count, 1);
+                assert_int_equal(result.segment[0].ds_len, piece.length);
+                iova = result.segment[0].ds_addr;
+                assert_true(device_sees(&mc, RID0, iova, buffer, 64));
+                assert_true(device_sees(&mc, RID0, iova + last, buffer + last, 8));
+                assert_int_equal(mapped(&mc), sizes[i] * PAGE);
+                udmar_dmamap_unload(tag, map);
+                assert_int_equal(mapped(&mc), 0);
+            }
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* The same for lists of whole pages, none of which are neighbours. */
+static void test_whole_pages_around_each_limit(void **state)
+{
+    static const unsigned sizes[] = { 1, 255, 256, 257, 300, 511, 512, 513 };
+
+    (void)state;
+    for (unsigned n = 0; n < 2; n++) {
+        const struct setup setup = { .window_limit = window_limits[n] };
+        static struct udmar_dma_physical list[513];
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &(struct limits){ .maxsize = MIB(3) });
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 513 * PAGE, MODEL_SCATTERED, 0);
+        fill_pattern(buffer, 513 * PAGE, n);
+        for (unsigned i = 0; i < 513; i++)
+            list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + i * PAGE), PAGE };
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            assert_int_equal(load_list(tag, map, list, sizes[i]), 0);
+            assert_int_equal(result.error, 0);
+            assert_int_equal(result.count, 1);
+            for (unsigned page = 0; page < sizes[i]; page += page + 3 < sizes[i] ? 3 : 1)
+                assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr + page * PAGE,
+                                        buffer + page * PAGE, 16));
+            assert_int_equal(mapped(&mc), sizes[i] * PAGE);
+            udmar_dmamap_unload(tag, map);
+            assert_int_equal(mapped(&mc), 0);
+        }
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
+/* A list that needs one page more than there is in a window leaves the next window alone. */
+static void test_no_window_reaches_into_the_next(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 4; n++) {
+        const struct setup setup = { .no_direct_map = n & 1 };
+        /* 16 pages: a block without a page to spare. */
+        const struct limits limits = { .maxsize = KIB(60), .nsegments = 20 };
+        struct udmar_dma_physical list[17];
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map[3];
+        struct machine mc;
+        uint64_t iova[3];
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        buffer = model_buffer_alloc(mc.m, 40 * PAGE, MODEL_SCATTERED, 0);
+        fill_pattern(buffer, 40 * PAGE, n);
+        for (unsigned i = 0; i < 17; i++)
+            list[i] = (struct udmar_dma_physical){ physical_of(&mc, buffer + 2 * i * PAGE), 100 };
+        for (unsigned i = 0; i < 3; i++)
+            map[i] = new_map(tag);
+        iova[0] = load_one(tag, map[0], buffer + 36 * PAGE, 60);
+        iova[2] = load_one(tag, map[2], buffer + 38 * PAGE, 60);
+        assert_int_equal(load_list(tag, map[1], list, n & 2 ? 16 : 17), 0);
+        assert_int_equal(result.count, n & 2 ? 16 : 17);
+        for (int i = 0; i < result.count; i++)
+            assert_true(
+                device_sees(&mc, RID0, result.segment[i].ds_addr, buffer + 2 * i * PAGE, 100));
+        assert_true(device_sees(&mc, RID0, iova[0], buffer + 36 * PAGE, 60));
+        assert_true(device_sees(&mc, RID0, iova[2], buffer + 38 * PAGE, 60));
+        for (unsigned i = 0; i < 3; i++) {
+            udmar_dmamap_unload(tag, map[i]);
+            drop_map(tag, map[i]);
+        }
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 static void test_list_with_one_bad_piece_maps_nothing(void **state)
 {
     static const struct udmar_dma_physical bad[] = {
@@ -252,6 +383,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_list_maps_nothing),
         cmocka_unit_test(test_strict_unload_waits),
+        cmocka_unit_test(test_sizes_around_each_limit),
+        cmocka_unit_test(test_whole_pages_around_each_limit),
+        cmocka_unit_test(test_no_window_reaches_into_the_next),
         cmocka_unit_test(test_list_with_one_bad_piece_maps_nothing),
         cmocka_unit_test(test_long_piece_that_is_not_aligned),
         cmocka_unit_test(test_load_that_is_not_answered),

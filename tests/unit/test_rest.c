@@ -32,7 +32,8 @@ struct scene {
 
 static void open_scene(struct scene *s, uint64_t highest, const char *tunables)
 {
-    const struct setup setup = { .tunables = tunables, .ticking = true };
+    /* A unit without registers, which would take the place of a queue that stands still. */
+    const struct setup setup = { .profile = "v6", .tunables = tunables, .ticking = true };
 
     memset(s, 0, sizeof(*s));
     machine_open(&s->mc, &setup);
@@ -310,6 +311,42 @@ static void test_no_place_before_it_is_forgotten(void **state)
     }
 }
 
+/* Up to 16 places, as many as a block of 256 pages has room for; those of 65 pages and more rest
+ * nowhere. */
+static void test_places_of_each_size(void **state)
+{
+    static const unsigned sizes[] = { 2,  3,  8,  15, 16,  17,  31,  32,
+                                      33, 63, 64, 65, 127, 128, 129, 256 };
+    static struct scene s;
+
+    (void)state;
+    open_scene(&s, UINT64_MAX, "hw.dmar.strict=0");
+    for (unsigned n = 0; n < sizeof(sizes) / sizeof(sizes[0]); n++) {
+        /* One page more than the bytes fill. */
+        const struct limits limits = { .maxsize = (sizes[n] - 1) * PAGE };
+        unsigned expected = sizes[n] > 64 ? 1 : sizes[n] > 32 ? 4 : sizes[n] > 16 ? 8 : 16;
+        struct udmar_dma_tag *tag = new_tag(&s.mc, 0, &limits);
+        struct udmar_dma_map *map = new_map(tag);
+        uint64_t address[40];
+        unsigned places = 0;
+
+        for (unsigned i = 0; i < 40; i++) {
+            unsigned known = 0;
+
+            address[i] = load_one(tag, map, s.buffer, PAGE);
+            udmar_dmamap_unload(tag, map);
+            for (unsigned j = 0; j < i; j++)
+                known += address[j] == address[i];
+            places += known == 0;
+            assert_true(known <= 40 / expected);
+        }
+        assert_int_equal(places, expected);
+        drop_map(tag, map);
+        drop_tag(tag);
+    }
+    close_scene(&s, true);
+}
+
 /* The request for a half of the places finds no room: reported, and no place is used until then. */
 static void test_half_that_could_not_be_asked_for(void **state)
 {
@@ -361,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_addresses_go_round),
         cmocka_unit_test(test_tick_with_a_full_queue),
         cmocka_unit_test(test_no_place_before_it_is_forgotten),
+        cmocka_unit_test(test_places_of_each_size),
         cmocka_unit_test(test_half_that_could_not_be_asked_for),
     };
 

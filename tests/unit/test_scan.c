@@ -48,6 +48,41 @@ static void bridges_are_found(void **state)
     rig_close(&r);
 }
 
+/* Each segment is looked through once, however many units it has. */
+static void every_segment_is_attached(void **state)
+{
+    static const uint16_t segments[] = { 0, 1, 0, 1, 5 };
+    struct rig r;
+    unsigned count = 0;
+
+    (void)state;
+    rig_empty(&r);
+    for (unsigned i = 0; i < 5; i++) {
+        const struct model_scope scope = rig_endpoint((udmar_rid_t)(0x40 + 8 * i));
+        struct model_unit *u =
+            model_add_unit(r.m, &(struct model_unit_config){ .segment = segments[i],
+                                                             .base = BASE + (uint64_t)i * 0x1000 });
+
+        model_add_unit_scope(u, &scope);
+        model_add_function(r.m, segments[i], (udmar_rid_t)(0x40 + 8 * i), 0x8086, 1, 0x010601);
+    }
+    rig_create(&r);
+    rig_start(&r);
+    assert_int_equal(udmar_attach_all(r.d, &count), UDMAR_OK);
+    assert_int_equal(count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        struct udmar_device *device =
+            udmar_device_find(r.d, segments[i], (udmar_rid_t)(0x40 + 8 * i));
+
+        assert_non_null(device);
+        assert_int_equal(rig_info(device).mode, UDMAR_MODE_TRANSLATE);
+        /* Attached once: the first detach is the last. */
+        assert_int_equal(udmar_device_detach(device), UDMAR_OK);
+        assert_null(udmar_device_find(r.d, segments[i], (udmar_rid_t)(0x40 + 8 * i)));
+    }
+    rig_close(&r);
+}
+
 static void functions_behind_the_first_need_its_word(void **state)
 {
     const uint16_t first = UDMAR_RID(0, 5, 0), second = UDMAR_RID(0, 5, 2);
@@ -145,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bridges_are_found),
+        cmocka_unit_test(every_segment_is_attached),
         cmocka_unit_test(functions_behind_the_first_need_its_word),
         cmocka_unit_test(every_function_is_attached),
         cmocka_unit_test(a_driver_that_is_off_attaches_too),

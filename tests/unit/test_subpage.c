@@ -205,6 +205,48 @@ static void test_who_is_protected(void **state)
     machine_close(&mc);
 }
 
+/* A tunable speaks of what it names: a mode, another device or segment says nothing of pages. */
+static void test_who_is_meant(void **state)
+{
+    static const struct {
+        const char *tunables;
+        bool hides;
+    } rows[] = {
+        { "hw.busdma.subpage=1", true },
+        { "hw.busdma.subpage=1 hw.busdma.pci0:0:2:0=translate", true },
+        { "hw.busdma.subpage=1 hw.busdma.pci0:0:2:0.subpage=0", false },
+        { "hw.busdma.subpage=1 hw.busdma.pci0:0:3:0.subpage=0", true },
+        { "hw.busdma.subpage=1 hw.busdma.pci1:0:2:0.subpage=0", true },
+        { "hw.busdma.pci0:0:2:0=translate", false },
+        { "hw.busdma.pci0:0:2:0=translate hw.busdma.pci0:0:2:0.subpage=1", true },
+        { "hw.busdma.pci0:0:3:0.subpage=1", false },
+        { "hw.busdma.pci1:0:2:0.subpage=1", false },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct setup setup = { .tunables = rows[i].tunables };
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        struct machine mc;
+        uint8_t *buffer;
+        uint64_t iova;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, NULL);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 300, 0, 50);
+        memset(buffer - 50, 0x99, 50);
+        iova = load_one(tag, map, buffer, 300);
+        assert_int_equal(finds(&mc, iova, 300, 0x99), !rows[i].hides);
+        udmar_dmamap_unload(tag, map);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* The map of memory hides nothing of that memory, but all else that is loaded into it. */
 static void test_another_buffer_in_a_map_of_memory(void **state)
 {
@@ -440,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_used_pages_are_clean),
         cmocka_unit_test(test_nowrite_is_still_read_only),
         cmocka_unit_test(test_who_is_protected),
+        cmocka_unit_test(test_who_is_meant),
         cmocka_unit_test(test_another_buffer_in_a_map_of_memory),
         cmocka_unit_test(test_pages_come_back_when_the_unit_has_confirmed),
         cmocka_unit_test(test_pages_of_loads_without_a_window),

@@ -290,6 +290,72 @@ static void test_child_can_only_tighten(void **state)
     machine_close(&mc);
 }
 
+static void lock_nothing(void *argument, enum udmar_dma_lock_op op)
+{
+    (void)argument;
+    (void)op;
+}
+
+static void expect_same(const struct udmar_dma_template *a, const struct udmar_dma_template *b)
+{
+    assert_ptr_equal(a->parent, b->parent);
+    assert_int_equal(a->alignment, b->alignment);
+    assert_int_equal(a->boundary, b->boundary);
+    assert_int_equal(a->lowaddr, b->lowaddr);
+    assert_int_equal(a->highaddr, b->highaddr);
+    assert_int_equal(a->maxsize, b->maxsize);
+    assert_int_equal(a->nsegments, b->nsegments);
+    assert_int_equal(a->maxsegsize, b->maxsegsize);
+    assert_int_equal(a->flags, b->flags);
+    assert_true(a->lockfunc == b->lockfunc);
+    assert_ptr_equal(a->lockfuncarg, b->lockfuncarg);
+    assert_ptr_equal(a->name, b->name);
+    assert_int_equal(a->unknown_key, b->unknown_key);
+}
+
+/* A copy of a tag is like it in everything, and so is what is made of the copy. */
+static void test_copies_of_tags(void **state)
+{
+    static const int flags[] = { 0, UDMAR_DMA_ALLOCNOW, UDMAR_DMA_COHERENT,
+                                 UDMAR_DMA_KEEP_PG_OFFSET,
+                                 UDMAR_DMA_ALLOCNOW | UDMAR_DMA_COHERENT };
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, NULL);
+    for (unsigned i = 0; i < 2 * sizeof(flags) / sizeof(flags[0]); i++) {
+        struct udmar_dma_template wanted, copy;
+        struct udmar_dma_tag *tag, *second;
+
+        udmar_dma_template_init(&wanted, udmar_device_dma_tag(mc.device[0]));
+        assert_false(wanted.unknown_key || wanted.flags != 0 || wanted.lockfunc != NULL);
+        wanted.flags = flags[i / 2];
+        if (i % 2) {
+            wanted.alignment = 64;
+            wanted.boundary = KIB(64);
+            wanted.lowaddr = 0x0fffffff;
+            wanted.highaddr = 0x7fffffff;
+            wanted.maxsize = KIB(40);
+            wanted.nsegments = 7;
+            wanted.maxsegsize = KIB(8);
+            wanted.lockfunc = lock_nothing;
+            wanted.lockfuncarg = &wanted;
+            wanted.name = "ring";
+        }
+        assert_int_equal(udmar_dma_template_tag(&wanted, &tag), 0);
+        memset(&copy, 0xa5, sizeof(copy));
+        udmar_dma_template_clone(&copy, tag);
+        expect_same(&copy, &wanted);
+        assert_int_equal(udmar_dma_template_tag(&copy, &second), 0);
+        memset(&copy, 0xa5, sizeof(copy));
+        udmar_dma_template_clone(&copy, second);
+        expect_same(&copy, &wanted);
+        drop_tag(second);
+        drop_tag(tag);
+    }
+    machine_close(&mc);
+}
+
 /* Whatever comes behind it does not make an unknown key good, and the reason is that key. */
 static void test_unknown_key(void **state)
 {
@@ -467,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_more_than_a_size_t),
         cmocka_unit_test(test_no_memory_for_a_tag),
         cmocka_unit_test(test_child_can_only_tighten),
+        cmocka_unit_test(test_copies_of_tags),
         cmocka_unit_test(test_unknown_key),
         cmocka_unit_test(test_zero_alignment_is_one),
         cmocka_unit_test(test_root_tag_belongs_to_its_device),

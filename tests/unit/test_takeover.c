@@ -266,6 +266,53 @@ static void everything_left_on_at_once(void **state)
     rig_close(&r);
 }
 
+struct early {
+    struct model_unit *u;
+    bool done;
+    unsigned messages;
+};
+
+/* A fault as soon as the unit has been given its first command. */
+static void fault_while_it_starts(void *context, struct model *m, enum model_event event)
+{
+    struct early *e = context;
+
+    (void)m;
+    (void)event;
+    if (!e->done && model_stats(e->u)->gcmd_writes > 0) {
+        unsigned before = model_stats(e->u)->messages;
+
+        e->done = true;
+        model_inject_fault(e->u, DISK, 5, 0x5000, true);
+        e->messages = model_stats(e->u)->messages - before;
+    }
+}
+
+/* The interrupt that firmware has set up means something else by now. */
+static void event_left_armed_is_masked_first(void **state)
+{
+    struct udmar_fault_counts counts;
+    struct early early;
+    struct rig r;
+
+    (void)state;
+    rig_machine(&r, "generic48");
+    model_poke32(r.u, 0x3c, 0x31);
+    model_poke32(r.u, 0x40, 0xfee01000);
+    model_poke32(r.u, FECTL, 0);
+    rig_create(&r);
+    early = (struct early){ .u = r.u };
+    model_set_hook(r.m, fault_while_it_starts, &early);
+    rig_start(&r);
+    model_set_hook(r.m, NULL, NULL);
+    assert_true(early.done);
+    assert_int_equal(early.messages, 0);
+    /* It is told of when our own interrupt is there. */
+    udmar_fault_counts(r.d, &counts);
+    assert_int_equal(counts.total, 1);
+    rig_close(&r);
+}
+
 /* ---- Units that cannot be used --------------------------------------------------------------- */
 
 /* A second unit for the NIC alone. */
@@ -412,6 +459,90 @@ static void translation_never_comes_on(void **state)
         rig_destroy(&r);
         rig_abandon(&r);
     }
+}
+
+/* Each wait of its start fails once, and the unit obeys again afterwards. */
+static void given_up_unit_is_left_alone(void **state)
+{
+    unsigned failures = 0;
+    unsigned refused = 0;
+    unsigned waits = 1;
+
+    (void)state;
+    for (unsigned n = 1; n <= waits; n++) {
+        struct model_unit_stats before;
+        struct udmar_unit_status s;
+        struct model_unit *u;
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        u = second_unit(&r);
+        rig_create(&r);
+        model_hang_wait(u, n, false);
+        rig_start(&r);
+        waits = model_waits(u);
+        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        if (s.failed) {
+            failures++;
+            /* What the log says: nothing is in the way of the device. */
+            assert_true(model_log_contains(r.m, "not restricted"));
+            assert_int_equal(model_peek32(u, GSTS) & TE, 0);
+            assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BYPASSED);
+            /* It may still be about to do what it was told: no further command is sure to reach it.
+             */
+            if (model_log_contains(r.m, "switching translation on failed")) {
+                assert_int_equal(rig_violations(&r), 0);
+                refused++;
+            }
+            before = *model_stats(u);
+            model_inject_fault(u, NIC, 5, 0x5000, true);
+            assert_int_equal(udmar_fault_poll(r.d), 0);
+            udmar_tick(r.d);
+            assert_int_equal(model_stats(u)->messages, before.messages);
+            assert_int_equal(model_stats(u)->register_reads, before.register_reads);
+            assert_int_equal(model_stats(u)->register_writes, before.register_writes);
+        }
+        rig_destroy(&r);
+        rig_abandon(&r);
+    }
+    assert_true(failures > refused && refused == 1);
+}
+
+/* It goes on translating, with firmware's tables or ours: what it may walk stays. */
+static void given_up_unit_that_translates_keeps_its_tables(void **state)
+{
+    unsigned failures = 0;
+    unsigned waits = 1;
+
+    (void)state;
+    for (unsigned n = 1; n <= waits; n++) {
+        struct udmar_unit_status s;
+        struct model_unit *u;
+        struct bench b;
+        struct rig r;
+
+        rig_machine(&r, "generic48");
+        u = second_unit(&r);
+        firmware_tables(&r, &b, 0x200000);
+        model_firmware_state(u, TE | RTP, b.root);
+        rig_create(&r);
+        model_hang_wait(u, n, true);
+        rig_start(&r);
+        waits = model_waits(u) > n ? model_waits(u) : waits;
+        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        failures += s.failed;
+        model_release_waits(u);
+        (void)model_peek32(u, GSTS);
+        rig_destroy(&r);
+        model_clear_violations(r.m);
+        model_cache_drop_all(u);
+        if (model_peek32(u, GSTS) & TE) {
+            assert_int_not_equal(rig_write(&r, NIC, IOVA), MODEL_BYPASSED);
+            assert_int_equal(rig_violations(&r), 0);
+        }
+        rig_abandon(&r);
+    }
+    assert_true(failures > 1);
 }
 
 /* The books of devices that came before start must say what really happens to their DMA. */
@@ -562,6 +693,40 @@ static void graphics_unit_that_must_stay_on(void **state)
     rig_abandon(&r);
 }
 
+#define GRAPHICS UINT16_C(0x0010)
+
+/* Nothing that it walks goes while it is on, and what is taken away is taken away at once. */
+static void unit_that_stays_on_keeps_its_tables(void **state)
+{
+    const struct model_scope scope = rig_endpoint(GRAPHICS);
+    struct rig r;
+
+    (void)state;
+    for (unsigned queue = 0; queue < 2; queue++) {
+        rig_empty(&r);
+        r.u = model_add_unit(
+            r.m, &(struct model_unit_config){ .base = BASE, .cap_set = UINT64_C(3) << 54 });
+        model_add_unit_scope(r.u, &scope);
+        model_add_function(r.m, 0, GRAPHICS, 0x8086, 0x9a49, 0x030000);
+        rig_tune(&r, "hw.dmar.qi", queue ? "1" : "0");
+        rig_create(&r);
+        rig_start(&r);
+        r.nic = rig_attach(&r, GRAPHICS);
+        rig_own_domain(&r);
+        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+        assert_true(rig_reaches(&r, GRAPHICS, IOVA, r.page));
+        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        assert_true(rig_reaches(&r, GRAPHICS, IOVA, r.page));
+        assert_int_equal(udmar_domain_unmap(r.own, IOVA, UDMAR_PAGE_SIZE), UDMAR_OK);
+        assert_int_equal(rig_write(&r, GRAPHICS, IOVA), MODEL_BLOCKED);
+        rig_destroy(&r);
+        model_cache_drop_all(r.u);
+        assert_int_equal(rig_write(&r, GRAPHICS, IOVA), MODEL_BLOCKED);
+        assert_int_equal(rig_violations(&r), 0);
+        rig_abandon(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -574,17 +739,21 @@ int main(void)
         cmocka_unit_test(queue_left_hanging_is_switched_off),
         cmocka_unit_test(interrupt_remapping_left_on_is_switched_off),
         cmocka_unit_test(everything_left_on_at_once),
+        cmocka_unit_test(event_left_armed_is_masked_first),
         cmocka_unit_test(unit_of_all_ones_is_left_out),
         cmocka_unit_test(unit_that_dies_before_start_is_left_out),
         cmocka_unit_test(unit_that_lies_is_left_out),
         cmocka_unit_test(no_usable_unit_at_all),
         cmocka_unit_test(translation_never_comes_on),
+        cmocka_unit_test(given_up_unit_is_left_alone),
+        cmocka_unit_test(given_up_unit_that_translates_keeps_its_tables),
         cmocka_unit_test(device_of_a_failed_unit_becomes_unprotected),
         cmocka_unit_test(failed_unit_is_tried_again_by_the_next_start),
         cmocka_unit_test(queue_that_never_starts_gives_way_to_registers),
         cmocka_unit_test(unit_that_does_not_stop),
         cmocka_unit_test(late_write_after_the_end_hits_nobody),
         cmocka_unit_test(graphics_unit_that_must_stay_on),
+        cmocka_unit_test(unit_that_stays_on_keeps_its_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

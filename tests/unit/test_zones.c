@@ -149,6 +149,38 @@ static void test_domain_of_a_zone_without_memory(void **state)
     machine_close(&mc);
 }
 
+/* Which NUMA domains there can be, and whose pages a child of the tag gets. */
+static void test_domains_and_children(void **state)
+{
+    static const struct {
+        int domain, error;
+    } rows[] = {
+        { -1, 0 }, { 0, 0 }, { 1, 0 }, { 1023, 0 }, { -2, UDMAR_EINVAL }, { 1024, UDMAR_EINVAL }
+    };
+    const struct setup setup = { .tunables = BOUNCE };
+    struct udmar_dma_tag *parent, *child;
+    struct udmar_bounce_zone_info zone;
+    struct machine mc;
+    int last = -1;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    parent = new_tag(&mc, 0, NULL);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(udmar_dma_tag_set_domain(parent, rows[i].domain), rows[i].error);
+        last = rows[i].error == 0 ? rows[i].domain : last;
+        assert_int_equal(udmar_dma_tag_create(parent, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, PAGE, 1,
+                                              PAGE, UDMAR_DMA_ALLOCNOW, NULL, NULL, &child),
+                         0);
+        assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+        assert_int_equal(zone.domain, last);
+        assert_int_equal(model_near_domain(mc.m), last);
+        drop_tag(child);
+    }
+    drop_tag(parent);
+    machine_close(&mc);
+}
+
 /* A zone ends at 32 MiB, and a load that needs more is refused before it takes anything. */
 static void test_zones_have_an_end(void **state)
 {
@@ -184,6 +216,140 @@ static void test_zones_have_an_end(void **state)
     }
     drop_tag(tag);
     machine_close(&mc);
+}
+
+/* 8192 pages are what a zone has, and more pieces than a list: one page more is another error. */
+static void test_as_many_pages_as_a_zone_has(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        int error;
+    } rows[] = {
+        { MIB(16), 0 },
+        { MIB(32) - PAGE, UDMAR_EFBIG },
+        { MIB(32), UDMAR_EFBIG },
+        { MIB(32) + 1, UDMAR_ENOMEM },
+        { MIB(32) + PAGE, UDMAR_ENOMEM },
+    };
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+    struct machine mc;
+    struct udmar_dma_tag *tag;
+    struct udmar_dma_map *map;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0,
+                  &(struct limits){ .lowaddr = LOW_4G, .maxsize = MIB(40), .nsegments = 4096 });
+    map = new_map(tag);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct udmar_dma_physical piece = { GIB(4) + MIB(16), rows[i].bytes };
+
+        (void)udmar_dmamap_load_physical(tag, map, &piece, 1, note_loaded, &result,
+                                         UDMAR_DMA_NOWAIT);
+        assert_int_equal(result.error, rows[i].error);
+        if (rows[i].error == 0) {
+            assert_int_equal(zone_of(&mc).active_pages, rows[i].bytes / PAGE);
+            udmar_dmamap_unload(tag, map);
+        }
+        assert_int_equal(zone_of(&mc).active_pages + zone_of(&mc).reserved_pages, 0);
+        assert_true(zone_of(&mc).total_pages <= 8192);
+    }
+    drop_map(tag, map);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* Each map brings its pages, until the zone has all it can have. */
+static void test_maps_fill_a_zone(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+    const struct udmar_dma_physical half = { GIB(4) + MIB(16), MIB(16) };
+    const struct udmar_dma_physical one = { GIB(4) + MIB(16), 1 };
+    struct udmar_dma_map *map[18];
+    struct udmar_dma_tag *tag;
+    struct machine mc;
+
+    (void)state;
+    machine_open(&mc, &setup);
+    tag = new_tag(&mc, 0,
+                  &(struct limits){ .lowaddr = LOW_4G, .maxsize = MIB(16), .nsegments = 4096 });
+    for (unsigned i = 0; i < 18; i++) {
+        map[i] = new_map(tag);
+        assert_int_equal(zone_of(&mc).total_pages, i < 15 ? (i + 1) * 512 : 8192);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(udmar_dmamap_load_physical(tag, map[i], &half, 1, note_loaded, &result,
+                                                    UDMAR_DMA_NOWAIT),
+                         0);
+    /* The host is not even asked for one more. */
+    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 0, false);
+    assert_int_equal(
+        udmar_dmamap_load_physical(tag, map[2], &one, 1, note_loaded, &result, UDMAR_DMA_NOWAIT),
+        UDMAR_ENOMEM);
+    assert_int_equal(model_host_calls(mc.m), 0);
+    udmar_dmamap_unload(tag, map[0]);
+    assert_int_equal(
+        udmar_dmamap_load_physical(tag, map[2], &one, 1, note_loaded, &result, UDMAR_DMA_NOWAIT),
+        0);
+    udmar_dmamap_unload(tag, map[1]);
+    udmar_dmamap_unload(tag, map[2]);
+    for (unsigned i = 0; i < 18; i++)
+        drop_map(tag, map[i]);
+    drop_tag(tag);
+    machine_close(&mc);
+}
+
+/* A tag that wants its pages at once, and more than there can be, gets those that there can be. */
+static void test_more_at_once_than_a_zone_has(void **state)
+{
+    static const uint64_t sizes[] = { MIB(32) - PAGE, MIB(32) - 1, MIB(32), MIB(40), UINT64_MAX };
+    const struct setup setup = { .tunables = BOUNCE,
+                                 .machine = { .low_size = MIB(80), .high_size = MIB(48) } };
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        struct udmar_dma_tag *tag;
+        struct machine mc;
+
+        machine_open(&mc, &setup);
+        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0, LOW_4G,
+                                              UINT64_MAX, NULL, NULL, sizes[i], 1, UINT64_MAX,
+                                              UDMAR_DMA_ALLOCNOW, NULL, NULL, &tag),
+                         0);
+        assert_int_equal(zone_of(&mc).total_pages, 8192);
+        drop_tag(tag);
+        machine_close(&mc);
+    }
+}
+
+/* The largest alignment that the host's pages can have: 128 pages. */
+static void test_largest_alignment_of_pages(void **state)
+{
+    const struct setup setup = { .tunables = BOUNCE };
+
+    (void)state;
+    for (uint64_t alignment = KIB(128); alignment <= MIB(1); alignment *= 2) {
+        struct udmar_dma_map *map = NULL;
+        struct udmar_dma_tag *tag;
+        struct machine mc;
+        uint8_t *buffer;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &(struct limits){ .alignment = alignment, .maxsize = PAGE });
+        assert_int_equal(udmar_dmamap_create(tag, 0, &map),
+                         alignment > KIB(512) ? UDMAR_ENOMEM : 0);
+        if (map != NULL) {
+            buffer = model_buffer_alloc(mc.m, 3 * PAGE, 0, 8);
+            assert_int_equal(load_one(tag, map, buffer, 100) & (alignment - 1), 0);
+            udmar_dmamap_unload(tag, map);
+            drop_map(tag, map);
+            model_buffer_free(mc.m, buffer);
+        }
+        drop_tag(tag);
+        machine_close(&mc);
+    }
 }
 
 /* Pages of an alignment that no allocator has: no map, rather than one that cannot load. */
@@ -391,7 +557,12 @@ int main(void)
         cmocka_unit_test(test_zone_of_a_root_tag),
         cmocka_unit_test(test_two_make_a_zone),
         cmocka_unit_test(test_domain_of_a_zone_without_memory),
+        cmocka_unit_test(test_domains_and_children),
         cmocka_unit_test(test_zones_have_an_end),
+        cmocka_unit_test(test_as_many_pages_as_a_zone_has),
+        cmocka_unit_test(test_maps_fill_a_zone),
+        cmocka_unit_test(test_more_at_once_than_a_zone_has),
+        cmocka_unit_test(test_largest_alignment_of_pages),
         cmocka_unit_test(test_alignment_beyond_pages),
         cmocka_unit_test(test_subpage_of_another_segment),
         cmocka_unit_test(test_host_without_known_memory),

@@ -96,13 +96,22 @@ static const struct spelling *spelling_at(const char *at)
 /* Everything that is not as the kernel wrote it; the result is never longer. */
 static void translate(char *line)
 {
+    /* How escape sequences and the spellings begin. */
+    static const char special[] = "\033#\\^[&=<\xef\xe2\xc2";
     char *out = line;
     const char *at = line;
 
     while (*at != '\0') {
-        size_t skip = sequence_length(at);
+        size_t skip;
         const struct spelling *spelling;
 
+        /* Nearly every character stands for itself. */
+        if (strchr(special, *at) == NULL) {
+            *out++ = iscntrl((unsigned char)*at) ? ' ' : *at;
+            at++;
+            continue;
+        }
+        skip = sequence_length(at);
         if (skip == 0)
             skip = orphan_length(at);
         if (skip > 0) {

@@ -11,6 +11,7 @@
 #include "explain_form.h"
 #include "explain_read.h"
 #include "explain_scan.h"
+#include "explain_text.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -250,6 +251,32 @@ static void hold(struct log *log, const struct line_head *head, size_t number, u
     snprintf(held->parts[0], sizeof(held->parts[0]), "%s", head->message);
 }
 
+static bool concerns_dma(const char *low)
+{
+    static const char *const words[] = { "dmar", "iommu", "rmrr", "vt-d", "remap", "vfio" };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(low, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* The last notice says no more than that firmware has a defect: the next line may say which. */
+static bool is_general(const struct log *log, size_t line)
+{
+    const struct log_notice *last =
+        log->notice_count > 0 ? &log->notices[log->notice_count - 1] : NULL;
+
+    return last != NULL && last->line == line && strcmp(last->text->id, "firmware-bug") == 0;
+}
+
+static void drop_general(struct log *log, size_t line)
+{
+    if (is_general(log, line))
+        log->notice_count--;
+}
+
 /*
  * A paragraph: a message and the lines behind it that begin none. Some messages that are no faults
  * are known by words of several lines.
@@ -274,7 +301,8 @@ static void paragraph(struct log *log, const struct line_head *head, size_t numb
     snprintf(p->words + length, sizeof(p->words) - length, " %s", head->message);
     p->lines++;
     lower(low, p->words);
-    if (strstr(low, "dmar") != NULL && line_notice(log, &text))
+    drop_general(log, p->line);
+    if (concerns_dma(low) && line_notice(log, &text) && !is_general(log, p->line))
         p->lines = 0;
 }
 
@@ -296,7 +324,7 @@ static void take_message(struct log *log, const struct line_head *head, size_t n
         return;
     }
     understand(log, &text, head->xen);
-    if (log->notice_count != before)
+    if (log->notice_count != before && !is_general(log, number))
         p->lines = 0;
     else
         paragraph(log, head, number);

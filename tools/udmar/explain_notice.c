@@ -90,6 +90,24 @@ static void trace_line(struct log *log, const char *low)
     }
 }
 
+/* Most lines of a log have none of these words, one of which every known message has. */
+static bool may_be_notice(const char *low)
+{
+    static const char *const words[] = {
+        "dma",         "iommu",           "rmrr",     "vt-d",     "rhsa",   "scope",
+        "acpi object", "invalid",         "status",   "timeout",  "panic",  "qi_",
+        "qi ",         "buffer",          "agaw",     "remap",    "x2apic", "ioapic",
+        "translation", "previous kernel", "graphics", "checksum", "amd-vi", "bios",
+        "unmatched",   "overflow",
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strstr(low, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static const struct notice_text *find_text(const struct log *log, const char *low)
 {
     for (size_t i = 0; i < notice_text_count; i++) {
@@ -120,6 +138,8 @@ bool line_notice(struct log *log, const struct log_text *text)
     const struct notice_text *found;
     struct log_notice *notice;
 
+    if (!may_be_notice(text->low))
+        return false;
     trace_line(log, text->low);
     if (queue_line(log, text->low))
         return true;
