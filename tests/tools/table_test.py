@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""udmar table reads what people paste: each table in each form gives what the raw table gives.
+
+    table_test.py BINARY SOURCE_ROOT
+
+Dumps are made by the real programs where they are installed and by dumps.py otherwise. Prints TAP.
+UDMAR_CORPUS: real tables; default: ../shared/corpus next to the tree.
+"""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import dumps
+
+udmar, root = os.path.abspath(sys.argv[1]), sys.argv[2]
+corpus = os.environ.get("UDMAR_CORPUS", os.path.join(root, "..", "shared", "corpus"))
+here = os.path.join(root, "tests", "tools", "table")
+tests, failures = 0, 0
+
+
+def report(name, problems):
+    global tests, failures
+    tests += 1
+    failures += bool(problems)
+    print(f"{'not ok' if problems else 'ok'} {tests} - {name}")
+    for problem in problems[:5]:
+        for line in str(problem).splitlines()[:12]:
+            print("#", line)
+
+
+def skip(name, why):
+    global tests
+    tests += 1
+    print(f"ok {tests} - {name} # SKIP {why}")
+
+
+def run(*arguments, data=b""):
+    return subprocess.run([udmar, "table", *arguments], input=data, capture_output=True, timeout=60)
+
+
+def reading(data):
+    """What --json says of a file, but for where in it the tables are."""
+    result = run("--json", "-", data=data)
+    if result.returncode != 0:
+        raise ValueError(f"status {result.returncode}: {result.stderr.decode()}")
+    tables = json.loads(result.stdout)["tables"]
+    for table in tables:
+        table.pop("offset", None)
+        table.pop("line", None)
+    return tables
+
+
+def tables():
+    """Names and bytes: one that is always there, and real ones of every length modulo 16."""
+    found = {"machine.txt": dumps.acpidump_bytes(os.path.join(here, "machine.txt"))}
+    seen = set()
+    for path in sorted(glob.glob(os.path.join(corpus, "dmar*", "*.dat"))):
+        with open(path, "rb") as file:
+            data = file.read()
+        key = (len(data) % 16, b"\0" * 48 in data)
+        if len(found) < 7 and key not in seen and len(data) == int.from_bytes(data[4:8], "little"):
+            seen.add(key)
+            found[os.path.basename(path)] = data
+    return found
+
+
+def every(name, make, inputs, wrap=lambda text: text):
+    """One form of dump, for all tables."""
+    problems = []
+    for source, data in inputs.items():
+        try:
+            text = wrap(make(data))
+            text = text.encode() if isinstance(text, str) else text
+            if reading(text) != reading(data):
+                problems.append(f"{source}: read wrongly\n" + text[:600].decode("latin-1"))
+        except ValueError as error:
+            problems.append(f"{source}: {error}" + text[:600].decode("latin-1"))
+    report(name, problems)
+
+
+def by_program(arguments):
+    def make(data):
+        with tempfile.NamedTemporaryFile(suffix=".dat") as file:
+            file.write(data)
+            file.flush()
+            words = [file.name if word == "FILE" else word for word in arguments]
+            return subprocess.run(words, capture_output=True, check=True, env=dict(os.environ, LC_ALL="C")).stdout.decode()
+    return make
+
+
+PROGRAMS = [
+    "hexdump FILE", "hexdump -C FILE", "hexdump -b FILE", "hexdump -c FILE", "hexdump -d FILE",
+    "hexdump -o FILE", "hexdump -x FILE", "hexdump -v -C FILE",
+    "od FILE", "od -v FILE", "od -c FILE", "od -x FILE", "od -tx1 FILE", "od -t x1z FILE", "od -Ax -tx1z -v FILE",
+    "od -An -tx1 FILE", "od -An -v -tx1 FILE", "od -An -v -tx1z FILE", "od -Ad -tx1 FILE", "od -tx2 FILE", "od -tx4 FILE",
+    "od -tx8 FILE", "od -to1 FILE", "od -to2 FILE", "od -to4 FILE", "od -to8 FILE", "od -tu1 FILE",
+    "od -td1 FILE", "od -tu2 FILE", "od -td2 FILE", "od -td4 FILE", "od -tu8 FILE", "od -td8 FILE", "od -t x1 -t c FILE",
+    "od -t x1 -t u1 FILE", "od -w8 -tx1 FILE", "od -w32 -tx1z FILE",
+    "xxd FILE", "xxd -u FILE", "xxd -p FILE", "xxd -p -u FILE", "xxd -p -c 100000 FILE", "xxd -i FILE",
+    "xxd -i -u FILE", "xxd -g1 FILE", "xxd -g4 FILE", "xxd -g8 FILE", "xxd -e FILE", "xxd -e -g2 FILE", "xxd -c8 FILE", "xxd -c 32 -g1 FILE",
+    "xxd -b FILE", "xxd -a FILE", "xxd -d FILE", "xxd -o 0x7a000000 FILE",
+]
+
+
+def programs(inputs):
+    for line in PROGRAMS:
+        arguments = line.split()
+        sound = inputs
+        if "-v" not in arguments and "-An" in arguments:
+            # Without offsets, "*" says not how many.
+            sound = {name: data for name, data in inputs.items() if not dumps.has_repeats(data)}
+        if not shutil.which(arguments[0]):
+            skip(line, f"{arguments[0]} is not there")
+        else:
+            every(line, by_program(arguments), sound)
+
+
+def own_writers(inputs):
+    for name, make in dumps.WRITERS.items():
+        every(f"own {name}", make, inputs)
+
+
+def wrappings(inputs):
+    for name, wrap in dumps.WRAPPINGS.items():
+        for form in ("acpidump", "hexdump -C", "hexdump", "xxd", "xxd -p", "xxd -i", "od", "print_hex_dump"):
+            if (name, form) not in dumps.IMPOSSIBLE:
+                every(f"{form}, {name}", dumps.WRITERS[form], inputs, wrap)
+
+
+def listing(inputs):
+    """iasl -d: the listing has the raw data at its end."""
+    if not shutil.which("iasl"):
+        skip("iasl -d listing", "iasl is not there")
+        return
+
+    def make(data):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "dmar.dat")
+            with open(path, "wb") as file:
+                file.write(data)
+            subprocess.run(["iasl", "-d", path], capture_output=True, cwd=folder)
+            with open(os.path.join(folder, "dmar.dsl")) as file:
+                return file.read()
+    every("iasl -d listing", make, inputs)
+
+
+def several(inputs):
+    """Many tables one behind the other in one dump, and many dumps in one file."""
+    data = list(inputs.values())
+    for form in ("hexdump -C", "hexdump", "xxd -p", "acpidump"):
+        problems = []
+        together = reading(b"".join(data))
+        if reading(dumps.WRITERS[form](b"".join(data)).encode()) != together:
+            problems.append("one dump")
+        if reading("\n\n".join(dumps.WRITERS[form](one) for one in data).encode()) != together:
+            problems.append("dumps")
+        report(f"{len(data)} tables in one file, {form}", problems)
+
+
+def malformed(inputs):
+    """A row that is missing, doubled or in the wrong place has its line named; nothing is guessed."""
+    data = inputs["machine.txt"]
+    for form in ("acpidump", "hexdump -C", "hexdump", "od", "xxd", "print_hex_dump"):
+        lines = dumps.WRITERS[form](data).splitlines()
+        row = 3
+        cases = {
+            "missing": lines[:row] + lines[row + 1:],
+            "doubled": lines[:row + 1] + lines[row:],
+            "swapped": lines[:row] + [lines[row + 1], lines[row]] + lines[row + 2:],
+            "cut": lines[:row] + [lines[row][:len(lines[row]) // 3]] + lines[row + 1:],
+        }
+        problems = []
+        for name, text in cases.items():
+            result = run("-", data="\n".join(text).encode())
+            words = result.stderr.decode()
+            if result.returncode != 3 or "line " not in words or "offset" not in words:
+                problems.append(f"{name}: {result.returncode} {words}\n" + "\n".join(text[:8]))
+        report(f"{form}: a row missing, doubled, swapped or cut is named", problems)
+    cut = dumps.WRITERS["xxd -p"](data)[:121]
+    result = run("-", data=cut.encode())
+    report("xxd -p cut in the middle says how much is there",
+           [] if result.returncode == 3 and b"length field" in result.stderr else [result.stderr])
+    for name, text in dumps.NO_TABLES.items():
+        result = run("-", data=text)
+        report(f"{name} is no table",
+               [] if result.returncode == 3 and b"no DMAR table" in result.stderr else
+               [result.returncode, result.stdout, result.stderr])
+
+
+def several_files():
+    """A heading each, and the worst status; JSON has all files, the ones that cannot be read too."""
+    names = [os.path.join(here, name) for name in ("machine.txt", "broken.txt", "several.txt")]
+    result = run("--check", *names)
+    text = result.stdout.decode()
+    problems = [name for name in names if f"=== {name}\n" not in text]
+    if result.returncode != 1 or text.index("no defects") > text.index("serious"):
+        problems.append((result.returncode, text))
+    report("several files have a heading each, and the worst status", problems)
+    result = run("--json", names[0], "/nowhere", names[2])
+    files = json.loads(result.stdout)["files"]
+    counts = [len(file["tables"]) for file in files]
+    alone = [json.loads(run("--json", name).stdout) for name in (names[0], names[2])]
+    report("several files in JSON, one of which is not there",
+           [] if result.returncode == 3 and counts[1] == 0 and [files[0], files[2]] == alone
+           and b"/nowhere" in result.stderr else [result.returncode, result.stderr, counts])
+
+
+def registers():
+    """udmar unit reads register dumps with the same around them."""
+    with open(os.path.join(root, "tests", "tools", "unit", "dump.txt")) as file:
+        text = file.read()
+    unit = lambda data: subprocess.run([udmar, "unit", "-"], input=data, capture_output=True, timeout=60)
+    wanted = unit(text.encode())
+    problems = [] if wanted.returncode == 0 else [wanted.stderr]
+    for name in ("quoted", "quoted twice", "CRLF", "CR", "UTF-8 with BOM", "UTF-16LE", "UTF-16BE", "HTML",
+                 "HTML quoted", "HTML with breaks", "no-break spaces", "colour", "indented", "trailing blanks"):
+        changed = dumps.WRAPPINGS[name](text)
+        result = unit(changed.encode() if isinstance(changed, str) else changed)
+        if (result.returncode, result.stdout) != (wanted.returncode, wanted.stdout):
+            problems.append(f"{name}: {result.returncode} {result.stderr.decode()}")
+    report("udmar unit: registers quoted, in HTML, UTF-16, with other line ends", problems)
+
+
+inputs = tables()
+registers()
+several_files()
+programs(inputs)
+own_writers(inputs)
+wrappings(dict(list(inputs.items())[:3]))
+listing({name: data for name, data in inputs.items()})
+several(inputs)
+malformed(inputs)
+print(f"1..{tests}")
+sys.exit(failures > 0)
