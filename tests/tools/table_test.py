@@ -10,10 +10,12 @@ UDMAR_CORPUS: real tables; default: ../shared/corpus next to the tree.
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 import dumps
 
@@ -226,7 +228,84 @@ def registers():
     report("udmar unit: registers quoted, in HTML, UTF-16, with other line ends", problems)
 
 
+def with_sum(data):
+    """The same with the right checksum."""
+    data = bytearray(data)
+    data[9] = (data[9] - sum(data)) % 256
+    return bytes(data)
+
+
+def unusable(inputs):
+    """A DRHD at 0, or with another defect that costs it, is in JSON, tree and picture, and says why."""
+    for what, offset, change, meaning in (("at 0", 8, bytes(8), "register base cannot be true (0x0)"),
+                                          ("with a broken scope", 17, b"\7", "length of a device scope")):
+        for source, data in inputs.items():
+            whole = bytearray(data)
+            whole[48 + offset:48 + offset + len(change)] = change
+            whole = with_sum(whole)
+            table = json.loads(run("--json", "-", data=whole).stdout)["tables"][0]
+            first = [lost for lost in table["unusable"] if lost["offset"] == 48]
+            tree = run("-", data=whole).stdout.decode()
+            picture = run("--svg", "-", "-", data=whole).stdout.decode()
+            problems = []
+            if len(first) != 1 or meaning not in first[0]["defect"] or first[0]["type"] != "DRHD":
+                problems.append(table["unusable"])
+            if any(structure["offset"] == 48 for structure in table["structures"]):
+                problems.append("it is among the usable ones")
+            if what == "at 0" and first and (first[0]["base"] != "0x0" or not first[0]["scopes"]):
+                problems.append(first)
+            if "unit that cannot be used at 0x" not in tree or meaning not in tree:
+                problems.append(tree)
+            if "unit that cannot be used at 0x" not in picture or picture.count(meaning) < 2:
+                problems.append(picture)
+            report(f"a unit {what} is shown with its defect: {source}", problems)
+
+
+class Box:
+    def __init__(self, element):
+        self.x, self.y, self.width, self.height = (int(element.get(name)) for name in ("x", "y", "width", "height"))
+
+
+def picture(inputs):
+    """Texts stay inside the picture, lines leave the left side and end at the right one, boxes are apart."""
+    lspci = os.path.join(here, "machine.lspci")
+    sources = [("machine.txt", ["-l", lspci, os.path.join(here, "machine.txt")], b""),
+               ("broken.txt", ["-l", lspci, os.path.join(here, "broken.txt")], b"")]
+    sources += [(name, ["-"], data) for name, data in inputs.items()]
+    for source, arguments, data in sources:
+        root = xml.etree.ElementTree.fromstring(run("--svg", "-", *arguments, data=data).stdout)
+        boxes = [Box(element) for element in root.iter("{http://www.w3.org/2000/svg}rect") if element.get("x")]
+        left = [box for box in boxes if box.x == 20]
+        right = [box for box in boxes if box.x > 20]
+        problems = []
+        for side in (left, right):
+            for above, below in zip(side, side[1:]):
+                if above.y + above.height >= below.y:
+                    problems.append(f"boxes at {above.y} and {below.y} overlap")
+        for path in root.iter("{http://www.w3.org/2000/svg}path"):
+            numbers = [int(number) for number in re.findall(r"[0-9]+", path.get("d"))]
+            start, end = numbers[:2], numbers[-2:]
+            if not any(start[0] == box.x + box.width and box.y < start[1] < box.y + box.height for box in left):
+                problems.append(f"{path.get('d')} begins at no box")
+            if not any(end[0] == box.x and box.y < end[1] < box.y + box.height for box in right):
+                problems.append(f"{path.get('d')} ends at no box")
+            if numbers[2] < start[0] or numbers[2] > end[0]:
+                problems.append(f"{path.get('d')} leaves the space between the sides")
+        for text in root.iter("{http://www.w3.org/2000/svg}text"):
+            if text.get("class") == "row" and int(text.get("x")) + 7.4 * len(text.text or "") > int(root.get("width")):
+                problems.append(f"{text.text} leaves the picture")
+        report(f"picture of {source}: boxes apart, lines between them, texts inside", problems)
+    text = run("--svg", "-", "-l", lspci, os.path.join(here, "machine.txt")).stdout.decode()
+    report("names are whole, SIDP is drawn, and so are devices that no unit names",
+           [word for word in ("Cannon Lake PCH PCI Express Root Port<", "properties of integrated devices",
+                              "not named, but spoken of", "05:04.0", "00:14.0") if word not in text] +
+           ([text] if "..." in text else []))
+
+
 inputs = tables()
+few = dict(list(inputs.items())[:3])
+unusable(few)
+picture(few)
 registers()
 several_files()
 programs(inputs)
