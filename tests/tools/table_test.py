@@ -8,6 +8,7 @@ Dumps are made by the real programs where they are installed and by dumps.py oth
 UDMAR_CORPUS: real tables; default: ../shared/corpus next to the tree.
 """
 import glob
+import html
 import json
 import os
 import re
@@ -302,10 +303,93 @@ def picture(inputs):
            ([text] if "..." in text else []))
 
 
+PROBE = """<script>
+const steps = [];
+function step(name, element) {
+  if (element) element.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+  steps.push({ name, marked: document.body.dataset.marked,
+    bytes: [...document.querySelectorAll('[data-o].on')].map(e => +e.dataset.o),
+    parts: [...document.querySelectorAll('[data-at].on')].map(e => [e.closest('section').id, +e.dataset.at, +e.dataset.size]),
+    findings: [...document.querySelectorAll('#findings .on')].map(e => +e.dataset.byte) });
+}
+step('address');
+for (const e of document.querySelectorAll('#tree [data-at]')) step('tree', e);
+for (const e of document.querySelectorAll('#picture [data-at]')) step('picture', e);
+for (const e of document.querySelectorAll('[data-o]')) step('byte ' + e.dataset.o, e);
+for (const e of document.querySelectorAll('#findings [data-byte]')) step('finding ' + e.dataset.byte, e);
+const result = document.createElement('pre');
+result.id = 'result';
+result.textContent = JSON.stringify(steps);
+document.body.append(result);
+</script>"""
+
+
+def browser(page, fragment):
+    """The steps of PROBE in a page, run by a real browser."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "page.html")
+        with open(path, "w") as file:
+            file.write(page.replace("</body>", PROBE + "</body>"))
+        result = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu",
+                                 f"--user-data-dir={folder}/profile", "--dump-dom", f"file://{path}{fragment}"],
+                                capture_output=True, timeout=120)
+    dom = result.stdout.decode()
+    found = re.search(r'<pre id="result">(.*?)</pre>', dom, re.S)
+    if not found:
+        raise ValueError("no result: " + result.stderr.decode()[-300:] + dom[-300:])
+    return json.loads(html.unescape(found[1]))
+
+
+def judge_steps(steps, table):
+    """What each click must mark, from the JSON of the same table."""
+    structures = [(0, 48)] + [(one["offset"], one["length"]) for one in table["structures"] + table["unusable"]]
+    kinds, problems = set(), []
+    for step in steps:
+        kinds.add(step["name"].split()[0])
+        begin, size = map(int, step["marked"].split("+"))
+        if step["bytes"] != list(range(begin, begin + size)):
+            problems.append(("bytes", step))
+        inside = any(at <= begin and begin + size <= at + length for at, length in structures)
+        if not step["parts"] or not inside or any(part[1:] != [begin, size] for part in step["parts"]):
+            problems.append(("parts", step))
+        if step["name"].split()[0] == "tree" and (begin, size) not in structures:
+            problems.append(("no structure", step))
+        if step["name"].split()[0] in ("byte", "finding") and not begin <= int(step["name"].split()[1]) < begin + size:
+            problems.append(("elsewhere", step))
+        wanted = [one["offset"] for one in table["findings"] if begin <= one["offset"] < begin + size]
+        if step["findings"] != wanted:
+            problems.append(("findings", step, wanted))
+    return problems, kinds
+
+
+def page(inputs):
+    broken = os.path.join(here, "broken.txt")
+    with open(broken, "rb") as file:
+        texts = {"broken.txt": file.read(), **inputs}
+    for source, data in texts.items():
+        text = run("--html", "-", "-", data=data).stdout.decode()
+        outside = re.findall(r"<link|<img|<iframe| (?:src|href)=|url\(|@import|https?:[^ \"<]*", text)
+        report(f"page of {source} loads nothing",
+               [] if set(outside) == {"http://www.w3.org/2000/svg"} and "default-src 'none'" in text else outside)
+        if not shutil.which("chromium"):
+            skip(f"page of {source} in a browser", "chromium is not there")
+            continue
+        table = json.loads(run("--json", "-", data=data).stdout)["tables"][0]
+        problems, kinds = judge_steps(browser(text, "#48"), table)
+        if kinds != {"address", "tree", "picture", "byte"} | ({"finding"} if table["findings"] else set()):
+            problems.append(kinds)
+        report(f"page of {source}: clicks on tree, picture, bytes and findings mark the same", problems)
+    evil = bytearray(inputs["machine.txt"])
+    evil[10:16] = b"<b>&\"'"
+    text = run("--html", "-", "-", data=with_sum(evil)).stdout.decode()
+    report("markup in a table's text is shown, not taken", [] if "<b>&" not in text and "&lt;b&gt;&amp;" in text else [text[:900]])
+
+
 inputs = tables()
 few = dict(list(inputs.items())[:3])
 unusable(few)
 picture(few)
+page(dict(list(few.items())[:2]))
 registers()
 several_files()
 programs(inputs)

@@ -14,7 +14,7 @@ struct options {
     char **files; /* none: this machine's table */
     size_t file_count;
     const char *lspci; /* null: none given */
-    const char *svg;
+    const char *svg, *html;
     const char *sysfs;
     bool check, json, no_names;
 };
@@ -51,7 +51,12 @@ static void help(void)
         "3 input cannot be read or understood.\n");
 }
 
-enum { OPTION_COLOR = 256, OPTION_SYSFS };
+enum { OPTION_COLOR = 256, OPTION_SYSFS, OPTION_HTML };
+
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct options *options)
@@ -62,6 +67,7 @@ static int read_options(int argc, char **argv, struct options *options)
         { "lspci", required_argument, NULL, 'l' },
         { "no-devices", no_argument, NULL, 'n' },
         { "svg", required_argument, NULL, 's' },
+        { "html", required_argument, NULL, OPTION_HTML },
         { "sysfs", required_argument, NULL, OPTION_SYSFS },
         { "color", required_argument, NULL, OPTION_COLOR },
         { "help", no_argument, NULL, 'h' },
@@ -86,6 +92,9 @@ static int read_options(int argc, char **argv, struct options *options)
         case 's':
             options->svg = optarg;
             break;
+        case OPTION_HTML:
+            options->html = optarg;
+            break;
         case OPTION_SYSFS:
             options->sysfs = optarg;
             break;
@@ -104,8 +113,8 @@ static int read_options(int argc, char **argv, struct options *options)
     options->file_count = (size_t)(argc - optind);
     if (options->lspci != NULL && options->no_names)
         return usage_error("--lspci and --no-devices exclude each other");
-    if (options->svg != NULL && strcmp(options->svg, "-") == 0 && options->json)
-        return usage_error("--json and a picture cannot both go to standard output");
+    if (is_stdout(options->svg) + is_stdout(options->html) + options->json > 1)
+        return usage_error("JSON, a picture and a page cannot both go to standard output");
     return -1;
 }
 
@@ -114,8 +123,9 @@ static bool is_usable(const struct table_found *found)
     return found->status == UDMAR_OK || found->status == UDMAR_ERR_CHECKSUM;
 }
 
-/* One picture for each table: the second and later ones get a number in front of the suffix. */
-static bool write_svg(const struct table_view *view, const char *path, size_t number)
+/* One file for each table: the second and later ones get a number in front of the suffix. */
+static bool write_file(const struct table_view *view, const char *path, size_t number,
+                       void (*print)(const struct table_view *, FILE *))
 {
     const char *dot = strrchr(path, '.');
     char name[4096];
@@ -123,7 +133,7 @@ static bool write_svg(const struct table_view *view, const char *path, size_t nu
     bool done;
 
     if (strcmp(path, "-") == 0) {
-        table_print_svg(view, stdout);
+        print(view, stdout);
         return true;
     }
     if (dot == NULL || strchr(dot, '/') != NULL)
@@ -137,7 +147,7 @@ static bool write_svg(const struct table_view *view, const char *path, size_t nu
         message("cannot write %s: %s", name, strerror(errno));
         return false;
     }
-    table_print_svg(view, out);
+    print(view, out);
     done = ferror(out) == 0;
     if (fclose(out) != 0 || !done) {
         message("cannot write %s: %s", name, strerror(errno));
@@ -149,8 +159,8 @@ static bool write_svg(const struct table_view *view, const char *path, size_t nu
 /* A heading where there are several files. */
 static void print_file(const struct options *options, const char *name, size_t number)
 {
-    if (options->file_count < 2 || options->json ||
-        (options->svg != NULL && strcmp(options->svg, "-") == 0))
+    if (options->file_count < 2 || options->json || is_stdout(options->svg) ||
+        is_stdout(options->html))
         return;
     printf("%s%s=== ", number > 0 ? "\n" : "", style(STYLE_HEAD));
     print_text(stdout, name, strlen(name));
@@ -175,7 +185,7 @@ static int show(const struct options *options, const struct table_view *view, si
 {
     int status = options->check && view->finding_count > 0 ? STATUS_FINDINGS : STATUS_OK;
     char text[120];
-    bool picture_only = options->svg != NULL && !options->check && !options->json;
+    bool files_only = (options->svg != NULL || options->html != NULL) && !options->check;
 
     if (options->json) {
         table_print_json(view, json);
@@ -190,12 +200,14 @@ static int show(const struct options *options, const struct table_view *view, si
                 view->found->offset, table_status_text(view->found, text));
         return STATUS_INPUT;
     }
-    if (!options->json && !options->check && !picture_only) {
+    if (!options->json && !options->check && !files_only) {
         print_title(view, index, count);
         table_print(view, stdout);
     }
-    if (options->svg != NULL && !write_svg(view, options->svg, (*pictures)++))
+    if ((options->svg != NULL && !write_file(view, options->svg, *pictures, table_print_svg)) ||
+        (options->html != NULL && !write_file(view, options->html, *pictures, table_print_html)))
         return STATUS_INPUT;
+    (*pictures)++;
     return status;
 }
 

@@ -505,7 +505,7 @@ static unsigned draw_findings(struct drawing *drawing, unsigned y)
         snprintf(text, sizeof(text), "%s  @0x%" PRIx32 "  %s: %s",
                  finding->serious ? "serious" : "minor", finding->offset, finding->where,
                  finding->meaning);
-        begin_group(drawing->out, finding->offset, 1);
+        fprintf(drawing->out, "<g data-byte=\"%" PRIu32 "\">\n", finding->offset);
         y = draw_wrapped(drawing, MARGIN, y + 12, finding->serious ? "row bad" : "row warn", text);
         y = draw_wrapped(drawing, MARGIN + 20, y, "row faint", finding->consequence);
         end_group(drawing->out);

@@ -102,5 +102,6 @@ void table_print(const struct table_view *view, FILE *out);
 void table_print_findings(const struct table_view *view, FILE *out);
 void table_print_json(const struct table_view *view, struct json *json);
 void table_print_svg(const struct table_view *view, FILE *out);
+void table_print_html(const struct table_view *view, FILE *out);
 
 #endif
