@@ -343,6 +343,8 @@ def browser(page, fragment):
 def judge_steps(steps, table):
     """What each click must mark, from the JSON of the same table."""
     structures = [(0, 48)] + [(one["offset"], one["length"]) for one in table["structures"] + table["unusable"]]
+    scopes = [(scope["offset"], 6 + 2 * len(scope["path"])) for one in table["structures"]
+              if one["type"] == "DRHD" for scope in one["scopes"]]
     kinds, problems = set(), []
     for step in steps:
         kinds.add(step["name"].split()[0])
@@ -356,6 +358,11 @@ def judge_steps(steps, table):
             problems.append(("no structure", step))
         if step["name"].split()[0] in ("byte", "finding") and not begin <= int(step["name"].split()[1]) < begin + size:
             problems.append(("elsewhere", step))
+        if step["name"].startswith("byte "):
+            byte = int(step["name"].split()[1])
+            smallest = [scope for scope in scopes if scope[0] <= byte < sum(scope)]
+            if smallest and smallest != [(begin, size)]:
+                problems.append(("not the smallest", step))
         wanted = [one["offset"] for one in table["findings"] if begin <= one["offset"] < begin + size]
         if step["findings"] != wanted:
             problems.append(("findings", step, wanted))
