@@ -37,7 +37,7 @@ static void show(const struct table_found *found, const struct pci_machine *mach
     table_print_json(&view, &json);
     if (view.found->table.bytes != NULL) {
         table_print(&view, out);
-        table_print_svg(&view, out);
+        table_print_html(&view, out);
     }
     table_view_free(&view);
 }

@@ -151,7 +151,10 @@ check_usage()
     says 2 "no option --colour" --colour
     says 2 "unrecognized option '--chekc'" table --chekc
     says 2 "try 'udmar table --help'" table --chekc
-    says 2 "one FILE at a time" table machine.txt broken.txt
+    says 0 "=== several.txt" table machine.txt several.txt
+    says 1 "=== broken.txt" table --check machine.txt broken.txt
+    says 3 "=== machine.txt" table nothing machine.txt
+    says 3 "nothing: No such file" table --json nothing machine.txt
     says 2 "exclude each other" table -n -l machine.lspci machine.txt
     says 2 "--color takes" table --color=red machine.txt
     says 2 "cannot both go" table --json --svg - machine.txt

@@ -9,7 +9,7 @@ _udmar_options()
 
 _udmar()
 {
-    local program=${COMP_WORDS[0]} commands='table unit explain walk dump help'
+    local program=${COMP_WORDS[0]} commands='table unit explain watch walk dump help'
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-}
 

@@ -32,6 +32,7 @@ enum exit_status {
 int command_table(int argc, char **argv);
 int command_unit(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_watch(int argc, char **argv);
 int command_walk(int argc, char **argv);
 int command_dump(int argc, char **argv);
 

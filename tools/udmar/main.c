@@ -21,6 +21,7 @@ static const struct command {
     { "table", command_table, "what the firmware's DMAR table says, and what is wrong with it" },
     { "unit", command_unit, "what a remapping unit can and cannot do" },
     { "explain", command_explain, "what a DMA fault means, in one sentence" },
+    { "watch", command_watch, "the same for faults as they come" },
     { "walk", command_walk, "follow an address through the tables of a memory image" },
     { "dump", command_dump, "everything that the tables of a memory image map" },
 };

@@ -11,44 +11,55 @@
 #include <unistd.h>
 
 struct options {
-    const char *file;  /* null: this machine's table */
+    char **files; /* none: this machine's table */
+    size_t file_count;
     const char *lspci; /* null: none given */
-    const char *svg;
+    const char *svg, *html;
     const char *sysfs;
     bool check, json, no_names;
 };
 
 static void help(void)
 {
-    printf("Usage: udmar table [OPTION...] [FILE]\n"
-           "Shows what a DMAR table says: remapping units, the devices that each one governs,\n"
-           "reserved memory, root ports.\n"
-           "\n"
-           "FILE is a raw table, several of them, acpidump's text or acpixtract's output, - is\n"
-           "standard input. Without it, this machine's table, which only root may read.\n"
-           "\n"
-           "  -c, --check        only what is wrong: where, what, and what comes of it\n"
-           "  -j, --json         for programs; share/udmar/table.json is the schema\n"
-           "  -l, --lspci=FILE   name devices, and find their units, from the output of lspci\n"
-           "                     -xxxx or -t of the machine that the table is from\n"
-           "  -n, --no-devices   do not look at this machine's devices\n"
-           "  -s, --svg=FILE     write a picture; - is standard output\n"
-           "      --sysfs=DIR    a copy of /sys instead of /sys\n"
-           "      --color=WHEN   auto, always, never\n"
-           "  -h, --help         this text\n"
-           "\n"
-           "Examples:\n"
-           "  sudo udmar table                       this machine\n"
-           "  udmar table --check dmar.dat           what is wrong with a table somebody sent\n"
-           "  udmar table -l lspci.txt acpidump.txt  with the devices of its machine\n"
-           "  udmar table -s dmar.svg dmar.dat       as a picture\n"
-           "  udmar table --json dmar.dat | jq '.tables[].findings'\n"
-           "\n"
-           "Exit status: 0 all is well, 1 --check found something, 2 wrong command line,\n"
-           "3 input cannot be read or understood.\n");
+    printf(
+        "Usage: udmar table [OPTION...] [FILE...]\n"
+        "Shows what a DMAR table says: remapping units, the devices that each one governs,\n"
+        "reserved memory, root ports.\n"
+        "\n"
+        "FILE is a raw table, several of them, acpixtract's output, or text: acpidump, hexdump,\n"
+        "od, xxd, a C array or iasl's listing, also quoted, from a log, UTF-16 or HTML; - is\n"
+        "standard input. Without it, this machine's table, which only root may read.\n"
+        "\n"
+        "  -c, --check        only what is wrong: where, what, and what comes of it\n"
+        "  -j, --json         for programs; share/udmar/table.json is the schema\n"
+        "  -l, --lspci=FILE   name devices, and find their units, from the output of lspci\n"
+        "                     -xxxx or -t of the machine that the table is from\n"
+        "  -n, --no-devices   do not look at this machine's devices\n"
+        "  -s, --svg=FILE     write a picture; - is standard output\n"
+        "      --html=FILE    write a page with tree, picture, findings and bytes side by side;\n"
+        "                     a click on one marks the same in the others\n"
+        "      --sysfs=DIR    a copy of /sys instead of /sys\n"
+        "      --color=WHEN   auto, always, never\n"
+        "  -h, --help         this text\n"
+        "\n"
+        "Examples:\n"
+        "  sudo udmar table                       this machine\n"
+        "  udmar table --check dmar.dat           what is wrong with a table somebody sent\n"
+        "  udmar table -l lspci.txt acpidump.txt  with the devices of its machine\n"
+        "  udmar table -s dmar.svg dmar.dat       as a picture\n"
+        "  udmar table --html dmar.html mail.txt  as a page, from a mail with a dump in it\n"
+        "  udmar table --json dmar.dat | jq '.tables[].findings'\n"
+        "\n"
+        "Exit status: 0 all is well, 1 --check found something, 2 wrong command line,\n"
+        "3 input cannot be read or understood.\n");
 }
 
-enum { OPTION_COLOR = 256, OPTION_SYSFS };
+enum { OPTION_COLOR = 256, OPTION_SYSFS, OPTION_HTML };
+
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
 
 /* Returns -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct options *options)
@@ -59,6 +70,7 @@ static int read_options(int argc, char **argv, struct options *options)
         { "lspci", required_argument, NULL, 'l' },
         { "no-devices", no_argument, NULL, 'n' },
         { "svg", required_argument, NULL, 's' },
+        { "html", required_argument, NULL, OPTION_HTML },
         { "sysfs", required_argument, NULL, OPTION_SYSFS },
         { "color", required_argument, NULL, OPTION_COLOR },
         { "help", no_argument, NULL, 'h' },
@@ -83,6 +95,9 @@ static int read_options(int argc, char **argv, struct options *options)
         case 's':
             options->svg = optarg;
             break;
+        case OPTION_HTML:
+            options->html = optarg;
+            break;
         case OPTION_SYSFS:
             options->sysfs = optarg;
             break;
@@ -97,13 +112,12 @@ static int read_options(int argc, char **argv, struct options *options)
             return usage_error(NULL);
         }
     }
-    if (argc - optind > 1)
-        return usage_error("one FILE at a time, not %d", argc - optind);
-    options->file = optind < argc ? argv[optind] : NULL;
+    options->files = argv + optind;
+    options->file_count = (size_t)(argc - optind);
     if (options->lspci != NULL && options->no_names)
         return usage_error("--lspci and --no-devices exclude each other");
-    if (options->svg != NULL && strcmp(options->svg, "-") == 0 && options->json)
-        return usage_error("--json and a picture cannot both go to standard output");
+    if (is_stdout(options->svg) + is_stdout(options->html) + options->json > 1)
+        return usage_error("JSON, a picture and a page cannot both go to standard output");
     return -1;
 }
 
@@ -112,8 +126,9 @@ static bool is_usable(const struct table_found *found)
     return found->status == UDMAR_OK || found->status == UDMAR_ERR_CHECKSUM;
 }
 
-/* One picture for each table: the second and later ones get a number in front of the suffix. */
-static bool write_svg(const struct table_view *view, const char *path, size_t number)
+/* One file for each table: the second and later ones get a number in front of the suffix. */
+static bool write_file(const struct table_view *view, const char *path, size_t number,
+                       void (*print)(const struct table_view *, FILE *))
 {
     const char *dot = strrchr(path, '.');
     char name[4096];
@@ -121,7 +136,7 @@ static bool write_svg(const struct table_view *view, const char *path, size_t nu
     bool done;
 
     if (strcmp(path, "-") == 0) {
-        table_print_svg(view, stdout);
+        print(view, stdout);
         return true;
     }
     if (dot == NULL || strchr(dot, '/') != NULL)
@@ -135,13 +150,24 @@ static bool write_svg(const struct table_view *view, const char *path, size_t nu
         message("cannot write %s: %s", name, strerror(errno));
         return false;
     }
-    table_print_svg(view, out);
+    print(view, out);
     done = ferror(out) == 0;
     if (fclose(out) != 0 || !done) {
         message("cannot write %s: %s", name, strerror(errno));
         return false;
     }
     return true;
+}
+
+/* A heading where there are several files. */
+static void print_file(const struct options *options, const char *name, size_t number)
+{
+    if (options->file_count < 2 || options->json || is_stdout(options->svg) ||
+        is_stdout(options->html))
+        return;
+    printf("%s%s=== ", number > 0 ? "\n" : "", style(STYLE_HEAD));
+    print_text(stdout, name, strlen(name));
+    printf("%s\n", style(STYLE_END));
 }
 
 static void print_title(const struct table_view *view, size_t index, size_t count)
@@ -158,11 +184,11 @@ static void print_title(const struct table_view *view, size_t index, size_t coun
 
 /* One table. Returns an exit status. */
 static int show(const struct options *options, const struct table_view *view, size_t index,
-                size_t count, struct json *json)
+                size_t count, size_t *pictures, struct json *json)
 {
     int status = options->check && view->finding_count > 0 ? STATUS_FINDINGS : STATUS_OK;
     char text[120];
-    bool picture_only = options->svg != NULL && !options->check && !options->json;
+    bool files_only = (options->svg != NULL || options->html != NULL) && !options->check;
 
     if (options->json) {
         table_print_json(view, json);
@@ -177,39 +203,40 @@ static int show(const struct options *options, const struct table_view *view, si
                 view->found->offset, table_status_text(view->found, text));
         return STATUS_INPUT;
     }
-    if (!options->json && !options->check && !picture_only) {
+    if (!options->json && !options->check && !files_only) {
         print_title(view, index, count);
         table_print(view, stdout);
     }
-    if (options->svg != NULL && !write_svg(view, options->svg, index))
+    if ((options->svg != NULL && !write_file(view, options->svg, *pictures, table_print_svg)) ||
+        (options->html != NULL && !write_file(view, options->html, *pictures, table_print_html)))
         return STATUS_INPUT;
+    (*pictures)++;
     return status;
 }
 
-static int show_all(const struct options *options, const char *source, const struct table_set *set,
-                    const struct pci_machine *machine)
+/* The tables of one file, in JSON an object of their own. */
+static int show_set(const struct options *options, const char *source, const struct table_set *set,
+                    const struct pci_machine *machine, size_t *pictures, struct json *json)
 {
     int worst = STATUS_OK;
-    struct json json;
 
     if (options->json) {
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_string(&json, "source", source);
-        json_array(&json, "tables");
+        json_object(json, NULL);
+        json_string(json, "source", source);
+        json_array(json, "tables");
     }
     for (size_t i = 0; i < set->count; i++) {
         struct table_view view;
         int status;
 
         table_view_make(source, &set->tables[i], machine, &view);
-        status = show(options, &view, i, set->count, &json);
+        status = show(options, &view, i, set->count, pictures, json);
         table_view_free(&view);
         worst = status > worst ? status : worst;
     }
     if (options->json) {
-        json_close(&json);
-        json_close(&json);
+        json_close(json);
+        json_close(json);
     }
     return worst;
 }
@@ -232,32 +259,73 @@ static bool load_own_table(const struct options *options, char *path, size_t siz
     return tables_load(path, out_set);
 }
 
+static int show_own(const struct options *options, const struct pci_machine *machine)
+{
+    size_t pictures = 0;
+    struct table_set set;
+    struct json json;
+    char path[4096];
+    int status;
+
+    if (!load_own_table(options, path, sizeof(path), &set))
+        return STATUS_INPUT;
+    json_begin(&json, stdout);
+    status = show_set(options, path, &set, machine, &pictures, &json);
+    tables_free(&set);
+    return status;
+}
+
+/* One file after the other. One that cannot be read does not keep the others from being shown. */
+static int show_files(const struct options *options, const struct pci_machine *machine)
+{
+    bool many = options->json && options->file_count > 1;
+    int worst = STATUS_OK;
+    size_t pictures = 0;
+    struct json json;
+
+    json_begin(&json, stdout);
+    if (many) {
+        json_object(&json, NULL);
+        json_array(&json, "files");
+    }
+    for (size_t i = 0; i < options->file_count; i++) {
+        struct table_set set;
+        int status = STATUS_INPUT;
+
+        print_file(options, options->files[i], i);
+        if (tables_load(options->files[i], &set) || many) {
+            int shown = show_set(options, options->files[i], &set, machine, &pictures, &json);
+
+            status = set.count > 0 ? shown : STATUS_INPUT;
+        }
+        tables_free(&set);
+        worst = status > worst ? status : worst;
+    }
+    if (many) {
+        json_close(&json);
+        json_close(&json);
+    }
+    return worst;
+}
+
 int command_table(int argc, char **argv)
 {
     struct options options = { .sysfs = "/sys" };
     struct pci_machine machine = { 0 };
     bool known = false;
-    struct table_set set;
-    char own[4096];
     int status = read_options(argc, argv, &options);
 
     if (status >= 0)
         return status;
-    if (options.file != NULL ? !tables_load(options.file, &set)
-                             : !load_own_table(&options, own, sizeof(own), &set))
-        return STATUS_INPUT;
     if (options.lspci != NULL) {
-        if (!pci_load_lspci(options.lspci, &machine)) {
-            tables_free(&set);
+        if (!pci_load_lspci(options.lspci, &machine))
             return STATUS_INPUT;
-        }
         known = true;
-    } else if (options.file == NULL && !options.no_names) {
+    } else if (options.file_count == 0 && !options.no_names) {
         known = pci_from_sysfs(options.sysfs, &machine);
     }
-    status = show_all(&options, options.file != NULL ? options.file : own, &set,
-                      known ? &machine : NULL);
-    tables_free(&set);
+    status = options.file_count > 0 ? show_files(&options, known ? &machine : NULL)
+                                    : show_own(&options, known ? &machine : NULL);
     pci_free(&machine);
     return status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DMAR tables out of files: raw tables one behind the other, or the text of acpidump.
+ * DMAR tables out of files: raw tables one behind the other, or a dump of them as text.
  */
+#include "hexdump.h"
 #include "tables.h"
 
 #include <ctype.h>
@@ -133,143 +134,87 @@ static bool find_raw(const uint8_t *bytes, size_t size, struct table_set *set,
     return true;
 }
 
-/* ---- text of acpidump (or xxd) --------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------------------------------- */
 
-struct text_reader {
-    const char *at, *end;
-    size_t line; /* from 1 */
-    uint8_t *bytes;
-    size_t size;
-    size_t begin; /* line of the table's first bytes */
-};
-
-static int hex_digit(int c)
+static bool find_in_dump(const struct dump *dump, struct table_set *set, struct problem *problem)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+    bool sound = true;
 
-/* "    0010: 54 45 ...": the offset. Returns the place behind the colon, null for another line. */
-static const char *line_offset(const char *at, const char *end, size_t *out_offset)
-{
-    unsigned digits = 0;
+    for (size_t i = 0; sound && i < dump->count; i++) {
+        const struct dump_block *block = &dump->blocks[i];
+        size_t before = set->count;
 
-    *out_offset = 0;
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    for (; at < end && hex_digit(*at) >= 0 && digits <= 8; at++, digits++)
-        *out_offset = *out_offset * 16 + (size_t)hex_digit(*at);
-    return digits >= 1 && digits <= 8 && at < end && *at == ':' ? at + 1 : NULL;
+        sound = find_raw(block->bytes, block->size, set, problem);
+        if (!sound)
+            problem_set(problem, block->places[0].line, "line %zu: %s", block->places[0].line,
+                        set->count < TABLES_MAX ? "a DMAR table of this size cannot be true"
+                                                : "more tables than one file may have");
+        for (; before < set->count; before++) {
+            set->tables[before].offset = dump_line(block, set->tables[before].offset);
+            set->tables[before].from_text = true;
+        }
+    }
+    return sound;
 }
 
 /*
- * The bytes of a line: pairs of digits, one blank between some of them. Two blanks end them: what
- * follows is the same in characters, which may look like digits as well.
+ * One form after the other. Where none fits, what is said is about the form that got furthest: the
+ * others did not understand the text.
  */
-static unsigned line_bytes(const char *at, const char *end, uint8_t out[16])
-{
-    unsigned count = 0;
-
-    while (at < end && *at == ' ')
-        at++;
-    while (count < 16 && end - at >= 2 && hex_digit(at[0]) >= 0 && hex_digit(at[1]) >= 0) {
-        out[count++] = (uint8_t)(hex_digit(at[0]) << 4 | hex_digit(at[1]));
-        at += 2;
-        if (at < end && *at == ' ')
-            at++;
-    }
-    return count;
-}
-
-static bool finish_text(struct text_reader *reader, struct table_set *set, struct problem *problem)
-{
-    bool sound = true;
-
-    if (is_dmar(reader->bytes, reader->size)) {
-        sound = set->count < TABLES_MAX && reader->size <= TABLE_LIMIT;
-        if (sound)
-            add(set, copy(reader->bytes, reader->size), reader->size, reader->begin, true);
-        else
-            problem_set(problem, reader->begin, "line %zu: %s", reader->begin,
-                        set->count < TABLES_MAX ? "a DMAR table of this size cannot be true"
-                                                : "more tables than one file may have");
-    }
-    reader->size = 0;
-    return sound;
-}
-
-/* One line. A table begins at offset 0; the line above it, "DMAR @ 0x...", need not be there. */
-static bool read_line(struct text_reader *reader, const char *end, struct table_set *set,
-                      struct problem *problem)
-{
-    size_t offset;
-    uint8_t found[16];
-    const char *at = line_offset(reader->at, end, &offset);
-    unsigned count = at != NULL ? line_bytes(at, end, found) : 0;
-
-    if (count == 0)
-        return true;
-    if (offset == 0) {
-        if (!finish_text(reader, set, problem))
-            return false;
-        reader->begin = reader->line;
-    }
-    if (offset != reader->size) {
-        /* Only a gap in a table that is wanted is worth a word. */
-        if (is_dmar(reader->bytes, reader->size))
-            return problem_set(problem, reader->line,
-                               "line %zu: offset %zx, but the lines before it end at %zx",
-                               reader->line, offset, reader->size);
-        return true;
-    }
-    reader->bytes = reallocate(reader->bytes, reader->size + 16, 1);
-    memcpy(reader->bytes + reader->size, found, count);
-    reader->size += count;
-    return true;
-}
-
 static bool find_text(const uint8_t *bytes, size_t size, struct table_set *set,
                       struct problem *problem)
 {
-    struct text_reader reader = { .at = (const char *)bytes, .end = (const char *)bytes + size };
-    bool sound = true;
+    struct problem found;
+    struct plain_text text;
+    struct dump_form form;
+    struct dump dump;
 
-    while (sound && reader.at < reader.end) {
-        const char *end = memchr(reader.at, '\n', (size_t)(reader.end - reader.at));
-
-        if (end == NULL)
-            end = reader.end;
-        reader.line++;
-        sound = read_line(&reader, end, set, problem);
-        reader.at = end + 1;
+    problem_set(problem, 0, "%s", "");
+    text_make_plain(bytes, size, &text);
+    for (size_t i = 0; set->count == 0 && dump_form_next(i, &form); i++) {
+        /* Where there are offsets and something is wrong with them, they are not passed over. */
+        if (form.radix == 0 && problem->offset > 0)
+            break;
+        if (dump_read(&text, &form, "DMAR", &dump, &found) && find_in_dump(&dump, set, &found))
+            found.offset = 0;
+        else
+            tables_free(set);
+        if (found.offset > problem->offset)
+            *problem = found;
+        dump_free(&dump);
     }
-    sound = sound && finish_text(&reader, set, problem);
-    free(reader.bytes);
-    return sound;
+    text_free(&text);
+    return set->count > 0 || problem->offset == 0;
 }
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+static bool has_lines(const uint8_t *bytes, size_t size)
+{
+    return memchr(bytes, '\n', size) != NULL || memchr(bytes, '\r', size) != NULL;
+}
+
 bool tables_find(const uint8_t *bytes, size_t size, struct table_set *out_set,
                  struct problem *problem)
 {
-    bool is_text = size > 0 && memchr(bytes, 0, size) == NULL && !is_dmar(bytes, size);
-    bool sound;
+    struct problem unwanted;
+    bool text = text_is_likely(bytes, size), sound;
 
+    if (problem == NULL)
+        problem = &unwanted;
     *out_set = (struct table_set){ 0 };
     if (size == 0)
         return problem_set(problem, 0, "it is empty");
-    /* "DMAR @ 0x..." is text; a raw table has zeros in its header. */
-    if (is_dmar(bytes, size) && memchr(bytes, 0, size) == NULL && size > 5 && bytes[4] == ' ')
-        is_text = true;
-    sound = is_text ? find_text(bytes, size, out_set, problem)
-                    : find_raw(bytes, size, out_set, problem);
+    sound = !text || find_text(bytes, size, out_set, problem);
+    /* A raw table that has no zeros has been cut. */
+    if (sound && out_set->count == 0 &&
+        (!text || (is_dmar(bytes, size) && !has_lines(bytes, size))))
+        sound = find_raw(bytes, size, out_set, problem);
     if (sound && out_set->count == 0)
         sound = problem_set(problem, 0,
-                            is_text ? "no DMAR table in this text (acpidump's output is understood)"
-                                    : "no DMAR table in it");
+                            text ? "no DMAR table in this text (understood are acpidump, hexdump, "
+                                   "od, xxd, a C array, and iasl's listing with its raw data)"
+                                 : "no DMAR table in it");
     if (!sound)
         tables_free(out_set);
     return sound;

@@ -142,6 +142,41 @@ static void json_structures(const struct table_view *view, struct json *json)
     json_close(json);
 }
 
+/* Apart from those that can be used: whoever reads a program's list must not take them for such. */
+static void json_lost(const struct table_view *view, struct json *json)
+{
+    json_array(json, "unusable");
+    for (size_t i = 0; i < view->lost_count; i++) {
+        const struct udmar_entry *entry = &view->lost[i];
+        const struct finding *finding = table_view_loss(view, entry);
+        struct udmar_scope scope = { 0 };
+
+        json_object(json, NULL);
+        json_number(json, "offset", entry->offset);
+        json_string(json, "type", table_view_type(entry));
+        json_number(json, "length", entry->length);
+        if (entry->type == UDMAR_ENTRY_DRHD && entry->length >= 16) {
+            json_number(json, "segment", entry->u.drhd.segment);
+            json_hex(json, "base", entry->u.drhd.base);
+            json_bool(json, "include_all", entry->u.drhd.include_all);
+            json_array(json, "scopes");
+            while (udmar_entry_next_scope(&view->found->table, entry, &scope))
+                json_scope(view, entry, &scope, json);
+            json_close(json);
+        } else if (entry->type == UDMAR_ENTRY_RMRR && entry->length >= 24) {
+            json_number(json, "segment", entry->u.rmrr.segment);
+            json_hex(json, "base", entry->u.rmrr.base);
+            json_hex(json, "limit", entry->u.rmrr.limit);
+        }
+        if (finding != NULL)
+            json_string(json, "defect", finding->meaning);
+        else
+            json_null(json, "defect");
+        json_close(json);
+    }
+    json_close(json);
+}
+
 /* Only where the machine is known: an empty list would say that it has no devices. */
 static void json_devices(const struct table_view *view, struct json *json)
 {
@@ -205,6 +240,7 @@ void table_print_json(const struct table_view *view, struct json *json)
         json_bool(json, "x2apic_opt_out", (table->flags & UDMAR_TABLE_X2APIC_OPT_OUT) != 0);
         json_bool(json, "dma_control_opt_in", (table->flags & UDMAR_TABLE_DMA_CTRL_OPT_IN) != 0);
         json_structures(view, json);
+        json_lost(view, json);
         json_devices(view, json);
     }
     json_findings(view, json);

@@ -242,6 +242,31 @@ static void print_unit(const struct table_view *view, size_t unit, FILE *out)
     print_rows(out, &rows);
 }
 
+/* What firmware has listed and the driver cannot use, with the defect. */
+static void print_lost(const struct table_view *view, FILE *out)
+{
+    for (size_t i = 0; i < view->lost_count; i++) {
+        const struct udmar_entry *entry = &view->lost[i];
+        const struct finding *finding = table_view_loss(view, entry);
+        bool unit = entry->type == UDMAR_ENTRY_DRHD && entry->length >= 16;
+        struct rows rows = { 0 };
+        char text[160];
+
+        if (unit)
+            snprintf(text, sizeof(text), "unit that cannot be used at 0x%" PRIx64 ", segment %#x%s",
+                     entry->u.drhd.base, entry->u.drhd.segment,
+                     entry->u.drhd.include_all ? ", all devices that no other unit names" : "");
+        else
+            snprintf(text, sizeof(text), "%s that is left out", table_view_type(entry));
+        heading(out, entry, text);
+        if (finding != NULL)
+            fprintf(out, "  %s%s%s\n", style(STYLE_BAD), finding->meaning, style(STYLE_END));
+        if (unit)
+            add_scopes(view, entry, &rows);
+        print_rows(out, &rows);
+    }
+}
+
 static void print_region(const struct udmar_entry *entry, FILE *out)
 {
     uint64_t base = entry->u.rmrr.base, limit = entry->u.rmrr.limit;
@@ -370,6 +395,7 @@ void table_print(const struct table_view *view, FILE *out)
     print_header(view, out);
     for (size_t i = 0; i < view->unit_count; i++)
         print_unit(view, i, out);
+    print_lost(view, out);
     print_orphans(view, out);
     while ((entry = table_view_next(view, entry)) != NULL)
         print_other(view, entry, out);

@@ -40,6 +40,77 @@ size_t table_view_unit(const struct table_view *view, const struct udmar_entry *
     return NO_UNIT;
 }
 
+static uint64_t le(const uint8_t *bytes, unsigned size)
+{
+    uint64_t value = 0;
+
+    while (size-- > 0)
+        value = value << 8 | bytes[size];
+    return value;
+}
+
+/* The fixed part of a structure that the library does not hand out [VTD 8.3, 8.4]. */
+static void decode_lost(const uint8_t *bytes, struct udmar_entry *entry)
+{
+    if (entry->type == UDMAR_ENTRY_DRHD && entry->length >= 16) {
+        entry->scopes_offset = 16;
+        entry->u.drhd.include_all = (bytes[4] & 1) != 0;
+        entry->u.drhd.size_exponent = bytes[5] & 0xf;
+        entry->u.drhd.segment = (uint16_t)le(bytes + 6, 2);
+        entry->u.drhd.base = le(bytes + 8, 8);
+    } else if (entry->type == UDMAR_ENTRY_RMRR && entry->length >= 24) {
+        entry->u.rmrr.segment = (uint16_t)le(bytes + 6, 2);
+        entry->u.rmrr.base = le(bytes + 8, 8);
+        entry->u.rmrr.limit = le(bytes + 16, 8);
+    }
+}
+
+/* What stands between the usable structures. A length that leads nowhere takes all the rest. */
+static void collect_lost(struct table_view *view)
+{
+    const struct udmar_table *table = &view->found->table;
+    size_t usable = 0;
+
+    for (uint32_t at = 48, length; table->bytes != NULL && at < table->length; at += length) {
+        const uint8_t *bytes = table->bytes + at;
+        uint32_t left = table->length - at;
+        struct udmar_entry entry = { .offset = at, .type = 0xffff };
+
+        length = left >= 4 ? (uint32_t)le(bytes + 2, 2) : left;
+        if (left >= 4)
+            entry.type = (uint16_t)le(bytes, 2);
+        if (length < 4 || length > left)
+            length = left;
+        entry.length = (uint16_t)length;
+        if (usable < view->entry_count && view->entries[usable].offset == at) {
+            usable++;
+            continue;
+        }
+        decode_lost(bytes, &entry);
+        append(&view->lost, &view->lost_count, &entry);
+    }
+}
+
+const struct finding *table_view_loss(const struct table_view *view,
+                                      const struct udmar_entry *entry)
+{
+    for (size_t i = 0; i < view->finding_count; i++) {
+        uint32_t offset = view->findings[i].offset;
+
+        if (view->findings[i].serious && offset >= entry->offset &&
+            offset < entry->offset + entry->length)
+            return &view->findings[i];
+    }
+    return NULL;
+}
+
+const char *table_view_type(const struct udmar_entry *entry)
+{
+    const char *name = udmar_entry_name(entry->type);
+
+    return name != NULL && entry->type <= UDMAR_ENTRY_SIDP ? name : "type ?";
+}
+
 const struct udmar_entry *table_view_next(const struct table_view *view,
                                           const struct udmar_entry *entry)
 {
@@ -74,6 +145,7 @@ void table_view_make(const char *source, const struct table_found *found,
     if (machine != NULL)
         out_view->reader = pci_reader(machine);
     collect(out_view);
+    collect_lost(out_view);
     if (machine != NULL) {
         out_view->placements = allocate(machine->count, sizeof(*out_view->placements));
         for (size_t i = 0; i < machine->count; i++)
@@ -86,6 +158,7 @@ void table_view_make(const char *source, const struct table_found *found,
 void table_view_free(struct table_view *view)
 {
     free(view->entries);
+    free(view->lost);
     free(view->units);
     free(view->placements);
     free(view->findings);

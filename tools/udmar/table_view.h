@@ -36,6 +36,8 @@ struct table_view {
     struct udmar_bus_reader reader;
     struct udmar_entry *entries; /* the usable structures, in the table's order */
     size_t entry_count;
+    struct udmar_entry *lost; /* structures that cannot be used, decoded as far as they go */
+    size_t lost_count;
     struct udmar_entry *units; /* the first DRHD of each unit, with the flags of all */
     size_t unit_count;
     struct placement *placements; /* one for each function of the machine, in its order */
@@ -68,6 +70,13 @@ const struct udmar_entry *table_view_part(const struct table_view *view, size_t 
 /* The unit of a DRHD, or NO_UNIT. */
 size_t table_view_unit(const struct table_view *view, const struct udmar_entry *drhd);
 
+/* The first serious finding within a structure, or null. */
+const struct finding *table_view_loss(const struct table_view *view,
+                                      const struct udmar_entry *entry);
+
+/* "type ?" for one that is not known here. */
+const char *table_view_type(const struct udmar_entry *entry);
+
 /* Where a scope leads. False when a hop cannot be followed without the machine, or at all. */
 bool table_view_scope(const struct table_view *view, const struct udmar_entry *entry,
                       const struct udmar_scope *scope, udmar_rid_t *out_rid);
@@ -93,5 +102,6 @@ void table_print(const struct table_view *view, FILE *out);
 void table_print_findings(const struct table_view *view, FILE *out);
 void table_print_json(const struct table_view *view, struct json *json);
 void table_print_svg(const struct table_view *view, FILE *out);
+void table_print_html(const struct table_view *view, FILE *out);
 
 #endif

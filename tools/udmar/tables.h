@@ -3,7 +3,7 @@
  * DMAR tables out of files, whatever the file is.
  *
  * Understood: raw tables, one or several behind each other, alone or among other ACPI tables (as
- * acpixtract writes them, or `cat /sys/firmware/acpi/tables/...`), and the text of acpidump.
+ * acpixtract writes them, or `cat /sys/firmware/acpi/tables/...`), and dumps as text (hexdump.h).
  */
 #ifndef UDMAR_TOOL_TABLES_H
 #define UDMAR_TOOL_TABLES_H

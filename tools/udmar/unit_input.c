@@ -6,6 +6,7 @@
  * them in /sys/kernel/debug/iommu/intel/iommu_regset, where a line "IOMMU: dmar0 Register Base
  * Address: fed90000" goes ahead of each unit. All numbers are hexadecimal.
  */
+#include "hexdump.h"
 #include "unit_report.h"
 
 #include <ctype.h>
@@ -74,7 +75,7 @@ static bool from_bytes(const uint8_t *bytes, size_t size, struct unit_set *set,
 /* The next word, which blanks, colons and equals signs end. Returns its length. */
 static size_t next_word(const char **at, const char *end, const char **out_word)
 {
-    static const char between[] = " \t\r:=,";
+    static const char between[] = " \t\r:=,>|";
 
     while (*at < end && strchr(between, **at) != NULL && **at != '\0')
         (*at)++;
@@ -196,29 +197,33 @@ static bool check_units(const struct unit_set *set, struct problem *problem)
     return true;
 }
 
-static bool from_text(const uint8_t *bytes, size_t size, struct unit_set *set,
-                      struct problem *problem)
-{
-    const char *at = (const char *)bytes, *end = at + size;
-
-    for (size_t line = 1; at < end; line++) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline != NULL ? newline : end;
-
-        if (!take_line(at, stop, line, set, problem))
-            return false;
-        at = stop + 1;
-    }
-    return check_units(set, problem);
-}
-
+/* Registers as bytes have zeros, and other bytes that no text has. */
 static bool is_text(const uint8_t *bytes, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        if (!isprint(bytes[i]) && !isspace(bytes[i]))
+    if (!text_is_likely(bytes, size))
+        return false;
+    for (size_t i = 0; size >= 2 && bytes[0] < 0x80 && i < size; i++) {
+        if (bytes[i] < 0x80 && !isprint(bytes[i]) && !isspace(bytes[i]) && bytes[i] != 0x1b)
             return false;
     }
     return true;
+}
+
+/* As a mail, a forum or another system's shell has made it, line by line. */
+static bool from_plain(const uint8_t *bytes, size_t size, struct unit_set *set,
+                       struct problem *problem)
+{
+    struct plain_text text;
+    bool sound = true;
+
+    text_make_plain(bytes, size, &text);
+    for (size_t i = 0; sound && i < text.count; i++) {
+        const char *line = text.bytes + text.lines[i].at;
+
+        sound = take_line(line, line + text.lines[i].length, text.lines[i].number, set, problem);
+    }
+    text_free(&text);
+    return sound && check_units(set, problem);
 }
 
 bool unit_from_dump(const uint8_t *bytes, size_t size, struct unit_set *out_set,
@@ -229,7 +234,7 @@ bool unit_from_dump(const uint8_t *bytes, size_t size, struct unit_set *out_set,
     *out_set = (struct unit_set){ 0 };
     if (size == 0)
         return problem_set(problem, 0, "it is empty");
-    sound = is_text(bytes, size) ? from_text(bytes, size, out_set, problem)
+    sound = is_text(bytes, size) ? from_plain(bytes, size, out_set, problem)
                                  : from_bytes(bytes, size, out_set, problem);
     for (size_t i = 0; sound && i < out_set->count; i++) {
         /* Of the oldest architecture: it claims nothing that the other registers do not say. */
