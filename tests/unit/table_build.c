@@ -201,12 +201,11 @@ void expect_defect(const struct udmar_defect *defect, enum udmar_defect_kind kin
     assert_true(defect->value == value);
     /* A path costs a unit, if it is no interrupt source's, and nothing else: who tests it says. */
     if (kind != UDMAR_DEFECT_SCOPE_PATH)
-        assert_int_equal(defect->loses_entry, (kind < UDMAR_DEFECT_UNKNOWN_TYPE &&
-                                               kind != UDMAR_DEFECT_DRHD_DUPLICATE) ||
-                                                  kind == UDMAR_DEFECT_DRHD_WIDTH ||
-                                                   kind == UDMAR_DEFECT_RMRR_SIZE ||
-                                                  kind == UDMAR_DEFECT_DRHD_END ||
-                                                  kind == UDMAR_DEFECT_DRHD_SEGMENT);
+        assert_int_equal(
+            defect->loses_entry,
+            (kind < UDMAR_DEFECT_UNKNOWN_TYPE && kind != UDMAR_DEFECT_DRHD_DUPLICATE) ||
+                kind == UDMAR_DEFECT_DRHD_WIDTH || kind == UDMAR_DEFECT_RMRR_SIZE ||
+                kind == UDMAR_DEFECT_DRHD_END || kind == UDMAR_DEFECT_DRHD_SEGMENT);
 }
 
 void expect_only(const struct udmar_table *table, enum udmar_defect_kind kind, uint32_t offset,
