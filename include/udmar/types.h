@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A host may have these headers of its own; docs/PORTING.md lists what they must define. */
+#if !defined(UINTPTR_MAX) || !defined(UINT16_MAX) || !defined(UINT32_MAX) ||                   \
+    !defined(UINT64_MAX) || !defined(SIZE_MAX) || !defined(INT32_MAX) || !defined(UINT32_C) || \
+    !defined(UINT64_C)
+#error "udmar: <stdint.h> lacks a limit or a constant macro; see docs/PORTING.md, step 1"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

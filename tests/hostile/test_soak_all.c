@@ -389,17 +389,19 @@ static uint64_t pages_of(const struct flow *f)
 }
 
 /* What stream.h promises of the place. */
-static void check_place(const struct flow *f, uint64_t highest)
+static void check_place(const struct soak *s, const struct flow *f, uint64_t highest)
 {
     uint64_t pages = pages_of(f), order = 1;
+    struct udmar_domain_info info;
 
+    udmar_domain_info(udmar_device_domain(s->mc.device[f->device]), &info);
     assert_true(f->iova / PAGE * PAGE + pages * PAGE - 1 <= highest);
     assert_int_equal(f->iova % PAGE, f->piece[0].address % PAGE);
     while (order < pages)
         order *= 2;
     if (pages < 512)
         assert_int_equal(f->iova / PAGE % order, 0);
-    else if (highest >= UINT32_MAX)
+    else if (highest >= UINT32_MAX && info.width > 32) /* where addresses are not few */
         assert_int_equal(f->iova % MIB(2), f->piece[0].address % MIB(2));
 }
 
@@ -425,7 +427,7 @@ static void map_flow(struct soak *s, struct flow *f)
         return;
     }
     f->count = count;
-    check_place(f, most);
+    check_place(s, f, most);
     check_flow(s, f);
 }
 
