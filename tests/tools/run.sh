@@ -167,7 +167,8 @@ check_usage()
     says 3 "no PCI function" table --lspci broken.txt machine.txt
     says 3 "no DMAR table in this text" table machine.lspci
     says 3 "it is empty" table /dev/null
-    says 3 "no DMAR table in it" table "$udmar"
+    printf '\177ELF\0\1\2\3 a program, and no table\0\0' >"$work/program"
+    says 3 "no DMAR table in it" table "$work/program"
     says 3 "cannot write" table --svg /nowhere/picture.svg machine.txt
     says 3 "this is a DMAR table" unit "$work/raw.dat"
     says 3 "too few" unit "$work/short.dat"

@@ -77,7 +77,7 @@ static bool next_folder(size_t *index)
 
 static const char *join(const char *name)
 {
-    static char path[2 * PATH_MAX_];
+    static char path[3 * PATH_MAX_];
 
     snprintf(path, sizeof(path), "%s/%s", corpus, name);
     return path;
