@@ -217,27 +217,30 @@ void world_settle(struct world *w, struct dev *dev)
     dev->region = udmar_domain_alloc_iova(world_domain(dev), PAGES * UINT64_C(4096), &limits,
                                           &iova) == UDMAR_OK;
     REQUIRE(!dev->region || iova == IOVA_BASE);
+    dev->domain = world_domain(dev);
 }
 
 void world_release(struct world *w, struct dev *dev)
 {
-    struct udmar_domain *domain = udmar_device_domain(dev->handle);
+    enum udmar_status status;
 
     if (!dev->region)
         return;
-    REQUIRE(domain != NULL);
     for (unsigned i = 0; i < STREAMS; i++) {
         if (dev->stream[i].count != 0)
             world_unmap_stream(w, dev, &dev->stream[i]);
     }
-    if (udmar_domain_unmap(domain, IOVA_BASE, PAGES * UINT64_C(4096)) != UDMAR_OK) {
+    status = udmar_domain_unmap(dev->domain, IOVA_BASE, PAGES * UINT64_C(4096));
+    if (status == UDMAR_ERR_MEMORY)
+        return;
+    if (status != UDMAR_OK) {
         w->shaky = true;
         for (unsigned i = 0; i < PAGES; i++)
-            dev->page[i].unsettled = true;
+            dev->page[i] = (struct page){ .unsettled = true };
         return;
     }
-    if (udmar_domain_free_iova(domain, IOVA_BASE) == UDMAR_OK)
-        world_forget(dev);
+    REQUIRE(udmar_domain_free_iova(dev->domain, IOVA_BASE) == UDMAR_OK);
+    world_forget(dev);
 }
 
 void world_forget(struct dev *dev)
@@ -435,7 +438,7 @@ void world_check_stream(struct world *w, struct dev *dev, const struct stream *s
 /* It needs nothing of the host: only hardware can fail. */
 void world_unmap_stream(struct world *w, struct dev *dev, struct stream *stream)
 {
-    struct udmar_domain *domain = udmar_device_domain(dev->handle);
+    struct udmar_domain *domain = dev->domain;
     enum udmar_status status = udmar_stream_unmap(domain, stream->iova);
     uint64_t iova = stream->iova;
     uint8_t byte = 0;

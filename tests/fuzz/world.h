@@ -41,9 +41,10 @@ struct dev {
     uint16_t rid;
     struct udmar_device *handle; /* null: not attached */
     unsigned attached;
-    bool rmrr;      /* firmware named it: it keeps its context */
-    bool unsettled; /* a change of its context failed */
-    bool region;    /* the dictionary's addresses are reserved for it */
+    bool rmrr;                   /* firmware named it: it keeps its context */
+    bool unsettled;              /* a change of its context failed */
+    bool region;                 /* the dictionary's addresses are reserved for it */
+    struct udmar_domain *domain; /* where; ours for as long as they are */
     struct page page[PAGES];
     struct stream stream[STREAMS];
 };
