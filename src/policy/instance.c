@@ -246,7 +246,7 @@ enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
         .iotlb_requests = udmar__iotlb_count(&unit->counts),
         .waits = unit->queue.issued,
         .queue_errors = unit->counts.queue_errors,
-        .timeouts = unit->counts.timeouts,
+        .timeouts = __atomic_load_n(&unit->counts.timeouts, __ATOMIC_RELAXED),
     };
     return UDMAR_OK;
 }

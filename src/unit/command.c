@@ -39,7 +39,7 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
         }
         /* One more look after the deadline: the CPU may have been away in between. */
         if (late) {
-            unit->counts.timeouts++;
+            udmar__count_timeout(&unit->counts);
             return UDMAR_ERR_TIMEOUT;
         }
         late = udmar_host_time_ns(unit->host) >= deadline;
@@ -102,7 +102,7 @@ static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_
      */
     follow_host(unit);
     if ((udmar__read32(unit, REG_GSTS) & GCMD_PERSISTENT) != unit->commands) {
-        unit->counts.timeouts++;
+        udmar__count_timeout(&unit->counts);
         return UDMAR_ERR_TIMEOUT;
     }
     udmar__write32(unit, REG_GCMD, unit->commands | bit);

@@ -105,7 +105,7 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
         if (deadline == 0) {
             deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
         } else if (udmar_host_time_ns(unit->host) >= deadline) {
-            unit->counts.timeouts++;
+            udmar__count_timeout(&unit->counts);
             return UDMAR_ERR_TIMEOUT;
         }
     }
@@ -231,7 +231,7 @@ enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
             return udmar__queue_reached(queue, ticket) ? UDMAR_OK : UDMAR_ERR_QUEUE;
         }
         if (late) {
-            unit->counts.timeouts++;
+            udmar__count_timeout(&unit->counts);
             return udmar__queue_late(unit) ? UDMAR_ERR_QUEUE : UDMAR_ERR_TIMEOUT;
         }
         now = udmar_host_time_ns(unit->host);

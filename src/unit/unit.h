@@ -76,13 +76,23 @@ struct udmar__unit_counts {
     size_t iotlb_requests;     /* also read without a lock: the clock of "gone since" */
     uint64_t queue_full;
     uint64_t queue_errors;
-    uint64_t timeouts;
+    size_t timeouts; /* raised by many at once */
 };
 
-/* Raised under the lock that goes with it; whoever reads it without one gets some recent value. */
+/*
+ * Raised under the lock of the queue or of the registers, whichever is used. In the moment when the
+ * one takes the other's place a count may get lost; nothing but "gone since" is told by it.
+ */
 static inline void udmar__count_iotlb(struct udmar__unit_counts *counts)
 {
-    __atomic_store_n(&counts->iotlb_requests, counts->iotlb_requests + 1, __ATOMIC_RELAXED);
+    size_t count = __atomic_load_n(&counts->iotlb_requests, __ATOMIC_RELAXED);
+
+    __atomic_store_n(&counts->iotlb_requests, count + 1, __ATOMIC_RELAXED);
+}
+
+static inline void udmar__count_timeout(struct udmar__unit_counts *counts)
+{
+    (void)__atomic_add_fetch(&counts->timeouts, 1, __ATOMIC_RELAXED);
 }
 
 static inline size_t udmar__iotlb_count(const struct udmar__unit_counts *counts)

@@ -195,28 +195,30 @@ void model_set_fatal(struct model *m, void (*handler)(void *context, const char 
     m->fatal_context = context;
 }
 
+/* A test may say what fails while the driver's threads are at work. */
 bool call_fails(struct model *m, enum model_fallible kind)
 {
-    bool fails = false;
+    unsigned at = __atomic_load_n(&m->fail_at, __ATOMIC_RELAXED);
+    unsigned call;
+    bool fails;
 
-    if ((m->fail_kinds & (unsigned)kind) == 0)
+    if ((__atomic_load_n(&m->fail_kinds, __ATOMIC_RELAXED) & (unsigned)kind) == 0)
         return false;
-    m->fallible_calls++;
-    if (m->fail_at != 0)
-        fails =
-            m->fail_persistent ? m->fallible_calls >= m->fail_at : m->fallible_calls == m->fail_at;
+    call = __atomic_add_fetch(&m->fallible_calls, 1, __ATOMIC_RELAXED);
+    fails = at != 0 &&
+            (__atomic_load_n(&m->fail_persistent, __ATOMIC_RELAXED) ? call >= at : call == at);
     if (fails)
-        m->fallible_failed++;
+        (void)__atomic_add_fetch(&m->fallible_failed, 1, __ATOMIC_RELAXED);
     return fails;
 }
 
 void model_fail_host_calls_of(struct model *m, unsigned kinds, unsigned n, bool persistent)
 {
-    m->fail_kinds = kinds;
-    m->fail_at = n;
-    m->fail_persistent = persistent;
-    m->fallible_calls = 0;
-    m->fallible_failed = 0;
+    __atomic_store_n(&m->fail_kinds, kinds, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->fail_at, n, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->fail_persistent, persistent, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->fallible_calls, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&m->fallible_failed, 0, __ATOMIC_RELAXED);
 }
 
 void model_fail_host_call(struct model *m, unsigned n, bool persistent)

@@ -13,6 +13,7 @@
 #define UINT64_C(value) value##ULL
 
 /* The kernel's own limits hold casts, which the preprocessor cannot compare. */
+#define INT32_MAX  0x7fffffff
 #define UINT8_MAX  0xff
 #define UINT16_MAX 0xffff
 #define UINT32_MAX UINT32_C(0xffffffff)
