@@ -295,6 +295,14 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
  */
 enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct udmar_domain *domain);
 
+/*
+ * udmar_device_translation - the domain in which addresses have to be made for the device
+ * As udmar_device_domain(), but null also where the device reaches memory under physical addresses
+ * (pass-through, identity, bounce). For a port that maps by itself: null means "use the physical
+ * address", after udmar_device_info() has said that the device is not blocked.
+ */
+struct udmar_domain *udmar_device_translation(struct udmar_device *device);
+
 /* The device that was attached under this id, or that uses it as an alias; null: none. */
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
 

@@ -650,6 +650,13 @@ struct udmar_domain *udmar_device_domain(struct udmar_device *device)
     return domain;
 }
 
+struct udmar_domain *udmar_device_translation(struct udmar_device *device)
+{
+    struct udmar_domain *domain = udmar_device_domain(device);
+
+    return domain == NULL || domain->identity || domain->pass_through ? NULL : domain;
+}
+
 struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t segment,
                                                udmar_rid_t rid)
 {

@@ -153,6 +153,29 @@ static void a_driver_that_is_off_attaches_too(void **state)
     rig_close(&r);
 }
 
+/* What a port asks on every map: is there a domain to map in? */
+static void only_translated_devices_have_a_translation(void **state)
+{
+    static const enum udmar_mode modes[] = { UDMAR_MODE_TRANSLATE, UDMAR_MODE_IDENTITY,
+                                             UDMAR_MODE_PASSTHROUGH, UDMAR_MODE_BOUNCE,
+                                             UDMAR_MODE_BLOCKED };
+    struct udmar_device *nic;
+    struct rig r;
+
+    (void)state;
+    open_machine(&r);
+    rig_create(&r);
+    rig_start(&r);
+    nic = rig_attach(&r, NIC);
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        assert_int_equal(udmar_device_set_mode(nic, modes[i]), UDMAR_OK);
+        assert_ptr_equal(udmar_device_translation(nic), i == 0 ? udmar_device_domain(nic) : NULL);
+        assert_int_equal(udmar_device_translation(nic) != NULL, i == 0);
+    }
+    assert_null(udmar_device_translation(NULL));
+    rig_close(&r);
+}
+
 static void one_that_fails_costs_itself(void **state)
 {
     struct rig r;
@@ -184,6 +207,7 @@ int main(void)
         cmocka_unit_test(functions_behind_the_first_need_its_word),
         cmocka_unit_test(every_function_is_attached),
         cmocka_unit_test(a_driver_that_is_off_attaches_too),
+        cmocka_unit_test(only_translated_devices_have_a_translation),
         cmocka_unit_test(one_that_fails_costs_itself),
     };
 
