@@ -127,10 +127,12 @@ static void calm_down(struct world *w)
     (void)udmar_fault_poll(w->d);
 }
 
-/* What a late unit refuses at first it has to do in the end. */
+/* What a late unit refuses at first it has to do in the end: addresses that it has not confirmed keep
+ * the device too. */
 static bool tried_again(struct world *w, struct dev *dev)
 {
     for (unsigned i = 0; i < 8 && w->shaky; i++) {
+        world_release(w, dev);
         if (udmar_device_detach(dev->handle) == UDMAR_OK)
             return true;
     }
