@@ -32,6 +32,10 @@ enum crypto_buffer_type {
     CRYPTO_BUF_LAST = CRYPTO_BUF_SINGLE_MBUF
 };
 
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wnested-anon-types"
+#endif
 struct crypto_buffer {
     union {
         __extension__ struct {
@@ -48,6 +52,9 @@ struct crypto_buffer {
     };
     enum crypto_buffer_type cb_type;
 };
+#if defined(__clang__) && defined(__cplusplus)
+#pragma clang diagnostic pop
+#endif
 
 struct cryptop {
     struct crypto_buffer crp_buf;
