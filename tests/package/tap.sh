@@ -23,16 +23,16 @@ report() { # NAME STATUS FILE-WITH-DIAGNOSTICS
 
 # try NAME COMMAND...: a test that a command succeeds, within four minutes and in silence.
 try() {
-    local name=$1 status=0
+    local title=$1 result=0
     shift
     if declare -F "$1" >/dev/null; then
-        "$@" >"$work/said" 2>&1 || status=$?
+        ("$@") >"$work/said" 2>&1 || result=$?
     else
-        timeout 240 "$@" >"$work/said" 2>&1 || status=$?
+        timeout 240 "$@" >"$work/said" 2>&1 || result=$?
     fi
-    [ $status -ne 124 ] || echo "it took more than four minutes" >>"$work/said"
-    [ $status -ne 0 ] || [ ! -s "$work/said" ] || status=1
-    report "$name" $status "$work/said"
+    [ $result -ne 124 ] || echo "it took more than four minutes" >>"$work/said"
+    [ $result -ne 0 ] || [ ! -s "$work/said" ] || result=1
+    report "$title" $result "$work/said"
 }
 
 # refused NAME WORDS COMMAND...: a test that a command fails and says the words.
