@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the examples of docs/DESIGN.md take for granted: a hypervisor that has started the driver. */
+/* What the examples of docs/DESIGN.md take for granted: a hypervisor that has started the driver.
+ */
 #include <udmar/domain.h>
 #include <udmar/udmar.h>
 
