@@ -149,6 +149,9 @@ def header():
     text += banner(host) + text_of(host, (single,))
     order = [path for path in in_order(foreign) if path in foreign]
     text += banner("include/udmar/foreign.h") + demands(order).lstrip("\n")
+    wanted = " || ".join(f"defined({switch_of(path)})" for path in order)
+    text += ("#if defined(UDMAR_WITHOUT_BUS_DMA) && \\\n    (" + wanted.replace(" || defined(UDMAR_WITH_MEMDESC)", " || \\\n     defined(UDMAR_WITH_MEMDESC)") +
+             ")\n#error \"udmar: UDMAR_WITH_... needs FreeBSD's names, without UDMAR_WITHOUT_BUS_DMA\"\n#endif\n")
     for path in order:
         text += banner(path) + f"#ifdef {switch_of(path)}\n" + text_of(path) + "#endif\n"
     names = ", ".join(switch_of(path)[len("UDMAR_WITH_"):] for path in order)

@@ -189,6 +189,8 @@ cat >names.c <<'EOF'
 typedef char *bus_dma_tag_t, bus_addr_t;
 int bus_dma_tag_create(int own);
 EOF
+refused "types that need FreeBSD's names, without these" "UDMAR_WITHOUT_BUS_DMA" \
+    gcc -std=c11 -DUDMAR_WITHOUT_BUS_DMA -DUDMAR_WITH_MBUF -Iamalgam -fsyntax-only whole.c
 later "UDMAR_WITHOUT_BUS_DMA leaves FreeBSD's names to the host" gcc -std=c11 -Iamalgam -fsyntax-only names.c
 together
 
