@@ -29,7 +29,7 @@ object gcc "gcc -std=c11 -O2 $strict"
 object clang "clang -std=c11 -Oz $strict"
 object size "gcc -std=c11 -Os -Wall -Wextra -Werror -fno-pic"
 object pie "gcc -std=c11 -O1 -fpie -Wall -Wextra -Werror"
-object lto "gcc -std=c11 -O1 -flto=1 -Wall -Wextra -Werror"
+object lto "gcc -std=c11 -O1 -flto=auto -Wall -Wextra -Werror"
 object i386 "gcc -std=c11 -m32 -march=i586 -O1 -Wall -Wextra -Werror -fno-pie"
 object single "gcc -std=c11 -O0 -DUDMAR_SINGLE_THREAD $strict"
 object least "gcc -std=c11 -O0 -DUDMAR_SINGLE_THREAD -DUDMAR_WITHOUT_FAULT_TEXT -DUDMAR_WITHOUT_TABLE_CHECK -DUDMAR_WITHOUT_STREAMS -DUDMAR_WITHOUT_BUSDMA $strict"
@@ -217,6 +217,6 @@ file_runs() {
 }
 try "the template port with the object of gcc, -fpie" program pie-program pie.o gcc -std=c11 -fpie -pie
 try "the same with clang's, as no PIE" program clang-program clang.o clang -std=c11 -no-pie
-try "the same with -flto" program lto-program lto.o gcc -std=c11 -O1 -flto=1
+try "the same with -flto" program lto-program lto.o gcc -std=c11 -O1 -flto=auto
 try "the same for i386" program i386-program i386.o gcc -m32 -std=c11 -no-pie
 finish

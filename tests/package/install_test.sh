@@ -112,7 +112,7 @@ with_pkg_config() { # COMPILER FLAGS...
     "$@" -Wall -Wextra -Werror $port -o port $(pkg-config --cflags --libs udmar) && says_no ./port
 }
 try "pkg-config, gcc" with_pkg_config gcc -std=c11
-try "pkg-config, gcc -pie -O2 -flto" with_pkg_config gcc -std=gnu17 -O2 -flto -fPIE -pie
+try "pkg-config, gcc -pie -O2 -flto" with_pkg_config gcc -std=gnu17 -O2 -flto=auto -fPIE -pie
 try "pkg-config, gcc -no-pie" with_pkg_config gcc -std=c11 -no-pie
 ! command -v clang >/dev/null || try "pkg-config, clang" with_pkg_config clang -std=c11
 tier0() { # COMPILER STANDARD SOURCE
