@@ -126,7 +126,7 @@ check_headers()
 {
     local headers
 
-    headers=$(cd include/udmar && ls -- *.h)
+    headers=$(cd include/udmar && ls -- *.h */*.h)
     for_each c_header_one <<<"$headers" | verdict "every public header compiles alone as C11"
     if ! command -v "$cxx" >/dev/null; then
         skip "every public header compiles alone as C++17" "$cxx is not there"

@@ -3,14 +3,17 @@
  * busdma(9) under FreeBSD's names, for kernels that have none of their own.
  *
  * Prototypes are FreeBSD's: a driver's source that was written for <sys/bus_dma.h> compiles against
- * this. Everything is a thin name over busdma.h, where the contracts stand; foreign types (mbuf,
- * uio, bio, ccb, ...) come from foreign.h or from the port.
+ * this. Everything is a thin name over busdma.h, where the contracts stand.
+ *
+ * What takes a type of the kernel's own is not here: bus_dmamap_load_mbuf() and its like stand in
+ * foreign/mbuf.h, uio.h, bio.h, memdesc.h, ccb.h, crypto.h and pages.h, busdma_lock_mutex() in
+ * foreign/mtx.h. Each is there for who includes it; foreign.h includes them all.
  */
 #ifndef UDMAR_BUS_DMA_H
 #define UDMAR_BUS_DMA_H
 
 #include <udmar/busdma.h>
-#include <udmar/foreign.h>
+#include <udmar/piece.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,16 +91,6 @@ UDMAR_BUS_DMA_INLINE int bus_dma_tag_destroy(bus_dma_tag_t dmat)
 UDMAR_BUS_DMA_INLINE int bus_dma_tag_set_domain(bus_dma_tag_t dmat, int domain)
 {
     return udmar_dma_tag_set_domain(dmat, domain);
-}
-
-/* lockfunc for a struct mtx, which is its argument. */
-static inline void busdma_lock_mutex(void *arg, bus_dma_lock_op_t op)
-{
-    if (op == BUS_DMA_LOCK) {
-        udmar_mtx_lock((struct mtx *)arg);
-    } else if (op == BUS_DMA_UNLOCK) {
-        udmar_mtx_unlock((struct mtx *)arg);
-    }
 }
 
 /* ---- Templates ------------------------------------------------------------------------------- */
@@ -232,8 +225,8 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load(bus_dma_tag_t dmat, bus_dmamap_t map, v
     return udmar_dmamap_load(dmat, map, buf, buflen, callback, callback_arg, flags);
 }
 
-/* The end of the mbuf and uio forms: never deferred; every error is the callback's and the call's.
- */
+/* The end of foreign/mbuf.h's and uio.h's forms: never deferred; every error is the callback's and
+ * the call's. */
 static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t mapsize,
                                      bus_dmamap_callback2_t *callback, void *callback_arg)
 {
@@ -250,126 +243,14 @@ static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t map
     return error;
 }
 
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_mbuf_sg(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                                 struct mbuf *mbuf, bus_dma_segment_t *segs,
-                                                 int *nsegs, int flags)
-{
-    struct udmar_mbuf_walk walk = { mbuf, 0 };
-
-    return udmar_dmamap_load_each_sg(dmat, map, udmar_mbuf_step, &walk, segs, nsegs, flags);
-}
-
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_mbuf(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                              struct mbuf *mbuf, bus_dmamap_callback2_t *callback,
-                                              void *callback_arg, int flags)
-{
-    int nsegs;
-    int error;
-
-    if (callback == NULL) {
-        return udmar_dmamap_load_each(dmat, map, NULL, NULL, NULL, NULL, flags);
-    }
-    error = bus_dmamap_load_mbuf_sg(dmat, map, mbuf, NULL, &nsegs, flags);
-    return udmar_bus_dma_tell(map, error, mbuf != NULL ? udmar_mbuf_total(mbuf) : 0, callback,
-                              callback_arg);
-}
-
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_uio(bus_dma_tag_t dmat, bus_dmamap_t map, struct uio *uio,
-                                             bus_dmamap_callback2_t *callback, void *callback_arg,
-                                             int flags)
-{
-    struct udmar_uio_walk walk = { uio, uio != NULL ? udmar_uio_total(uio) : 0, 0 };
-    bus_size_t mapsize = walk.left;
-    int nsegs;
-    int error;
-
-    if (callback == NULL) {
-        return udmar_dmamap_load_each(dmat, map, NULL, NULL, NULL, NULL, flags);
-    }
-    error = udmar_dmamap_load_each_sg(dmat, map, udmar_uio_step, &walk, NULL, &nsegs, flags);
-    return udmar_bus_dma_tell(map, error, mapsize, callback, callback_arg);
-}
-
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_bio(bus_dma_tag_t dmat, bus_dmamap_t map, struct bio *bio,
-                                             bus_dmamap_callback_t *callback, void *callback_arg,
-                                             int flags)
-{
-    struct udmar_bio_walk walk = { bio, 0 };
-
-    return udmar_dmamap_load_each(dmat, map, bio != NULL ? udmar_bio_step : NULL, &walk, callback,
-                                  callback_arg, flags);
-}
-
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_mem(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                             struct memdesc *mem, bus_dmamap_callback_t *callback,
-                                             void *callback_arg, int flags)
-{
-    struct udmar_memdesc_walk walk;
-
-    udmar_memdesc_start(&walk, mem);
-    return udmar_dmamap_load_each(dmat, map, mem != NULL ? udmar_memdesc_step : NULL, &walk,
-                                  callback, callback_arg, flags);
-}
-
-/* A block that moves no data: the callback runs with no segments, and nothing is loaded. */
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ccb(bus_dma_tag_t dmat, bus_dmamap_t map, union ccb *ccb,
-                                             bus_dmamap_callback_t *callback, void *callback_arg,
-                                             int flags)
-{
-    struct memdesc mem;
-
-    if (ccb == NULL || callback == NULL) {
-        return bus_dmamap_load_mem(dmat, map, NULL, callback, callback_arg, flags);
-    }
-    if (!udmar_ccb_has_data(ccb)) {
-        callback(callback_arg, NULL, 0, 0);
-        return 0;
-    }
-    mem = memdesc_ccb(ccb);
-    return bus_dmamap_load_mem(dmat, map, &mem, callback, callback_arg, flags);
-}
-
-/* Never deferred. */
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_crp_buffer(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                                    struct crypto_buffer *cb,
-                                                    bus_dmamap_callback_t *callback,
-                                                    void *callback_arg, int flags)
-{
-    struct udmar_crypto_walk walk;
-
-    udmar_crypto_start(&walk, cb);
-    return udmar_dmamap_load_each(dmat, map, cb != NULL ? udmar_crypto_step : NULL, &walk, callback,
-                                  callback_arg, flags | BUS_DMA_NOWAIT);
-}
-
-/* What a request works on, or what it reads where input and output differ. */
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_crp(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                             struct cryptop *crp, bus_dmamap_callback_t *callback,
-                                             void *callback_arg, int flags)
-{
-    return bus_dmamap_load_crp_buffer(dmat, map, crp != NULL ? udmar_crypto_input(crp) : NULL,
-                                      callback, callback_arg, flags);
-}
-
 /*
- * The forms below add to a map, also to one that is loaded. @segp: index of the last segment there
- * is in @segs, -1 for none; the new ones go behind it, and it moves. @segs null: the map's own, see
- * _bus_dmamap_complete(). Never deferred; what fails is undone alone, and bus_dmamap_unload() ends
- * all.
+ * This, and the forms of foreign/pages.h, add to a map, also to one that is loaded. @segp: index of
+ * the last segment there is in @segs, -1 for none; the new ones go behind it, and it moves. @segs
+ * null: the map's own, see _bus_dmamap_complete(). Never deferred; what fails is undone alone, and
+ * bus_dmamap_unload() ends all.
+ *
+ * One range of physical memory.
  */
-
-/* Bytes [ma_offs, ma_offs + tlen) of a page array. */
-UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ma_triv(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                                 struct vm_page **ma, bus_size_t tlen, int ma_offs,
-                                                 int flags, bus_dma_segment_t *segs, int *segp)
-{
-    struct udmar_pages_walk walk = { ma, ma_offs < 0 ? 0 : (uint64_t)ma_offs, tlen, 0 };
-    bool sound = ma != NULL && ma_offs >= 0;
-
-    return udmar_dmamap_add(dmat, map, sound ? udmar_pages_step : NULL, &walk, segs, segp, flags);
-}
-
-/* One range of physical memory. */
 UDMAR_BUS_DMA_INLINE int _bus_dmamap_load_phys(bus_dma_tag_t dmat, bus_dmamap_t map,
                                                vm_paddr_t paddr, bus_size_t buflen, int flags,
                                                bus_dma_segment_t *segs, int *segp)
@@ -388,13 +269,6 @@ UDMAR_BUS_DMA_INLINE bus_dma_segment_t *_bus_dmamap_complete(bus_dma_tag_t dmat,
     (void)nsegs;
     (void)error;
     return segs != NULL ? segs : udmar_dmamap_segments(map, NULL);
-}
-
-UDMAR_BUS_DMA_INLINE int _bus_dmamap_load_ma(bus_dma_tag_t dmat, bus_dmamap_t map,
-                                             struct vm_page **ma, bus_size_t tlen, int ma_offs,
-                                             int flags, bus_dma_segment_t *segs, int *segp)
-{
-    return bus_dmamap_load_ma_triv(dmat, map, ma, tlen, ma_offs, flags, segs, segp);
 }
 
 UDMAR_BUS_DMA_INLINE void bus_dmamap_sync(bus_dma_tag_t dmat, bus_dmamap_t map, bus_dmasync_op_t op)

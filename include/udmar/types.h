@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <udmar/version.h>
+
 /* A host may have these headers of its own; docs/PORTING.md lists what they must define. */
 #if !defined(UINTPTR_MAX) || !defined(UINT16_MAX) || !defined(UINT32_MAX) ||                   \
     !defined(UINT64_MAX) || !defined(SIZE_MAX) || !defined(INT32_MAX) || !defined(UINT32_C) || \

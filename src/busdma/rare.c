@@ -120,7 +120,7 @@ void udmar__rare_end(struct udmar_dma_map *map)
     if (!udmar__rare_clear(map)) {
         udmar__log(host, UDMAR_LOG_ERROR,
                    "%s: %u bounce pages are given up: the unit has not confirmed their unload",
-                   udmar__device_label(map->tag->device, label), map->bounce_count);
+                   udmar__device_label(map->tag->device, label), (unsigned)map->bounce_count);
         udmar__zone_abandon(map);
         udmar__deferred_kick(map->zone);
     }

@@ -117,7 +117,7 @@ size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fa
                     (unsigned long long)fault->address, udmar_fault_reason_string(fault->reason));
     add_place(&text, fault);
     if (fault->has_pasid) {
-        udmar__text_add(&text, "; PASID %u", fault->pasid);
+        udmar__text_add(&text, "; PASID %u", (unsigned)fault->pasid);
     }
     if (fault->from_firmware) {
         udmar__text_add(&text, "; left by firmware");

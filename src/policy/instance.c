@@ -15,7 +15,7 @@ static void report_defect(void *context, const struct udmar_defect *defect)
     struct udmar *instance = context;
 
     udmar__log(instance->host, defect->loses_entry ? UDMAR_LOG_ERROR : UDMAR_LOG_WARN,
-               "firmware table, offset 0x%x (%s): %s (0x%llx)", defect->offset,
+               "firmware table, offset 0x%x (%s): %s (0x%llx)", (unsigned)defect->offset,
                defect->structure_type == 0xffff ? "header"
                                                 : udmar_entry_name(defect->structure_type),
                udmar_defect_string(defect->kind), (unsigned long long)defect->value);

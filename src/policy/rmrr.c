@@ -252,7 +252,7 @@ static void attach_scope(struct udmar *instance, const struct udmar_scope *scope
     if (udmar_scope_resolve(scope, segment, &reader, &rid) != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "table offset 0x%x: the path of an RMRR's device leads nowhere; ignored",
-                   scope->offset);
+                   (unsigned)scope->offset);
         return;
     }
     /* Also a device that cannot be seen: firmware may have hidden it, and it may do DMA. */

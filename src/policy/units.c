@@ -110,16 +110,16 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_slot 
 {
     const struct udmar_unit_facts *facts = &slot->unit->facts;
 
-    udmar__log(instance->host, UDMAR_LOG_INFO,
-               "unit %u: registers at 0x%llx, version %u.%u, segment %u%s; %u domain ids, guest "
-               "addresses of %u bits, tables of%s%s%s%s bits",
-               slot->unit->index, (unsigned long long)slot->unit->base, (facts->version >> 4) & 0xf,
-               facts->version & 0xf, slot->unit->segment,
-               slot->include_all ? ", all devices not named elsewhere" : "", facts->domain_ids,
-               facts->guest_width, facts->widths & UDMAR_WIDTH_30 ? " 30" : "",
-               facts->widths & UDMAR_WIDTH_39 ? " 39" : "",
-               facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
-               facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
+    udmar__log(
+        instance->host, UDMAR_LOG_INFO,
+        "unit %u: registers at 0x%llx, version %u.%u, segment %u%s; %u domain ids, guest "
+        "addresses of %u bits, tables of%s%s%s%s bits",
+        slot->unit->index, (unsigned long long)slot->unit->base,
+        (unsigned)(facts->version >> 4) & 0xf, (unsigned)facts->version & 0xf, slot->unit->segment,
+        slot->include_all ? ", all devices not named elsewhere" : "", (unsigned)facts->domain_ids,
+        facts->guest_width, facts->widths & UDMAR_WIDTH_30 ? " 30" : "",
+        facts->widths & UDMAR_WIDTH_39 ? " 39" : "", facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
+        facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
     udmar__log(
         instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
         facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",

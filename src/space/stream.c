@@ -4,9 +4,16 @@
 
 #include "space/address.h"
 
-/* The ways of most calls are one function each, without what the other ways need on the stack. */
+/*
+ * The ways of most calls are one function each, without what the other ways need on the stack. In
+ * one file with all other sources that would take in the whole tree of addresses, for minutes.
+ */
+#ifdef UDMAR_ONE_FILE
+#define SHORT_WAY
+#else
 #define SHORT_WAY __attribute__((__flatten__))
-#define LONG_WAY  __attribute__((__noinline__))
+#endif
+#define LONG_WAY __attribute__((__noinline__))
 
 /* ---- Blocks ---- */
 

@@ -36,8 +36,8 @@ static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.
     udmar__log(unit->host, UDMAR_LOG_ERROR,
                "unit %u: refused descriptor %016llx %016llx in slot %u (info %x); replaced by a "
                "wider one",
-               unit->index, (unsigned long long)high, (unsigned long long)low, slot,
-               udmar__read32(unit, REG_IQERCD) & 0xf);
+               unit->index, (unsigned long long)high, (unsigned long long)low, (unsigned)slot,
+               (unsigned)udmar__read32(unit, REG_IQERCD) & 0xf);
     if (queue->repaired_slot == slot && queue->repaired_issued == queue->issued) {
         /* Our replacement was refused as well: the queue cannot be trusted any more. */
         __atomic_store_n(&queue->state, QUEUE_FAILED, __ATOMIC_RELAXED);

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include <udmar/bus_dma.h>
+#include <udmar/foreign/memdesc.h>
+#include <udmar/foreign/mtx.h>
 
 #include "support_space.h"
 

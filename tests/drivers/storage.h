@@ -7,6 +7,8 @@
 #ifndef UDMAR_TESTS_DRIVERS_STORAGE_H
 #define UDMAR_TESTS_DRIVERS_STORAGE_H
 
+#include <udmar/foreign/ccb.h>
+
 #include "profile.h"
 
 #define SLOTS    8

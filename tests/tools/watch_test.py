@@ -9,9 +9,11 @@ Prints TAP.
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 udmar, root = os.path.abspath(sys.argv[1]), sys.argv[2]
@@ -154,16 +156,118 @@ def mistakes():
                                      (["--colour"], 2, b"option"), (["a", "b"], 2, b"one FILE"),
                                      (["--table", "/nowhere", "/dev/null"], 3, b"/nowhere"),
                                      (["--lspci", "/nowhere", "/dev/null"], 3, b"/nowhere"),
+                                     (["--debugfs", "/dev/null"], 2, b"no FILE"),
+                                     (["--root", "x" * 5000], 2, b"too long"),
                                      (["/dev/null"], 0, b"")):
         result = subprocess.run([udmar, "watch", *arguments], capture_output=True, timeout=60)
-        report(f"udmar watch {' '.join(arguments)} ends with {status}",
+        report(f"udmar watch {' '.join(arguments)[:40]} ends with {status}",
                [] if result.returncode == status and words in result.stderr else [result.returncode, result.stderr])
     result = subprocess.run([udmar, "watch", "-"], input=b"\0" * 100000 + b"x" * 300000 + FAULT.encode()[:-1],
                             capture_output=True, timeout=60)
     report("long lines and NULs do no harm", [] if result.returncode in (0, 1) else [result.returncode, result.stderr])
 
 
+def listed(number, device="0000:00:1b.0", address=0x1ffcba000, access="write", reason=5):
+    """A line of the module's list, as ports/linux/report.c and udmar_fault_format() write it."""
+    cause = "the page is not mapped, or the device may not " + ("write it" if access == "write" else "read it")
+    return (f"device={device} driver=ahci access={access} address={address:#x} reason={reason:#x} near=0+0 "
+            f"fault {number}: device {device} tried to {'write to' if access == 'write' else 'read from'} {address:#x} "
+            f"and was stopped: {cause}; the device has no mapping at all [unit 0, source 00d8, reason 0x{reason:02x}, "
+            f"record 80ffff05000000d8 {address:016x}]\n")
+
+
+class Machine(Watch):
+    """A program that looks at a copy of a machine's files."""
+
+    def __init__(self, *arguments, faults=None):
+        self.root = tempfile.mkdtemp()
+        self.faults = os.path.join(self.root, "sys/kernel/debug/udmar/faults")
+        os.makedirs(os.path.dirname(self.faults))
+        os.mkdir(os.path.join(self.root, "dev"))
+        self.kmsg = os.path.join(self.root, "dev/kmsg")
+        os.mkfifo(self.kmsg)
+        if faults is not None:
+            self.list(faults)
+        self.process = subprocess.Popen([udmar, "watch", "--root", self.root, *arguments], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def list(self, text):
+        with open(self.faults + ".new", "w") as file:
+            file.write(text)
+        os.rename(self.faults + ".new", self.faults)
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        result = self.end()
+        shutil.rmtree(self.root)
+        return result
+
+
+def debugfs():
+    watch = Machine("--debugfs", faults="")
+    time.sleep(1)
+    watch.list(listed(1))
+    first = watch.read("Likely cause")
+    report("--debugfs: a fault of the module's list is explained",
+           [] if "0000:00:1b.0 tried to write to 0x1ffcba000" in first else [first])
+    watch.list("".join(listed(n) for n in range(1, 6)) + listed(6, "0000:03:00.0", 0x7f001000, "read", 6))
+    second = watch.read("0000:03:00.0 tried to read")
+    watch.list("".join(listed(n) for n in range(8, 20)))  # 7 was pushed out
+    time.sleep(2)
+    status, out, error = watch.interrupt()
+    report("--debugfs: another is explained, the first is counted, what was pushed out is said; exit status 1",
+           [] if status == 1 and second.count("tried to write to") == 0 and "again: 17 times" in out and
+           "too short for 1 fault" in error else [status, second, out, error])
+
+    watch = Machine("--debugfs", "--json", faults="".join(listed(n) for n in range(1, 4)))
+    first = documents(watch.read("\n}\n"))
+    os.rename(watch.faults, watch.faults + ".old")
+    time.sleep(1.5)
+    watch.list(listed(1) + listed(2))
+    time.sleep(1.5)
+    status, out, error = watch.interrupt()
+    last = [fault["count"] for one in first + documents(out) for fault in one["faults"]]
+    report("--debugfs --json: a module that goes is waited for, and its new list counts on",
+           [] if status == 1 and last == [3, 5] and error.count("is gone") == 1 else [status, last, error])
+
+    watch = Machine("--debugfs", "--new", "--json", faults=listed(1) + listed(2))
+    time.sleep(1.5)
+    watch.list(listed(1) + listed(2) + listed(3, "0000:03:00.0"))
+    time.sleep(1.5)
+    status, out, error = watch.interrupt()
+    report("--debugfs --new: what is in the list at the start is not told",
+           [] if [f["device"] for one in documents(out) for f in one["faults"]] == ["0000:03:00.0"] else [status, out, error])
+
+    watch = Machine("--debugfs", faults="nonsense\nfault x: no\nfault -1: no\nfault 99999999999999999999: no\n\0\n" + "fault " * 5000)
+    time.sleep(1)
+    status, out, error = watch.interrupt()
+    report("--debugfs: lines that are no faults do no harm", [] if status == 0 and not out and not error else [status, out, error])
+
+    watch = Machine("--debugfs")
+    status, out, error = watch.end()
+    report("--debugfs without the module: exit status 3, and why",
+           [] if status == 3 and "kernel/debug/udmar/faults: No such file" in error and "module" in error else [status, error])
+    shutil.rmtree(watch.root)
+
+
+def kernel_log():
+    """/dev/kmsg, opened by its path."""
+    watch = Machine()
+    with open(watch.kmsg, "w") as kmsg:
+        kmsg.write("".join(f"4,{n},514095{n},-;{line}\n SUBSYSTEM=pci\n" for n, line in enumerate(FAULT.splitlines())))
+        kmsg.flush()
+        first = watch.read("Likely cause")
+        report("/dev/kmsg is read by its path", [] if "5.140951" in first and "0x9c000000" in first else [first])
+        status, out, error = watch.interrupt()
+    report("/dev/kmsg: control-C ends it with status 1", [] if status == 1 and not error else [status, out, error])
+    result = subprocess.run([udmar, "watch", "--root", "/nowhere"], capture_output=True, timeout=60)
+    report("/dev/kmsg that is not there: exit status 3",
+           [] if result.returncode == 3 and b"/nowhere/dev/kmsg" in result.stderr else [result.returncode, result.stderr])
+
+
 while_it_runs()
+debugfs()
+kernel_log()
 as_json()
 kernel_records()
 only_new()

@@ -4,6 +4,7 @@
 #define UDMAR_TESTS_FREEBSD_DRIVER_H
 
 #include <udmar/bus_dma.h>
+#include <udmar/foreign.h>
 
 typedef unsigned int u_int;
 

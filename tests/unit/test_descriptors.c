@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include <udmar/bus_dma.h>
+#include <udmar/foreign/ccb.h>
+#include <udmar/foreign/crypto.h>
 
 #include "bounce_scene.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <udmar/bus_dma.h>
+#include <udmar/foreign/memdesc.h>
 
 #include "bounce_scene.h"
 #include "policy/instance.h"

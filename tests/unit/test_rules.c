@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <udmar/bus_dma.h>
+#include <udmar/foreign/mbuf.h>
 
 #include "support_space.h"
 

@@ -217,7 +217,7 @@ static bool go_on(struct log *log, const char *message)
 {
     struct log_held *held = &log->reader->held;
     char joined[LINE_SIZE];
-    bool complete, alone_complete;
+    bool complete = false, alone_complete = false;
     unsigned fields = best_join(held, message, joined, &complete);
     unsigned alone = fields_of(held, message, &alone_complete);
 

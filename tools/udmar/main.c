@@ -9,9 +9,7 @@
 #include <string.h>
 #include <errno.h>
 
-#ifndef UDMAR_VERSION
-#define UDMAR_VERSION "unknown"
-#endif
+#include <udmar/version.h>
 
 static const struct command {
     const char *name;
@@ -80,7 +78,7 @@ static int dispatch(int argc, char **argv)
         return STATUS_OK;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        printf("udmar %s\n", UDMAR_VERSION);
+        printf("udmar %s\n", UDMAR_VERSION_STRING);
         return STATUS_OK;
     }
     if (strcmp(argv[1], "help") == 0) {
