@@ -59,6 +59,8 @@ void host_buffer_free(struct qemu *e, void *buffer);
 extern const struct host_ops qemu_host_ops;
 
 /* engine.c */
+/* Makes it cheap to look for faults, in a machine whose devices work only when they are told. */
+void engine_watch(struct qemu *e);
 void engine_open(struct qemu *e, struct qemu_device *device);
 /* Tells the engine at which address its device reaches scratch memory; UINT64_MAX: nowhere. */
 void engine_reach(struct qemu *e, struct qemu_device *device, uint64_t iova);
