@@ -430,6 +430,10 @@ bool udmar_host_pci_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 {
     const struct qemu *e = host;
 
+    if (segment == 0 && bus != 0 && bus == e->more_bus) {
+        *out_bridge = e->more_bridge;
+        return true;
+    }
     for (unsigned i = 0; segment == 0 && bus != 0 && i < e->device_count; i++) {
         if (e->device[i].bridge != 0 && UDMAR_RID_BUS(e->device[i].rid) == bus) {
             *out_bridge = e->device[i].bridge;

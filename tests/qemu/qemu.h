@@ -24,6 +24,8 @@ struct qemu {
     struct qtest *q;
     struct qemu_device device[MOST_DEVICES];
     unsigned device_count;
+    udmar_rid_t more_bridge; /* above the bus of a device that a test has brought along */
+    uint8_t more_bus;        /* 0: none */
     bool hidden_stores;
     struct block *blocks;
     unsigned block_count;

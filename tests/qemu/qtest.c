@@ -457,6 +457,12 @@ void qtest_post32(struct qtest *q, uint64_t physical, uint32_t value)
     post(q, NULL, "writel 0x%" PRIx64 " 0x%" PRIx32 "\n", physical, value);
 }
 
+void qtest_write16(struct qtest *q, uint64_t physical, uint16_t value)
+{
+    post(q, NULL, "writew 0x%" PRIx64 " 0x%x\n", physical, value);
+    (void)finish(q);
+}
+
 void qtest_post64(struct qtest *q, uint64_t physical, uint64_t value)
 {
     post(q, NULL, "writeq 0x%" PRIx64 " 0x%" PRIx64 "\n", physical, value);

@@ -40,6 +40,7 @@ void qtest_map_page(struct qtest *q, void *address, uint64_t physical);
 
 uint32_t qtest_read32(struct qtest *q, uint64_t physical);
 uint64_t qtest_read64(struct qtest *q, uint64_t physical);
+void qtest_write16(struct qtest *q, uint64_t physical, uint16_t value);
 void qtest_write32(struct qtest *q, uint64_t physical, uint32_t value);
 void qtest_write64(struct qtest *q, uint64_t physical, uint64_t value);
 uint32_t qtest_in32(struct qtest *q, uint16_t port);
