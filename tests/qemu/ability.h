@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the QEMU that is there can do. Versions name their properties differently, and none has all of
- * them: each process asks once, and never a version for what a question answers.
+ * What the QEMU that is there can do. Versions name their properties differently, and none has all
+ * of them: each process asks once, and never a version for what a question answers.
  */
 #ifndef UDMAR_TESTS_ABILITY_H
 #define UDMAR_TESTS_ABILITY_H
@@ -11,7 +11,8 @@
 /* The program: UDMAR_QEMU, else qemu-system-x86_64 from PATH. */
 const char *qemu_program(void);
 
-/* Null where it can be run, else why not. Asks all questions at once, so that processes forked later know. */
+/* Null where it can be run, else why not. Asks all questions at once, so that processes forked
+ * later know. */
 const char *qemu_missing(void);
 
 /* Major version. Only for what it does wrong, which no question answers. */

@@ -82,7 +82,8 @@ static enum dma_result edu_dma(struct qemu *e, struct qemu_device *d, uint64_t i
     if (length > EDU_MOST)
         qemu_wrong("edu moves up to %d bytes", EDU_MOST);
     if (write) {
-        /* Where scratch is out of reach it writes what it has, and nobody expects that to arrive. */
+        /* Where scratch is out of reach it writes what it has, and nobody expects that to arrive.
+         */
         memcpy(scratch, buffer, length);
         if (reachable)
             edu_move(e, d, d->reach, length, false);

@@ -127,8 +127,8 @@ void udmar_host_mmio_write32(void *host, void *registers, uint32_t offset, uint3
 {
     struct qemu *e = host;
 
-    /* On its way, as a write to a real device is: reads do not pass it, and who watches memory for what
-     * it does looks at the clock. */
+    /* On its way, as a write to a real device is: reads do not pass it, and who watches memory for
+     * what it does looks at the clock. */
     qtest_post32(e->q, register_at(e, registers, offset), value);
 }
 

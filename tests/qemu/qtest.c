@@ -47,7 +47,7 @@ struct qtest {
     struct watched watched[MOST_WATCHED];
     unsigned watched_count;
     bool watched_known; /* nothing has been asked of QEMU since they were read */
-    char out[2048];  /* bytes not yet sent */
+    char out[2048];     /* bytes not yet sent */
     size_t unsent;
     char line[512]; /* bytes received */
     size_t filled;
@@ -167,24 +167,12 @@ static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
     const char *const counting[] = { "-accel", "tcg", "-icount", "shift=0,sleep=off", NULL };
     const char *const told[] = { "-accel", "qtest", NULL };
     const char *line[MOST_ARGUMENTS] = {
-        qemu_program(),
-        "-machine",
-        "q35,memory-backend=m0",
-        "-m",
-        "3G",
-        "-object",
-        memory,
-        "-bios",
-        rom,
-        "-display",
-        "none",
-        "-nodefaults",
-        "-net",
-        "none",
-        "-qtest",
-        qtest,
-        "-qtest-log",
-        "none",
+        qemu_program(), "-machine",   "q35,memory-backend=m0",
+        "-m",           "3G",         "-object",
+        memory,         "-bios",      rom,
+        "-display",     "none",       "-nodefaults",
+        "-net",         "none",       "-qtest",
+        qtest,          "-qtest-log", "none",
     };
     size_t count = 0;
 

@@ -3,10 +3,10 @@
  * A QEMU process that is driven over the qtest protocol: registers and ports by lines on a socket,
  * guest memory as a file that both processes have mapped.
  *
- * The DMA timers of devices hang on the machine's clock. Where QEMU lets us (accel=qtest) that clock
- * stands still until it is told to go on. Elsewhere the guest's processor halts in a ROM of 64 KiB, and
- * is there only so that the clock runs. No wait is without a limit: when QEMU ends, or does not
- * answer in time, its error output is printed and the fatal handler called.
+ * The DMA timers of devices hang on the machine's clock. Where QEMU lets us (accel=qtest) that
+ * clock stands still until it is told to go on. Elsewhere the guest's processor halts in a ROM of
+ * 64 KiB, and is there only so that the clock runs. No wait is without a limit: when QEMU ends, or
+ * does not answer in time, its error output is printed and the fatal handler called.
  */
 #ifndef UDMAR_TESTS_QTEST_H
 #define UDMAR_TESTS_QTEST_H
@@ -59,10 +59,10 @@ void qtest_finish(struct qtest *q);
 void qtest_post_read64(struct qtest *q, uint64_t physical, uint64_t *out_value);
 
 /*
- * Words of 64 bits, at most four, that are often read one after the other: each read of one brings all
- * of them, and until the next command the answers are not asked for again. Only where the clock is ours
- * does that change nothing: the machine does what it is told then, and nothing in between. That is not so
- * where a device works by itself (disks), which must not be watched over.
+ * Words of 64 bits, at most four, that are often read one after the other: each read of one brings
+ * all of them, and until the next command the answers are not asked for again. Only where the clock
+ * is ours does that change nothing: the machine does what it is told then, and nothing in between.
+ * That is not so where a device works by itself (disks), which must not be watched over.
  */
 void qtest_watch(struct qtest *q, const uint64_t *physical, unsigned count);
 

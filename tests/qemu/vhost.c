@@ -81,7 +81,8 @@ struct vhost {
 
 static bool readable(struct vhost *v, int file)
 {
-    struct pollfd wait[2] = { { .fd = file, .events = POLLIN }, { .fd = v->quit[0], .events = POLLIN } };
+    struct pollfd wait[2] = { { .fd = file, .events = POLLIN },
+                              { .fd = v->quit[0], .events = POLLIN } };
 
     while (poll(wait, 2, -1) < 0) {
         if (errno != EINTR)
@@ -111,14 +112,14 @@ static bool receive(struct vhost *v, struct message *m)
 {
     char control[CMSG_SPACE(MOST_REGIONS * sizeof(int))];
     struct iovec part = { .iov_base = &m->header, .iov_len = sizeof(m->header) };
-    struct msghdr message = { .msg_iov = &part,
-                              .msg_iovlen = 1,
-                              .msg_control = control,
-                              .msg_controllen = sizeof(control) };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
 
     memset(m, 0, sizeof(*m));
     m->file = -1;
-    if (!readable(v, v->socket) || recvmsg(v->socket, &message, MSG_CMSG_CLOEXEC) != sizeof(m->header))
+    if (!readable(v, v->socket) ||
+        recvmsg(v->socket, &message, MSG_CMSG_CLOEXEC) != sizeof(m->header))
         return false;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
         size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -332,8 +333,7 @@ bool vhost_translate(struct vhost *v, uint64_t iova, bool write, struct vhost_tr
     updated = v->updated;
     if (updated)
         *out = (struct vhost_translation){ v->update.iova, v->update.size,
-                                           physical_of(v, v->update.address),
-                                           (v->update.access & 1) != 0, (v->update.access & 2) != 0 };
+                                           physical_of(v, v->update.address) };
     pthread_mutex_unlock(&v->lock);
     return updated;
 }

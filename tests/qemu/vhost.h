@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The back end of a vhost-user disk with ATS: the device's cache of translations, played by the test.
+ * The back end of a vhost-user disk with ATS: the device's cache of translations, played by the
+ * test.
  *
  * QEMU asks the unit in the device's name. A message "miss" is a translation request, its answer
- * "update" the translation with its size and its rights, and "invalidate" what a device-TLB
+ * "update" the translation with its size, and "invalidate" what a device-TLB
  * invalidation of the driver comes to. A thread speaks with QEMU, which waits for its answers while
  * it does what this process has told it to do.
  */
@@ -16,10 +17,13 @@
 
 struct vhost;
 
-/* What the unit has said to a translation request. */
+/*
+ * What the unit has said to a translation request. Rights are not among it: QEMU answers "read and
+ * write" to whatever is allowed, so what a page allows is seen by asking for the one and for the
+ * other.
+ */
 struct vhost_translation {
     uint64_t iova, size, physical;
-    bool readable, writable;
 };
 
 struct vhost_invalidation {
@@ -34,7 +38,8 @@ void vhost_close(struct vhost *v);
 /* Has QEMU started the device, and can it be asked? */
 bool vhost_ready(struct vhost *v);
 
-/* Requests a translation, to read or to write. False: the unit has refused, and @out is unchanged. */
+/* Requests a translation, to read or to write. False: the unit has refused, and @out is unchanged.
+ */
 bool vhost_translate(struct vhost *v, uint64_t iova, bool write, struct vhost_translation *out);
 
 /* The next invalidation that has come in since the last call; false: there is none. */

@@ -74,7 +74,7 @@ struct machine_ops {
     const char *name;
     bool is_model;
     const struct host_ops *host;
-    const char *(*missing)(void);    /* null: it can be had */
+    const char *(*missing)(void); /* null: it can be had */
     /* Null where a machine with these options can be had, else why not. */
     const char *(*lacks)(const struct machine_options *options);
     /* Major version of what has been found to be wrong in some versions only; 0: none. */

@@ -18,33 +18,33 @@ static const struct machine_ops *chosen;
 static struct testbed *open_bed; /* ended after a test that has failed */
 
 /*
- * One place for all of them; a comment here says more where it matters. Each was found in QEMU 7.2, and is
- * gone in the version that stands behind the words and in later ones.
+ * One place for all of them; a comment here says more where it matters. Each was found in QEMU 7.2,
+ * and is gone in the version that stands behind the words and in later ones.
  */
 static const struct {
     const char *words;
     unsigned gone; /* major version; 0: still there in 11 */
 } deviations[DEVIATIONS] = {
-    [NO_FAULT_ON_CACHED_PERMISSION] = {
-        "an access that a cached entry forbids is stopped, but no fault is recorded" },
+    [NO_FAULT_ON_CACHED_PERMISSION] = { "an access that a cached entry forbids is stopped, but no "
+                                        "fault is recorded" },
     [NO_NOT_PRESENT_CACHING] = { "absence is never cached, with caching mode neither" },
     /* Masks of 8 and more drop all of the domain; smaller ones, every 256th page. */
-    [PAGE_REQUEST_FLUSHES_TOO_MUCH] = {
-        "page-selective requests compare the low 8 bits of the page number only", 10 },
+    [PAGE_REQUEST_FLUSHES_TOO_MUCH] = { "page-selective requests compare the low 8 bits of the "
+                                        "page number only",
+                                        10 },
     /* Hidden stores make up for it, see host.c in ../qemu. */
     [TABLES_SNOOPED] = { "tables are always coherent, though ECAP.C is 0" },
-    [NO_PAGING_STRUCTURE_CACHE] = {
-        "tables above the leaf are not cached: IH = 1 is never wrong" },
+    [NO_PAGING_STRUCTURE_CACHE] = { "tables above the leaf are not cached: IH = 1 is never wrong" },
     /* From 11 on CAP.ESRTPS says so. */
     [ROOT_POINTER_FLUSHES] = { "SRTP and changes of TE flush everything, though ESRTPS is 0", 11 },
-    [LARGE_PAGE_NEAR_INTERRUPTS] = {
-        "a large page that overlaps 0xFEExxxxx is refused as a whole (reason 14)" },
+    [LARGE_PAGE_NEAR_INTERRUPTS] = { "a large page that overlaps 0xFEExxxxx is refused as a whole "
+                                     "(reason 14)" },
     /* The specification allows both. */
-    [TOP_TABLE_BLAMES_CONTEXT] = {
-        "a top table that cannot be read is reason 3 instead of 7" },
+    [TOP_TABLE_BLAMES_CONTEXT] = { "a top table that cannot be read is reason 3 instead of 7" },
     [PASS_THROUGH_UNLIMITED] = { "pass-through does not look at the context's width" },
-    [TRANSIENT_BIT_ALLOWED] = {
-        "bit 62 of a leaf is allowed where there are device-TLBs, as in old editions", 10 },
+    [TRANSIENT_BIT_ALLOWED] = { "bit 62 of a leaf is allowed where there are device-TLBs, as in "
+                                "old editions",
+                                10 },
 };
 
 static bool deviation_met[DEVIATIONS];
@@ -466,8 +466,7 @@ int bed_run(int argc, char **argv, const char *group, const struct CMUnitTest *t
     printf("# %u machines, %llu transactions\n", machines, (unsigned long long)bed_transactions);
     for (unsigned i = 0; i < DEVIATIONS; i++) {
         if (deviation_met[i])
-            printf("# the model alone decides where %s: %s\n", chosen->name,
-                   deviations[i].words);
+            printf("# the model alone decides where %s: %s\n", chosen->name, deviations[i].words);
     }
     return failed;
 }

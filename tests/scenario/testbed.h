@@ -84,9 +84,9 @@ void bed_set_mode(struct testbed *b, unsigned device, enum udmar_mode mode);
 void bed_forget(struct testbed *b);
 
 /*
- * Is this a machine with that deviation? That depends on QEMU's version, and a version that is right is
- * judged like the model. Where it is one, the model alone decides the case. What was asked for is
- * listed when the program ends.
+ * Is this a machine with that deviation? That depends on QEMU's version, and a version that is
+ * right is judged like the model. Where it is one, the model alone decides the case. What was asked
+ * for is listed when the program ends.
  */
 bool bed_deviates(const struct testbed *b, enum deviation which);
 
