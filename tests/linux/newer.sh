@@ -4,7 +4,6 @@
 # and go; UFS and eMMC disks; sound and a touch screen on virtio, which maps its queues here.
 . /test/lib.sh
 
-PART=$PART_MIB
 WHOLE=8
 
 # ---- network -------------------------------------------------------------------------------------
@@ -68,7 +67,7 @@ use_functions() { # WHEN
         claim $? "igbvf: $vf has its driver ($1)"
         [ "$(field "$vf" unit)" = "$(field "$pf" unit)" ] && [ "$(field "$vf" ids)" = "$(echo "$vf" | cut -c 6-)," ]
         claim $? "igbvf: $vf has its own requester id and the physical function's unit ($1)"
-        use_function "igbvf: $vf ($1)" "$vf" $number "$PART" "$PART_MD5"
+        use_function "igbvf: $vf ($1)" "$vf" $number "$PART_MIB" "$PART_MD5"
         number=$((number + 1))
     done
 }
@@ -80,7 +79,7 @@ no_functions() { # WHEN
     done
     [ $left -eq 0 ]
     claim $? "igbvf: the virtual functions are gone from udmar/devices ($1)"
-    use_function "igb ($1)" "$pf" 15 "$PART" "$PART_MD5"
+    use_function "igb ($1)" "$pf" 15 "$PART_MIB" "$PART_MD5"
 }
 
 use_igb() {
@@ -91,10 +90,10 @@ use_igb() {
     [ -n "$pf" ] || return
     echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
     echo 2 >/proc/sys/net/ipv4/conf/all/arp_announce
-    use_function igb "$pf" 15 $WHOLE "$(head -c ${WHOLE}M /test/net | md5sum | cut -d ' ' -f 1)"
+    use_function igb "$pf" 15 $WHOLE "$(head -c $((WHOLE << 20)) /test/net | md5sum | cut -d ' ' -f 1)"
     check "igbvf: switched on" sh -c "echo 2 >$card/sriov_numvfs"
     use_functions "on"
-    use_function "igb (beside them)" "$pf" 15 "$PART" "$PART_MD5"
+    use_function "igb (beside them)" "$pf" 15 "$PART_MIB" "$PART_MD5"
     check "igbvf: switched off" sh -c "echo 0 >$card/sriov_numvfs"
     no_functions "off"
     check "igbvf: switched on again" sh -c "echo 2 >$card/sriov_numvfs"
