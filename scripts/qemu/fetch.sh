@@ -36,6 +36,10 @@ newest_kept() {
     find "$home" -maxdepth 2 -path "*/$series-*/complete" -printf '%T@ %h\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-
 }
 kept=$(newest_kept)
+if [ -n "$kept" ] && [ -n "$(find "$apt/asked" -mmin -1440 2>/dev/null)" ]; then
+    echo "$kept"
+    exit 0
+fi
 
 skip() { # WHY
     if [ -n "$kept" ]; then
@@ -66,9 +70,9 @@ options=(-q -o Acquire::Retries=0 -o Acquire::http::Timeout=30 -o Acquire::https
 install=(-y --no-install-recommends install qemu-system-x86)
 
 refresh() {
-    apt-get "${options[@]}" -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1 9>&- && touch "$apt/fresh"
+    apt-get "${options[@]}" -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1 9>&-
 }
-[ -n "$(find "$apt/fresh" -mmin -1440 2>/dev/null)" ] || refresh ||
+refresh ||
     skip "$suite's package lists could not be fetched ($(sed -n 's/^[EW]: //p' "$apt/log" | head -n 1))"
 newest() {
     apt-cache "${options[@]}" show --no-all-versions qemu-system-x86 2>/dev/null | sed -n 's/^Version: //p' | head -n 1
@@ -84,6 +88,7 @@ elif [ "${number%%.*}" -gt "$series" ]; then
 fi
 folder=$home/$series-$number
 if [ -f "$folder/complete" ]; then
+    touch "$apt/asked" "$folder/complete"
     echo "$folder"
     exit 0
 fi
@@ -157,4 +162,5 @@ fi
 for old in "$home/$series"-*; do
     [ "$old" = "$folder" ] || flock -n "$old/.use" rm -rf "$old"
 done
+touch "$apt/asked"
 echo "$folder"

@@ -194,7 +194,7 @@ static void parse(int argc, char **argv, struct request *q)
 {
     const char *limit = getenv("UDMAR_RANDOM_SECONDS");
 
-    *q = (struct request){ .ops = 2000, .seconds = limit != NULL ? atof(limit) : 20 };
+    *q = (struct request){ .ops = 6000, .seconds = limit != NULL ? atof(limit) : 20 };
     snprintf(q->save, sizeof(q->save), "random-failure.txt");
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
