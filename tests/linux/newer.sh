@@ -142,11 +142,19 @@ use_sound() {
 # ---- the run -------------------------------------------------------------------------------------
 
 start
+# A driver that is part of the kernel has its devices already; the module leaves physical addresses to those.
+early=$(ls /sys/bus/pci/drivers/virtio-pci 2>/dev/null | grep '^0000:')
+for address in $early; do
+    echo "$address" >/sys/bus/pci/drivers/virtio-pci/unbind
+done
 dd if=/dev/urandom of=/tmp/random bs=1M count=20 2>/dev/null
 check "udmar.ko is loaded" insmod /ours/udmar.ko tunables="$TUNABLES"
 for module in igb igbvf ufshcd-pci sd_mod sdhci-pci mmc_block virtio_pci virtio_input virtio_snd; do
     [ -f "/modules/$module.order" ] || continue
     insert $module || claim 1 "$module is loaded"
+done
+for address in $early; do
+    echo "$address" >/sys/bus/pci/drivers/virtio-pci/bind
 done
 # Older drivers do not know the emulator's UFS adapter by its number.
 [ ! -d /sys/bus/pci/drivers/ufshcd ] || echo 1b36 0013 >/sys/bus/pci/drivers/ufshcd/new_id 2>/dev/null

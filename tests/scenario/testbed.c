@@ -26,22 +26,25 @@ static const struct {
     unsigned gone; /* major version; 0: still there in 11 */
 } deviations[DEVIATIONS] = {
     [NO_FAULT_ON_CACHED_PERMISSION] = { "an access that a cached entry forbids is stopped, but no "
-                                        "fault is recorded" },
-    [NO_NOT_PRESENT_CACHING] = { "absence is never cached, with caching mode neither" },
+                                        "fault is recorded",
+                                        0 },
+    [NO_NOT_PRESENT_CACHING] = { "absence is never cached, with caching mode neither", 0 },
     /* Masks of 8 and more drop all of the domain; smaller ones, every 256th page. */
     [PAGE_REQUEST_FLUSHES_TOO_MUCH] = { "page-selective requests compare the low 8 bits of the "
                                         "page number only",
                                         10 },
     /* Hidden stores make up for it, see host.c in ../qemu. */
-    [TABLES_SNOOPED] = { "tables are always coherent, though ECAP.C is 0" },
-    [NO_PAGING_STRUCTURE_CACHE] = { "tables above the leaf are not cached: IH = 1 is never wrong" },
+    [TABLES_SNOOPED] = { "tables are always coherent, though ECAP.C is 0", 0 },
+    [NO_PAGING_STRUCTURE_CACHE] = { "tables above the leaf are not cached: IH = 1 is never wrong",
+                                    0 },
     /* From 11 on CAP.ESRTPS says so. */
     [ROOT_POINTER_FLUSHES] = { "SRTP and changes of TE flush everything, though ESRTPS is 0", 11 },
     [LARGE_PAGE_NEAR_INTERRUPTS] = { "a large page that overlaps 0xFEExxxxx is refused as a whole "
-                                     "(reason 14)" },
+                                     "(reason 14)",
+                                     0 },
     /* The specification allows both. */
-    [TOP_TABLE_BLAMES_CONTEXT] = { "a top table that cannot be read is reason 3 instead of 7" },
-    [PASS_THROUGH_UNLIMITED] = { "pass-through does not look at the context's width" },
+    [TOP_TABLE_BLAMES_CONTEXT] = { "a top table that cannot be read is reason 3 instead of 7", 0 },
+    [PASS_THROUGH_UNLIMITED] = { "pass-through does not look at the context's width", 0 },
     [TRANSIENT_BIT_ALLOWED] = { "bit 62 of a leaf is allowed where there are device-TLBs, as in "
                                 "old editions",
                                 10 },
