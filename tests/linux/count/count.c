@@ -47,17 +47,20 @@ __attribute__((constructor)) static void find_version(void)
 
 static uint64_t read_counter(uint64_t index)
 {
-    return scores == NULL ? counts[index] :
-                            qemu_plugin_u64_sum((qemu_plugin_u64){ scores, index * sizeof(uint64_t) });
+    return scores == NULL
+               ? counts[index]
+               : qemu_plugin_u64_sum((qemu_plugin_u64){ scores, index * sizeof(uint64_t) });
 }
 
 static void count_at(struct qemu_plugin_insn *insn, uint64_t index)
 {
     if (scores == NULL) {
-        qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counts[index], 1);
+        qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counts[index],
+                                                   1);
     } else {
         qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
-            insn, QEMU_PLUGIN_INLINE_ADD_U64, (qemu_plugin_u64){ scores, index * sizeof(uint64_t) }, 1);
+            insn, QEMU_PLUGIN_INLINE_ADD_U64, (qemu_plugin_u64){ scores, index * sizeof(uint64_t) },
+            1);
     }
 }
 
@@ -184,6 +187,8 @@ qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int arg
         return -1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(
-        id, qemu_plugin_version < 7 ? (void (*)(void))translated_until_6 : (void (*)(void))translated, NULL);
+        id,
+        qemu_plugin_version < 7 ? (void (*)(void))translated_until_6 : (void (*)(void))translated,
+        NULL);
     return 0;
 }

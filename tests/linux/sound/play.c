@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Plays a second of noise on the first sound card. Prints and returns 1 where that does not work. */
+/* Plays a second of noise on the first sound card. Prints and returns 1 where that does not work.
+ */
 #include <fcntl.h>
 #include <sound/asound.h>
 #include <stdio.h>
