@@ -7,7 +7,7 @@
 #     --memory SIZE     default 512M
 #     --aw BITS         width of the remapping unit, 39 (default) or 48
 #     --caching-mode    the unit caches not-present entries
-#     --no-pt           the unit cannot pass requests through
+#     --no-pt           the unit cannot pass requests through (QEMU 11 has none like that)
 #     --no-unit         no remapping unit at all
 #     --narrow          one more edu, at 00:07.0, whose DMA reaches 28 address bits (say narrow to the
 #                       kernel, too: a driver cannot find that out)
@@ -18,7 +18,8 @@
 #     --keep DIR        where the disk images are left; default: a folder that goes away
 #
 # The console is on standard output and input. QEMU's own remarks go to standard error.
-# Exit status 0 when the kernel ended with success, 1 when it did not, 2 for a wrong call.
+# Exit status 0 when the kernel ended with success, 1 when it did not, 2 for a wrong call, 77 where this QEMU
+# has no such machine.
 set -u
 
 memory=512M
@@ -27,6 +28,7 @@ aw=39
 extra=
 narrow=
 old=
+no_pt=
 keep=
 qemu=(qemu-system-x86_64 -cpu max)
 while [ $# -gt 0 ]; do
@@ -34,7 +36,7 @@ while [ $# -gt 0 ]; do
     --memory) memory=$2; shift 2 ;;
     --aw) aw=$2; shift 2 ;;
     --caching-mode) extra+=,caching-mode=on; shift ;;
-    --no-pt) extra+=,pt=off; shift ;;
+    --no-pt) no_pt=yes; shift ;;
     --no-unit) unit=; shift ;;
     --narrow) narrow=yes; shift ;;
     --plain) case "$2" in
@@ -61,6 +63,20 @@ if [ -z "$dir" ]; then
 fi
 mkdir -p "$dir"
 truncate -s 8M "$dir/disk0.img" "$dir/disk1.img"
+
+# Versions differ in the properties of the unit.
+properties=
+has() { # PROPERTY
+    [ -n "$properties" ] || properties=$("${qemu[0]}" -device intel-iommu,help)
+    grep -q "^  $1=" <<<"$properties"
+}
+if [ -n "$no_pt" ]; then
+    has pt || {
+        echo "machine.sh: all units of this QEMU pass requests through" >&2
+        exit 77
+    }
+    extra+=,pt=off
+fi
 
 devices=()
 [ -n "$unit" ] && devices+=(-device "$unit,aw-bits=$aw$extra")

@@ -8,6 +8,8 @@
 #     --keep         leave consoles and disks in build/linux/run
 #     --table FILE   write the table of devices of the longest run there, in Markdown
 #     --load SECONDS instead of what each boot has
+#
+# Boots with qemu=11 want that QEMU, which scripts/qemu/fetch.sh brings; the others run on the one in PATH.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -17,7 +19,7 @@ top=$(cd "$here/../.." && pwd)
 . "$here/machine.sh"
 
 # name | series | processors | threads | seconds of load | guest script | more
-#   more, separated by commas without blanks around: plain, iommu=..., append=..., tunables=...,
+#   more, separated by commas without blanks around: plain, qemu=..., iommu=..., append=..., tunables=...,
 #   mode=..., linux-iommu, words=... (with _ for blanks), unit=... and domain=... (what the files of
 #   debugfs must show). Tunables are separated by blanks here and by commas on the way into the guest,
 #   where busybox's insmod would take what is behind a blank for another parameter.
@@ -36,6 +38,8 @@ own-6.1|6.1|1|single|0|refuse|plain,linux-iommu,append=intel_iommu=on,words=tran
 queue-6.12|6.12|1|single|0|refuse|plain,linux-iommu,append=intel_iommu=off,words=interrupt_remapping_is_on
 none-6.12|6.12|1|single|0|refuse|plain,iommu=none,words=firmware_has_no_DMAR_table
 table-6.1|6.1|1|single|0|refuse|plain,bad-table,words=the_DMAR_table_is_not_usable
+newer-6.1|6.1|2|single|0|newer|plain,qemu=11
+newer-6.12|6.12|2|single|0|newer|qemu=11
 "
 
 keep=false plain=false table= load= only=()
@@ -52,12 +56,13 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-need_packages gcc make libelf1 qemu-system-x86 busybox-static kmod e2fsprogs xz-utils python3 >&2 || exit 1
+need_packages gcc libc6-dev make libelf1 qemu-system-x86 busybox-static kmod e2fsprogs xz-utils python3 >&2 || exit 1
 
 run=$top/build/linux/run
 rm -rf "$run"
 mkdir -p "$run"
 modules="ahci ata_piix ehci-pci uhci_hcd xhci_pci megaraid_sas nvme usb-storage sd_mod e1000 e1000e ext4"
+modules+=" igb igbvf ufshcd-pci sdhci-pci mmc_block virtio_pci virtio_input virtio_snd?"
 tests=0 failures=0 children=()
 cleanup() {
     [ ${#children[@]} -eq 0 ] || kill "${children[@]}" 2>/dev/null
@@ -75,8 +80,11 @@ point() { # ok|not-ok TEXT
     fi
 }
 
+# Below scripts/qemu/run.sh, boots that want another QEMU are left out: they have their own turn.
 wanted() { # BOOT MORE
-    local name
+    local name series
+    series=$(option "$2" qemu)
+    [ -z "$series" ] || [ "$series" = "${UDMAR_QEMU_SERIES:-$series}" ] || return 1
     if [ ${#only[@]} -eq 0 ]; then
         ! $plain || [ -n "$(option "$2" plain)" ]
         return
@@ -115,6 +123,16 @@ enough() {
         echo "Bail out! $space MiB are free where $run is, and kernels and disks need up to 5000"
         return 1
     fi
+}
+
+# Says why where a boot's QEMU cannot be had. What it says on its way here is shown at once.
+lacks_qemu() { # SERIES, or nothing
+    local status
+    [ -n "$1" ] || return 0
+    "$top/scripts/qemu/fetch.sh" "$1" 2>&1 >/dev/null | tee "$run/fetch-qemu" | sed -u 's/^/# /' >&2
+    status=${PIPESTATUS[0]}
+    [ "$status" -eq 0 ] || tail -n 1 "$run/fetch-qemu"
+    return "$status"
 }
 
 # ---- what all boots share ------------------------------------------------------------------------
@@ -169,11 +187,11 @@ boot() { # NAME SERIES CPUS THREADS LOAD SCRIPT MORE
     local name=$1 series=$2 cpus=$3 threads=$4 seconds=$5 script=$6 more=$7 dir=$run/$1
     local own=$run/$1/own value args=() options=() first=() disk began=$SECONDS
     mkdir -p "$own/test" "$own/ours"
-    for disk in $linux_disks; do
+    for disk in $linux_disks $newer_disks; do
         cp --reflink=auto "$run/disks/${disk%:*}.img" "$dir/"
     done
     cp --reflink=auto "$run/disks/hot.img" "$dir/"
-    cp "$run/disks/disks" "$run/disks/plugged" "$top/tests/linux/lib.sh" "$own/test/"
+    cp "$run/disks/disks" "$run/disks/newer-disks" "$run/disks/plugged" "$run/sound" "$top/tests/linux/lib.sh" "$own/test/"
     cp "$top/tests/linux/$script.sh" "$own/init"
     cp "$top/build/linux/$series/module/udmar.ko" "$top/build/linux/$series/edu-modules/edu_probe.ko" "$own/ours/"
     value=$(option "$more" domain)
@@ -212,11 +230,17 @@ PLAN
         # Frames that the emulator does not take, see one_at_a_time() in tests/linux/devices.sh.
         args+=(-trace megasas_qf_map_failed -qmp "unix:$dir/qmp,server=on,wait=off")
         "$here/plug.py" "$dir/raw" "$dir/qmp" nvme,id=hot0,serial=HOT,drive=hot,bus=rp3 >"$dir/plug" 2>&1 &
+    elif [ "$script" = newer ]; then
+        cp "$run/net" "$own/test/"
+        newer_devices "$dir"
     else
         few_devices "$dir"
     fi
     "$here/pack.sh" "$dir/own.cpio" "$own"
-    "$here/boot.sh" "$series" "${options[@]}" "${first[@]}" "$run/base-$series.cpio" "$dir/own.cpio" \
+    value=$(option "$more" qemu)
+    local at=("$here/boot.sh")
+    [ -z "$value" ] || at=("$top/scripts/qemu/run.sh" "$value" "$here/boot.sh")
+    "${at[@]}" "$series" "${options[@]}" "${first[@]}" "$run/base-$series.cpio" "$dir/own.cpio" \
         -- "${args[@]}" </dev/null >"$dir/raw" 2>"$dir/qemu"
     echo $? >"$dir/status"
     [ "$script" != devices ] || kill $! 2>/dev/null
@@ -261,6 +285,10 @@ judge() { # NAME SCRIPT
         echo "# $1: what each device did"
         "$here/table.py" --text "$dir/console" | sed 's/^/# /'
         judge_disks "$1"
+    elif [ "$2" = newer ]; then
+        echo "# $1: what each device did"
+        "$here/table.py" --text "$dir/console" | sed 's/^/# /'
+        judge_disks "$1"
     fi
     if [ "$2" != refuse ]; then
         line=$(grep -ac 'udmar: translation is off for the shutdown' "$dir/console")
@@ -298,7 +326,11 @@ if [[ ${ready[6.1]} == skip* && ${ready[6.12]} == skip* ]]; then
     echo "1..0 # SKIP Linux: ${ready[6.1]#skip }"
     exit 0
 fi
-make_disks "$run/disks"
+# shellcheck disable=SC2086 # disks are words
+make_disks "$run/disks" disks $linux_disks
+# shellcheck disable=SC2086
+make_disks "$run/disks" newer-disks $newer_disks
+gcc -O2 -Wall -Wextra -static -o "$run/sound" "$top/tests/linux/sound/play.c" || exit 1
 make_plugged_disk "$run/disks"
 net_mib=24 part_mib=4
 head -c ${net_mib}M /dev/urandom >"$run/net"
@@ -322,6 +354,11 @@ while IFS='|' read -r name series cpus threads seconds script more; do
         ;;
     no) continue ;;
     esac
+    lacking=$(lacks_qemu "$(option "$more" qemu)") || {
+        tests=$((tests + 1))
+        echo "ok $tests - $name # SKIP $lacking"
+        continue
+    }
     while [ "$(jobs -rp | wc -l)" -gt $atonce ]; do # the peer is one, too
         sleep 0.3
     done

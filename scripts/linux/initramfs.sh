@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The base of an initramfs: busybox, the file system tools, a kernel's modules with their order.
 #
-#   scripts/linux/initramfs.sh SERIES OUT MODULE...
+#   scripts/linux/initramfs.sh SERIES OUT MODULE...      MODULE? may be missing in that kernel
 #
 # Writes OUT, an uncompressed cpio archive. Kernels read several archives one behind the other, so
 # what a test brings along (init, our modules, programs) is a small archive of its own: see pack.sh.
@@ -47,7 +47,11 @@ add_program mke2fs || exit 1
 add_program e2fsck || exit 1
 
 for module in "$@"; do
-    order=$(modprobe -d "$kernel/root" -S "$release" --show-depends "$module") || {
+    optional=
+    [ "$module" = "${module%\?}" ] || optional=yes module=${module%\?}
+    order=$(modprobe -d "$kernel/root" -S "$release" --show-depends "$module" 2>&1) || {
+        [ -z "$optional" ] || continue
+        echo "$order" >&2
         echo "initramfs.sh: $release has no module $module" >&2
         exit 1
     }

@@ -4,23 +4,27 @@
 # Disks: name and size in MiB. The slow ones are small.
 linux_disks="ahci:32 ahci-fs:64 ide:32 ehci:16 uhci:2 xhci:32 megasas:32 megasas2:32 nvme:32 nvme-fs:64"
 
-# Random contents, with the disk's name in front. FOLDER/disks: NAME MIB MD5-OF-FIRST-HALF.
-make_disks() { # FOLDER
-    local disk name size
-    mkdir -p "$1"
-    : >"$1/disks"
-    for disk in $linux_disks; do
+random_disk() { # FILE NAME MIB
+    { printf 'udmar disk %s' "$2"; head -c 32 /dev/zero; } | head -c 32 >"$1"
+    head -c $(($3 * 1048576 - 32)) /dev/urandom >>"$1"
+}
+
+# Random contents, with the disk's name in front. FOLDER/LIST: NAME MIB MD5-OF-FIRST-HALF.
+make_disks() { # FOLDER LIST NAME:MIB...
+    local folder=$1 list=$1/$2 disk name size
+    shift 2
+    mkdir -p "$folder"
+    : >"$list"
+    for disk in "$@"; do
         name=${disk%:*} size=${disk#*:}
-        { printf 'udmar disk %s' "$name"; head -c 32 /dev/zero; } | head -c 32 >"$1/$name.img"
-        head -c $((size * 1048576 - 32)) /dev/urandom >>"$1/$name.img"
-        echo "$name $size $(head -c $((size / 2))M "$1/$name.img" | md5sum | cut -d ' ' -f 1)" >>"$1/disks"
+        random_disk "$folder/$name.img" "$name" "$size"
+        echo "$name $size $(head -c $((size / 2))M "$folder/$name.img" | md5sum | cut -d ' ' -f 1)" >>"$list"
     done
 }
 
 # One more, which comes while the machine runs. FOLDER/plugged: "hot" and the MD5 of its first half.
 make_plugged_disk() { # FOLDER
-    { printf 'udmar disk hot'; head -c 32 /dev/zero; } | head -c 32 >"$1/hot.img"
-    head -c $((32 * 1048576 - 32)) /dev/urandom >>"$1/hot.img"
+    random_disk "$1/hot.img" hot 32
     echo "hot $(head -c 16M "$1/hot.img" | md5sum | cut -d ' ' -f 1)" >"$1/plugged"
 }
 
@@ -55,6 +59,22 @@ all_devices() { # FOLDER-WITH-DISKS; fills args
         -device megasas-gen2,id=mega2,addr=0x1a -device scsi-hd,bus=mega2.0,drive=megasas2
         -device "edu,addr=0x1b,dma_mask=0xffffffffffffffff"
         -device "edu,addr=0x1c,dma_mask=0xffffffffffffffff"
+    )
+}
+
+# What QEMU has got since 7.2, as far as Linux has drivers for it.
+newer_disks="ufs:32 emmc:32"
+newer_devices() { # FOLDER-WITH-DISKS; fills args
+    args=()
+    drive "$1" ufs
+    drive "$1" emmc
+    args+=(
+        -device pcie-root-port,id=rp1,slot=1,chassis=1,addr=0x18
+        -netdev user,id=n0,net=10.0.10.0/24 -device igb,netdev=n0,bus=rp1,romfile=
+        -device ufs,id=ufs0,serial=UFS0,addr=0x10 -device ufs-lu,bus=ufs0,drive=ufs,lun=0
+        -device sdhci-pci,id=sdhci0,addr=0x11 -device emmc,drive=emmc
+        -audiodev none,id=quiet -device virtio-sound-pci,audiodev=quiet,iommu_platform=on,disable-legacy=on,addr=0x12
+        -device virtio-multitouch-pci,iommu_platform=on,disable-legacy=on,addr=0x13
     )
 }
 

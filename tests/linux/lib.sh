@@ -93,7 +93,7 @@ address_of() { # DRIVER [NUMBER]
 # The block device whose first sector carries this name.
 find_disk() { # NAME
     local dev
-    for dev in /dev/sd? /dev/nvme?n1; do
+    for dev in /dev/sd? /dev/nvme?n1 /dev/mmcblk?; do
         [ -b "$dev" ] || continue
         if [ "$(dd if="$dev" bs=512 count=1 2>/dev/null | head -c 32 | tr -d '\0')" = "udmar disk $1" ]; then
             echo "$dev"

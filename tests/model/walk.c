@@ -242,7 +242,7 @@ static bool has_reserved_bits(const struct model_unit *u, uint64_t entry, unsign
     if (entry_is_leaf(entry, level)) {
         reserved |= (BIT64(level_shift(level)) - 1) & ~PAGE_LOW;
         reserved |= (u->ecap & ECAP_SC) == 0 ? S_SNOOP : 0;
-        reserved |= (u->ecap & ECAP_DT) == 0 ? S_TM : 0;
+        reserved |= u->behaviour.transient_bit && (u->ecap & ECAP_DT) != 0 ? 0 : S_TM;
     }
     return (entry & reserved) != 0;
 }

@@ -14,6 +14,16 @@
 
 /* ---- The unit's fault record ----------------------------------------------------------------- */
 
+/* What a driver reads after each transfer. The unit has one record. */
+void engine_watch(struct qemu *e)
+{
+    uint64_t low = qtest_read64(e->q, UNIT_BASE + 0x08);
+    uint64_t record = UNIT_BASE + (low >> 24 & 0x3ff) * 16;
+    const uint64_t words[] = { UNIT_BASE + 0x30, record, record + 8 };
+
+    qtest_watch(e->q, words, sizeof(words) / sizeof(words[0]));
+}
+
 /* FSTS.PPF: a record is pending; whoever asks for a transfer has cleared what was there before. */
 static bool fault_pending(struct qemu *e)
 {
@@ -27,17 +37,21 @@ static void nap(long nanoseconds)
 
 /* ---- edu ------------------------------------------------------------------------------------- */
 
-enum { EDU_SOURCE = 0x80, EDU_DESTINATION = 0x88, EDU_COUNT = 0x90, EDU_COMMAND = 0x98 };
+/* Source, destination, count and command are one behind the other. */
+enum { EDU_SOURCE = 0x80, EDU_COMMAND = 0x98 };
 enum { EDU_BUFFER = 0x40000, EDU_START = 1, EDU_TO_MEMORY = 2, EDU_MOST = 4095 };
-enum { EDU_NAP_NS = 40000 };
+enum { EDU_NAP_NS = 40000, EDU_TAKES_NS = 100000000 };
 
+/* Done when it returns, where the clock is ours: as soon as somebody waits for an answer. */
 static void edu_move(struct qemu *e, const struct qemu_device *d, uint64_t iova, size_t length,
                      bool to_memory)
 {
-    qtest_post64(e->q, d->bar + EDU_SOURCE, to_memory ? EDU_BUFFER : iova);
-    qtest_post64(e->q, d->bar + EDU_DESTINATION, to_memory ? iova : EDU_BUFFER);
-    qtest_post64(e->q, d->bar + EDU_COUNT, length);
-    qtest_post64(e->q, d->bar + EDU_COMMAND, EDU_START | (to_memory ? EDU_TO_MEMORY : 0));
+    const uint64_t registers[] = { to_memory ? EDU_BUFFER : iova, to_memory ? iova : EDU_BUFFER,
+                                   length, EDU_START | (to_memory ? EDU_TO_MEMORY : 0) };
+
+    qtest_post_words(e->q, d->bar + EDU_SOURCE, registers);
+    if (qtest_post_step(e->q, EDU_TAKES_NS))
+        return;
     /* Each question keeps QEMU from its timers for a while. */
     for (unsigned i = 0; (qtest_read64(e->q, d->bar + EDU_COMMAND) & EDU_START) != 0; i++) {
         if (i > 100000)
@@ -46,11 +60,24 @@ static void edu_move(struct qemu *e, const struct qemu_device *d, uint64_t iova,
     }
 }
 
+static enum dma_result edu_done(struct qemu *e, const struct qemu_device *d)
+{
+    uint64_t command;
+    bool blocked;
+
+    qtest_post_read64(e->q, d->bar + EDU_COMMAND, &command);
+    blocked = fault_pending(e);
+    if ((command & EDU_START) != 0)
+        qemu_wrong("edu's DMA takes longer than it should");
+    return blocked ? DMA_BLOCKED : DMA_DONE;
+}
+
 static enum dma_result edu_dma(struct qemu *e, struct qemu_device *d, uint64_t iova,
                                uint8_t *buffer, size_t length, bool write)
 {
     uint8_t *scratch = qtest_memory(e->q, d->scratch);
     bool reachable = d->reach != UINT64_MAX;
+    enum dma_result result;
 
     if (length > EDU_MOST)
         qemu_wrong("edu moves up to %d bytes", EDU_MOST);
@@ -61,17 +88,18 @@ static enum dma_result edu_dma(struct qemu *e, struct qemu_device *d, uint64_t i
         if (reachable)
             edu_move(e, d, d->reach, length, false);
         edu_move(e, d, iova, length, true);
-        return fault_pending(e) ? DMA_BLOCKED : DMA_DONE;
+        return edu_done(e, d);
     }
     edu_move(e, d, iova, length, false);
     if (!reachable) {
         memset(buffer, 0, length);
-        return fault_pending(e) ? DMA_BLOCKED : DMA_DONE;
+        return edu_done(e, d);
     }
     memset(scratch, 0xee, length);
     edu_move(e, d, d->reach, length, true);
+    result = edu_done(e, d);
     memcpy(buffer, scratch, length);
-    return fault_pending(e) ? DMA_BLOCKED : DMA_DONE;
+    return result;
 }
 
 /* ---- e1000 ----------------------------------------------------------------------------------- */
@@ -94,7 +122,7 @@ enum {
     NIC_TDT = 0x3818,
 };
 
-enum { NIC_TRIES = 1000, NIC_NAP_NS = 2000000 };
+enum { NIC_TRIES = 1000, NIC_NAP_NS = 2000000, NIC_SLEEPS_NS = 1100000000 };
 
 /* Scratch memory: two rings, a packet to send, a packet received. */
 enum { RING = 32, TX_RING = 0, RX_RING = 0x400, TX_PACKET = 0x800, RX_PACKET = 0x1000 };
@@ -130,7 +158,7 @@ static void put_descriptor(struct qemu *e, uint64_t at, uint64_t address, uint64
 
 /* Sends @length bytes from @from and receives them at @to; both as the device sees memory. */
 static bool nic_try(struct qemu *e, struct qemu_device *d, uint64_t from, uint64_t to,
-                    size_t length, unsigned patience)
+                    size_t length, unsigned patience, bool *out_blocked)
 {
     uint64_t tx = d->scratch + TX_RING + 16 * d->tx, rx = d->scratch + RX_RING + 16 * d->rx;
     volatile uint8_t *done = qtest_memory(e->q, rx + 12);
@@ -140,21 +168,26 @@ static bool nic_try(struct qemu *e, struct qemu_device *d, uint64_t from, uint64
     d->tx = (d->tx + 1) % RING;
     d->rx = (d->rx + 1) % RING;
     qtest_post32(e->q, d->bar + NIC_RDT, d->rx);
-    qtest_write32(e->q, d->bar + NIC_TDT, d->tx);
+    qtest_post32(e->q, d->bar + NIC_TDT, d->tx);
+    /* One question, whose answer comes when the packet has gone through. */
+    *out_blocked = fault_pending(e);
     for (unsigned i = 0; (*done & 1) == 0; i++) {
         if (i >= patience)
             return false;
-        (void)qtest_read32(e->q, d->bar + NIC_STATUS);
+        *out_blocked = fault_pending(e);
     }
     return true;
 }
 
-static void nic_move(struct qemu *e, struct qemu_device *d, uint64_t from, uint64_t to,
-                     size_t length)
+static enum dma_result nic_move(struct qemu *e, struct qemu_device *d, uint64_t from, uint64_t to,
+                                size_t length)
 {
-    if (!nic_try(e, d, from, to, length, 1000))
+    bool blocked;
+
+    if (!nic_try(e, d, from, to, length, 1000, &blocked))
         qemu_wrong("e1000 does not receive what it sends (status %#x)",
                    qtest_read32(e->q, d->bar + NIC_STATUS));
+    return blocked ? DMA_BLOCKED : DMA_DONE;
 }
 
 static void nic_set_rings(struct qemu *e, struct qemu_device *d)
@@ -172,14 +205,15 @@ static void nic_set_rings(struct qemu *e, struct qemu_device *d)
 static void nic_wake(struct qemu *e, struct qemu_device *d)
 {
     for (unsigned i = 0; i < NIC_TRIES; i++) {
-        bool awake;
+        bool awake, blocked;
 
         nic_set_rings(e, d);
-        awake = nic_try(e, d, d->reach + TX_PACKET, d->reach + RX_PACKET, 60, 5);
+        awake = nic_try(e, d, d->reach + TX_PACKET, d->reach + RX_PACKET, 60, 5, &blocked);
         nic_set_rings(e, d);
         if (awake)
             return;
-        nap(NIC_NAP_NS);
+        if (!qtest_post_step(e->q, NIC_SLEEPS_NS))
+            nap(NIC_NAP_NS);
     }
     qemu_wrong("e1000 does not wake up");
 }
@@ -187,19 +221,20 @@ static void nic_wake(struct qemu *e, struct qemu_device *d)
 static enum dma_result nic_dma(struct qemu *e, struct qemu_device *d, uint64_t iova,
                                uint8_t *buffer, size_t length, bool write)
 {
+    enum dma_result result;
+
     if (length < 60 || length > 1500)
         qemu_wrong("e1000 moves 60 to 1500 bytes");
     if (d->reach == UINT64_MAX)
         qemu_wrong("e1000 needs scratch memory that it reaches");
     if (write) {
         memcpy(qtest_memory(e->q, d->scratch + TX_PACKET), buffer, length);
-        nic_move(e, d, d->reach + TX_PACKET, iova, length);
-        return fault_pending(e) ? DMA_BLOCKED : DMA_DONE;
+        return nic_move(e, d, d->reach + TX_PACKET, iova, length);
     }
     memset(qtest_memory(e->q, d->scratch + RX_PACKET), 0xee, length);
-    nic_move(e, d, iova, d->reach + RX_PACKET, length);
+    result = nic_move(e, d, iova, d->reach + RX_PACKET, length);
     memcpy(buffer, qtest_memory(e->q, d->scratch + RX_PACKET), length);
-    return fault_pending(e) ? DMA_BLOCKED : DMA_DONE;
+    return result;
 }
 
 /* ---- Either ---------------------------------------------------------------------------------- */

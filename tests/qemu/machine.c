@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ability.h"
 #include "qemu.h"
 
 /* Each device has 16 MiB of address space, and those behind its bridge have a share of it. */
@@ -95,9 +96,11 @@ static void add_device(struct words *w, const struct machine_device *kind, unsig
 static void make_words(struct words *w, const struct machine_options *o)
 {
     add_word(w, "-device");
-    add_word(w, "intel-iommu,aw-bits=%u%s%s%s%s", o->width == 39 ? 39 : 48,
+    add_word(w, "intel-iommu,aw-bits=%u%s%s%s%s%s", o->width == 39 ? 39 : 48,
              o->caching_mode ? ",caching-mode=on" : "", o->no_pass_through ? ",pt=off" : "",
-             o->snoop_control ? ",snoop-control=on" : "", o->device_tlb ? ",device-iotlb=on" : "");
+             o->snoop_control ? ",snoop-control=on" : "", o->device_tlb ? ",device-iotlb=on" : "",
+             /* Where there is no such property, units with device-TLBs know the bit. */
+             o->transient_bit && qemu_has("stale-tm") ? ",stale-tm=on" : "");
     for (unsigned i = 0; i < o->device_count; i++)
         add_device(w, &o->device[i], i);
 }
@@ -151,6 +154,8 @@ static void *machine_open(const struct machine_options *options)
         e->device[i].kind = o.device[i];
         open_device(e, i);
     }
+    if (o.qemu_arguments == NULL)
+        engine_watch(e);
     return e;
 }
 
@@ -174,6 +179,13 @@ static void machine_abandon(void *machine)
 }
 
 /* ---- The rest of struct machine_ops ---------------------------------------------------------- */
+
+static const char *machine_lacks(const struct machine_options *options)
+{
+    if (options->no_pass_through && !qemu_has("pt"))
+        return "all units of this QEMU have pass-through";
+    return NULL;
+}
 
 static void *machine_inner(void *machine)
 {
@@ -256,7 +268,9 @@ static size_t machine_pages(void *machine)
 const struct machine_ops machine_qemu = {
     .name = "qemu",
     .host = &qemu_host_ops,
-    .missing = qtest_missing,
+    .missing = qemu_missing,
+    .lacks = machine_lacks,
+    .version = qemu_version,
     .open = machine_open,
     .close = machine_close,
     .abandon = machine_abandon,

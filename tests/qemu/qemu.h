@@ -24,6 +24,8 @@ struct qemu {
     struct qtest *q;
     struct qemu_device device[MOST_DEVICES];
     unsigned device_count;
+    udmar_rid_t more_bridge; /* above the bus of a device that a test has brought along */
+    uint8_t more_bus;        /* 0: none */
     bool hidden_stores;
     struct block *blocks;
     unsigned block_count;
@@ -59,6 +61,8 @@ void host_buffer_free(struct qemu *e, void *buffer);
 extern const struct host_ops qemu_host_ops;
 
 /* engine.c */
+/* Makes it cheap to look for faults, in a machine whose devices work only when they are told. */
+void engine_watch(struct qemu *e);
 void engine_open(struct qemu *e, struct qemu_device *device);
 /* Tells the engine at which address its device reaches scratch memory; UINT64_MAX: nowhere. */
 void engine_reach(struct qemu *e, struct qemu_device *device, uint64_t iova);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "qtest.h"
 
+#include "ability.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,9 +16,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MEMORY_SIZE    (QTEST_LOW_SIZE + QTEST_HIGH_SIZE)
@@ -24,6 +26,13 @@
 #define PATIENCE_MS    20000
 #define MOST_ARGUMENTS 96
 #define MOST_POSTED    64
+#define MOST_WATCHED   4
+#define LONGEST        128 /* command */
+
+/* A register that is read along with others, see qtest_watch(). */
+struct watched {
+    uint64_t physical, value;
+};
 
 struct qtest {
     pid_t process;
@@ -32,8 +41,13 @@ struct qtest {
     int errors; /* what QEMU prints */
     uint8_t *memory;
     char folder[64];
-    unsigned posted; /* answers that nobody has waited for yet */
-    char out[2048];  /* bytes not yet sent */
+    bool clock_is_ours;
+    unsigned posted;               /* answers that nobody has waited for yet */
+    uint64_t *wanted[MOST_POSTED]; /* where each goes; null: nowhere */
+    struct watched watched[MOST_WATCHED];
+    unsigned watched_count;
+    bool watched_known; /* nothing has been asked of QEMU since they were read */
+    char out[2048];     /* bytes not yet sent */
     size_t unsent;
     char line[512]; /* bytes received */
     size_t filled;
@@ -44,13 +58,6 @@ static void (*loss_handler)(const char *why);
 void qtest_on_loss(void (*handler)(const char *why))
 {
     loss_handler = handler;
-}
-
-static const char *program(void)
-{
-    const char *named = getenv("UDMAR_QEMU");
-
-    return named != NULL ? named : "qemu-system-x86_64";
 }
 
 /* ---- Losing QEMU ----------------------------------------------------------------------------- */
@@ -106,18 +113,6 @@ static _Noreturn void lost(struct qtest *q, const char *format, ...)
 
 /* ---- Starting and ending --------------------------------------------------------------------- */
 
-const char *qtest_missing(void)
-{
-    static char why[128];
-    char command[256];
-
-    snprintf(command, sizeof(command), "command -v '%s' >/dev/null 2>&1", program());
-    if (system(command) == 0)
-        return NULL;
-    snprintf(why, sizeof(why), "%s is not there", program());
-    return why;
-}
-
 /* cli; hlt; jump back to the hlt, at the reset vector and everywhere else a hlt. */
 static void write_rom(struct qtest *q)
 {
@@ -169,27 +164,15 @@ static int listen_at(struct qtest *q)
 static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
 {
     static char memory[256], qtest[192], rom[128];
+    const char *const counting[] = { "-accel", "tcg", "-icount", "shift=0,sleep=off", NULL };
+    const char *const told[] = { "-accel", "qtest", NULL };
     const char *line[MOST_ARGUMENTS] = {
-        program(),
-        "-machine",
-        "q35,accel=tcg,memory-backend=m0",
-        "-m",
-        "3G",
-        "-object",
-        memory,
-        "-bios",
-        rom,
-        "-icount",
-        "shift=0,sleep=off",
-        "-display",
-        "none",
-        "-nodefaults",
-        "-net",
-        "none",
-        "-qtest",
-        qtest,
-        "-qtest-log",
-        "/dev/null",
+        qemu_program(), "-machine",   "q35,memory-backend=m0",
+        "-m",           "3G",         "-object",
+        memory,         "-bios",      rom,
+        "-display",     "none",       "-nodefaults",
+        "-net",         "none",       "-qtest",
+        qtest,          "-qtest-log", "none",
     };
     size_t count = 0;
 
@@ -201,18 +184,21 @@ static _Noreturn void become_qemu(struct qtest *q, const char *const *arguments)
     (void)fcntl(q->memory_file, F_SETFD, 0);
     while (line[count] != NULL)
         count++;
+    for (const char *const *more = q->clock_is_ours ? told : counting; *more != NULL; more++)
+        line[count++] = *more;
     while (*arguments != NULL && count + 1 < MOST_ARGUMENTS)
         line[count++] = *arguments++;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(q->errors, STDOUT_FILENO);
     dup2(q->errors, STDERR_FILENO);
-    execvp(program(), (char *const *)(uintptr_t)line);
-    fprintf(stderr, "%s: %s\n", program(), strerror(errno));
+    execvp(qemu_program(), (char *const *)(uintptr_t)line);
+    fprintf(stderr, "%s: %s\n", qemu_program(), strerror(errno));
     _exit(127);
 }
 
 static void accept_qemu(struct qtest *q, int listening)
 {
+    const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
     struct pollfd wait = { .fd = listening, .events = POLLIN };
 
     for (int waited = 0; poll(&wait, 1, 100) == 0; waited += 100) {
@@ -225,7 +211,8 @@ static void accept_qemu(struct qtest *q, int listening)
     }
     q->socket = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     close(listening);
-    if (q->socket < 0)
+    if (q->socket < 0 ||
+        setsockopt(q->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0)
         lost(q, "cannot accept QEMU's connection");
 }
 
@@ -240,6 +227,7 @@ struct qtest *qtest_start(const char *const *arguments)
     q->socket = -1;
     q->memory_file = -1;
     q->errors = -1;
+    q->clock_is_ours = qemu_clock_is_ours();
     /* A socket's name must be short. */
     if (base == NULL || strlen(base) > 40)
         base = "/tmp";
@@ -304,25 +292,15 @@ void qtest_map_page(struct qtest *q, void *address, uint64_t physical)
 
 /* ---- The protocol ---------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
+static void receive_more(struct qtest *q)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void receive_more(struct qtest *q, uint64_t deadline)
-{
-    struct pollfd wait = { .fd = q->socket, .events = POLLIN };
-    uint64_t now = now_ms();
     ssize_t got;
 
     if (q->filled == sizeof(q->line))
         lost(q, "QEMU answers with an endless line");
-    if (now >= deadline || poll(&wait, 1, (int)(deadline - now)) == 0)
-        lost(q, "QEMU did not answer within %d ms", PATIENCE_MS);
     got = recv(q->socket, q->line + q->filled, sizeof(q->line) - q->filled, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        lost(q, "QEMU did not answer within %d ms", PATIENCE_MS);
     if (got <= 0)
         lost(q, "QEMU has closed the connection (it has crashed or given up)");
     q->filled += (size_t)got;
@@ -331,15 +309,13 @@ static void receive_more(struct qtest *q, uint64_t deadline)
 /* The value of the next answer. Notices of interrupts may come in between. */
 static uint64_t receive_answer(struct qtest *q)
 {
-    uint64_t deadline = now_ms() + PATIENCE_MS;
-
     for (;;) {
         char *end = memchr(q->line, '\n', q->filled);
         uint64_t value = 0;
         bool answer;
 
         if (end == NULL) {
-            receive_more(q, deadline);
+            receive_more(q);
             continue;
         }
         *end = '\0';
@@ -372,24 +348,29 @@ static void send_all(struct qtest *q)
 static void finish_all(struct qtest *q, uint64_t *out_last)
 {
     send_all(q);
-    while (q->posted > 0) {
-        q->posted--;
+    for (unsigned i = 0; i < q->posted; i++) {
         *out_last = receive_answer(q);
+        if (q->wanted[i] != NULL)
+            *q->wanted[i] = *out_last;
     }
+    q->posted = 0;
 }
 
-static void post(struct qtest *q, const char *format, ...)
+static void post(struct qtest *q, uint64_t *wanted, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void post(struct qtest *q, uint64_t *wanted, const char *format, ...)
 {
     va_list arguments;
     uint64_t ignored;
 
     /* Neither side may wait for the other to read. */
-    if (q->posted == MOST_POSTED || q->unsent + 96 > sizeof(q->out))
+    if (q->posted == MOST_POSTED || q->unsent + LONGEST > sizeof(q->out))
         finish_all(q, &ignored);
     va_start(arguments, format);
-    q->unsent += (size_t)vsnprintf(q->out + q->unsent, 96, format, arguments);
+    q->unsent += (size_t)vsnprintf(q->out + q->unsent, LONGEST, format, arguments);
     va_end(arguments);
-    q->posted++;
+    q->wanted[q->posted++] = wanted;
+    q->watched_known = false;
 }
 
 static uint64_t finish(struct qtest *q)
@@ -400,15 +381,50 @@ static uint64_t finish(struct qtest *q)
     return value;
 }
 
+void qtest_finish(struct qtest *q)
+{
+    (void)finish(q);
+}
+
+void qtest_watch(struct qtest *q, const uint64_t *physical, unsigned count)
+{
+    if (!q->clock_is_ours)
+        return;
+    for (q->watched_count = 0; q->watched_count < count; q->watched_count++)
+        q->watched[q->watched_count].physical = physical[q->watched_count];
+    q->watched_known = false;
+}
+
+static bool find_watched(struct qtest *q, uint64_t physical, uint32_t *out_value)
+{
+    for (unsigned i = 0; i < q->watched_count; i++) {
+        const struct watched *word = &q->watched[i];
+
+        if (physical - word->physical >= sizeof(word->value))
+            continue;
+        for (unsigned j = 0; !q->watched_known && j < q->watched_count; j++)
+            qtest_post_read64(q, q->watched[j].physical, &q->watched[j].value);
+        (void)finish(q);
+        q->watched_known = true;
+        *out_value = (uint32_t)(word->value >> (physical - word->physical) * 8);
+        return true;
+    }
+    return false;
+}
+
 uint32_t qtest_read32(struct qtest *q, uint64_t physical)
 {
-    post(q, "readl 0x%" PRIx64 "\n", physical);
+    uint32_t value;
+
+    if (find_watched(q, physical, &value))
+        return value;
+    post(q, NULL, "readl 0x%" PRIx64 "\n", physical);
     return (uint32_t)finish(q);
 }
 
 uint64_t qtest_read64(struct qtest *q, uint64_t physical)
 {
-    post(q, "readq 0x%" PRIx64 "\n", physical);
+    post(q, NULL, "readq 0x%" PRIx64 "\n", physical);
     return finish(q);
 }
 
@@ -426,22 +442,50 @@ void qtest_write64(struct qtest *q, uint64_t physical, uint64_t value)
 
 void qtest_post32(struct qtest *q, uint64_t physical, uint32_t value)
 {
-    post(q, "writel 0x%" PRIx64 " 0x%" PRIx32 "\n", physical, value);
+    post(q, NULL, "writel 0x%" PRIx64 " 0x%" PRIx32 "\n", physical, value);
+}
+
+void qtest_write16(struct qtest *q, uint64_t physical, uint16_t value)
+{
+    post(q, NULL, "writew 0x%" PRIx64 " 0x%x\n", physical, value);
+    (void)finish(q);
 }
 
 void qtest_post64(struct qtest *q, uint64_t physical, uint64_t value)
 {
-    post(q, "writeq 0x%" PRIx64 " 0x%" PRIx64 "\n", physical, value);
+    post(q, NULL, "writeq 0x%" PRIx64 " 0x%" PRIx64 "\n", physical, value);
+}
+
+void qtest_post_words(struct qtest *q, uint64_t physical, const uint64_t words[4])
+{
+    const uint8_t *bytes = (const uint8_t *)words;
+    char hex[2 * 32 + 1];
+
+    for (unsigned i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    post(q, NULL, "write 0x%" PRIx64 " 32 0x%s\n", physical, hex);
+}
+
+void qtest_post_read64(struct qtest *q, uint64_t physical, uint64_t *out_value)
+{
+    post(q, out_value, "readq 0x%" PRIx64 "\n", physical);
+}
+
+bool qtest_post_step(struct qtest *q, uint64_t nanoseconds)
+{
+    if (q->clock_is_ours)
+        post(q, NULL, "clock_step %" PRIu64 "\n", nanoseconds);
+    return q->clock_is_ours;
 }
 
 uint32_t qtest_in32(struct qtest *q, uint16_t port)
 {
-    post(q, "inl 0x%x\n", port);
+    post(q, NULL, "inl 0x%x\n", port);
     return (uint32_t)finish(q);
 }
 
 void qtest_out32(struct qtest *q, uint16_t port, uint32_t value)
 {
-    post(q, "outl 0x%x 0x%" PRIx32 "\n", port, value);
+    post(q, NULL, "outl 0x%x 0x%" PRIx32 "\n", port, value);
     (void)finish(q);
 }

@@ -6,7 +6,7 @@
  *
  * Without --seed, seeds 1, 2, 3... until the time is up (UDMAR_RANDOM_SECONDS, else 20). A sequence
  * that fails is shrunk and saved; --replay runs a saved one. Each run is a process of its own, so
- * that a crash is a result like another.
+ * that a crash is a result like another. With many seeds, one runs on each processor.
  */
 #include "random.h"
 
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define SHRINK_SECONDS 90
+#define MOST_WORKERS   4
 
 static const struct machine_ops *qemu = &machine_qemu;
 static struct random_progress *progress;
@@ -193,7 +194,7 @@ static void parse(int argc, char **argv, struct request *q)
 {
     const char *limit = getenv("UDMAR_RANDOM_SECONDS");
 
-    *q = (struct request){ .ops = 2000, .seconds = limit != NULL ? atof(limit) : 20 };
+    *q = (struct request){ .ops = 6000, .seconds = limit != NULL ? atof(limit) : 20 };
     snprintf(q->save, sizeof(q->save), "random-failure.txt");
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -225,23 +226,79 @@ static void parse(int argc, char **argv, struct request *q)
         q->ops = 1;
 }
 
+/* What the workers have done; shared by all of them. */
+struct totals {
+    uint32_t seeds;
+    uint64_t operations, transactions, faults;
+    bool failed; /* the first to set it reports, and the others end */
+};
+
+static void *shared(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (at == MAP_FAILED)
+        abort();
+    return at;
+}
+
+static void count_seed(struct totals *totals, const struct request *q)
+{
+    (void)__atomic_add_fetch(&totals->operations, q->ops, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&totals->transactions, progress->transactions, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&totals->faults, progress->faults, __ATOMIC_RELAXED);
+}
+
+/* A process that takes the next seed until the time is up. */
+static void work(const struct request *q, struct totals *totals, double end)
+{
+    progress = shared(sizeof(*progress));
+    while (seconds() < end && !__atomic_load_n(&totals->failed, __ATOMIC_RELAXED)) {
+        struct random_setup setup =
+            random_setup_of(__atomic_add_fetch(&totals->seeds, 1, __ATOMIC_RELAXED));
+        struct random_op *ops = malloc(q->ops * sizeof(*ops));
+        enum result result;
+
+        if (ops == NULL)
+            abort();
+        random_make(&setup, ops, q->ops);
+        result = result_of(&setup, ops, q->ops, false);
+        count_seed(totals, q);
+        if (result != PASSED && !__atomic_exchange_n(&totals->failed, true, __ATOMIC_RELAXED))
+            report_failure(&setup, ops, q->ops, result, q->save);
+        free(ops);
+    }
+}
+
 static bool run_until(const struct request *q)
 {
+    struct totals *totals = shared(sizeof(*totals));
+    long workers = sysconf(_SC_NPROCESSORS_ONLN);
     double start = seconds();
-    uint64_t operations = 0, transactions = 0, faults = 0;
-    uint32_t seed = 0;
     bool good = true;
+    int status;
 
-    while (good && seconds() - start < q->seconds) {
-        good = run_seed(q, ++seed);
-        operations += q->ops;
-        transactions += progress->transactions;
-        faults += progress->faults;
+    workers = workers < 1 ? 1 : workers > MOST_WORKERS ? MOST_WORKERS : workers;
+    fflush(stdout);
+    for (long i = 0; i < workers; i++) {
+        pid_t child = fork();
+
+        if (child < 0)
+            abort();
+        if (child == 0) {
+            work(q, totals, start + q->seconds);
+            exit(0);
+        }
+    }
+    for (long i = 0; i < workers; i++) {
+        if (wait(&status) < 0 || status != 0)
+            good = false;
     }
     printf("# %" PRIu32 " seeds, %" PRIu64 " operations, %" PRIu64 " transactions, %" PRIu64
-           " faults in %.0f s\n",
-           seed, operations, transactions, faults, seconds() - start);
-    return good;
+           " faults in %.0f s, %.0f transactions a second\n",
+           totals->seeds, totals->operations, totals->transactions, totals->faults,
+           seconds() - start, (double)totals->transactions / (seconds() - start));
+    return good && !totals->failed;
 }
 
 int main(int argc, char **argv)
@@ -251,10 +308,7 @@ int main(int argc, char **argv)
     bool good;
 
     parse(argc, argv, &q);
-    progress =
-        mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (progress == MAP_FAILED)
-        abort();
+    progress = shared(sizeof(*progress));
     missing = qemu != NULL ? qemu->missing() : NULL;
     if (missing != NULL) {
         printf("1..0 # SKIP %s\n", missing);

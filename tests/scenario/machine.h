@@ -57,6 +57,7 @@ struct machine_options {
     bool no_pass_through;
     bool snoop_control;
     bool device_tlb;
+    bool transient_bit; /* bit 62 of a leaf means something, as it did before [VTD 3.2] of 2020 */
     bool hidden_stores; /* a unit sees stores to tables when they have been flushed, not before */
     unsigned device_count;
     struct machine_device device[MOST_DEVICES]; /* count 0: one edu on the root bus */
@@ -74,6 +75,10 @@ struct machine_ops {
     bool is_model;
     const struct host_ops *host;
     const char *(*missing)(void); /* null: it can be had */
+    /* Null where a machine with these options can be had, else why not. */
+    const char *(*lacks)(const struct machine_options *options);
+    /* Major version of what has been found to be wrong in some versions only; 0: none. */
+    unsigned (*version)(void);
 
     /* Never null. close() gives everything back and returns how many complaints it has printed:
      * leaks of host objects, and on the model rules of the hardware that were broken. */

@@ -79,6 +79,7 @@ static void *model_open(const struct machine_options *o)
     mm->m = model_create(&config);
     mm->u = model_add_unit(mm->m, &unit);
     model_behaviour(mm->u)->merge_faults = true;
+    model_behaviour(mm->u)->transient_bit = o->transient_bit;
     model_reserve(mm->m, LOW, RAM_LOW_END - LOW);
     model_reserve(mm->m, HIGH, HIGH_END - HIGH);
     mm->device_count = o->device_count == 0 ? 1 : o->device_count;
@@ -216,6 +217,17 @@ static size_t model_pages(void *machine)
     return model_pages_in_use(((struct modelled *)machine)->m);
 }
 
+static const char *model_lacks(const struct machine_options *options)
+{
+    (void)options;
+    return NULL;
+}
+
+static unsigned model_version(void)
+{
+    return 0;
+}
+
 static const char *model_missing(void)
 {
     return NULL;
@@ -239,6 +251,8 @@ const struct machine_ops machine_model = {
     .is_model = true,
     .host = &model_host_ops,
     .missing = model_missing,
+    .lacks = model_lacks,
+    .version = model_version,
     .open = model_open,
     .close = model_close,
     .abandon = model_abandon,

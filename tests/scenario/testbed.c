@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SKIP_REMARK "# the next case is skipped: "
 
 #define SCRATCH_IOVA UINT64_C(0x60000000)
 
@@ -17,31 +21,48 @@ static unsigned machines;
 static const struct machine_ops *chosen;
 static struct testbed *open_bed; /* ended after a test that has failed */
 
-/* One place for all of them; a comment here says more where it matters. */
-static const char *const deviations[DEVIATIONS] = {
-    [NO_FAULT_ON_CACHED_PERMISSION] =
-        "an access that a cached entry forbids is stopped, but no fault is recorded",
-    [NO_NOT_PRESENT_CACHING] = "absence is never cached, with caching mode neither",
+/*
+ * One place for all of them; a comment here says more where it matters. Each was found in QEMU 7.2,
+ * and is gone in the version that stands behind the words and in later ones.
+ */
+static const struct {
+    const char *words;
+    unsigned gone; /* major version; 0: still there in 11 */
+} deviations[DEVIATIONS] = {
+    [NO_FAULT_ON_CACHED_PERMISSION] = { "an access that a cached entry forbids is stopped, but no "
+                                        "fault is recorded",
+                                        0 },
+    [NO_NOT_PRESENT_CACHING] = { "absence is never cached, with caching mode neither", 0 },
     /* Masks of 8 and more drop all of the domain; smaller ones, every 256th page. */
-    [PAGE_REQUEST_FLUSHES_TOO_MUCH] =
-        "page-selective requests compare the low 8 bits of the page number only",
+    [PAGE_REQUEST_FLUSHES_TOO_MUCH] = { "page-selective requests compare the low 8 bits of the "
+                                        "page number only",
+                                        10 },
     /* Hidden stores make up for it, see host.c in ../qemu. */
-    [TABLES_SNOOPED] = "tables are always coherent, though ECAP.C is 0",
-    [NO_PAGING_STRUCTURE_CACHE] = "tables above the leaf are not cached: IH = 1 is never wrong",
-    [ROOT_POINTER_FLUSHES] = "SRTP and changes of TE flush everything, though ESRTPS is 0",
-    [LARGE_PAGE_NEAR_INTERRUPTS] =
-        "a large page that overlaps 0xFEExxxxx is refused as a whole (reason 14)",
+    [TABLES_SNOOPED] = { "tables are always coherent, though ECAP.C is 0", 0 },
+    [NO_PAGING_STRUCTURE_CACHE] = { "tables above the leaf are not cached: IH = 1 is never wrong",
+                                    0 },
+    /* From 11 on CAP.ESRTPS says so. */
+    [ROOT_POINTER_FLUSHES] = { "SRTP and changes of TE flush everything, though ESRTPS is 0", 11 },
+    [LARGE_PAGE_NEAR_INTERRUPTS] = { "a large page that overlaps 0xFEExxxxx is refused as a whole "
+                                     "(reason 14)",
+                                     0 },
     /* The specification allows both. */
-    [TOP_TABLE_BLAMES_CONTEXT] = "a top table that cannot be read is reason 3 instead of 7",
-    [PASS_THROUGH_UNLIMITED] = "pass-through does not look at the context's width",
+    [TOP_TABLE_BLAMES_CONTEXT] = { "a top table that cannot be read is reason 3 instead of 7", 0 },
+    [PASS_THROUGH_UNLIMITED] = { "pass-through does not look at the context's width", 0 },
+    [TRANSIENT_BIT_ALLOWED] = { "bit 62 of a leaf is allowed where there are device-TLBs, as in "
+                                "old editions",
+                                10 },
 };
 
 static bool deviation_met[DEVIATIONS];
 
 bool bed_deviates(const struct testbed *b, enum deviation which)
 {
-    deviation_met[which] = deviation_met[which] || !b->ops->is_model;
-    return !b->ops->is_model;
+    unsigned gone = deviations[which].gone;
+    bool met = !b->ops->is_model && (gone == 0 || b->ops->version() < gone);
+
+    deviation_met[which] = deviation_met[which] || met;
+    return met;
 }
 
 /* ---- Machine and instance -------------------------------------------------------------------- */
@@ -54,8 +75,14 @@ struct testbed *bed_machine(const struct machine_options *options)
 struct testbed *bed_machine_on(const struct machine_ops *ops, const struct machine_options *options)
 {
     static const struct machine_options defaults;
-    struct testbed *b = calloc(1, sizeof(*b));
+    const char *lacking = ops->lacks(options == NULL ? &defaults : options);
+    struct testbed *b;
 
+    if (lacking != NULL) {
+        printf(SKIP_REMARK "%s\n", lacking);
+        skip();
+    }
+    b = calloc(1, sizeof(*b));
     assert_non_null(b);
     open_bed = b;
     b->ops = ops;
@@ -434,17 +461,73 @@ int bed_end_of_test(void **state)
     return 0;
 }
 
+/*
+ * cmocka writes "not ok 3 # SKIP name", which readers of TAP take for a failure. A process in
+ * between makes it "ok 3 - name # SKIP why".
+ */
+static void mend_skips(FILE *in)
+{
+    char line[512], why[256] = "";
+
+    while (fgets(line, sizeof(line), in) != NULL) {
+        unsigned number;
+        int name = 0;
+
+        line[strcspn(line, "\n")] = '\0';
+        (void)sscanf(line, SKIP_REMARK "%255[^\n]", why);
+        if (sscanf(line, "not ok %u # SKIP %n", &number, &name) == 1 && name > 0)
+            printf("ok %u - %s # SKIP %s\n", number, line + name, why);
+        else
+            printf("%s\n", line);
+        fflush(stdout);
+    }
+}
+
+static pid_t start_mending(int *out_stdout)
+{
+    int ends[2];
+    pid_t child;
+
+    fflush(stdout);
+    *out_stdout = dup(STDOUT_FILENO);
+    assert_true(*out_stdout >= 0 && pipe(ends) == 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[1]);
+        mend_skips(fdopen(ends[0], "r"));
+        _exit(0);
+    }
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+static void end_mending(pid_t child, int own)
+{
+    fflush(stdout);
+    dup2(own, STDOUT_FILENO);
+    close(own);
+    (void)waitpid(child, NULL, 0);
+}
+
 int bed_run(int argc, char **argv, const char *group, const struct CMUnitTest *tests, size_t count)
 {
-    int failed;
+    int failed, own;
+    pid_t mending;
 
     if (!bed_choose(argc, argv))
         return 0;
+    mending = start_mending(&own);
     failed = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
+    end_mending(mending, own);
+    if (chosen->version() != 0)
+        printf("# %s %u\n", chosen->name, chosen->version());
     printf("# %u machines, %llu transactions\n", machines, (unsigned long long)bed_transactions);
     for (unsigned i = 0; i < DEVIATIONS; i++) {
         if (deviation_met[i])
-            printf("# the model alone decides where %s: %s\n", chosen->name, deviations[i]);
+            printf("# the model alone decides where %s: %s\n", chosen->name, deviations[i].words);
     }
     return failed;
 }

@@ -34,7 +34,7 @@ enum {
     ADDRESS_INTERRUPT = 14,
 };
 
-/* Where QEMU 7.2 is not what the architecture says; testbed.c has the words. */
+/* Where a QEMU is not what the architecture says; testbed.c has the words, and the versions. */
 enum deviation {
     NO_FAULT_ON_CACHED_PERMISSION,
     NO_NOT_PRESENT_CACHING,
@@ -45,6 +45,7 @@ enum deviation {
     LARGE_PAGE_NEAR_INTERRUPTS,
     PASS_THROUGH_UNLIMITED,
     TOP_TABLE_BLAMES_CONTEXT,
+    TRANSIENT_BIT_ALLOWED,
     DEVIATIONS,
 };
 struct testbed {
@@ -83,8 +84,9 @@ void bed_set_mode(struct testbed *b, unsigned device, enum udmar_mode mode);
 void bed_forget(struct testbed *b);
 
 /*
- * Is this a machine with that deviation? Then the model alone decides the case. What was asked for
- * is listed when the program ends.
+ * Is this a machine with that deviation? That depends on QEMU's version, and a version that is
+ * right is judged like the model. Where it is one, the model alone decides the case. What was asked
+ * for is listed when the program ends.
  */
 bool bed_deviates(const struct testbed *b, enum deviation which);
 

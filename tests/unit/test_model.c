@@ -456,7 +456,8 @@ struct fault_case {
     uint64_t leaf_or, leaf_clear;
     uint64_t middle_or, middle_clear; /* the level 2 entry */
     bool no_root_memory;
-    bool quiet; /* FPD suppresses it */
+    bool quiet;         /* FPD suppresses it */
+    bool transient_bit; /* a unit of an older edition */
 };
 
 static const struct fault_case fault_cases[] = {
@@ -495,8 +496,14 @@ static const struct fault_case fault_cases[] = {
     { .reason = 12, .middle_or = 0x80 }, /* large, but not aligned to 2 MiB */
     { .reason = 12, .profile = "rwbf", .middle_or = 0x80, .middle_clear = 0x1ff000 },
     { .reason = 0, .profile = "modern", .leaf_or = 0x800 },
-    { .reason = 0, .profile = "ats", .leaf_or = UINT64_C(1) << 62, .low_or = 4 },
-    { .reason = 0, .leaf_or = UINT64_C(0xbff0000000000778) }, /* ignored bits */
+    { .reason = 12, .profile = "ats", .leaf_or = UINT64_C(1) << 62, .low_or = 4 },
+    { .reason = 0,
+      .profile = "ats",
+      .leaf_or = UINT64_C(1) << 62,
+      .low_or = 4,
+      .transient_bit = true },
+    { .reason = 12, .leaf_or = UINT64_C(1) << 62, .transient_bit = true }, /* without device-TLBs */
+    { .reason = 0, .leaf_or = UINT64_C(0xbff0000000000778) },              /* ignored bits */
 };
 
 static void change64(struct bench *b, uint64_t at, uint64_t set, uint64_t clear)
@@ -514,6 +521,7 @@ static void run_fault_case(const struct fault_case *c, bool fpd)
     unsigned record;
 
     open_translating(&b, c->profile == NULL ? "generic48" : c->profile, &top);
+    model_behaviour(b.u)->transient_bit = c->transient_bit;
     data = model_page_alloc(b.m);
     leaf = bench_map(&b, top, 0x5000, 1, data | RW);
     change64(&b, leaf, c->leaf_or, c->leaf_clear);
