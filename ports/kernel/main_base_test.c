@@ -485,7 +485,8 @@ static void set_flag(void *arg)
     *(volatile bool *)arg = true;
 }
 
-/* The serial port's pin is an edge, edu's INTx a level: it holds until the handler has been there. */
+/* The serial port's pin is an edge, edu's INTx a level: it holds until the handler has been there.
+ */
 static void test_pins(void)
 {
     struct pci_device *dev = pci_find_id(0x1234, 0x11e8, 0);
@@ -501,7 +502,8 @@ static void test_pins(void)
     udelay(1000);
     CHECK(serial == NULL || irq_count(serial) == before + 1);
     CHECK(ioapic_take(end, false, false, set_flag, NULL) == NULL);
-    CHECK(ioapic_take_isa(16, set_flag, NULL) == NULL && ioapic_take_isa(4, set_flag, NULL) == NULL);
+    CHECK(ioapic_take_isa(16, set_flag, NULL) == NULL &&
+          ioapic_take_isa(4, set_flag, NULL) == NULL);
     if (dev == NULL) {
         return;
     }

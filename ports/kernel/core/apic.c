@@ -36,7 +36,7 @@ enum {
 };
 
 static bool x2apic;
-static uint8_t *lapic; /* xAPIC mode only */
+static uint8_t *lapic;    /* xAPIC mode only */
 static uint64_t timer_hz; /* 0 when the timer does not run; idling then spins */
 
 static uint32_t lapic_read(unsigned reg)

@@ -263,8 +263,7 @@ static bool msix_program(void *device, const struct irq_source *source,
     mmio_write32(entry, (uint32_t)message->address);
     mmio_write32(entry + MSIX_ENTRY_DATA, message->data);
     mmio_write32(entry + MSIX_ENTRY_CONTROL, 0);
-    pci_dev_write16(dev, cap + MSIX_CONTROL,
-                    (uint16_t)((control & ~MSIX_MASK_ALL) | MSIX_ENABLE));
+    pci_dev_write16(dev, cap + MSIX_CONTROL, (uint16_t)((control & ~MSIX_MASK_ALL) | MSIX_ENABLE));
     return true;
 }
 

@@ -14,8 +14,8 @@
 /*
  * hpet_take - an interrupt from a timer
  * @message: true: as a message; false: over a pin.
- * Null (with a message) when there is no HPET, no timer of it can do that, or irq_take() has nothing
- * for it. One at a time.
+ * Null (with a message) when there is no HPET, no timer of it can do that, or irq_take() has
+ * nothing for it. One at a time.
  */
 struct irq *hpet_take(bool message, void (*handler)(void *arg), void *arg);
 void hpet_give(struct irq *irq);

@@ -41,11 +41,11 @@ struct pci_device {
                              down, 7 PCIe-to-PCI bridge, ...), PCI_NOT_EXPRESS without capability */
     struct pci_device *parent; /* the bridge above, NULL on a root bus */
     struct pci_device *next;
-    char name[16];       /* "0000:00:04.0" */
-    const char *driver;  /* name of the driver that took it, or NULL; drivers set it */
-    void *driver_data;   /* the driver's own */
-    struct irq *irq;     /* NULL when pci_enable_msi is not in force */
-    void *msix_table;    /* mapped while MSI-X is in use */
+    char name[16];      /* "0000:00:04.0" */
+    const char *driver; /* name of the driver that took it, or NULL; drivers set it */
+    void *driver_data;  /* the driver's own */
+    struct irq *irq;    /* NULL when pci_enable_msi is not in force */
+    void *msix_table;   /* mapped while MSI-X is in use */
 };
 
 #define PCI_NOT_EXPRESS 0xff
