@@ -63,8 +63,8 @@ static struct irq_target target_of(const struct irq *irq)
 }
 
 /* The old format has eight bits for the processor, physical, and names the vector itself. */
-static bool message_direct(const struct irq_source *source, const struct irq_target *target,
-                           struct irq_message *out)
+bool irq_message_direct(const struct irq_source *source, const struct irq_target *target,
+                        struct irq_message *out)
 {
     *out = (struct irq_message){
         .address = MSI_ADDRESS_BASE | target->apic << 12,
@@ -87,7 +87,7 @@ static bool route_by(struct irq *irq, const struct irq_router *router)
         router = NULL;
     }
     if (!(router != NULL ? router->route(source, &target, &route, &message)
-                         : message_direct(source, &target, &message))) {
+                         : irq_message_direct(source, &target, &message))) {
         return false;
     }
     if (irq->request.program != NULL &&

@@ -96,8 +96,8 @@ unsigned irq_stray_count(void);
 
 /*
  * What stands between sources and processors. route() makes the message that leads to @target, and
- * at first what it needs for the source, in *route; false when it cannot. unroute() takes it back.
- * Called with interrupts off.
+ * what it needs for that, in *route; false (with a message) when it cannot. unroute() takes it
+ * back. Called with interrupts off.
  */
 struct irq_router {
     bool (*route)(const struct irq_source *source, const struct irq_target *target, void **route,
@@ -111,6 +111,10 @@ struct irq_router {
  * when a source could not be moved; it keeps what it had.
  */
 bool irq_set_router(const struct irq_router *router);
+
+/* The message that leads there without a router; false when it cannot name that processor. */
+bool irq_message_direct(const struct irq_source *source, const struct irq_target *target,
+                        struct irq_message *out);
 
 /* ---- The processor ---- */
 
