@@ -69,8 +69,8 @@ struct udmar_interrupt_config {
      * compatibility format still pass (not with 32-bit destinations). For each source that is in
      * use the host calls udmar_interrupt_set() and writes what comes back, where
      * udmar_interrupt_message.remapped is true. When this returns compatibility format is blocked.
-     * @remapped false: called by udmar_stop(), and by a udmar_start() that has lost a unit, when
-     * they pass again. The host writes messages in compatibility format into all sources.
+     * @remapped false: called by udmar_stop() when they pass again. The host writes messages in
+     * compatibility format into all sources.
      *
      * With 32-bit destinations compatibility format never passes while remapping is on: sources
      * that must lose nothing are masked by the host before udmar_start() and udmar_stop(), and

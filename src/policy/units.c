@@ -98,7 +98,7 @@ static void find_quirks(struct udmar *instance, uint32_t cpu)
         /* Ironlake needs memory of its own for translated graphics, and firmware gave none. */
         instance->quirks |= QUIRK_GRAPHICS_OFF;
     }
-    for (unsigned bit = 1; bit <= QUIRK_KEEP_ENABLED; bit <<= 1) {
+    for (unsigned bit = 1; bit <= QUIRK_NO_INTERRUPTS; bit <<= 1) {
         if (instance->quirks & bit) {
             udmar__log(host, UDMAR_LOG_INFO, "this machine needs a quirk: %s",
                        udmar__quirk_name(bit));
@@ -120,16 +120,16 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_slot 
                facts->widths & UDMAR_WIDTH_39 ? " 39" : "",
                facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
                facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
-    udmar__log(
-        instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
-        facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
-        facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
-        facts->queued ? "queue, " : "registers only, ",
-        facts->page_selective ? "page-selective invalidation, " : "",
-        facts->pass_through ? "pass-through, " : "",
-        facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
-        facts->write_buffer ? "write buffer, " : "", facts->caching_mode ? "caching mode, " : "",
-        facts->interrupt_remap ? "interrupt remapping (not used)" : "no interrupt remapping");
+    udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
+               facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
+               facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
+               facts->queued ? "queue, " : "registers only, ",
+               facts->page_selective ? "page-selective invalidation, " : "",
+               facts->pass_through ? "pass-through, " : "",
+               facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
+               facts->write_buffer ? "write buffer, " : "",
+               facts->caching_mode ? "caching mode, " : "",
+               facts->interrupt_remap ? "interrupt remapping" : "no interrupt remapping");
 }
 
 /* ---- Making them -------------------------------------------------------------------------------

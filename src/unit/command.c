@@ -92,6 +92,17 @@ bool udmar__unit_translates(struct udmar_unit *unit)
     return status != UINT32_MAX && (status & (GCMD_TE | GCMD_SRTP)) == (GCMD_TE | GCMD_SRTP);
 }
 
+bool udmar__unit_remaps(struct udmar_unit *unit)
+{
+    uint32_t status;
+
+    if (!udmar__remaps(unit)) {
+        return false;
+    }
+    status = udmar__read32(unit, REG_GSTS);
+    return status != UINT32_MAX && (status & (GCMD_IRE | GCMD_SIRTP)) == (GCMD_IRE | GCMD_SIRTP);
+}
+
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
     UDMAR_REQUIRES(unit->lock)
 {
@@ -154,6 +165,25 @@ void udmar__forget_root(struct udmar_unit *unit)
     /* It takes effect with SRTP only [VTD 11.4.5]: whoever looks finds no page that may be reused.
      */
     udmar__write64(unit, REG_RTADDR, 0);
+    udmar__unlock(unit->host, &unit->lock, state);
+}
+
+enum udmar_status udmar__set_interrupt_table(struct udmar_unit *unit, uint64_t value)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    enum udmar_status status;
+
+    udmar__write64(unit, REG_IRTA, value);
+    status = one_shot(unit, GCMD_SIRTP, GCMD_SIRTP);
+    udmar__unlock(unit->host, &unit->lock, state);
+    return status;
+}
+
+void udmar__forget_interrupt_table(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    udmar__write64(unit, REG_IRTA, 0);
     udmar__unlock(unit->host, &unit->lock, state);
 }
 
