@@ -37,9 +37,11 @@ static bool all_came(void *arg)
 }
 
 /* Each shot is waited for: a second one before the first has been taken would be one interrupt. */
-static unsigned arrived(const struct irq *irq, void (*fire)(void *arg), void *arg)
+static void claim_shots(const struct irq *irq, void (*fire)(void *arg), void *arg, const char *what)
 {
+    const struct irq_source *source = irq_source(irq);
     unsigned before = irq_count(irq);
+    unsigned came;
 
     for (unsigned i = 1; i <= SHOTS; i++) {
         struct shot shot = { irq, before + i };
@@ -47,7 +49,13 @@ static unsigned arrived(const struct irq *irq, void (*fire)(void *arg), void *ar
         fire(arg);
         (void)wait_until(all_came, &shot, WAIT);
     }
-    return irq_count(irq) - before;
+    came = irq_count(irq) - before;
+    if (source->kind == IRQ_PCI) {
+        report_claim(came == SHOTS, "%s, MSI: %u of %u interrupts came", what, came, SHOTS);
+    } else {
+        report_claim(came == SHOTS, "%s %u: %u of %u interrupts came", what, source->line, came,
+                     SHOTS);
+    }
 }
 
 static void nothing(void *arg)
@@ -90,13 +98,10 @@ static void try_pins(void)
     struct irq *hpet = hpet_take(false, nothing, NULL);
 
     if (serial != NULL) {
-        report_claim(arrived(serial, fire_serial, NULL) == SHOTS,
-                     "serial port, I/O APIC pin %u: %u interrupts came", irq_source(serial)->line,
-                     SHOTS);
+        claim_shots(serial, fire_serial, NULL, "serial port, I/O APIC pin");
     }
     if (hpet != NULL) {
-        report_claim(arrived(hpet, fire_hpet, NULL) == SHOTS,
-                     "HPET, I/O APIC pin %u: %u interrupts came", irq_source(hpet)->line, SHOTS);
+        claim_shots(hpet, fire_hpet, NULL, "HPET, I/O APIC pin");
         hpet_give(hpet);
     }
 }
@@ -109,8 +114,7 @@ static void try_messages(struct system *system, bool remapped)
         struct unit_under_test *edu = &system->edu[i];
 
         if (edu->driver != NULL && pci_enable_msi(edu->pci, nothing, NULL)) {
-            report_claim(arrived(edu->pci->irq, fire_edu, edu->driver) == SHOTS,
-                         "%s, MSI: %u interrupts came", edu->label, SHOTS);
+            claim_shots(edu->pci->irq, fire_edu, edu->driver, edu->label);
             report_claim((interrupts_index(edu->pci->irq) != UINT32_MAX) == remapped, "%s: %s",
                          edu->label,
                          remapped ? "through an entry of its own" : "straight to the processor");
@@ -118,8 +122,7 @@ static void try_messages(struct system *system, bool remapped)
         }
     }
     if (hpet != NULL) {
-        report_claim(arrived(hpet, fire_hpet, NULL) == SHOTS, "HPET, message: %u interrupts came",
-                     SHOTS);
+        claim_shots(hpet, fire_hpet, NULL, "HPET, message of timer");
         hpet_give(hpet);
     }
 }

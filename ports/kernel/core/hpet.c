@@ -138,11 +138,15 @@ void hpet_give(struct irq *irq)
     }
 }
 
+/* The counter stands while the comparator is set, so that it cannot have gone past it. */
 void hpet_fire(uint64_t ns)
 {
-    uint32_t ticks = (uint32_t)(ns * FEMTO / period);
+    uint32_t config = reg_read(hpet, REG_CONFIG);
 
-    mmio_write32(timer, reg_read(timer, 0) & ~(uint32_t)TIMER_ENABLE);
-    mmio_write32(timer + TIMER_COMPARATOR, reg_read(hpet, REG_COUNTER) + ticks);
+    mmio_write32(hpet + REG_CONFIG, config & ~(uint32_t)CONFIG_ENABLE);
+    mmio_write32(hpet + REG_COUNTER, 0);
+    mmio_write32(hpet + REG_COUNTER + 4, 0);
     mmio_write32(timer, reg_read(timer, 0) | TIMER_ENABLE);
+    mmio_write32(timer + TIMER_COMPARATOR, (uint32_t)(ns * FEMTO / period));
+    mmio_write32(hpet + REG_CONFIG, config | CONFIG_ENABLE);
 }
