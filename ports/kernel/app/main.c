@@ -9,7 +9,7 @@
  *   takeover      first play firmware that leaves translation and interrupt remapping on
  *   narrow        there is a device that reaches 28 address bits
  *   qemu=N        QEMU's series: what it does with forged interrupts
- *   hpet          firmware names the HPET among the unit's devices: its messages are tried, too
+ *   hpet          the HPET can send messages: they are tried, too
  *   apic=x2apic   x2APIC mode
  *   hw.*          the driver's tunables
  */

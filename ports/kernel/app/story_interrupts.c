@@ -106,10 +106,45 @@ static void try_pins(void)
     }
 }
 
+/* Whether a scope of firmware's table names an HPET, so that its messages have a sender. */
+static bool hpet_is_named(void)
+{
+    enum { SCOPE_HPET = 4 };
+    size_t size;
+    const void *bytes = acpi_table("DMAR", &size);
+    struct udmar_entry entry = { .offset = 0 };
+    struct udmar_table table;
+    bool named = false;
+
+    if (bytes == NULL || udmar_table_open(bytes, size, &table) != UDMAR_OK) {
+        return false;
+    }
+    while (udmar_table_next(&table, &entry)) {
+        struct udmar_scope scope = { .offset = 0 };
+
+        while (udmar_entry_next_scope(&table, &entry, &scope)) {
+            named |= scope.type == SCOPE_HPET;
+        }
+    }
+    return named;
+}
+
+static void try_hpet_message(bool remapped)
+{
+    struct irq *hpet = hpet_take(true, nothing, NULL);
+
+    if (remapped && !hpet_is_named()) {
+        report_claim(hpet == NULL, "HPET, messages: refused, firmware does not say what it sends");
+    } else if (report_claim(hpet != NULL, "HPET: a timer can send messages")) {
+        claim_shots(hpet, fire_hpet, NULL, "HPET, message of timer");
+    }
+    if (hpet != NULL) {
+        hpet_give(hpet);
+    }
+}
+
 static void try_messages(struct system *system, bool remapped)
 {
-    struct irq *hpet = cmdline_get("hpet", NULL, 0) ? hpet_take(true, nothing, NULL) : NULL;
-
     for (unsigned i = 0; i < system->edus; i++) {
         struct unit_under_test *edu = &system->edu[i];
 
@@ -121,9 +156,8 @@ static void try_messages(struct system *system, bool remapped)
             pci_disable_msi(edu->pci);
         }
     }
-    if (hpet != NULL) {
-        claim_shots(hpet, fire_hpet, NULL, "HPET, message of timer");
-        hpet_give(hpet);
+    if (cmdline_get("hpet", NULL, 0)) {
+        try_hpet_message(remapped);
     }
 }
 
@@ -149,6 +183,20 @@ static void check_entries(bool remapped)
                  through, sources);
 }
 
+/* 32-bit ids are used where the processor asks for them and every unit can. */
+static void check_width(struct system *system, const struct udmar_interrupt_state *state)
+{
+    struct udmar_unit_status unit;
+    bool all = true;
+
+    for (unsigned i = 0; udmar_unit_status(system->dmar, i, &unit) == UDMAR_OK; i++) {
+        all &= unit.failed || unit.facts.extended_ids;
+    }
+    report_claim(state->extended == (lapic_is_x2() && all),
+                 "processors are in %s mode, and entries name them with %u bits",
+                 lapic_is_x2() ? "x2APIC" : "xAPIC", state->extended ? 32 : 8);
+}
+
 void story_interrupts(struct system *system)
 {
     struct udmar_interrupt_state state;
@@ -158,6 +206,9 @@ void story_interrupts(struct system *system)
     remapped = state.units > 0;
     report_chapter("Interrupts");
     describe_state(&state);
+    if (remapped) {
+        check_width(system, &state);
+    }
     try_drivers(system->disk, system->disks);
     try_drivers(system->net, system->nets);
     try_pins();
