@@ -167,7 +167,7 @@ static uint32_t find_block(const struct udmar__remap_table *table, uint32_t coun
     uint32_t mask = table->entries - 1;
     uint32_t first = (uint32_t)udmar__align_up(table->next_free, count) & mask;
 
-    for (uint32_t seen = 0; seen < table->entries;) {
+    for (uint32_t seen = 0; seen + count <= table->entries;) {
         uint32_t step = count;
 
         if (block_is_free(table, first, count)) {

@@ -159,7 +159,7 @@ struct memory {
     uint8_t *direct;      /* what the processor sees */
     uint8_t *shadow;      /* what has reached memory: non-snooping units see this */
     uint8_t *state;       /* enum frame_state, by frame */
-    uint8_t *block;       /* pages of the block that begins at this frame, else 0 */
+    uint16_t *block;      /* pages of the block that begins at this frame, else 0 */
     uint8_t *window;      /* virtual addresses of buffers; pages mapped one by one */
     size_t window_pages;  /* */
     uint32_t *slot_frame; /* by window page: frame + 1 */
