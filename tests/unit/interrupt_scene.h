@@ -92,6 +92,10 @@ static inline void scene_open(struct scene *s, const char *profile)
 
 static inline void scene_close(struct scene *s)
 {
+    /* Between two calls caches know nothing that is not so any more. */
+    for (unsigned i = 0; model_unit_at(s->r.m, i) != NULL; i++) {
+        assert_int_equal(model_interrupts_stale(model_unit_at(s->r.m, i)), 0);
+    }
     rig_close(&s->r);
 }
 
