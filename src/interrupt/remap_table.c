@@ -30,7 +30,7 @@ static size_t owner_bytes(const struct udmar__remap_table *table)
     return owner_piece(table) * sizeof(struct udmar_interrupt *);
 }
 
-static bool get_memory(struct udmar__remap_table *table)
+static bool get_table_memory(struct udmar__remap_table *table)
 {
     table->taken = udmar_host_alloc(table->host, map_bytes(table));
     if (table->taken == NULL || !udmar__lock_create(table->host, &table->lock)) {
@@ -80,7 +80,7 @@ struct udmar__remap_table *udmar__remap_table_create(void *host,
     table->most_log2 = UINT8_MAX;
     table->found_owner.source.kind = UDMAR_INTERRUPT_FOUND;
     table->found_owner.table = table;
-    if (!get_memory(table)) {
+    if (!get_table_memory(table)) {
         udmar__remap_table_destroy(table, false);
         return NULL;
     }
@@ -167,7 +167,7 @@ static uint32_t find_block(const struct udmar__remap_table *table, uint32_t coun
     uint32_t mask = table->entries - 1;
     uint32_t first = (uint32_t)udmar__align_up(table->next_free, count) & mask;
 
-    for (uint32_t seen = 0; seen < table->entries;) {
+    for (uint32_t seen = 0; seen + count <= table->entries;) {
         uint32_t step = count;
 
         if (block_is_free(table, first, count)) {
@@ -243,7 +243,7 @@ uint32_t udmar__remap_table_next(struct udmar__remap_table *table, uint32_t inde
         uint64_t rest = table->taken[index / 64] >> index % 64;
 
         if (rest != 0) {
-            return index + (uint32_t)__builtin_ctzll(rest);
+            return index + udmar__log2(rest & (~rest + 1));
         }
         index += 64 - index % 64;
     }

@@ -54,8 +54,8 @@ static struct udmar_interrupt_source found_source(const struct udmar__remap_tabl
     };
 }
 
-static void describe(struct udmar__remap_table *table, uint32_t index,
-                     struct udmar_interrupt_entry *out_entry) UDMAR_REQUIRES(table->lock)
+static void describe_entry(struct udmar__remap_table *table, uint32_t index,
+                           struct udmar_interrupt_entry *out_entry) UDMAR_REQUIRES(table->lock)
 {
     const struct udmar_interrupt *owner = udmar__remap_owner(table, index);
     struct udmar__irte words = udmar__irte_read(table, index);
@@ -104,7 +104,7 @@ bool udmar_interrupt_next(struct udmar *instance, struct udmar_interrupt_entry *
         index = udmar__remap_table_next(table, index);
         found = index < table->entries;
         if (found) {
-            describe(table, index, entry);
+            describe_entry(table, index, entry);
         }
         udmar__unlock(instance->host, &table->lock, state);
         if (found) {

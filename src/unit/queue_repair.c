@@ -78,13 +78,13 @@ static void cover_aborted(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
     struct udmar__request context = udmar__context_request(GRAN_GLOBAL, 0, 0);
     struct udmar__request iotlb = udmar__iotlb_request(unit, GRAN_GLOBAL, 0, 0, 0, false);
 
-    udmar__queue_put(unit, context.low, context.high);
-    udmar__queue_put(unit, iotlb.low, iotlb.high);
     if (unit->facts.interrupt_remap && (udmar__remaps(unit) || unit->kept != 0)) {
         struct udmar__request interrupts = udmar__interrupt_request_all();
 
         udmar__queue_put(unit, interrupts.low, interrupts.high);
     }
+    udmar__queue_put(unit, context.low, context.high);
+    udmar__queue_put(unit, iotlb.low, iotlb.high);
     udmar__queue_put_wait(unit);
 }
 
