@@ -146,9 +146,9 @@ void dump_interrupts(FILE *out, struct json *json, struct image *image,
         json_close(json);
         return;
     }
-    fprintf(out, "\n%sinterrupts%s  table 0x%" PRIx64 ", %u entries, %s ids\n", style(STYLE_NAME),
-            style(STYLE_END), WALK_ADDRESS(irta), IRTA_ENTRIES(irta),
-            IRTA_EXTENDED(irta) ? "32-bit" : "8-bit");
+    fprintf(out, "%s%sinterrupts%s  table 0x%" PRIx64 ", %u entries, %s ids\n",
+            totals->contexts != 0 ? "\n" : "", style(STYLE_NAME), style(STYLE_END),
+            WALK_ADDRESS(irta), IRTA_ENTRIES(irta), IRTA_EXTENDED(irta) ? "32-bit" : "8-bit");
     list_all(&list);
     if (list.hidden != 0)
         fprintf(out, "    ... and %" PRIu64 " more entries (--limit shows more)\n", list.hidden);

@@ -17,19 +17,32 @@ static uint32_t message_index(uint64_t address, uint32_t data)
     return (address & SUBHANDLE_VALID) != 0 ? handle + (data & 0xffff) : handle;
 }
 
+/* The functions that SQ lets through: "2", "0/4", "1/3/5/7", "*". */
+static void functions(unsigned sq, unsigned function, char buffer[12])
+{
+    static const char *const lists[2] = { "0/2/4/6", "1/3/5/7" };
+
+    if (sq == 0)
+        snprintf(buffer, 12, "%u", function);
+    else if (sq == 1)
+        snprintf(buffer, 12, "%u/%u", function & 3, function | 4);
+    else
+        snprintf(buffer, 12, "%s", sq == 2 ? lists[function & 1] : "*");
+}
+
 void interrupt_sender(const uint64_t *words, char *buffer, size_t size)
 {
-    static const char *const ignored[] = { "", " or function bit 2 set",
-                                           " or another function of 4", ", any function" };
-    unsigned sid = INTERRUPT_SID(words);
+    udmar_rid_t sid = (udmar_rid_t)INTERRUPT_SID(words);
+    char which[12];
 
     switch (INTERRUPT_SVT(words)) {
     case 0:
         snprintf(buffer, size, "from any device");
         break;
     case 1:
-        snprintf(buffer, size, "from %02x:%02x.%u%s", UDMAR_RID_BUS(sid), UDMAR_RID_DEVICE(sid),
-                 UDMAR_RID_FUNCTION(sid), ignored[INTERRUPT_SQ(words)]);
+        functions(INTERRUPT_SQ(words), UDMAR_RID_FUNCTION(sid), which);
+        snprintf(buffer, size, "from %02x:%02x.%s", UDMAR_RID_BUS(sid), UDMAR_RID_DEVICE(sid),
+                 which);
         break;
     case 2:
         snprintf(buffer, size, "from buses %02x-%02x", sid >> 8, sid & 0xff);
@@ -49,7 +62,7 @@ void interrupt_target(const uint64_t *words, bool extended, char *buffer, size_t
 
     if (INTERRUPT_POSTED(words)) {
         snprintf(buffer, size,
-                 "posted: the guest's vector 0x%02x into the descriptor at 0x%" PRIx64 "%s",
+                 "the guest's vector 0x%02x, posted into the descriptor at 0x%" PRIx64 "%s",
                  INTERRUPT_VECTOR(words),
                  (words[1] & ~UINT64_C(0xffffffff)) | (words[0] >> 38 << 6 & UINT64_C(0xffffffff)),
                  (words[0] >> 14 & 1) != 0 ? ", urgent" : "");
