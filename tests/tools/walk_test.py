@@ -378,6 +378,7 @@ raises('--cap with posted interrupts', 8, '00:1f.2',
 refused('--cap without posted interrupts', 0x24, message(8), options=('--cap=0',))
 refused('beyond the table', 0x21, message(512))
 refused('beyond the table by its sub-handle', 0x21, message(511, 1), options=('--data=1',))
+refused('the highest address', 0x21, message(0x7fff))
 refused('index bit 15', 0x21, message(1 << 15))
 refused('a reserved part of the data', 0x20, message(0, 1), options=('--data=10001',))
 refused('not present', 0x22, message(9))
