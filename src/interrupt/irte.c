@@ -4,9 +4,6 @@
 
 #include "base/bits.h"
 
-#define FIRST_VECTOR 16u
-#define XAPIC_MOST   0xffu
-
 /* Reserved in each form [VTD 9.10, 9.11]; 11:8 belong to software. */
 #define RESERVED_LOW          (UDMAR__MASK(31, 24) | UDMAR__MASK(14, 12))
 #define RESERVED_XAPIC        (UDMAR__MASK(63, 48) | UDMAR__MASK(39, 32))
@@ -27,35 +24,6 @@
 #define PIN_REMAPPED          (UINT64_C(1) << 48)
 #define PIN_INDEX_SHIFT       49
 #define INDEX_LOW             0x7fffu
-
-static bool is_delivery(unsigned delivery)
-{
-    return delivery <= UDMAR_DELIVER_EXTINT && delivery != 3 && delivery != 6;
-}
-
-static bool needs_vector(unsigned delivery)
-{
-    return delivery == UDMAR_DELIVER_FIXED || delivery == UDMAR_DELIVER_LOWEST;
-}
-
-enum udmar_status udmar__target_check(const struct udmar_interrupt_target *target, bool extended)
-{
-    if (!is_delivery(target->delivery) ||
-        (needs_vector(target->delivery) && target->vector < FIRST_VECTOR)) {
-        return UDMAR_ERR_ARGUMENT;
-    }
-    return extended || target->destination <= XAPIC_MOST ? UDMAR_OK : UDMAR_ERR_UNSUPPORTED;
-}
-
-uint64_t udmar__irte_target(const struct udmar_interrupt_target *target, bool extended)
-{
-    return IRTE_PRESENT | (target->logical ? IRTE_LOGICAL : 0) |
-           /* Lowest priority is a choice among several: it needs the redirection hint. */
-           (target->delivery == UDMAR_DELIVER_LOWEST ? IRTE_REDIRECT : 0) |
-           (target->level ? IRTE_LEVEL : 0) | (uint64_t)target->delivery << IRTE_DELIVERY_SHIFT |
-           (uint64_t)target->vector << IRTE_VECTOR_SHIFT |
-           (uint64_t)target->destination << (extended ? IRTE_DESTINATION_SHIFT : IRTE_XAPIC_SHIFT);
-}
 
 struct udmar__irte udmar__irte_posted(udmar_paddr_t descriptor, uint8_t vector, bool urgent,
                                       uint64_t source)
@@ -83,7 +51,7 @@ static const char *remapped_defect(const uint64_t raw[2], bool extended)
         (raw[1] & RESERVED_HIGH) != 0) {
         return "a reserved bit is set";
     }
-    if (!is_delivery(delivery)) {
+    if (!udmar__is_delivery(delivery)) {
         return "its delivery mode is reserved";
     }
     return delivery == UDMAR_DELIVER_LOWEST && (raw[0] & IRTE_REDIRECT) == 0
@@ -137,7 +105,7 @@ bool udmar__irte_convert(struct udmar__irte *entry, bool was_extended, bool exte
         return true;
     }
     /* Logical destinations are numbered in another way. */
-    if (fields.target.logical || fields.target.destination > XAPIC_MOST) {
+    if (fields.target.logical || fields.target.destination > IRTE_XAPIC_MOST) {
         return false;
     }
     entry->low =
@@ -146,10 +114,11 @@ bool udmar__irte_convert(struct udmar__irte *entry, bool was_extended, bool exte
     return true;
 }
 
-struct udmar_interrupt_message udmar__message(uint32_t first, unsigned number, unsigned count,
-                                              const struct udmar_interrupt_target *target)
+void udmar__message(uint32_t first, unsigned number, unsigned count,
+                    const struct udmar_interrupt_target *target,
+                    struct udmar_interrupt_message *out_message)
 {
-    struct udmar_interrupt_message message = {
+    *out_message = (struct udmar_interrupt_message){
         .index = first + number,
         /* A function adds the number of its message to the data: one handle for the block. */
         .address =
@@ -162,8 +131,7 @@ struct udmar_interrupt_message udmar__message(uint32_t first, unsigned number, u
 
     if (target != NULL) {
         /* By these two an I/O APIC finds the pin when the interrupt ends. */
-        message.redirection |= target->vector | (target->level ? PIN_LEVEL : 0) |
-                               (target->active_low ? PIN_ACTIVE_LOW : 0);
+        out_message->redirection |= target->vector | (target->level ? PIN_LEVEL : 0) |
+                                    (target->active_low ? PIN_ACTIVE_LOW : 0);
     }
-    return message;
 }

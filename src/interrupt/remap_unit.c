@@ -25,8 +25,13 @@ static enum udmar_status without_queue(struct udmar_unit *unit, enum udmar_statu
 
 static enum udmar_status forget_request(struct udmar_unit *unit, struct udmar__request request)
 {
-    enum udmar_status status = UDMAR_ERR_QUEUE;
+    /* Before it reads the entry anew it must be able to see what it says. */
+    enum udmar_status status = udmar__write_buffer_flush(unit);
 
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    status = UDMAR_ERR_QUEUE;
     if (udmar__uses_queue(unit)) {
         status = udmar__invalidate(unit, &request, 1, true, NULL);
     }
@@ -46,7 +51,7 @@ enum udmar_status udmar__remap_forget_all(struct udmar_unit *unit)
 
 bool udmar__remap_caches_absent(const struct udmar_unit *unit)
 {
-    /* Stores reach a unit with a write buffer with the next invalidation, too. */
+    /* One with a write buffer has not even seen it yet. */
     return unit->facts.caching_mode || unit->facts.write_buffer;
 }
 

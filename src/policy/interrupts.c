@@ -136,7 +136,7 @@ static void fill_message(const struct udmar_interrupt *interrupt, unsigned numbe
                          struct udmar_interrupt_message *out_message)
 {
     if (out_message != NULL) {
-        *out_message = udmar__message(interrupt->first, number, interrupt->count, target);
+        udmar__message(interrupt->first, number, interrupt->count, target, out_message);
         out_message->remapped = udmar__remaps(interrupt->unit);
     }
 }
@@ -208,7 +208,7 @@ static enum udmar_status descriptor_check(const struct udmar_interrupt *interrup
 {
     const struct udmar_table *table = &interrupt->instance->table;
 
-    if (descriptor == 0 || (descriptor & 63) != 0 || vector < 16 ||
+    if (descriptor == 0 || (descriptor & 63) != 0 || vector < IRTE_FIRST_VECTOR ||
         interrupt->source.kind == UDMAR_INTERRUPT_IOAPIC ||
         (table->host_width < 64 && descriptor >> table->host_width != 0)) {
         return UDMAR_ERR_ARGUMENT;

@@ -73,7 +73,9 @@ static void absent_again(struct trial *t)
 
 static void with_descriptor(struct trial *t)
 {
-    t->descriptor = model_page_alloc(t->mc.m);
+    /* Above 4 GiB, so that both halves of the entry change. */
+    t->descriptor = GIB(4) + MIB(18);
+    model_reserve(t->mc.m, t->descriptor, PAGE);
     live(t);
 }
 
@@ -81,12 +83,6 @@ static enum answer post(struct trial *t)
 {
     return answer_of(
         udmar_interrupt_post(t->interrupt, 2, t->descriptor, 0x85, false, &t->message));
-}
-
-static void without_descriptor(struct trial *t)
-{
-    freed(t);
-    model_page_free(t->mc.m, t->descriptor);
 }
 
 static void live_and_stopped(struct trial *t)
@@ -157,13 +153,13 @@ const struct operation interrupt_operations[] = {
       .prepare = with_descriptor,
       .act = post,
       .undo = was_set,
-      .finish = without_descriptor,
+      .finish = freed,
       .interrupts = &wide },
     { .name = "post an interrupt in steps",
       .prepare = with_descriptor,
       .act = post,
       .undo = was_set,
-      .finish = without_descriptor,
+      .finish = freed,
       .interrupts = &narrow },
     { .name = "start with interrupts",
       .prepare = live_and_stopped,

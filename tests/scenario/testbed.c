@@ -34,6 +34,9 @@ static const char *const deviations[DEVIATIONS] = {
     /* The specification allows both. */
     [TOP_TABLE_BLAMES_CONTEXT] = "a top table that cannot be read is reason 3 instead of 7",
     [PASS_THROUGH_UNLIMITED] = "pass-through does not look at the context's width",
+    [COMPATIBILITY_FORMAT_PASSES] = "interrupts in compatibility format are never blocked",
+    [INTERRUPT_FAULTS_UNRECORDED] = "blocked interrupts may leave no fault record",
+    [PIN_SOURCE_UNCHECKED] = "the source of the I/O APIC's messages is not checked",
 };
 
 static bool deviation_met[DEVIATIONS];
@@ -72,9 +75,14 @@ void bed_create(struct testbed *b, const char *tunables)
 {
     const struct udmar_ram_range ram[2] = { { RAM_LOW, RAM_LOW_END - RAM_LOW },
                                             { RAM_HIGH, RAM_HIGH_END - RAM_HIGH } };
+    const struct udmar_interrupt_config interrupts = { .x2apic = b->options.wide_ids,
+                                                       .wide_exchange = true };
     struct udmar_config config = {
         .table = b->table, .ram = ram, .ram_count = 2, .direct_map = true
     };
+
+    if (b->options.interrupts)
+        config.interrupts = &interrupts;
 
     config.table_size = b->ops->table(b->machine, b->table, sizeof(b->table));
     udmar_tunables_init(&config.tunables);
