@@ -60,23 +60,6 @@ enum udmar_status udmar__remap_pass(struct udmar_unit *unit, bool pass)
     return udmar__command(unit, GCMD_CFI, pass);
 }
 
-/*
- * QEMU lets compatibility format pass always and never says so. A unit that blocks it against our
- * wish loses what comes until the sources are written: neither is a reason to go without remapping.
- */
-static enum udmar_status let_pass(struct udmar_unit *unit)
-{
-    enum udmar_status status = udmar__remap_pass(unit, true);
-
-    if (status != UDMAR_ERR_TIMEOUT) {
-        return status;
-    }
-    udmar__log(unit->host, UDMAR_LOG_INFO,
-               "unit %u: it does not say that interrupts in compatibility format pass meanwhile",
-               unit->index);
-    return UDMAR_OK;
-}
-
 enum udmar_status udmar__remap_enable(struct udmar_unit *unit,
                                       const struct udmar__remap_table *table, bool pass)
 {
@@ -93,7 +76,7 @@ enum udmar_status udmar__remap_enable(struct udmar_unit *unit,
         status = udmar__remap_forget_all(unit);
     }
     if (status == UDMAR_OK && pass) {
-        status = let_pass(unit);
+        status = udmar__remap_pass(unit, true);
     }
     return status == UDMAR_OK ? udmar__command(unit, GCMD_IRE, true) : status;
 }
