@@ -55,11 +55,6 @@ bool udmar__remap_caches_absent(const struct udmar_unit *unit)
     return unit->facts.caching_mode || unit->facts.write_buffer;
 }
 
-enum udmar_status udmar__remap_pass(struct udmar_unit *unit, bool pass)
-{
-    return udmar__command(unit, GCMD_CFI, pass);
-}
-
 enum udmar_status udmar__remap_enable(struct udmar_unit *unit,
                                       const struct udmar__remap_table *table, bool pass)
 {
@@ -76,7 +71,7 @@ enum udmar_status udmar__remap_enable(struct udmar_unit *unit,
         status = udmar__remap_forget_all(unit);
     }
     if (status == UDMAR_OK && pass) {
-        status = udmar__remap_pass(unit, true);
+        (void)udmar__let_compatible_pass(unit);
     }
     return status == UDMAR_OK ? udmar__command(unit, GCMD_IRE, true) : status;
 }

@@ -14,8 +14,6 @@
  */
 enum udmar_status udmar__remap_enable(struct udmar_unit *unit,
                                       const struct udmar__remap_table *table, bool pass);
-/* Do messages in compatibility format pass? Never with 32-bit destinations. */
-enum udmar_status udmar__remap_pass(struct udmar_unit *unit, bool pass);
 /* Remapping is off, and the unit knows no table of ours. UDMAR_ERR_TIMEOUT: perhaps it does. */
 enum udmar_status udmar__remap_disable(struct udmar_unit *unit);
 

@@ -93,8 +93,12 @@ static void close_unit(struct udmar *instance, struct udmar__unit_slot *slot)
 {
     struct udmar_unit *unit = slot->unit;
     bool pass = passes_compatible(instance);
-    enum udmar_status status = udmar__remap_pass(unit, pass);
+    /* What already passes, or has no switch, needs none. */
+    enum udmar_status status = pass ? UDMAR_OK : udmar__command(unit, GCMD_CFI, false);
 
+    if (pass) {
+        (void)udmar__let_compatible_pass(unit);
+    }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
                    "unit %u: the switch for interrupts in compatibility format does not obey (%s): "
@@ -160,8 +164,7 @@ enum udmar_status udmar__interrupts_stop(struct udmar *instance)
     }
     for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
         if (udmar__remaps(slot->unit) && !interrupts->extended) {
-            /* Where it does not obey, the same is said of the next command. */
-            (void)udmar__remap_pass(slot->unit, true);
+            (void)udmar__let_compatible_pass(slot->unit);
         }
     }
     if (interrupts->program != NULL) {

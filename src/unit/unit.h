@@ -197,6 +197,11 @@ uint32_t udmar__unit_commands(struct udmar_unit *unit);
 bool udmar__unit_translates(struct udmar_unit *unit);
 /* Sets or clears one persistent bit (GCMD_TE, GCMD_QIE, GCMD_IRE) and waits for it. */
 enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on);
+/*
+ * Lets interrupts in compatibility format pass. False: the unit does not have that switch, as
+ * QEMU's, where they pass whatever one does.
+ */
+bool udmar__let_compatible_pass(struct udmar_unit *unit);
 /* Hands the root table to hardware; the caller invalidates afterwards. */
 enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table);
 /* Translation is off: RTADDR names no table of ours any more. */

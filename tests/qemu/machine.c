@@ -255,6 +255,22 @@ static unsigned machine_raised(void *machine, struct raised *list, unsigned room
     return count;
 }
 
+/* edu: its MSI capability, and the registers that raise and end an interrupt. */
+enum { EDU_MSI = 0x40, EDU_RAISE = 0x60, EDU_END = 0x64 };
+
+static void machine_message(void *machine, unsigned device, uint64_t address, uint32_t data)
+{
+    struct qemu *e = machine;
+    const struct qemu_device *d = &e->device[device];
+
+    pci_write(e, d->rid, EDU_MSI + 4, (uint32_t)address);
+    pci_write(e, d->rid, EDU_MSI + 8, (uint32_t)(address >> 32));
+    pci_write(e, d->rid, EDU_MSI + 12, data);
+    pci_write(e, d->rid, EDU_MSI, pci_read(e, d->rid, EDU_MSI) | UINT32_C(1) << 16);
+    qtest_write32(e->q, d->bar + EDU_RAISE, 1);
+    qtest_write32(e->q, d->bar + EDU_END, 1);
+}
+
 #define IOAPIC_BASE UINT64_C(0xfec00000)
 
 static void machine_pin(void *machine, unsigned pin, uint64_t redirection)
@@ -317,6 +333,7 @@ const struct machine_ops machine_qemu = {
     .reach = machine_reach,
     .dma = machine_dma,
     .raised = machine_raised,
+    .message = machine_message,
     .pin = machine_pin,
     .read = machine_read,
     .write = machine_write,

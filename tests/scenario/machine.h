@@ -108,10 +108,12 @@ struct machine_ops {
                            size_t length, bool write);
 
     /*
-     * Interrupts since the last call, the oldest first; how many. A device raises one by DMA of 4
-     * bytes to 0xFEExxxxx; a pin of the only I/O APIC is pulsed with this redirection entry in it.
+     * Interrupts since the last call, the oldest first; how many. An edu sends a message by its MSI
+     * capability, or by DMA of 4 bytes to 0xFEExxxxx (under QEMU nobody's, then: no source is
+     * checked); a pin of the only I/O APIC is pulsed with this redirection entry in it.
      */
     unsigned (*raised)(void *machine, struct raised *list, unsigned room);
+    void (*message)(void *machine, unsigned device, uint64_t address, uint32_t data);
     void (*pin)(void *machine, unsigned pin, uint64_t redirection);
 
     /* Registers behind the driver's back. */

@@ -196,6 +196,13 @@ static unsigned model_raised(void *machine, struct raised *list, unsigned room)
     return count;
 }
 
+static void model_message(void *machine, unsigned device, uint64_t address, uint32_t data)
+{
+    struct modelled *mm = machine;
+
+    (void)raise_one(mm, model_requester_id(mm->m, 0, mm->device[device].rid), address, data);
+}
+
 static void model_pin(void *machine, unsigned pin, uint64_t redirection)
 {
     uint64_t index = redirection >> 49 | (redirection >> 11 & 1) << 15;
@@ -314,6 +321,7 @@ const struct machine_ops machine_model = {
     .reach = model_reach,
     .dma = model_engine_dma,
     .raised = model_raised,
+    .message = model_message,
     .pin = model_pin,
     .read = model_raw_read,
     .write = model_raw_write,

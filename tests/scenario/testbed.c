@@ -36,6 +36,7 @@ static const char *const deviations[DEVIATIONS] = {
     [PASS_THROUGH_UNLIMITED] = "pass-through does not look at the context's width",
     [COMPATIBILITY_FORMAT_PASSES] = "interrupts in compatibility format are never blocked",
     [INTERRUPT_FAULTS_UNRECORDED] = "blocked interrupts may leave no fault record",
+    [BUS_RANGE_REVERSED] = "a range of buses is compared with its ends exchanged",
     [PIN_SOURCE_UNCHECKED] = "the source of the I/O APIC's messages is not checked",
 };
 
