@@ -59,6 +59,35 @@ static void forged_messages_are_stopped_and_named(void **state)
     scene_close(&s);
 }
 
+static void every_reason_has_its_sentence(void **state)
+{
+    struct udmar_interrupt *interrupt;
+    struct scene s;
+
+    (void)state;
+    scene_open(&s, "generic48");
+    interrupt = allocate(&s, from_hpet(HPET_ID), 1);
+    (void)set_to(interrupt, 0, 1, 0x40);
+    for (unsigned reason = 0x20; reason <= 0x29; reason++) {
+        struct udmar_fault fault = { .sequence = 0 };
+        char sentence[512];
+
+        model_inject_fault(s.r.u, IOAPIC_RID, (uint8_t)reason, 0, true);
+        assert_fault_says(&s, "I/O APIC 2 tried to raise an interrupt");
+        assert_fault_says(&s, udmar_fault_reason_string((uint8_t)reason));
+        while (udmar_fault_next(s.r.d, fault.sequence, &fault)) {
+        }
+        (void)udmar_fault_format(s.r.d, &fault, sentence, sizeof(sentence));
+        assert_int_equal(fault.access, UDMAR_FAULT_INTERRUPT);
+        /* Compatibility format names no entry. */
+        assert_int_equal(strstr(sentence, "through entry 0, which is of HPET 1 timer 0,") == NULL,
+                         reason == 0x25);
+        assert_null(strstr(sentence, "does not know"));
+    }
+    assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
 static void a_block_has_one_address_and_numbers(void **state)
 {
     struct udmar_interrupt_message first, third;
@@ -633,6 +662,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_raises_what_was_set),
         cmocka_unit_test(forged_messages_are_stopped_and_named),
+        cmocka_unit_test(every_reason_has_its_sentence),
         cmocka_unit_test(a_block_has_one_address_and_numbers),
         cmocka_unit_test(pins_and_timers),
         cmocka_unit_test(all_targets_stand_in_the_entry),
