@@ -59,6 +59,35 @@ static void forged_messages_are_stopped_and_named(void **state)
     scene_close(&s);
 }
 
+static void every_reason_has_its_sentence(void **state)
+{
+    struct udmar_interrupt *interrupt;
+    struct scene s;
+
+    (void)state;
+    scene_open(&s, "generic48");
+    interrupt = allocate(&s, from_hpet(HPET_ID), 1);
+    (void)set_to(interrupt, 0, 1, 0x40);
+    for (unsigned reason = 0x20; reason <= 0x29; reason++) {
+        struct udmar_fault fault = { .sequence = 0 };
+        char sentence[512];
+
+        model_inject_fault(s.r.u, IOAPIC_RID, (uint8_t)reason, 0, true);
+        assert_fault_says(&s, "I/O APIC 2 tried to raise an interrupt");
+        assert_fault_says(&s, udmar_fault_reason_string((uint8_t)reason));
+        while (udmar_fault_next(s.r.d, fault.sequence, &fault)) {
+        }
+        (void)udmar_fault_format(s.r.d, &fault, sentence, sizeof(sentence));
+        assert_int_equal(fault.access, UDMAR_FAULT_INTERRUPT);
+        /* Compatibility format names no entry. */
+        assert_int_equal(strstr(sentence, "through entry 0, which is of HPET 1 timer 0,") == NULL,
+                         reason == 0x25);
+        assert_null(strstr(sentence, "does not know"));
+    }
+    assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
 static void a_block_has_one_address_and_numbers(void **state)
 {
     struct udmar_interrupt_message first, third;
@@ -602,6 +631,52 @@ static void functions_behind_bridges(void **state)
     scene_close(&s);
 }
 
+/* The narrowest check that lets all of a set through, whatever order they come in. */
+static void checks_are_as_narrow_as_can_be(void **state)
+{
+    static const struct {
+        uint16_t id[3];
+        uint64_t check;
+    } rows[] = {
+        { { 0x0418, 0x0418, 0x0418 }, UINT64_C(1) << 18 | 0x0418 },
+        { { 0x0418, 0x041c, 0x0418 }, UINT64_C(1) << 18 | 1 << 16 | 0x0418 },
+        { { 0x0418, 0x041a, 0x041c }, UINT64_C(1) << 18 | 2 << 16 | 0x0418 },
+        { { 0x0418, 0x0419, 0x0418 }, UINT64_C(1) << 18 | 3 << 16 | 0x0418 },
+        { { 0x0418, 0x0420, 0x0418 }, UINT64_C(2) << 18 | 0x0404 },
+        { { 0x0418, 0x0600, 0x0500 }, UINT64_C(2) << 18 | 0x0406 },
+        { { 0x0600, 0x0418, 0x0500 }, UINT64_C(2) << 18 | 0x0406 },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct udmar__sender sender = { .known = false };
+
+        for (unsigned j = 0; j < 3; j++) {
+            udmar__sender_add(&sender, rows[i].id[j]);
+        }
+        assert_int_equal(udmar__sender_check(&sender), rows[i].check);
+        for (unsigned j = 0; j < 3; j++) {
+            assert_true(udmar__sender_passes(rows[i].check, rows[i].id[j]));
+        }
+        assert_false(udmar__sender_passes(rows[i].check, 0x0318));
+        assert_false(udmar__sender_passes(rows[i].check, 0x0718));
+    }
+}
+
+/* Memory that the host gives is zero for the processor alone. */
+static void a_fresh_table_is_empty_for_hardware(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_open(&s, "noncoherent");
+    for (uint64_t i = 0; i < 256; i++) {
+        assert_int_equal(sends(&s, NIC, UINT64_C(0xfee00010) | i << 5, 0), BLOCKED);
+        assert_fault_says(&s, "the interrupt remapping entry is not present");
+    }
+    scene_close(&s);
+}
+
 static void odd_functions(void **state)
 {
     struct udmar_interrupt_fields fields;
@@ -633,6 +708,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_raises_what_was_set),
         cmocka_unit_test(forged_messages_are_stopped_and_named),
+        cmocka_unit_test(every_reason_has_its_sentence),
         cmocka_unit_test(a_block_has_one_address_and_numbers),
         cmocka_unit_test(pins_and_timers),
         cmocka_unit_test(all_targets_stand_in_the_entry),
@@ -649,6 +725,8 @@ int main(void)
         cmocka_unit_test(compatibility_format_passes_where_it_is_said),
         cmocka_unit_test(entries_without_verification),
         cmocka_unit_test(functions_behind_bridges),
+        cmocka_unit_test(checks_are_as_narrow_as_can_be),
+        cmocka_unit_test(a_fresh_table_is_empty_for_hardware),
         cmocka_unit_test(odd_functions),
     };
 
