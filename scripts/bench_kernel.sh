@@ -5,7 +5,7 @@
 
 bench_build=build/demo
 bench_image=$bench_build/ports/kernel/app/udmar-amd64
-bench_modes="strict deferred passthrough bounce strict-dynamic deferred-dynamic"
+bench_modes="strict deferred passthrough bounce strict-dynamic deferred-dynamic interrupts"
 
 bench_kernel_build() {
     need_packages gcc gcc-multilib meson ninja-build python3 qemu-system-x86 binutils >&2 || return 1
@@ -23,6 +23,7 @@ bench_words() {
     passthrough) echo "hw.busdma.default=passthrough" ;;
     bounce) echo "hw.busdma.default=bounce" ;;
     strict-dynamic) echo "bench.dynamic" ;;
+    interrupts) echo "bench.interrupts" ;;
     deferred-dynamic) echo "hw.dmar.strict=0 tick bench.dynamic" ;;
     *) echo "bench: there is no mode $1; there are: $bench_modes" >&2; return 2 ;;
     esac

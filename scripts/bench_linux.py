@@ -85,7 +85,17 @@ def end_table(writer, lines):
                  ["workload", "kernel", "mode", "min", "median", "max", "by linux-off"], table)
 
 
+def interrupts_table(writer, lines):
+    rows, table = calls(lines), []
+    for (kernel, size, mode, live, what), line in rows.items():
+        if size == "interrupt":
+            table.append([what, kernel, mode, line["min"], line["median"], line["p99"]])
+    writer.write("one MSI of a device in Linux: guest instructions",
+                 ["", "kernel", "mode", "min", "median", "p99"], table)
+
+
 def write_all(writer, lines):
+    interrupts_table(writer, lines)
     calls_table(writer, lines)
     end_table(writer, lines)
     target_table(writer, lines)

@@ -51,11 +51,12 @@ linux_guest() {
     scripts/linux/pack.sh "$2.cpio" "$2"
 }
 
-# linux_calls KERNEL MODE: the DMA API alone, counted by the clock. Rows on standard output.
+# linux_calls KERNEL MODE [interrupts]: the DMA API alone, or what an interrupt costs, counted by the
+# clock. Rows on standard output.
 linux_calls() {
-    local folder=$linux_run/calls-$1-$2 options
+    local folder=$linux_run/calls-$1-$2${3-} options
     linux_options "$2"
-    linux_guest "$1" "$folder" tests/linux/bench/init "$2" <<<"ARGUMENTS='mode=$2 kernel=$1'"
+    linux_guest "$1" "$folder" tests/linux/bench/init "$2" <<<"ARGUMENTS='mode=$2 kernel=$1${3:+ $3=1}'"
     scripts/linux/boot.sh "$1" --icount --timeout 3000 "${options[@]}" "$linux_run/base-$1.cpio" "$folder.cpio" \
         -- -device edu,addr=0x1b,dma_mask=0xffffffffffffffff </dev/null 2>"$folder/qemu" | tr -d '\r' >"$folder/console"
     if ! grep -q '^end 0' "$folder/console" || grep -qE '[ :]fault |WARNING:|BUG:|Oops' "$folder/console"; then

@@ -39,6 +39,17 @@ CHURN = {
     ("deferred", 4096): (3984, 11945),
 }
 
+# One MSI of a device in whole, where the kernel remaps interrupts and where it does not (./bench linux):
+# pci_alloc_irq_vectors, request_irq, irq_set_affinity, free_irq with pci_free_irq_vectors.
+INTERRUPT = {
+    "allocate": {"linux-6.12": (29352, 26432)},
+    "set": {"linux-6.12": (12137, 12540)},
+    "re-target": {"linux-6.12": (1100, 337)},
+    "free": {"linux-6.12": (28991, 26375)},
+}
+# Another target for a live interrupt, without the unit's invalidation.
+RETARGET_TARGET = 250
+
 # Published nanoseconds of Linux's generic_pt for VT-d's second stage: (avg, min)
 GENERIC_PT = {
     ("map", "2^12"): (53, 50),

@@ -22,6 +22,7 @@ def tables(lines):
         "targets": lambda: bench_table.target_table(writer, rows),
         "kernel": lambda: bench_table.kernel_table(writer, rows),
         "churn": lambda: bench_table.churn_table(writer, rows),
+        "interrupts": lambda: bench_table.interrupt_table(writer, rows),
         "sync": lambda: bench_table.sync_table(writer, rows),
         "linux-targets": lambda: bench_linux.target_table(writer, lines),
         "linux-calls": lambda: bench_linux.calls_table(writer, lines),

@@ -16,6 +16,7 @@ type_commands() {
     done
     printf '%s\n' help 'show dmar' 'show domains' 'show maps 00:04.0' 'walk 00:04.0 0x2000' \
         'attack write-kernel 0' 'attack after-unload 1' 'show faults' 'show busdma' \
+        'show interrupts' 'forge of-another 0' 'forge nobody' \
         'show nonsense' 'walk 00:04.0 zero' 'walk 0:9.9 0' 'attack nobody' 'attack read-kernel 99' \
         'no-such-command' 'exit 0'
 }
@@ -44,6 +45,12 @@ shows 'edu at 00:05\.0 writes to its own buffer.*memory is intact' "attack: afte
 shows '^fault 1: QEMU edu device \(0000:00:04\.0\) tried to write' "show faults: as sentences"
 shows '2 faults, 0 no longer kept' "show faults: counted"
 shows 'busdma  refused tags 0, .* called off 0' "show busdma: nobody did anything wrong"
+shows 'remapped by 1 unit; 1 table, 256 entries' "show interrupts: the state"
+shows '^  0x[0-9a-f]{2}    [0-9]+ +[0-9]+ +I/O APIC [0-9]+ pin 4$' "show interrupts: a pin, its vector and its entry"
+shows '^ +0 +[0-9]+  [0-9a-f]{16} [0-9a-f]{16}  00:1f\.2 +processor 0 vector 0x[0-9a-f]{2} edge, from 00:1f\.2' \
+    "show interrupts: an entry of the table"
+shows 'edu at 00:04\.0 is given the interrupt message of 00:03\.0.*: no interrupt arrived' "forge: what is stopped"
+shows 'what is one of old-format' "a wrong forgery says what there is"
 shows 'usage: show' "a wrong show says what there is"
 shows 'usage: walk' "a wrong address says how it is written"
 shows 'no such device is attached' "a wrong device is named"

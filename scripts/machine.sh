@@ -9,6 +9,10 @@
 #     --caching-mode    the unit caches not-present entries
 #     --no-pt           the unit cannot pass requests through (QEMU 11 has none like that)
 #     --no-unit         no remapping unit at all
+#     --no-ir           the unit cannot remap interrupts
+#     --x2apic          a processor with x2APIC mode (say apic=x2apic to the kernel, too) and a unit that
+#                       takes 32-bit APIC ids; status 77 where QEMU emulates neither
+#     --hpet-msi        the HPET can send messages
 #     --narrow          one more edu, at 00:07.0, whose DMA reaches 28 address bits (say narrow to the
 #                       kernel, too: a driver cannot find that out)
 #     --plain BITS      QEMU's 32- or 64-bit program with the processor that it has by default; else the
@@ -18,6 +22,7 @@
 #     --keep DIR        where the disk images are left; default: a folder that goes away
 #
 # The console is on standard output and input. QEMU's own remarks go to standard error.
+# The kernel is told QEMU's series as well, in a word qemu=7.
 # Exit status 0 when the kernel ended with success, 1 when it did not, 2 for a wrong call, 77 where this QEMU
 # has no such machine.
 set -u
@@ -30,6 +35,8 @@ narrow=
 old=
 no_pt=
 keep=
+x2apic=
+hpet=()
 qemu=(qemu-system-x86_64 -cpu max)
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -38,6 +45,9 @@ while [ $# -gt 0 ]; do
     --caching-mode) extra+=,caching-mode=on; shift ;;
     --no-pt) no_pt=yes; shift ;;
     --no-unit) unit=; shift ;;
+    --no-ir) extra+=,intremap=off; shift ;;
+    --x2apic) x2apic=yes; shift ;;
+    --hpet-msi) hpet=(-global hpet.msi=on); shift ;;
     --narrow) narrow=yes; shift ;;
     --plain) case "$2" in
         32) qemu=(qemu-system-i386) ;;
@@ -54,6 +64,20 @@ done
 if [ $# -ne 2 ]; then
     echo "usage: machine.sh [options] IMAGE COMMAND-LINE" >&2
     exit 2
+fi
+
+# What the kernel has to know of the emulator; attacks on interrupts end differently in each.
+version=$("${qemu[0]}" --version | sed -nE '1s/.*version ([0-9]+).*/\1/p')
+
+# An emulator that lacks a feature only warns of it, unless it is told to enforce it.
+if [ -n "$x2apic" ]; then
+    qemu=("${qemu[0]}" -cpu max,x2apic=on,enforce)
+    extra+=,eim=on
+    if ! echo quit | "${qemu[@]}" -machine q35 -accel tcg -nodefaults -display none -S -monitor stdio \
+        -device intel-iommu,intremap=on,eim=on >/dev/null 2>&1; then
+        echo "machine.sh: QEMU $version does not emulate x2APIC mode" >&2
+        exit 77
+    fi
 fi
 
 dir=$keep
@@ -105,7 +129,7 @@ timeout "${UDMAR_TIMEOUT:-180}" "${qemu[@]}" -machine q35 -accel tcg -m "$memory
     -drive "if=none,id=d0,file=$dir/disk0.img,format=raw" \
     -drive "if=none,id=d1,file=$dir/disk1.img,format=raw" \
     -netdev user,id=n0 -netdev user,id=n1 \
-    "${devices[@]}" -kernel "$1" -append "$2"
+    "${hpet[@]}" "${devices[@]}" -kernel "$1" -append "$2 qemu=$version"
 status=$?
 case $status in
 33) exit 0 ;;

@@ -355,12 +355,14 @@ check_rooms()
     check_room base "base" "$plain host"
     check_room table "table" "$plain table"
     check_room unit "base table unit" "$plain host table unit fault"
+    check_room interrupt "base unit interrupt" "$plain host unit interrupt"
     check_room space "base table unit space" "$plain $low stream"
-    check_room policy "base table unit space policy" "$plain $low tunable udmar"
+    check_room policy "base table unit space interrupt policy" \
+        "$plain $low interrupt tunable udmar"
     check_room busdma "base table unit space policy busdma" \
         "$plain $low tunable udmar busdma bus_dma"
     find src -mindepth 1 -maxdepth 1 -type d |
-        grep -vxE 'src/(base|table|unit|space|policy|busdma)' |
+        grep -vxE 'src/(base|table|unit|space|interrupt|policy|busdma)' |
         sed 's,$, is no room that this test knows,' | verdict "src/ has no other folders"
 }
 

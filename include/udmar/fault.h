@@ -5,6 +5,7 @@
 #ifndef UDMAR_FAULT_H
 #define UDMAR_FAULT_H
 
+#include <udmar/interrupt.h>
 #include <udmar/status.h>
 #include <udmar/types.h>
 
@@ -52,6 +53,8 @@ struct udmar_fault {
     uint64_t near_base;          /* the mapping found: first address */
     uint64_t near_size;          /* and bytes */
     uint64_t near_age;           /* GONE: unmaps that the device's unit has seen since then */
+    struct udmar_interrupt_source sender; /* interrupt requests: who sent it, where that is known */
+    struct udmar_interrupt_source owner;  /* and whose entry it named */
 };
 
 /*

@@ -68,7 +68,8 @@ struct udmar_page {
 
 /*
  * udmar_host_page_alloc - physically contiguous zeroed pages
- * @count: pages, 1 to 128; the block is aligned to its size rounded up to a power of two.
+ * @count: pages, 1 to 128, or 256 (an interrupt remapping table of 65536 entries); the block is
+ *         aligned to its size rounded up to a power of two.
  * @highest: the last physical address that may lie in the block.
  * @out_page: the first page; mapping is null, or the address of the whole block.
  *
@@ -84,7 +85,8 @@ void udmar_host_page_free(void *host, const struct udmar_page *page, size_t coun
 
 /*
  * udmar_host_page_map - reach one page of ordinary memory
- * @physical: page-aligned; a page from udmar_host_page_alloc(), or a page of a driver's buffer.
+ * @physical: page-aligned; a page from udmar_host_page_alloc(), a page of a driver's buffer, or RAM
+ *            of udmar_config.ram that holds the interrupt remapping table that was found on.
  *
  * The library holds at most six such mappings at a time on one CPU, in last-in first-out order,
  * each for a few hundred instructions. On a host with a direct map this is an addition.

@@ -47,6 +47,7 @@ enum udmar_status {
     UDMAR_ERR_IOVA = 301,      /* no free guest addresses within the limits */
     UDMAR_ERR_DOMAIN_ID = 302, /* all domain ids of a unit are in use */
     UDMAR_ERR_INTERRUPT = 303, /* the host gave no interrupt vector */
+    UDMAR_ERR_ENTRIES = 304,   /* the interrupt remapping table has no such block free */
 };
 
 /*

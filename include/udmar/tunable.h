@@ -12,6 +12,10 @@
  *   hw.dmar.strict=0|1          unload waits for the unit (default 1), or only queues its request
  *   hw.dmar.width=0|30|39|48|57 smallest table width in bits to choose (0, default: 39)
  *   hw.dmar.superpage=0|1       large pages where units have them (default 1), or 4 KiB alone
+ *   hw.dmar.ir=0|1              interrupt remapping where the host asks for it (default 1)
+ *   hw.dmar.ir.compat=0|1       let messages in compatibility format pass, forged ones too
+ *                               (default 0; impossible with 32-bit APIC ids)
+ *   hw.dmar.ir.verify=0|1       entries name the requester ids that may use them (default 1)
  *   hw.busdma.default=MODE      what devices get that are not named; default translate
  *   hw.busdma.pciD:B:D:F=MODE   what one device gets; decimal numbers, dots instead of colons too
  *   hw.busdma.pciD:B:D:F.bounce=1   the same as =bounce
@@ -63,6 +67,9 @@ struct udmar_tunables {
     bool strict;
     bool subpage;
     bool superpage;
+    bool interrupts;
+    bool interrupt_compat;
+    bool interrupt_verify;
     uint8_t queue_size;
     uint8_t width;
     uint64_t timeout_ns;

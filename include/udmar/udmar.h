@@ -32,6 +32,7 @@
 
 #include <udmar/domain.h>
 #include <udmar/fault.h>
+#include <udmar/interrupt.h>
 #include <udmar/table.h>
 #include <udmar/tunable.h>
 #include <udmar/unit.h>
@@ -64,9 +65,15 @@ struct udmar_config {
      * The host may switch it on and off, but not during start, stop, attach or detach. A queue that
      * the host has on then must be empty and stay so from udmar_start() on: its requests go through
      * udmar_unit_invalidate_interrupts(). udmar_stop() gives the queue back, empty from its first
-     * slot on. Without this, interrupt remapping that is on is switched off at start.
+     * slot on. Without this, interrupt remapping that is on is switched off at start,
+     * or taken over where `interrupts` is given.
      */
     bool keep_interrupt_remapping;
+    /*
+     * The host wants interrupt remapping from udmar: interrupt.h. Not kept. Null: it does not, and
+     * none of it runs. Not together with keep_interrupt_remapping.
+     */
+    const struct udmar_interrupt_config *interrupts;
     struct udmar_tunables tunables;
 };
 
@@ -338,6 +345,7 @@ struct udmar_unit_status {
     bool uses_queue;  /* else registers invalidate */
     bool failed;      /* left out by the last start */
     bool has_interrupt;
+    bool remaps; /* interrupts through our table, as its registers say at the time of the call */
     struct udmar_unit_facts facts;
     uint64_t context_requests;
     uint64_t iotlb_requests;

@@ -57,6 +57,7 @@ struct udmar_unit_facts {
     bool device_tlb;       /* DT: ATS */
     bool interrupt_remap;  /* IR */
     bool extended_ids;     /* EIM: 32-bit APIC ids, FEUADDR */
+    bool posted;           /* PI: posted interrupts */
     bool pass_through;     /* PT */
     bool snoop_control;    /* SC: the SNP bit in leaf entries */
     bool scalable;         /* SMTS; not used by udmar */

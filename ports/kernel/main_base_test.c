@@ -361,6 +361,70 @@ static void edu_interrupt(void *arg)
     edu->seen = true;
 }
 
+/* A router that gives what is given without one, and counts. */
+static unsigned routes_made, routes_live;
+
+static bool count_route(const struct irq_source *source, const struct irq_target *target,
+                        void **route, struct irq_message *out)
+{
+    *out = (struct irq_message){ .address = 0xfee00000u | target->apic << 12,
+                                 .data = target->vector,
+                                 .redirection = (uint64_t)target->apic << 56 | target->vector |
+                                                (source->level ? 0x8000u : 0) |
+                                                (source->low ? 0x2000u : 0) };
+    *route = &routes_made;
+    routes_live++;
+    return ++routes_made < 1000;
+}
+
+static void count_unroute(void *route)
+{
+    CHECK(route == &routes_made);
+    routes_live--;
+}
+
+static const struct irq_router counting_router = { count_route, count_unroute };
+
+static bool refuse_route(const struct irq_source *source, const struct irq_target *target,
+                         void **route, struct irq_message *out)
+{
+    (void)source;
+    (void)target;
+    (void)route;
+    (void)out;
+    return false;
+}
+
+static const struct irq_router refusing_router = { refuse_route, count_unroute };
+
+/* Live sources move to a router and back, and keep what they have where it refuses. */
+static void test_router(struct pci_device *dev, struct edu *edu)
+{
+    static const struct irq_router *const routers[] = { &counting_router, &refusing_router,
+                                                        &counting_router, NULL };
+    struct irq_request own = { .source.kind = IRQ_OWN, .handler = edu_interrupt, .arg = edu };
+    struct irq *irq = irq_take(&own);
+    unsigned live = 0;
+
+    for (const struct irq *one = irq_next(NULL); one != NULL; one = irq_next(one)) {
+        live += irq_source(one)->kind != IRQ_OWN;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        CHECK(irq_set_router(routers[i]) == (routers[i] != &refusing_router));
+        CHECK(routes_live == (i < 3 ? live : 0));
+        CHECK((irq_route(dev->irq) != NULL) == (i < 3) && irq_route(irq) == NULL);
+        edu->seen = false;
+        mmio_write32(edu->registers + EDU_RAISE, 16);
+        CHECK(wait_until(is_set, (void *)(uintptr_t)&edu->seen, NS_PER_S) && edu->status == 16);
+    }
+    CHECK(irq_set_router(&refusing_router) == (live == 0));
+    CHECK(irq_take(&(struct irq_request){ .source.kind = IRQ_PCI, .handler = edu_interrupt }) ==
+          NULL);
+    CHECK(irq_set_router(NULL));
+    CHECK(irq != NULL && irq_count(irq) == 0);
+    irq_give(irq);
+}
+
 static void test_msi(void)
 {
     struct pci_device *dev = pci_find_id(0x1234, 0x11e8, 0);
@@ -382,9 +446,11 @@ static void test_msi(void)
         mmio_write32(edu.registers + EDU_RAISE, i);
         CHECK(wait_until(is_set, (void *)(uintptr_t)&edu.seen, NS_PER_S) && edu.status == i);
     }
-    CHECK(msi_count(dev->msi_vector) == 3);
-    kprintf("  edu on vector %#x: %u interrupts, %u stray\n", dev->msi_vector,
-            msi_count(dev->msi_vector), irq_stray_count());
+    CHECK(irq_count(dev->irq) == 3);
+    kprintf("  local APIC in %s mode, id %u\n", lapic_is_x2() ? "x2APIC" : "xAPIC", lapic_id());
+    kprintf("  edu on vector %#x: %u interrupts, %u stray\n", irq_vector(dev->irq),
+            irq_count(dev->irq), irq_stray_count());
+    test_router(dev, &edu);
     pci_disable_msi(dev);
     edu.seen = false;
     mmio_write32(edu.registers + EDU_RAISE, 1);
@@ -393,21 +459,99 @@ static void test_msi(void)
     mmio_unmap(edu.registers);
 }
 
-static void test_msi_vectors(void)
+static void test_vectors(void)
 {
-    static unsigned vectors[256];
-    uint64_t address;
-    uint32_t data;
+    static struct irq *irqs[256];
+    struct irq_request request = { .source.kind = IRQ_OWN };
+    struct irq_message message;
     unsigned count = 0;
 
-    CHECK(!msi_alloc(NULL, NULL, &address, &data, &vectors[0]));
-    while (count < 256 && msi_alloc(edu_interrupt, NULL, &address, &data, &vectors[count])) {
-        CHECK(data == vectors[count] && address == (0xfee00000u | lapic_id() << 12));
+    CHECK(irq_take(&request) == NULL);
+    request.handler = edu_interrupt;
+    while (count < 256 && (irqs[count] = irq_take(&request)) != NULL) {
+        irq_message(irqs[count], &message);
+        CHECK(message.data == irq_vector(irqs[count]) &&
+              message.address == (0xfee00000u | lapic_id() << 12));
         count++;
     }
     CHECK(count >= 100 && count < 256);
     while (count > 0) {
-        msi_free(vectors[--count]);
+        irq_give(irqs[--count]);
+    }
+}
+
+static void set_flag(void *arg)
+{
+    *(volatile bool *)arg = true;
+}
+
+/* The serial port's pin is an edge, edu's INTx a level: it holds until the handler has been there.
+ */
+static void test_pins(void)
+{
+    struct pci_device *dev = pci_find_id(0x1234, 0x11e8, 0);
+    struct edu edu = { NULL, false, 0 };
+    const struct irq *serial = serial_raise();
+    static struct irq *pins[32];
+    unsigned before, end = ioapic_gsi_end(), found = 0;
+
+    CHECK(serial != NULL && irq_source(serial)->kind == IRQ_IOAPIC && end >= 24);
+    before = serial != NULL ? irq_count(serial) : 0;
+    udelay(1000);
+    serial_raise();
+    udelay(1000);
+    CHECK(serial == NULL || irq_count(serial) == before + 1);
+    CHECK(ioapic_take(end, false, false, set_flag, NULL) == NULL);
+    CHECK(ioapic_take_isa(16, set_flag, NULL) == NULL &&
+          ioapic_take_isa(4, set_flag, NULL) == NULL);
+    if (dev == NULL) {
+        return;
+    }
+    pci_enable(dev);
+    pci_dev_write16(dev, PCI_COMMAND,
+                    pci_dev_read16(dev, PCI_COMMAND) & (uint16_t)~PCI_COMMAND_INTX_OFF);
+    edu.registers = pci_bar_map(dev, 0, NULL);
+    for (unsigned pin = 16; pin < 24; pin++) {
+        pins[pin] = ioapic_take(pin, true, false, edu_interrupt, &edu);
+        CHECK(pins[pin] != NULL);
+    }
+    for (uint32_t i = 1; i <= 3; i++) {
+        edu.seen = false;
+        mmio_write32(edu.registers + EDU_RAISE, i);
+        CHECK(wait_until(is_set, (void *)(uintptr_t)&edu.seen, NS_PER_S) && edu.status == i);
+    }
+    for (unsigned pin = 16; pin < 24; pin++) {
+        CHECK(irq_count(pins[pin]) == 0 || irq_count(pins[pin]) == 3);
+        found += irq_count(pins[pin]) == 3 ? pin : 0;
+        ioapic_give(pins[pin]);
+    }
+    kprintf("  serial port on pin %u, edu's INTx on pin %u\n",
+            serial != NULL ? irq_source(serial)->line : 0, found);
+    CHECK(found != 0);
+    pci_dev_write16(dev, PCI_COMMAND, pci_dev_read16(dev, PCI_COMMAND) | PCI_COMMAND_INTX_OFF);
+    mmio_unmap(edu.registers);
+}
+
+static void test_hpet(void)
+{
+    volatile bool seen;
+
+    for (unsigned message = 0; message < 2; message++) {
+        struct irq *irq = hpet_take(message != 0, set_flag, (void *)(uintptr_t)&seen);
+
+        CHECK(irq != NULL || message != 0);
+        for (unsigned i = 1; i <= 3 && irq != NULL; i++) {
+            seen = false;
+            hpet_fire(NS_PER_MS);
+            CHECK(wait_until(is_set, (void *)(uintptr_t)&seen, NS_PER_S));
+            CHECK(irq_count(irq) == i);
+        }
+        if (irq != NULL) {
+            kprintf("  HPET: %u interrupts by %s %u\n", irq_count(irq),
+                    message != 0 ? "message of timer" : "pin", irq_source(irq)->line);
+            CHECK(hpet_take(false, set_flag, NULL) == NULL);
+            hpet_give(irq);
+        }
     }
 }
 
@@ -498,7 +642,9 @@ int kernel_main(void)
         { "ACPI", show_acpi },
         { "PCI", test_pci },
         { "MSI", test_msi },
-        { "MSI vectors", test_msi_vectors },
+        { "vectors", test_vectors },
+        { "pins", test_pins },
+        { "HPET", test_hpet },
         { "console", test_console },
     };
     char how[16];

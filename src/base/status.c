@@ -37,6 +37,7 @@ const char *udmar_status_string(enum udmar_status status)
         NAME(UDMAR_ERR_IOVA);
         NAME(UDMAR_ERR_DOMAIN_ID);
         NAME(UDMAR_ERR_INTERRUPT);
+        NAME(UDMAR_ERR_ENTRIES);
     }
     return "UDMAR_ERR_?";
 }

@@ -14,6 +14,7 @@ static void add_id(struct udmar__ids *ids, udmar_rid_t id)
 {
     unsigned at = ids->count;
 
+    udmar__sender_add(&ids->sender, id);
     while (at > 0 && ids->id[at - 1] >= id) {
         at--;
     }
@@ -223,36 +224,48 @@ static bool is_silent(struct udmar *instance, uint16_t segment, udmar_rid_t brid
     return false;
 }
 
+/* A bridge that sends everything under its own id: no other is seen above it. */
+static void add_replacement(struct udmar__ids *ids, udmar_rid_t bridge)
+{
+    ids->sender = (struct udmar__sender){ .known = false };
+    add_sent(ids, bridge);
+}
+
+/*
+ * A bridge without PCI Express capability is conventional, or has lost it: one that hangs on a PCI
+ * Express port cannot be conventional, and some are known.
+ */
+static void add_plain_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bridge,
+                             uint8_t bus, struct udmar__ids *ids)
+{
+    udmar_rid_t above;
+    int port = UDMAR__PORT_NONE;
+    bool silent = is_silent(instance, segment, bridge);
+
+    if (udmar_host_pci_bridge(instance->host, segment, UDMAR_RID_BUS(bridge), &above)) {
+        port = udmar__pci_port_type(instance, segment, above);
+    }
+    if (!silent && (port == UDMAR__PORT_NONE || port == UDMAR__PORT_TO_PCI)) {
+        add_replacement(ids, bridge);
+        return;
+    }
+    add_sent(ids, bridge);
+    add_sent(ids, UDMAR_RID(bus, 0, 0));
+}
+
 /* What a bridge on the way up may put in the place of the device's id. */
 static void add_bridge(struct udmar *instance, uint16_t segment, udmar_rid_t bridge, uint8_t bus,
                        struct udmar__ids *ids)
 {
-    int type = udmar__pci_port_type(instance, segment, bridge);
-    udmar_rid_t above;
-
-    switch (type) {
+    switch (udmar__pci_port_type(instance, segment, bridge)) {
     case UDMAR__PORT_TO_PCI:
         add_sent(ids, UDMAR_RID(bus, 0, 0));
         break;
     case UDMAR__PORT_NONE:
-        add_sent(ids, bridge);
-        if (is_silent(instance, segment, bridge)) {
-            add_sent(ids, UDMAR_RID(bus, 0, 0));
-        }
-        /*
-         * Some PCIe-to-PCI bridges have lost their capability: a bridge that claims to be
-         * conventional but hangs on a PCI Express port cannot be.
-         */
-        if (udmar_host_pci_bridge(instance->host, segment, UDMAR_RID_BUS(bridge), &above)) {
-            int port = udmar__pci_port_type(instance, segment, above);
-
-            if (port != UDMAR__PORT_NONE && port != UDMAR__PORT_TO_PCI) {
-                add_sent(ids, UDMAR_RID(bus, 0, 0));
-            }
-        }
+        add_plain_bridge(instance, segment, bridge, bus, ids);
         break;
     case UDMAR__PORT_FROM_PCI:
-        add_sent(ids, bridge);
+        add_replacement(ids, bridge);
         break;
     default:
         /* Root ports and switches pass ids on unchanged. */

@@ -155,8 +155,10 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
                     enum udmar_status status)
 {
     struct udmar_unit *unit = slot->unit;
-    uint32_t state = udmar__read32(unit, REG_GSTS);
+    uint32_t state;
 
+    udmar__interrupts_give_up(slot);
+    state = udmar__read32(unit, REG_GSTS);
     set_failed(slot, true);
     disarm_faults(unit);
     if (state != UINT32_MAX && ((state | udmar__unit_commands(unit)) & GCMD_TE) == 0) {
@@ -208,7 +210,7 @@ enum udmar_status udmar_start(struct udmar *instance)
         { "starting the invalidation queue", start_queue },
         { "writing contexts", write_contexts },
         { "setting the root table", set_root },
-        { "stopping interrupt remapping", udmar__stop_interrupt_remapping },
+        { "switching interrupt remapping", udmar__interrupts_start },
         { "stopping the fault log that firmware left on", udmar__stop_fault_log },
         { "programming the fault event", arm_faults },
         { "switching translation on", enable },
@@ -241,6 +243,7 @@ enum udmar_status udmar_start(struct udmar *instance)
         for_each(instance, steps[i].name, steps[i].step);
     }
     udmar__take_over_left_out(instance);
+    udmar__interrupts_hand_over(instance);
     instance->started = running_units(instance) > 0;
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
@@ -307,6 +310,7 @@ enum udmar_status udmar_stop(struct udmar *instance)
     if (instance == NULL || !instance->started) {
         return UDMAR_ERR_ORDER;
     }
+    result = udmar__interrupts_stop(instance);
     for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
         /* One that was left out may have obeyed since. */
         if (!udmar__slot_failed(slot) || udmar__unit_translates(slot->unit)) {

@@ -147,6 +147,9 @@ static void take_fault(void *context, struct udmar_unit *unit, const struct udma
         callback = fault.device->fault_callback;
         argument = fault.device->fault_argument;
     }
+    if (fault.access == UDMAR_FAULT_INTERRUPT && !fault.from_firmware) {
+        udmar__interrupts_identify(instance, unit, &fault);
+    }
     print = keep_fault(instance, &fault, &suppressed);
     udmar__unlock(instance->host, &instance->lock, state);
     if (print) {

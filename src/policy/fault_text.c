@@ -18,8 +18,6 @@ static const char *verb(const struct udmar_fault *fault)
         return "request page";
     case UDMAR_FAULT_ATOMIC:
         return "do an atomic operation at";
-    case UDMAR_FAULT_INTERRUPT:
-        return "send interrupt";
     default:
         return "write to";
     }
@@ -78,6 +76,11 @@ static bool is_known(const struct udmar *instance, const struct udmar_fault *fau
     return device != NULL;
 }
 
+static const char *sender_kind(const struct udmar_interrupt_source *sender)
+{
+    return sender->kind == UDMAR_INTERRUPT_IOAPIC ? "I/O APIC" : "HPET";
+}
+
 static void add_device(struct udmar__text *text, const struct udmar *instance,
                        const struct udmar_fault *fault)
 {
@@ -91,6 +94,10 @@ static void add_device(struct udmar__text *text, const struct udmar *instance,
         by_alias = fault->device->rid != fault->rid;
     }
     udmar__unlock(instance->host, lock, state);
+    if (label[0] == '\0' && fault->sender.kind != UDMAR_INTERRUPT_NONE) {
+        udmar__text_add(text, "%s %u", sender_kind(&fault->sender), fault->sender.id);
+        return;
+    }
     if (label[0] == '\0') {
         udmar__text_add(text, "unknown device %04x:%02x:%02x.%u", fault->segment,
                         UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
@@ -105,6 +112,44 @@ static void add_device(struct udmar__text *text, const struct udmar *instance,
     }
 }
 
+/* Which entry the request named, and whose that is. */
+static void add_entry(struct udmar__text *text, const struct udmar_fault *fault)
+{
+    char owner[48];
+
+    udmar__text_add(text, " tried to raise an interrupt");
+    if (fault->reason == UDMAR__REASON_COMPATIBILITY) {
+        return;
+    }
+    udmar__text_add(text, " through entry %llu", (unsigned long long)fault->address);
+    if (fault->owner.kind != UDMAR_INTERRUPT_NONE) {
+        (void)udmar_interrupt_source_format(&fault->owner, owner, sizeof(owner));
+        udmar__text_add(text, ", which is %s%s,",
+                        fault->owner.kind == UDMAR_INTERRUPT_FOUND ? "" : "of ", owner);
+    } else {
+        udmar__text_add(text, ", which is nobody's,");
+    }
+}
+
+/* Writes there are interrupts, whoever makes them; some are blocked as DMA. */
+static bool is_message(const struct udmar_fault *fault)
+{
+    return fault->access == UDMAR_FAULT_WRITE && fault->address >> 20 == 0xfee;
+}
+
+static void add_attempt(struct udmar__text *text, const struct udmar_fault *fault)
+{
+    if (fault->access == UDMAR_FAULT_INTERRUPT) {
+        add_entry(text, fault);
+    } else if (is_message(fault)) {
+        udmar__text_add(text, " tried to raise an interrupt by writing to 0x%llx",
+                        (unsigned long long)fault->address);
+    } else {
+        udmar__text_add(text, " tried to %s 0x%llx", verb(fault),
+                        (unsigned long long)fault->address);
+    }
+}
+
 size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fault *fault,
                              char *buffer, size_t size)
 {
@@ -113,8 +158,8 @@ size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fa
     udmar__text_init(&text, buffer, size);
     udmar__text_add(&text, "fault %llu: ", (unsigned long long)fault->sequence);
     add_device(&text, instance, fault);
-    udmar__text_add(&text, " tried to %s 0x%llx and was stopped: %s", verb(fault),
-                    (unsigned long long)fault->address, udmar_fault_reason_string(fault->reason));
+    add_attempt(&text, fault);
+    udmar__text_add(&text, " and was stopped: %s", udmar_fault_reason_string(fault->reason));
     add_place(&text, fault);
     if (fault->has_pasid) {
         udmar__text_add(&text, "; PASID %u", (unsigned)fault->pasid);

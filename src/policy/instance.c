@@ -94,13 +94,18 @@ static enum udmar_status set_up_instance(struct udmar *instance, const struct ud
         return status;
     }
     check_table(instance);
-    return udmar__units_create(instance, config->cpu_signature);
+    status = udmar__units_create(instance, config->cpu_signature);
+    if (status == UDMAR_OK && config->interrupts != NULL) {
+        udmar__interrupts_create(instance, config->interrupts);
+    }
+    return status;
 }
 
 static void tear_down(struct udmar *instance)
 {
     void *host = instance->host;
 
+    udmar__interrupts_destroy(instance);
     udmar__units_destroy(instance);
     if (instance->ram != NULL) {
         udmar_host_free(host, instance->ram, instance->ram_count * sizeof(*instance->ram));
@@ -108,6 +113,15 @@ static void tear_down(struct udmar *instance)
     udmar__fault_log_destroy(instance);
     udmar__lock_destroy(host, &instance->lock);
     udmar_host_free(host, instance, sizeof(*instance));
+}
+
+static bool interrupts_make_sense(const struct udmar_config *config)
+{
+    const struct udmar_interrupt_config *interrupts = config->interrupts;
+
+    return !config->keep_interrupt_remapping && interrupts->entries <= UDMAR__REMAP_MOST &&
+           interrupts->ioapic_count <= UINT8_MAX &&
+           (interrupts->ioapic_count == 0 || interrupts->ioapics != NULL);
 }
 
 enum udmar_status udmar_create(void *host, const struct udmar_config *config,
@@ -119,7 +133,9 @@ enum udmar_status udmar_create(void *host, const struct udmar_config *config,
     if (config == NULL || out_instance == NULL ||
         (config->fault_log != 0 && (config->fault_log < 16 || config->fault_log > 4096)) ||
         (config->ram_count != 0 && config->ram == NULL) || config->ram_count > 2048 ||
-        config->cpus > MOST_CPUS || (config->tunables.enable && config->table == NULL)) {
+        config->cpus > MOST_CPUS ||
+        (config->interrupts != NULL && !interrupts_make_sense(config)) ||
+        (config->tunables.enable && config->table == NULL)) {
         return UDMAR_ERR_ARGUMENT;
     }
     instance = udmar_host_alloc(host, sizeof(*instance));
@@ -241,6 +257,7 @@ enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
         .uses_queue = udmar__uses_queue(unit),
         .failed = slot->failed,
         .has_interrupt = unit->interrupt != NULL,
+        .remaps = udmar__unit_remaps(slot->unit),
         .facts = unit->facts,
         .context_requests = unit->counts.context_requests,
         .iotlb_requests = udmar__iotlb_count(&unit->counts),

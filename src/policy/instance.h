@@ -11,6 +11,8 @@
 #include <udmar/udmar.h>
 
 #include "base/lock.h"
+#include "interrupt/remap_table.h"
+#include "interrupt/sender.h"
 #include "space/domain.h"
 #include "unit/unit.h"
 
@@ -23,7 +25,8 @@ struct udmar__ids {
     udmar_rid_t sent;     /* what its unit will see, as far as that is known */
     bool too_many;
     unsigned count;
-    udmar_rid_t id[UDMAR__IDS]; /* ascending */
+    udmar_rid_t id[UDMAR__IDS];  /* ascending */
+    struct udmar__sender sender; /* those of them that its unit sees: an interrupt's */
     udmar_rid_t
         first[UDMAR_DEVICE_IDS]; /* for people: from the function up, as far as there is room */
 };
@@ -37,7 +40,8 @@ struct udmar__unit_slot {
     bool graphics_only;
     bool failed; /* left out after bring-up had begun; udmar__slot_failed() */
     unsigned quirks;
-    udmar_paddr_t host_queue; /* IQA of the queue to be given back at stop; 0: none */
+    udmar_paddr_t host_queue;         /* IQA of the queue to be given back at stop; 0: none */
+    struct udmar__remap_table *remap; /* of its interrupts; null: it does not remap them */
 };
 
 /* Start changes it while faults are polled. */
@@ -143,6 +147,28 @@ struct udmar__dma {
     void *wake_argument;
 };
 
+/* An I/O APIC or HPET that firmware's table names. */
+struct udmar__line {
+    uint8_t kind; /* enum udmar_interrupt_kind */
+    uint8_t id;
+    uint16_t segment;
+    udmar_rid_t rid; /* what it sends; where `resolved` */
+    bool resolved;
+    struct udmar__unit_slot *slot; /* null: its unit is not usable */
+};
+
+/* Interrupt remapping, as far as it is udmar's. */
+struct udmar__interrupts {
+    bool asked;          /* by the host, and no tunable is against it */
+    bool extended;       /* destinations have 32 bits */
+    const char *refused; /* why no unit remaps; null: nothing is wrong */
+    void (*program)(void *host, bool remapped);
+    struct udmar__remap_table *tables; /* constant from create to destroy */
+    struct udmar__line *lines;         /* constant */
+    unsigned line_count;
+    unsigned line_room;
+};
+
 struct udmar {
     void *host;
     struct udmar__lock lock;
@@ -167,6 +193,7 @@ struct udmar {
     struct udmar_domain *shared; /* identity and pass-through domains */
     struct udmar_domain *owned;  /* of udmar_domain_create() */
     struct udmar__fault_log faults;
+    struct udmar__interrupts interrupts;
     struct udmar__dma dma;
 };
 
@@ -203,6 +230,47 @@ enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
                                                   struct udmar__unit_slot *slot);
 /* At stop: it may have been switched on since start, and goes off with our next command. */
 void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot);
+
+/* ---- interrupt_lines.c ---- */
+/* Reads the scopes of I/O APICs and HPETs. UDMAR_ERR_MEMORY. */
+enum udmar_status udmar__lines_create(struct udmar *instance);
+void udmar__lines_destroy(struct udmar *instance);
+/* Null: no unit's scope names it. */
+const struct udmar__line *udmar__line_find(const struct udmar *instance, uint8_t kind, uint8_t id);
+/* The one that sends this id; null: none does. */
+const struct udmar__line *udmar__line_sending(const struct udmar *instance, uint16_t segment,
+                                              udmar_rid_t rid);
+
+/* ---- interrupt_source.c ---- */
+/* The ids that a source sends, and the unit that sees them. */
+enum udmar_status udmar__source_find(struct udmar *instance,
+                                     const struct udmar_interrupt_source *source,
+                                     struct udmar__sender *out_sender,
+                                     struct udmar__unit_slot **out_slot);
+
+/* ---- interrupt_tables.c ---- */
+/* Decides which units remap interrupts, and makes their tables. Nothing of hardware changes. */
+void udmar__interrupts_create(struct udmar *instance, const struct udmar_interrupt_config *config);
+void udmar__interrupts_destroy(struct udmar *instance);
+/* The table that a unit was left with is readable memory of this machine. */
+bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta);
+
+/* ---- interrupt_start.c ---- */
+/* A step of udmar_start(), for one unit: remapping goes on, or firmware's goes off. */
+enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_slot *slot);
+/* Its last one: the host writes its sources, and compatibility format is blocked. */
+void udmar__interrupts_hand_over(struct udmar *instance);
+/* All units, before their queues go. */
+enum udmar_status udmar__interrupts_stop(struct udmar *instance);
+/* A unit is left out. */
+void udmar__interrupts_give_up(struct udmar__unit_slot *slot);
+
+/* ---- interrupt_look.c ---- */
+/* The fault reason of interrupt requests that name no entry [VTD appendix A]. */
+#define UDMAR__REASON_COMPATIBILITY 0x25u
+/* Fills in who has sent a blocked interrupt request, and whose entry it named. */
+void udmar__interrupts_identify(struct udmar *instance, struct udmar_unit *unit,
+                                struct udmar_fault *fault);
 
 /* ---- pci.c ---- */
 #define PCI_IDS 0x00

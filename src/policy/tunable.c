@@ -76,6 +76,8 @@ void udmar_tunables_init(struct udmar_tunables *tunables)
         .rmrr_enable = true,
         .strict = true,
         .superpage = true,
+        .interrupts = true,
+        .interrupt_verify = true,
         .timeout_ns = UINT64_C(1000000000),
         .default_mode = UDMAR_MODE_TRANSLATE,
     };
@@ -222,6 +224,9 @@ enum udmar_status udmar_tunables_set(struct udmar_tunables *tunables, const char
         { "hw.dmar.rmrr_enable", &tunables->rmrr_enable },
         { "hw.dmar.strict", &tunables->strict },
         { "hw.dmar.superpage", &tunables->superpage },
+        { "hw.dmar.ir", &tunables->interrupts },
+        { "hw.dmar.ir.compat", &tunables->interrupt_compat },
+        { "hw.dmar.ir.verify", &tunables->interrupt_verify },
         { "hw.busdma.subpage", &tunables->subpage },
     };
     const char *device = after(name, "hw.busdma.pci");

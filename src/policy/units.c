@@ -98,7 +98,7 @@ static void find_quirks(struct udmar *instance, uint32_t cpu)
         /* Ironlake needs memory of its own for translated graphics, and firmware gave none. */
         instance->quirks |= QUIRK_GRAPHICS_OFF;
     }
-    for (unsigned bit = 1; bit <= QUIRK_KEEP_ENABLED; bit <<= 1) {
+    for (unsigned bit = 1; bit <= QUIRK_NO_INTERRUPTS; bit <<= 1) {
         if (instance->quirks & bit) {
             udmar__log(host, UDMAR_LOG_INFO, "this machine needs a quirk: %s",
                        udmar__quirk_name(bit));
@@ -129,7 +129,7 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_slot 
         facts->pass_through ? "pass-through, " : "",
         facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
         facts->write_buffer ? "write buffer, " : "", facts->caching_mode ? "caching mode, " : "",
-        facts->interrupt_remap ? "interrupt remapping (not used)" : "no interrupt remapping");
+        facts->interrupt_remap ? "interrupt remapping" : "no interrupt remapping");
 }
 
 /* ---- Making them -------------------------------------------------------------------------------

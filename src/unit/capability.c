@@ -36,6 +36,7 @@ static void decode_cap(uint64_t cap, struct udmar_unit_facts *facts)
     facts->drain_write = (cap >> 54) & 1;
     facts->drain_read = (cap >> 55) & 1;
     facts->remap_flushes = (cap >> 62) & 1;
+    facts->posted = (cap >> 59) & 1;
     facts->root_flushes = (cap >> 63) & 1;
 }
 

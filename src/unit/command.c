@@ -25,25 +25,35 @@ void udmar__write64(struct udmar_unit *unit, uint32_t offset, uint64_t value)
     udmar__write32(unit, offset + 4, (uint32_t)(value >> 32));
 }
 
-enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset, uint32_t mask,
-                                       uint32_t value)
+/* Until (register & mask) == value, or @limit nanoseconds have passed. */
+static bool wait_so_long(struct udmar_unit *unit, uint32_t offset, uint32_t mask, uint32_t value,
+                         uint64_t limit)
 {
-    uint64_t deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
+    uint64_t deadline = udmar_host_time_ns(unit->host) + limit;
     bool late = false;
 
     for (;;) {
         uint32_t read = udmar__read32(unit, offset);
 
         if (read != UINT32_MAX && (read & mask) == value) {
-            return UDMAR_OK;
+            return true;
         }
         /* One more look after the deadline: the CPU may have been away in between. */
         if (late) {
-            udmar__count_timeout(&unit->counts);
-            return UDMAR_ERR_TIMEOUT;
+            return false;
         }
         late = udmar_host_time_ns(unit->host) >= deadline;
     }
+}
+
+enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset, uint32_t mask,
+                                       uint32_t value)
+{
+    if (wait_so_long(unit, offset, mask, value, unit->timeout_ns)) {
+        return UDMAR_OK;
+    }
+    udmar__count_timeout(&unit->counts);
+    return UDMAR_ERR_TIMEOUT;
 }
 
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit)
@@ -92,6 +102,17 @@ bool udmar__unit_translates(struct udmar_unit *unit)
     return status != UINT32_MAX && (status & (GCMD_TE | GCMD_SRTP)) == (GCMD_TE | GCMD_SRTP);
 }
 
+bool udmar__unit_remaps(struct udmar_unit *unit)
+{
+    uint32_t status;
+
+    if (!udmar__remaps(unit)) {
+        return false;
+    }
+    status = udmar__read32(unit, REG_GSTS);
+    return status != UINT32_MAX && (status & (GCMD_IRE | GCMD_SIRTP)) == (GCMD_IRE | GCMD_SIRTP);
+}
+
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
     UDMAR_REQUIRES(unit->lock)
 {
@@ -133,6 +154,27 @@ enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on)
     return status;
 }
 
+/* It is a switch inside the unit: one that has it obeys at once. */
+#define COMPATIBLE_NS UINT64_C(1000000)
+
+bool udmar__let_compatible_pass(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    bool obeys;
+
+    udmar__write32(unit, REG_GCMD, unit->commands | GCMD_CFI);
+    obeys = wait_so_long(unit, REG_GSTS, GCMD_CFI, GCMD_CFI,
+                         udmar__min(unit->timeout_ns, COMPATIBLE_NS));
+    if (obeys) {
+        unit->commands |= GCMD_CFI;
+    } else {
+        /* The next command must not give it again. */
+        udmar__write32(unit, REG_GCMD, unit->commands);
+    }
+    udmar__unlock(unit->host, &unit->lock, state);
+    return obeys;
+}
+
 enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
@@ -154,6 +196,25 @@ void udmar__forget_root(struct udmar_unit *unit)
     /* It takes effect with SRTP only [VTD 11.4.5]: whoever looks finds no page that may be reused.
      */
     udmar__write64(unit, REG_RTADDR, 0);
+    udmar__unlock(unit->host, &unit->lock, state);
+}
+
+enum udmar_status udmar__set_interrupt_table(struct udmar_unit *unit, uint64_t value)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    enum udmar_status status;
+
+    udmar__write64(unit, REG_IRTA, value);
+    status = one_shot(unit, GCMD_SIRTP, GCMD_SIRTP);
+    udmar__unlock(unit->host, &unit->lock, state);
+    return status;
+}
+
+void udmar__forget_interrupt_table(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    udmar__write64(unit, REG_IRTA, 0);
     udmar__unlock(unit->host, &unit->lock, state);
 }
 

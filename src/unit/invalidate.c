@@ -75,9 +75,11 @@ static enum udmar_status by_registers(struct udmar_unit *unit,
 {
     enum udmar_status status = UDMAR_OK;
 
-    /* Without our root table there is nothing of ours in any cache. */
-    for (unsigned i = 0; i < count && status == UDMAR_OK && udmar__knows_tables(unit); i++) {
-        status = udmar__registers_execute(unit, &requests[i]);
+    for (unsigned i = 0; i < count && status == UDMAR_OK; i++) {
+        /* Without our root table there is nothing of ours in the caches for DMA. */
+        if (udmar__knows_tables(unit) || DESC_TYPE(requests[i].low) == DESC_INTERRUPT) {
+            status = udmar__registers_execute(unit, &requests[i]);
+        }
     }
     return status;
 }

@@ -9,8 +9,8 @@
 #include "unit/descriptor.h"
 #include "unit/unit.h"
 
-/* Slots kept free for a repair: two invalidations and a wait, and one to spare. */
-#define QUEUE_RESERVE 4u
+/* Slots kept free for a repair: three invalidations and a wait, and one to spare. */
+#define QUEUE_RESERVE 5u
 
 void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
     UDMAR_REQUIRES(unit->queue.lock);

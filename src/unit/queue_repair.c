@@ -78,6 +78,11 @@ static void cover_aborted(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
     struct udmar__request context = udmar__context_request(GRAN_GLOBAL, 0, 0);
     struct udmar__request iotlb = udmar__iotlb_request(unit, GRAN_GLOBAL, 0, 0, 0, false);
 
+    if (unit->facts.interrupt_remap && (udmar__remaps(unit) || unit->kept != 0)) {
+        struct udmar__request interrupts = udmar__interrupt_request_all();
+
+        udmar__queue_put(unit, interrupts.low, interrupts.high);
+    }
     udmar__queue_put(unit, context.low, context.high);
     udmar__queue_put(unit, iotlb.low, iotlb.high);
     udmar__queue_put_wait(unit);
@@ -88,7 +93,7 @@ static bool room_to_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lo
 {
     struct udmar__queue *queue = &unit->queue;
 
-    return udmar__queue_look(unit) && ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 3;
+    return udmar__queue_look(unit) && ((queue->head - queue->tail - 1) & (queue->slots - 1)) >= 4;
 }
 
 /* Without room now, the hardware must go on first: the next look comes back to it. */

@@ -19,6 +19,11 @@ static const struct bridge_quirk bridge_quirks[] = {
     /* 5400 memory controller hub, erratum 23: protected memory registers must not be used. */
     { 0x4001, 0x20, 0x20, QUIRK_NO_PROTECTED_REGIONS },
     { 0x4003, 0x20, 0x20, QUIRK_NO_PROTECTED_REGIONS },
+    /* 5500, 5520 and X58, errata 47 and 53: interrupts get lost under remapping. */
+    { 0x3403, 0, 0x13, QUIRK_NO_INTERRUPTS },
+    { 0x3405, 0, 0x13, QUIRK_NO_INTERRUPTS },
+    { 0x3405, 0x22, 0x22, QUIRK_NO_INTERRUPTS },
+    { 0x3406, 0, 0x13, QUIRK_NO_INTERRUPTS },
     /* GM45 and G4x: the graphics unit is broken, and stores need a write-buffer flush. */
     { 0x2a40, 0, ANY, QUIRK_GRAPHICS_OFF | QUIRK_WRITE_BUFFER },
     { 0x2e00, 0, ANY, QUIRK_GRAPHICS_OFF | QUIRK_WRITE_BUFFER },
@@ -133,6 +138,8 @@ const char *udmar__quirk_name(unsigned bit)
         return "deferred invalidation refused (Ironlake)";
     case QUIRK_KEEP_ENABLED:
         return "translation of the graphics-only unit is never switched off";
+    case QUIRK_NO_INTERRUPTS:
+        return "interrupt remapping refused (5500 errata 47 and 53)";
     default:
         return "?";
     }

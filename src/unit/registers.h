@@ -48,6 +48,10 @@
 #define RTADDR_TTM_LEGACY   UINT64_C(0)
 #define RTADDR_TTM_SCALABLE UDMAR__MASK(10, 10)
 
+#define IRTA_TABLE   UDMAR__MASK(63, 12)
+#define IRTA_EIME    (UINT64_C(1) << 11)                    /* destinations of 32 bits */
+#define IRTA_SIZE(v) (UINT32_C(2) << UDMAR__FIELD(v, 3, 0)) /* entries */
+
 #define CCMD_ICC        (UINT64_C(1) << 63)
 #define CCMD_CIRG_SHIFT 61
 #define CCMD_CAIG(v)    ((unsigned)UDMAR__FIELD(v, 60, 59))

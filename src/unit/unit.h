@@ -118,11 +118,13 @@ struct udmar_unit {
     bool context_late; /* [lock] a context-cache command by register has not ended in time */
     struct udmar__queue queue;
     struct udmar__unit_counts counts;
-    struct udmar_page root;  /* root table; physical 0: none yet */
-    bool root_set;           /* hardware has been given the root table and may use it;
-                                udmar__knows_tables() */
-    uint64_t *domain_id_map; /* [lock] bit set: in use */
-    void *interrupt;         /* host token, null: polled */
+    struct udmar_page root;   /* root table; physical 0: none yet */
+    bool root_set;            /* hardware has been given the root table and may use it;
+                                 udmar__knows_tables() */
+    bool remaps;              /* hardware has our interrupt table, or may; udmar__remaps() */
+    uint64_t interrupt_table; /* IRTA for that; constant while it remaps */
+    uint64_t *domain_id_map;  /* [lock] bit set: in use */
+    void *interrupt;          /* host token, null: polled */
     struct udmar__lock fault_lock;
     unsigned drains; /* atomic; who wants faults read out: the first does it for all */
 };
@@ -141,6 +143,22 @@ static inline bool udmar__knows_tables(const struct udmar_unit *unit)
 static inline void udmar__note_tables(struct udmar_unit *unit, bool known)
 {
     __atomic_store_n(&unit->root_set, known, __ATOMIC_RELEASE);
+}
+
+/* Does interrupt remapping go on with a table of ours, as far as we know? */
+static inline bool udmar__remaps(const struct udmar_unit *unit)
+{
+    return __atomic_load_n(&unit->remaps, __ATOMIC_RELAXED);
+}
+
+/*
+ * Whoever changes an entry changes it first and then looks; start notes it first and then has the
+ * unit forget all entries: with the barriers in between one of the two sees the other.
+ */
+static inline void udmar__note_remaps(struct udmar_unit *unit, bool remaps)
+{
+    __atomic_store_n(&unit->remaps, remaps, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* ---- unit.c: life ---- */
@@ -171,16 +189,27 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
 
 /* Learns from GSTS what is on; to be called before any command. All ones teach nothing. */
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit);
+/* Does it remap interrupts through our table, as its registers say now? */
+bool udmar__unit_remaps(struct udmar_unit *unit);
 /* The switches that are on, or were asked for. */
 uint32_t udmar__unit_commands(struct udmar_unit *unit);
 /* Does the unit translate through our root table, as GSTS says now? Reads a register. */
 bool udmar__unit_translates(struct udmar_unit *unit);
 /* Sets or clears one persistent bit (GCMD_TE, GCMD_QIE, GCMD_IRE) and waits for it. */
 enum udmar_status udmar__command(struct udmar_unit *unit, uint32_t bit, bool on);
+/*
+ * Lets interrupts in compatibility format pass. False: the unit does not have that switch, as
+ * QEMU's, where they pass whatever one does.
+ */
+bool udmar__let_compatible_pass(struct udmar_unit *unit);
 /* Hands the root table to hardware; the caller invalidates afterwards. */
 enum udmar_status udmar__set_root(struct udmar_unit *unit, udmar_paddr_t table);
 /* Translation is off: RTADDR names no table of ours any more. */
 void udmar__forget_root(struct udmar_unit *unit);
+/* The same for the interrupt remapping table; @value: of IRTA. */
+enum udmar_status udmar__set_interrupt_table(struct udmar_unit *unit, uint64_t value);
+/* Interrupt remapping is off: IRTA names no table of ours any more. */
+void udmar__forget_interrupt_table(struct udmar_unit *unit);
 /* Makes earlier stores visible to a unit that has RWBF; does nothing on others. */
 enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit);
 /* Turns the protected memory regions off where there are any. */
@@ -281,6 +310,7 @@ enum udmar__quirk {
     QUIRK_GRAPHICS_OFF = 16,        /* a unit that serves graphics alone must stay off */
     QUIRK_GRAPHICS_STRICT = 32,     /* deferred invalidation is not safe */
     QUIRK_KEEP_ENABLED = 64,        /* never clear TE on a graphics-only unit that drains */
+    QUIRK_NO_INTERRUPTS = 128,      /* interrupt remapping is broken */
 };
 /*
  * The quirks of a machine. @host_bridge: config dword 0 of 00:00.0, @revision: its revision id;

@@ -130,6 +130,14 @@ static bool set_naive(struct udmar_tunables *t, const char *name, const char *va
         t->rmrr_enable = n;
     else if (strcmp(name, "hw.dmar.strict") == 0)
         t->strict = n;
+    else if (strcmp(name, "hw.dmar.superpage") == 0)
+        t->superpage = n;
+    else if (strcmp(name, "hw.dmar.ir") == 0)
+        t->interrupts = n;
+    else if (strcmp(name, "hw.dmar.ir.compat") == 0)
+        t->interrupt_compat = n;
+    else if (strcmp(name, "hw.dmar.ir.verify") == 0)
+        t->interrupt_verify = n;
     else
         return false;
     return true;

@@ -22,7 +22,7 @@ chance=()
 [ $# -lt 2 ] && [ -z "${UDMAR_FUZZ_SECONDS-}" ] && chance=(-seed=1)
 shift $(($# < 2 ? $# : 2))
 names=("$@")
-[ ${#names[@]} -gt 0 ] || names=(ops faults scopes table tunables)
+[ ${#names[@]} -gt 0 ] || names=(ops faults found scopes table tunables)
 tests=0
 failures=0
 

@@ -44,6 +44,11 @@ struct trial {
         size_t count;
     } taken[TAKEN]; /* from the host, so that nobody else gets them */
     unsigned taken_blocks;
+    /* A source of interrupts, and what it writes. */
+    struct udmar_interrupt *interrupt;
+    struct udmar_interrupt_message message;
+    bool fires; /* it is live: where it arrives matters */
+    uint64_t descriptor;
 };
 
 /* What act() says: as far as a caller can tell. */
@@ -69,6 +74,8 @@ struct operation {
     enum answer (*retry)(struct trial *t); /* when hardware answers again; null: act() */
     bool changes_on_failure; /* the contract: what it was is not kept (blocked, cleared) */
     bool keeps_tables;       /* tables that a dead unit may still walk are never given back */
+    /* The host asks for interrupt remapping; on units that have no queue there is nothing to do. */
+    const struct udmar_interrupt_config *interrupts;
 };
 
 extern const struct operation operations[];
@@ -79,6 +86,8 @@ extern const struct operation deferred_operations[];
 extern const unsigned deferred_operation_count;
 extern const struct operation domain_operations[];
 extern const unsigned domain_operation_count;
+extern const struct operation interrupt_operations[];
+extern const unsigned interrupt_operation_count;
 
 enum answer answer_of(enum udmar_status status);
 enum answer answer_of_busdma(int error);

@@ -31,7 +31,7 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     size_t frame = NO_FRAME;
 
     host_enter(m, MODEL_EVENT_ALLOC);
-    if (count < 1 || count > 128)
+    if (count < 1 || (count > 128 && count != 256))
         fatal(m, "host: page_alloc of %zu pages", count);
     else if (!call_fails(m, MODEL_CALL_PAGE_ALLOC)) {
         wish.align = round_to_power(count) * MODEL_PAGE;
@@ -41,7 +41,7 @@ bool udmar_host_page_alloc(void *host, size_t count, udmar_paddr_t highest, bool
     if (thread_state()->in_handler > 0)
         violation(m, "host: page_alloc from an interrupt handler");
     if (frame != NO_FRAME) {
-        m->memory.block[frame] = (uint8_t)count;
+        m->memory.block[frame] = (uint16_t)count;
         out_page->physical = frame_physical(m, frame);
         out_page->mapping =
             m->config.no_virtual && !mapped && count == 1 ? NULL : frame_pointer(m, frame);

@@ -63,6 +63,8 @@ static void command_check(struct model_unit *u, uint32_t value)
         violation(u->m, "interrupt remapping enabled on a chipset where it does not work");
     if ((changed & value & G_IRE) != 0 && (status & (G_QIE | G_IRTP)) != (G_QIE | G_IRTP))
         violation(u->m, "interrupt remapping enabled without queue or table");
+    if ((changed & value & G_IRE) != 0)
+        remap_enabled(u);
 }
 
 static void set_root(struct model_unit *u)
@@ -93,7 +95,7 @@ static void command_complete(struct model_unit *u)
     if ((value & G_RTP) != 0)
         set_root(u);
     if ((value & G_IRTP) != 0)
-        remap_set_table(u);
+        remap_table_given(u);
     if ((value & G_FL) != 0) {
         *reg(u, R_GSTS) |= G_FL;
         u->log_next = 0;

@@ -61,12 +61,14 @@ enum {
 #define CAP_PSI      BIT64(39)
 #define CAP_NFR(c)   ((unsigned)FIELD(c, 47, 40) + 1)
 #define CAP_MAMV(c)  ((unsigned)FIELD(c, 53, 48))
+#define CAP_PI       BIT64(59)
 #define CAP_ESIRTPS  BIT64(62)
 #define CAP_ESRTPS   BIT64(63)
 #define ECAP_C       BIT64(0)
 #define ECAP_QI      BIT64(1)
 #define ECAP_DT      BIT64(2)
 #define ECAP_IR      BIT64(3)
+#define ECAP_EIM     BIT64(4)
 #define ECAP_CH      BIT64(5)
 #define ECAP_PT      BIT64(6)
 #define ECAP_SC      BIT64(7)
@@ -159,7 +161,7 @@ struct memory {
     uint8_t *direct;      /* what the processor sees */
     uint8_t *shadow;      /* what has reached memory: non-snooping units see this */
     uint8_t *state;       /* enum frame_state, by frame */
-    uint8_t *block;       /* pages of the block that begins at this frame, else 0 */
+    uint16_t *block;      /* pages of the block that begins at this frame, else 0 */
     uint8_t *window;      /* virtual addresses of buffers; pages mapped one by one */
     size_t window_pages;  /* */
     uint32_t *slot_frame; /* by window page: frame + 1 */
@@ -488,6 +490,8 @@ void step_resume(void);
 /* remap.c */
 struct remap;
 void remap_set_table(struct model_unit *u);
+void remap_table_given(struct model_unit *u);
+void remap_enabled(struct model_unit *u);
 void remap_invalidate(struct model_unit *u, const struct model_invalidation *what);
 void remap_drop(struct model_unit *u);
 void remap_destroy(struct model_unit *u);

@@ -57,7 +57,7 @@ void memory_create(struct model *m, const struct model_config *config)
     must(mem->direct != MAP_FAILED, "no address space for simulated memory");
     mem->shadow = map_anonymous(mem->total * MODEL_PAGE, PROT_READ | PROT_WRITE);
     mem->state = zalloc(mem->total);
-    mem->block = zalloc(mem->total);
+    mem->block = zalloc(mem->total * sizeof(*mem->block));
     mem->window_pages = mem->total + mem->total / 2;
     mem->window = map_anonymous(mem->window_pages * MODEL_PAGE, PROT_NONE);
     mem->slot_frame = zalloc(mem->window_pages * sizeof(*mem->slot_frame));

@@ -523,6 +523,7 @@ enum model_interrupt_result {
     MODEL_INT_REMAPPED,      /* by the table */
     MODEL_INT_COMPATIBILITY, /* let through as it is */
     MODEL_INT_BLOCKED,       /* a fault is recorded unless the entry forbids it */
+    MODEL_INT_POSTED,        /* into a descriptor; the vector is the notification's, 0: none */
 };
 
 /*
@@ -532,6 +533,14 @@ enum model_interrupt_result {
 enum model_interrupt_result model_interrupt(struct model *m, uint16_t segment, uint16_t rid,
                                             uint64_t address, uint32_t data, uint8_t *out_vector,
                                             uint32_t *out_destination);
+
+/*
+ * Cached entries that say something else than memory does now: as model_cache_stale(). And as
+ * model_cache_warm(): hardware caches at any moment what is present, in caching mode also what is
+ * not.
+ */
+unsigned model_interrupts_stale(struct model_unit *unit);
+void model_interrupts_warm(struct model_unit *unit);
 
 /* ---- Faults and interrupts ------------------------------------------------------------------- */
 

@@ -38,6 +38,7 @@ FIRST = {
     "table": ["table", "table_defects", "table_match", "table_corpus"],
     "unit": ["command", "capability", "invalidate", "queue", "queue_end", "quirk", "faults", "fault_storms", "takeover",
              "bringup"],
+    "interrupt": ["interrupts", "interrupts_live", "interrupts_found"],
     "policy": ["bringup", "device", "lifetimes", "own_domain", "identity", "faults", "tunable", "takeover", "corners", "edges", "quirk", "locate"],
     "base": ["base", "faults", "tunable", "bringup", "command"],
     "space": ["page_table", "leaves", "domain", "context", "iova", "arena", "cache", "batches", "racks",

@@ -93,6 +93,14 @@ static void add_device(struct words *w, const struct machine_device *kind, unsig
     add_word(w, "%s,bus=b%u,addr=%x.0", engines[kind->engine], index, slot);
 }
 
+/* Before 10 QEMU has them without help of the kernel's only if it is told that this is buggy. */
+static const char *wide_ids(const struct machine_options *o)
+{
+    if (!o->wide_ids)
+        return "";
+    return qtest_has_property("intel-iommu", "x-buggy-eim") ? ",eim=on,x-buggy-eim=on" : ",eim=on";
+}
+
 static void make_words(struct words *w, const struct machine_options *o)
 {
     add_word(w, "-device");
@@ -100,7 +108,11 @@ static void make_words(struct words *w, const struct machine_options *o)
              o->caching_mode ? ",caching-mode=on" : "", o->no_pass_through ? ",pt=off" : "",
              o->snoop_control ? ",snoop-control=on" : "", o->device_tlb ? ",device-iotlb=on" : "",
              /* Where there is no such property, units with device-TLBs know the bit. */
-             o->transient_bit && qemu_has("stale-tm") ? ",stale-tm=on" : "");
+             o->transient_bit && qemu_has("stale-tm") ? ",stale-tm=on" : "", wide_ids(o));
+    if (o->interrupts) {
+        add_word(w, "-trace");
+        add_word(w, "apic_deliver_irq");
+    }
     for (unsigned i = 0; i < o->device_count; i++)
         add_device(w, &o->device[i], i);
 }
@@ -235,6 +247,55 @@ static enum dma_result machine_dma(void *machine, unsigned device, uint64_t iova
     return engine_dma(e, &e->device[device], iova, buffer, length, write);
 }
 
+/* One line for each: "apic_deliver_irq dest 3 dest_mode 0 delivery_mode 0 vector 81 ...". */
+static unsigned machine_raised(void *machine, struct raised *list, unsigned room)
+{
+    struct qemu *e = machine;
+    char text[16384];
+    unsigned count = 0, destination, vector;
+
+    e->printed += qtest_printed(e->q, e->printed, text, sizeof(text));
+    for (const char *at = text; (at = strstr(at, "apic_deliver_irq dest ")) != NULL; at++) {
+        if (sscanf(at, "apic_deliver_irq dest %u dest_mode %*u delivery_mode %*u vector %u",
+                   &destination, &vector) != 2)
+            continue;
+        if (count < room)
+            list[count] = (struct raised){ destination, (uint8_t)vector };
+        count++;
+    }
+    return count;
+}
+
+/* edu: its MSI capability, and the registers that raise and end an interrupt. */
+enum { EDU_MSI = 0x40, EDU_RAISE = 0x60, EDU_END = 0x64 };
+
+static void machine_message(void *machine, unsigned device, uint64_t address, uint32_t data)
+{
+    struct qemu *e = machine;
+    const struct qemu_device *d = &e->device[device];
+
+    pci_write(e, d->rid, EDU_MSI + 4, (uint32_t)address);
+    pci_write(e, d->rid, EDU_MSI + 8, (uint32_t)(address >> 32));
+    pci_write(e, d->rid, EDU_MSI + 12, data);
+    pci_write(e, d->rid, EDU_MSI, pci_read(e, d->rid, EDU_MSI) | UINT32_C(1) << 16);
+    qtest_write32(e->q, d->bar + EDU_RAISE, 1);
+    qtest_write32(e->q, d->bar + EDU_END, 1);
+}
+
+#define IOAPIC_BASE UINT64_C(0xfec00000)
+
+static void machine_pin(void *machine, unsigned pin, uint64_t redirection)
+{
+    struct qemu *e = machine;
+
+    for (unsigned half = 0; half < 2; half++) {
+        qtest_write32(e->q, IOAPIC_BASE, 0x11 - half + 2 * pin);
+        qtest_write32(e->q, IOAPIC_BASE + 0x10, (uint32_t)(redirection >> (half ? 0 : 32)));
+    }
+    qtest_input(e->q, "ioapic", "unnamed-gpio-in", pin, true);
+    qtest_input(e->q, "ioapic", "unnamed-gpio-in", pin, false);
+}
+
 static uint32_t machine_read(void *machine, uint32_t offset)
 {
     return qtest_read32(((struct qemu *)machine)->q, UNIT_BASE + offset);
@@ -284,6 +345,9 @@ const struct machine_ops machine_qemu = {
     .scratch = machine_scratch,
     .reach = machine_reach,
     .dma = machine_dma,
+    .raised = machine_raised,
+    .message = machine_message,
+    .pin = machine_pin,
     .read = machine_read,
     .write = machine_write,
     .buffer = machine_buffer,

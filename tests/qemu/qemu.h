@@ -38,6 +38,7 @@ struct qemu {
     unsigned locks_held;
     unsigned maps_held;
     unsigned complaints;
+    size_t printed; /* of what QEMU prints, this much has been looked at */
     bool verbose;
 };
 

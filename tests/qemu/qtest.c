@@ -489,3 +489,36 @@ void qtest_out32(struct qtest *q, uint16_t port, uint32_t value)
     post(q, NULL, "outl 0x%x 0x%" PRIx32 "\n", port, value);
     (void)finish(q);
 }
+
+void qtest_input(struct qtest *q, const char *path, const char *input, unsigned number, bool up)
+{
+    post(q, "set_irq_in %s %s %u %d\n", path, input, number, up);
+    (void)finish(q);
+}
+
+size_t qtest_printed(struct qtest *q, size_t offset, char *text, size_t size)
+{
+    ssize_t got = pread(q->errors, text, size - 1, (off_t)offset);
+
+    text[got > 0 ? got : 0] = '\0';
+    return got > 0 ? (size_t)got : 0;
+}
+
+bool qtest_has_property(const char *device, const char *property)
+{
+    char command[512], line[256];
+    bool found = false;
+    FILE *help;
+
+    snprintf(command, sizeof(command), "%s -device %s,help 2>/dev/null", program(), device);
+    help = popen(command, "r");
+    while (help != NULL && fgets(line, sizeof(line), help) != NULL) {
+        const char *name = line + strspn(line, " ");
+
+        found = found ||
+                (strncmp(name, property, strlen(property)) == 0 && name[strlen(property)] == '=');
+    }
+    if (help != NULL)
+        (void)pclose(help);
+    return found;
+}

@@ -46,6 +46,15 @@ void qtest_write64(struct qtest *q, uint64_t physical, uint64_t value);
 uint32_t qtest_in32(struct qtest *q, uint16_t port);
 void qtest_out32(struct qtest *q, uint16_t port, uint32_t value);
 
+/* Pulls an input of a device up or down; @path, @input as QEMU's object tree names them. */
+void qtest_input(struct qtest *q, const char *path, const char *input, unsigned number, bool up);
+
+/* What QEMU has printed from @offset on, at most @size - 1 bytes and a NUL; how many. */
+size_t qtest_printed(struct qtest *q, size_t offset, char *text, size_t size);
+
+/* Has a device this property? */
+bool qtest_has_property(const char *device, const char *property);
+
 /*
  * The same, but without waiting for the answer: QEMU does these in order, and before anything that
  * is asked for later. Nothing is known to have happened until another function has returned.

@@ -61,7 +61,15 @@ struct machine_options {
     bool hidden_stores; /* a unit sees stores to tables when they have been flushed, not before */
     unsigned device_count;
     struct machine_device device[MOST_DEVICES]; /* count 0: one edu on the root bus */
-    const char *const *qemu_arguments;          /* more of them, null-terminated; null: none */
+    bool interrupts; /* raised() is asked, and the host asks for interrupt remapping */
+    bool wide_ids;   /* APIC ids of 32 bits */
+    const char *const *qemu_arguments; /* more of them, null-terminated; null: none */
+};
+
+/* An interrupt that has come to the processors. */
+struct raised {
+    uint32_t destination;
+    uint8_t vector;
 };
 
 enum dma_result {
@@ -103,6 +111,15 @@ struct machine_ops {
     void (*reach)(void *machine, unsigned device, uint64_t iova);
     enum dma_result (*dma)(void *machine, unsigned device, uint64_t iova, void *buffer,
                            size_t length, bool write);
+
+    /*
+     * Interrupts since the last call, the oldest first; how many. An edu sends a message by its MSI
+     * capability, or by DMA of 4 bytes to 0xFEExxxxx (under QEMU nobody's, then: no source is
+     * checked); a pin of the only I/O APIC is pulsed with this redirection entry in it.
+     */
+    unsigned (*raised)(void *machine, struct raised *list, unsigned room);
+    void (*message)(void *machine, unsigned device, uint64_t address, uint32_t data);
+    void (*pin)(void *machine, unsigned pin, uint64_t redirection);
 
     /* Registers behind the driver's back. */
     uint32_t (*read)(void *machine, uint32_t offset);

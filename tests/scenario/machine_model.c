@@ -24,7 +24,13 @@ struct modelled {
     void *registers;
     struct modelled_device device[MOST_DEVICES];
     unsigned device_count;
+    struct raised raised[64]; /* not asked for yet */
+    unsigned raised_count;
 };
+
+#define ECAP_EIM   (UINT64_C(1) << 4)
+/* QEMU's I/O APIC, as its table names it. */
+#define IOAPIC_BUS 0xff
 
 static void add_device(struct modelled *mm, unsigned index, const struct machine_device *kind)
 {
@@ -70,7 +76,8 @@ static void *model_open(const struct machine_options *o)
         .include_all = true,
         .cap_set = o->caching_mode ? CAP_CM : 0,
         .ecap_clear = o->no_pass_through ? ECAP_PT : 0,
-        .ecap_set = (o->snoop_control ? ECAP_SC : 0) | (o->device_tlb ? ECAP_DT : 0),
+        .ecap_set = (o->snoop_control ? ECAP_SC : 0) | (o->device_tlb ? ECAP_DT : 0) |
+                    (o->wide_ids ? ECAP_EIM : 0),
     };
     struct modelled *mm = calloc(1, sizeof(*mm));
 
@@ -78,6 +85,14 @@ static void *model_open(const struct machine_options *o)
         abort();
     mm->m = model_create(&config);
     mm->u = model_add_unit(mm->m, &unit);
+    if (o->interrupts) {
+        const struct model_scope ioapic = { .type = MODEL_SCOPE_IOAPIC,
+                                            .start_bus = IOAPIC_BUS,
+                                            .hops = 1 };
+
+        model_set_dmar_header(mm->m, 1, 0);
+        model_add_unit_scope(mm->u, &ioapic);
+    }
     model_behaviour(mm->u)->merge_faults = true;
     model_behaviour(mm->u)->transient_bit = o->transient_bit;
     model_reserve(mm->m, LOW, RAM_LOW_END - LOW);
@@ -152,6 +167,53 @@ static void model_reach(void *machine, unsigned device, uint64_t iova)
     (void)iova;
 }
 
+static enum dma_result raise_one(struct modelled *mm, uint16_t source, uint64_t address,
+                                 uint32_t data)
+{
+    struct raised *one = &mm->raised[mm->raised_count];
+
+    switch (model_interrupt(mm->m, 0, source, address, data, &one->vector, &one->destination)) {
+    case MODEL_INT_COMPATIBILITY:
+        one->vector = (uint8_t)data;
+        one->destination = (uint8_t)(address >> 12);
+        break;
+    case MODEL_INT_REMAPPED:
+        break;
+    default:
+        return DMA_BLOCKED;
+    }
+    if (++mm->raised_count == sizeof(mm->raised) / sizeof(mm->raised[0]))
+        abort();
+    return DMA_DONE;
+}
+
+static unsigned model_raised(void *machine, struct raised *list, unsigned room)
+{
+    struct modelled *mm = machine;
+    unsigned count = mm->raised_count;
+
+    memcpy(list, mm->raised, (count < room ? count : room) * sizeof(*list));
+    mm->raised_count = 0;
+    return count;
+}
+
+static void model_message(void *machine, unsigned device, uint64_t address, uint32_t data)
+{
+    struct modelled *mm = machine;
+
+    (void)raise_one(mm, model_requester_id(mm->m, 0, mm->device[device].rid), address, data);
+}
+
+static void model_pin(void *machine, unsigned pin, uint64_t redirection)
+{
+    uint64_t index = redirection >> 49 | (redirection >> 11 & 1) << 15;
+
+    (void)pin;
+    if ((redirection >> 48 & 1) != 0)
+        (void)raise_one(machine, IOAPIC_BUS << 8,
+                        UINT64_C(0xfee00010) | (index & 0x7fff) << 5 | index >> 15 << 2, 0);
+}
+
 /* A device's transfer is cut at page borders, and a part that is stopped does not stop the next. */
 static enum dma_result model_engine_dma(void *machine, unsigned device, uint64_t iova, void *buffer,
                                         size_t length, bool write)
@@ -161,6 +223,12 @@ static enum dma_result model_engine_dma(void *machine, unsigned device, uint64_t
     enum dma_result all = DMA_DONE;
     uint8_t *bytes = buffer;
 
+    if (write && length == 4 && iova >> 20 == 0xfee) {
+        uint32_t data;
+
+        memcpy(&data, buffer, sizeof(data));
+        return raise_one(mm, source, iova, data);
+    }
     for (size_t done = 0; done < length;) {
         size_t left = (size_t)(PAGE - (iova + done) % PAGE);
         size_t part = length - done < left ? length - done : left;
@@ -266,6 +334,9 @@ const struct machine_ops machine_model = {
     .scratch = model_scratch,
     .reach = model_reach,
     .dma = model_engine_dma,
+    .raised = model_raised,
+    .message = model_message,
+    .pin = model_pin,
     .read = model_raw_read,
     .write = model_raw_write,
     .buffer = model_buffer,

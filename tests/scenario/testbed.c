@@ -52,6 +52,10 @@ static const struct {
     [TRANSIENT_BIT_ALLOWED] = { "bit 62 of a leaf is allowed where there are device-TLBs, as in "
                                 "old editions",
                                 10 },
+    [COMPATIBILITY_FORMAT_PASSES] = { "interrupts in compatibility format are never blocked", 0 },
+    [INTERRUPT_FAULTS_UNRECORDED] = { "blocked interrupts may leave no fault record", 10 },
+    [BUS_RANGE_REVERSED] = { "a range of buses is compared with its ends exchanged", 0 },
+    [PIN_SOURCE_UNCHECKED] = { "the source of the I/O APIC's messages is not checked", 0 },
 };
 
 static bool deviation_met[DEVIATIONS];
@@ -99,9 +103,14 @@ void bed_create(struct testbed *b, const char *tunables)
 {
     const struct udmar_ram_range ram[2] = { { RAM_LOW, RAM_LOW_END - RAM_LOW },
                                             { RAM_HIGH, RAM_HIGH_END - RAM_HIGH } };
+    const struct udmar_interrupt_config interrupts = { .x2apic = b->options.wide_ids,
+                                                       .wide_exchange = true };
     struct udmar_config config = {
         .table = b->table, .ram = ram, .ram_count = 2, .direct_map = true
     };
+
+    if (b->options.interrupts)
+        config.interrupts = &interrupts;
 
     config.table_size = b->ops->table(b->machine, b->table, sizeof(b->table));
     udmar_tunables_init(&config.tunables);

@@ -186,6 +186,10 @@ CAUSES = {
     'ir-source': interrupt('05:00.0', 0x26),
     'ir-source-unlisted': pci('00:1f.2', '8086:1234', 0x010601) + interrupt('05:00.0', 0x26),
     'ir-absent': interrupt('05:00.0', 0x22),
+    'ir-beyond': interrupt('05:00.0', 0x21),
+    'ir-entry': interrupt('05:00.0', 0x23),
+    'ir-entry-bits': interrupt('05:00.0', 0x24),
+    'ir-posted': interrupt('05:00.0', 0x27),
     'vmd': interrupt('64:05.5', 0x25),
     'vmd-child': interrupt('e2:00.0', 0x25),
     'ir-resume': '[   99.0] ACPI: PM: Waking up from system sleep state S3\n' +

@@ -97,6 +97,20 @@ FORMS = {
         'INTR-REMAP: Request device [[f0:1f.0] fault index 8c\n'
         'INTR-REMAP:[fault reason 38] Blocked an interrupt request due to source-id verification '
         'failure\n', 'linux', ('f0:1f.0', 'interrupt', 0x8c, '0x26')),
+    'linux-ir-3': (
+        'Linux 3.x, drivers/iommu/dmar.c, dmar_fault_do_one with pr_fmt "dmar: "',
+        'dmar: DRHD: handling fault status reg 502\n'
+        'dmar: INTR-REMAP: Request device [[f0:1f.0] fault index 8c\n'
+        'INTR-REMAP:[fault reason 37] Blocked a compatibility format interrupt request\n', 'linux',
+        ('f0:1f.0', 'interrupt', 0x8c, '0x25')),
+    'linux-ir-4': (
+        'Linux 4.2 to 5.9, drivers/iommu/dmar.c, dmar_fault_do_one: decimal reason, index without 0x',
+        'DMAR: [INTR-REMAP] Request device [42:00.2] fault index 1600 [fault reason 37] Blocked a '
+        'compatibility format interrupt request\n', 'linux', ('42:00.2', 'interrupt', 0x1600, '0x25')),
+    'linux-ir-5.10': (
+        'Linux 5.10 to 5.14, drivers/iommu/intel/dmar.c, dmar_fault_do_one: 0x before every number',
+        'DMAR: [INTR-REMAP] Request device [0x64:0x00.5] fault index 0x8800 [fault reason 0x25] Blocked a '
+        'compatibility format interrupt request\n', 'linux', ('64:00.5', 'interrupt', 0x8800, '0x25')),
     'linux-ir': (
         'Linux 5.15 and later, drivers/iommu/intel/dmar.c, dmar_fault_do_one',
         'DMAR: [INTR-REMAP] Request device [00:1f.6] fault index 0x2f [fault reason 0x26] Blocked an '
@@ -121,6 +135,18 @@ FORMS = {
         'Xen 4.13 to 4.20, iommu_page_fault_do_one: without the register block',
         '(XEN) [VT-D]DMAR:[DMA Read] Request device [0000:00:02.0] fault addr 9c000000\n'
         '(XEN) [VT-D]DMAR: reason 06 - PTE Read access is not set\n', 'xen', READ),
+    'xen-ir-4.1': (
+        'Xen 4.0 to 4.4, iommu_page_fault_do_one: the reason in brackets, with an h',
+        '(XEN) [VT-D]iommu.c:864: INTR-REMAP: Request device [f0:1f.0] fault index 26, '
+        'iommu reg = ffff82c3ffd54000\n'
+        '(XEN) INTR-REMAP:[fault reason 22h] Present field in the IRTE entry is clear\n', 'xen',
+        ('f0:1f.0', 'interrupt', 0x26, '0x22')),
+    'xen-ir-4.6': (
+        'Xen 4.5 to 4.12, iommu_page_fault_do_one, INTR_REMAP: with the register block',
+        '(XEN) [VT-D]INTR-REMAP: Request device [0000:00:1f.0] fault index 0, '
+        'iommu reg = ffff82c00021d000\n'
+        '(XEN) [VT-D]INTR-REMAP: reason 25 - Blocked a compatibility format interrupt request\n', 'xen',
+        ('00:1f.0', 'interrupt', 0, '0x25')),
     'xen-ir': (
         'Xen 4.13 to 4.20, iommu_page_fault_do_one, INTR_REMAP',
         '(XEN) [VT-D]INTR-REMAP: Request device [0000:f0:1f.0] fault index 26\n'
@@ -185,6 +211,31 @@ FORMS = {
         'a kernel that nobody knows, in its own words (../shared/reports, 74)',
         'iommu: 00:02.0 was REFUSED a read at 0x9c000000 - no mapping, or no permission (reason '
         '0x06)\n', 'other', READ),
+    'udmar-ir': (
+        'udmar, src/policy/fault_text.c, udmar_fault_format: an interrupt through an entry of another',
+        'udmar: fault 22: QEMU edu device (0000:00:04.0) tried to raise an interrupt through entry 47, '
+        "which is of 00:03.0, and was stopped: the interrupt's source id does not match its remapping "
+        'entry\n', 'udmar', ('00:04.0', 'interrupt', 0x2f, '0x26')),
+    'udmar-ir-nobody': (
+        'udmar, the same, an entry that nobody has',
+        'udmar: fault 23: unknown device 0000:05:00.1 tried to raise an interrupt through entry 255, which '
+        "is nobody's, and was stopped: the interrupt remapping entry is not present\n", 'udmar',
+        ('05:00.1', 'interrupt', 0xff, '0x22')),
+    'udmar-ir-found': (
+        'udmar, the same, an entry of the table that was found on',
+        'udmar: fault 24: unknown device 0000:05:00.1 tried to raise an interrupt through entry 7, which is '
+        "an entry found at start, and was stopped: the interrupt's source id does not match its remapping "
+        'entry\n', 'udmar', ('05:00.1', 'interrupt', 7, '0x26')),
+    'udmar-ir-compat': (
+        'udmar, the same, compatibility format: no entry',
+        'udmar: fault 25: QEMU edu device (0000:00:04.0) tried to raise an interrupt and was stopped: an '
+        'interrupt in compatibility format was blocked\n', 'udmar',
+        ('00:04.0', 'interrupt', None, '0x25')),
+    'udmar-ir-write': (
+        'udmar, the same, a write to the interrupt range that was blocked as DMA',
+        'udmar: fault 26: device 0000:03:00.0 tried to raise an interrupt by writing to 0xfee01000 and was '
+        'stopped: the page is not mapped, or the device may not write it\n', 'udmar',
+        ('03:00.0', 'write', '0xfee01000', '0x5')),
     'udmar': (
         'udmar, src/policy/fault_text.c, udmar_fault_format',
         'udmar: fault 1: device 0000:00:02.0 tried to read from 0x9c000000 and was stopped: '

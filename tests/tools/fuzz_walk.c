@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEAD = 24, ELF_BIT = 1, PASID_BIT = 2, CAP_BIT = 4, MODE_SHIFT = 6 };
+enum { HEAD = 24, ELF_BIT = 1, PASID_BIT = 2, CAP_BIT = 4, IRTA_BIT = 8, MODE_SHIFT = 6 };
 
 static uint64_t number(const uint8_t *bytes, unsigned size)
 {
@@ -49,6 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.rid = (udmar_rid_t)number(data + 2, 2);
     request.pasid = (uint32_t)number(data + 4, 4) & 0xfffff;
     request.iova = number(data + 8, 8);
+    /* What is the PASID in other questions is the size of the interrupt table and the data here. */
+    request.has_irta = options.has_irta = (data[0] & IRTA_BIT) != 0;
+    request.irta = options.irta = ((uint64_t)data[1] << 12) | (data[4] & 15) | (data[5] & 8) << 8;
+    request.data = (uint32_t)number(data + 6, 2);
     if (!image_from_bytes("fuzz", data + HEAD, size - HEAD, &layout, &image, &problem))
         return 0;
     walk_run(&walk, &image, &unit, &request);

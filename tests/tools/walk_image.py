@@ -65,6 +65,23 @@ class Image:
         self.set(at, *words)
         return at
 
+    # ---- interrupts
+
+    def interrupts(self, entries):
+        """An empty interrupt remapping table. Returns the register IRTA for it, with 8-bit ids."""
+        table = self.page(max(1, entries * 16 // 4096))
+        return table | entries.bit_length() - 2
+
+    def interrupt(self, irta, index, vector=0x31, dst=0, low=0, sid=0x00fa, sq=0, svt=1, high=0):
+        """dst: the 32 bits as the entry has them. low, high: more bits."""
+        self.set((irta & ~0xfff) + 16 * index, dst << 32 | vector << 16 | 1 | low,
+                 svt << 18 | sq << 16 | sid | high)
+
+    def posted(self, irta, index, descriptor, vector=0x50, sid=0x00fa, low=0, high=0):
+        self.set((irta & ~0xfff) + 16 * index,
+                 (descriptor & 0xffffffff) >> 6 << 38 | vector << 16 | 1 << 15 | 1 | low,
+                 descriptor >> 32 << 32 | 1 << 18 | sid | high)
+
     # ---- page tables
 
     def map(self, table, levels, iova, entry, level=1, inner=3):
@@ -119,6 +136,12 @@ def seeds(folder):
                               (1, 'elf64', lambda memory: elf([(0, bytes(memory))])),
                               (1, 'elf32', lambda memory: elf([(0, bytes(memory))], 32))):
         write(name, image, flags, 0x08, 0, 0x1000, wrap)
+    image = Image(0x20000, 0x1000)
+    irta = image.root | 7
+    image.interrupt(irta, 5)
+    image.posted(irta, 6, 0x123456780)
+    for index in (5, 6, 300):
+        write(f'interrupt{index}', image, 1 << 3, 0xfa, irta & 15, 0xfee00010 | index << 5)
     image = Image(0x20000, 0x1000)
     directory = image.scalable(0x18, flags=2)
     second, first = image.page(), image.page()

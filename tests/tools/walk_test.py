@@ -311,6 +311,109 @@ golden('nested-page', 'walk', scalable, hex(root), d, '0x1abc', '--pasid=80')
 golden('scalable-dump', 'dump', scalable, hex(root))
 parse(run('dump', '--json', scalable, hex(root)))
 
+# ---- interrupts --------------------------------------------------------------------------------------
+
+image = Image(1 << 20)
+root = image.root
+irta = image.interrupts(512)
+image.interrupt(irta, 1)
+image.interrupt(irta, 2, vector=0x41, dst=0x300, low=1 << 4 | 1 << 2 | 1 << 5, sid=0xf0f8)
+image.interrupt(irta, 3, sid=0x0203, svt=2)
+image.interrupt(irta, 4, svt=0)
+for sq in (1, 2, 3):
+    image.interrupt(irta, 4 + sq, sid=0x0300, sq=sq)
+image.posted(irta, 8, 0x123456780, low=1 << 14)
+image.interrupt(irta, 300, vector=0xef)
+BROKEN = {16: dict(low=1 << 12), 17: dict(low=1 << 14), 18: dict(low=1 << 24), 19: dict(high=1 << 20),
+          20: dict(high=1 << 63), 21: dict(low=3 << 5), 22: dict(low=6 << 5), 23: dict(svt=3),
+          24: dict(dst=1), 25: dict(dst=1 << 16)}
+for index, what in BROKEN.items():
+    image.interrupt(irta, index, **what)
+for index, what in {32: dict(low=1 << 2), 33: dict(low=1 << 13), 34: dict(low=1 << 24), 35: dict(low=1 << 37),
+                    36: dict(high=1 << 20), 37: dict(high=1 << 31)}.items():
+    image.posted(irta, index, 0x1000, **what)
+    BROKEN[index] = what
+interrupts = write('interrupts.img', image.memory)
+
+
+def message(index, data=None):
+    """The address of a message for an entry; with data, a sub-handle counts."""
+    return 0xfee00010 | (index & 0x7fff) << 5 | index >> 15 << 2 | (8 if data is not None else 0)
+
+
+def raises(name, index, device, what, data=None, register=irta, options=()):
+    words = (f'--irta={register:#x}', *options, *(() if data is None else (f'--data={data:#x}',)))
+    result = walk(interrupts, root, device, message(index, data), *words)
+    plain = run('walk', *words, interrupts, hex(root), device, hex(message(index, data)))
+    check(result['end'] == 'interrupt' and result['raises'] == what and plain.returncode == 0 and
+          what in plain.stdout, f'interrupt: {name}', f'{result}\n{plain}')
+
+
+def refused(name, reason, address, device='00:1f.2', options=(), register=irta):
+    words = (f'--irta={register:#x}', *options)
+    result = walk(interrupts, root, device, address, *words)
+    plain = run('walk', *words, interrupts, hex(root), device, hex(address))
+    check(result['end'] == 'fault' and int(result['write']['reason'], 16) == reason and
+          plain.returncode == 1 and 'stops here' in plain.stdout, f'interrupt: {name}', f'{result}\n{plain}')
+
+
+raises('an entry', 1, '00:1f.2', 'vector 0x31 to processor 0, edge, fixed')
+raises('logical, level, lowest priority', 2, 'f0:1f.0',
+       'vector 0x41 to the logical destination 3, level, lowest priority')
+for device in ('02:00.0', '03:1f.7'):
+    raises('by bus, ' + device, 3, device, 'vector 0x31 to processor 0, edge, fixed')
+raises('from any device', 4, '7f:00.0', 'vector 0x31 to processor 0, edge, fixed')
+for sq, device in ((1, '03:00.4'), (2, '03:00.6'), (3, '03:00.7')):
+    raises(f'SQ {sq}', 4 + sq, device, 'vector 0x31 to processor 0, edge, fixed')
+    refused(f'SQ {sq}, another device', 0x26, message(4 + sq), '03:01.0')
+refused('SQ 1, a bit that counts', 0x26, message(5), '03:00.2')
+refused('SQ 2, a bit that counts', 0x26, message(6), '03:00.1')
+raises('posted', 8, '00:1f.2', "the guest's vector 0x50, posted into the descriptor at 0x123456780, urgent")
+raises('with a sub-handle', 298, '00:1f.2', 'vector 0xef to processor 0, edge, fixed', data=2)
+raises('32-bit ids', 2, 'f0:1f.0', 'vector 0x41 to the logical destination 768, level, lowest priority',
+       register=irta | 1 << 11)
+raises('--cap with posted interrupts', 8, '00:1f.2',
+       "the guest's vector 0x50, posted into the descriptor at 0x123456780, urgent",
+       options=(f'--cap={1 << 59:#x}',))
+refused('--cap without posted interrupts', 0x24, message(8), options=('--cap=0',))
+refused('beyond the table', 0x21, message(512))
+refused('beyond the table by its sub-handle', 0x21, message(511, 1), options=('--data=1',))
+refused('the highest address', 0x21, message(0x7fff))
+refused('index bit 15', 0x21, message(1 << 15))
+refused('a reserved part of the data', 0x20, message(0, 1), options=('--data=10001',))
+refused('not present', 0x22, message(9))
+refused('another sender', 0x26, message(1), '00:1f.3')
+refused('another bus', 0x26, message(3), '04:00.0')
+refused('compatibility format', 0x25, 0xfee00000)
+for index, what in BROKEN.items():
+    refused(f'reserved bits, {what}', 0x24, message(index))
+result = run('walk', '--irta=10000000', interrupts, hex(root), '0:1.0', hex(message(1)))
+check(result.returncode == 3 and 'does not hold' in result.stdout, 'interrupt: the table is not in the image',
+      result)
+result = run('walk', '--access=read', f'--irta={irta:#x}', interrupts, hex(root), '00:1f.2', hex(message(1)))
+check(result.returncode == 1, 'interrupt: nobody reads there', result)
+result = run('walk', f'--irta={irta:#x}', interrupts, hex(root), '00:1f.2', '0xfed00000')
+check('root entry' in result.stdout and 'interrupt entry' not in result.stdout, '--irta: other addresses are memory',
+      result)
+golden('interrupt', 'walk', f'--irta={irta:#x}', interrupts, hex(root), '00:1f.2', hex(message(1)))
+golden('posted', 'walk', f'--irta={irta:#x}', interrupts, hex(root), '00:1f.2', hex(message(8)))
+golden('interrupt-fault', 'walk', '--brief', f'--irta={irta:#x}', interrupts, hex(root), '00:1f.3',
+       hex(message(1)))
+golden('interrupt-dump', 'dump', f'--irta={irta:#x}', interrupts, hex(root))
+check(run('dump', f'--irta={irta:#x}', interrupts, hex(root)).returncode == 1, 'dump: broken interrupt entries')
+dump = parse(run('dump', '--json', f'--irta={irta:#x}', interrupts, hex(root)))
+found = dump['interrupts']
+check(found['entries'] == 512 and len(found['items']) == 9 + len(BROKEN) and
+      sum('problem' in item for item in found['items']) == len(BROKEN) == dump['totals']['problems'] and
+      dump['totals']['interrupts'] == len(found['items']), 'dump: interrupts as JSON', found)
+dump = parse(run('dump', '--json', '--device=00:1f.2', '--limit=2', f'--irta={irta:#x}', interrupts, hex(root)))
+check([item['index'] for item in dump['interrupts']['items']] == [1, 4] and
+      dump['interrupts']['hidden'] == dump['totals']['interrupts'] - 2 > 0, 'dump: --device and --limit',
+      dump['interrupts'])
+result = run('dump', '--irta=fff00f', interrupts, hex(root))
+check(result.returncode == 1 and result.stdout.count('does not hold') == 256, 'dump: a table outside of the image',
+      result.stdout[-500:])
+
 # ---- kinds of images -------------------------------------------------------------------------------
 
 image = Image(1 << 20)
@@ -387,6 +490,11 @@ for arguments, status, what in (
         (['walk', '--limit=1', legacy, '0x10000', '00:01.0', '0'], 2, ''),
         (['dump', '--brief', legacy, '0x10000'], 2, ''),
         (['walk', '--pasid=0x100000', legacy, '0x10000', '00:01.0', '0'], 2, ''),
+        (['walk', '--irta=x', legacy, '0x10000', '00:01.0', '0'], 2, ''),
+        (['walk', '--data=1', legacy, '0x10000', '00:01.0', '0xfee00000'], 2, ''),
+        (['walk', '--irta=10007', '--data=1', legacy, '0x10000', '00:01.0', '0x1000'], 2, ''),
+        (['walk', '--irta=10007', '--data=100000000', legacy, '0x10000', '00:01.0', '0xfee00000'], 2, ''),
+        (['dump', '--data=1', legacy, '0x10000'], 2, ''),
         (['walk', '--map=1:2', legacy, '0x10000', '00:01.0', '0'], 2, ''),
         (['walk', '/nonexistent', '0x10000', '00:01.0', '0'], 3, ''),
         (['walk', '/tmp', '0x10000', '00:01.0', '0'], 3, '')):

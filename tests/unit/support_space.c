@@ -30,6 +30,7 @@ static void configure(struct machine *mc, const struct setup *setup, struct udma
         .window_limit = setup->window_limit,
         .cpus = setup->cpus,
         .ticking = setup->ticking,
+        .interrupts = setup->interrupts,
     };
     if (setup->no_ram)
         config->ram_count = 0;
@@ -52,7 +53,13 @@ void machine_open(struct machine *mc, const struct setup *setup)
     unit.base = UNIT_BASE;
     unit.include_all = true;
     memset(mc, 0, sizeof(*mc));
+    if (setup->interrupts != NULL) {
+        unit.ecap_set |= UINT64_C(8) | UINT64_C(15) << 20;
+        unit.cap_set |= UINT64_C(1) << 59;
+    }
     mc->m = model_create(&setup->machine);
+    if (setup->interrupts != NULL)
+        model_set_dmar_header(mc->m, 1, 0);
     mc->u = model_add_unit(mc->m, &unit);
     for (unsigned i = 0; i < DEVICES; i++)
         model_add_function(mc->m, 0, rids[i], 0x8086, 0x10d3, 0x020000);

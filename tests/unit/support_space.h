@@ -41,6 +41,8 @@ struct setup {
     bool ticking;                  /* the test calls udmar_tick() */
     uint64_t rmrr_base;            /* an RMRR of device 0 ... */
     uint64_t rmrr_limit;           /* ... up to here, inclusive; 0: none */
+    /* The unit remaps interrupts, posts them as well, and the host asks for that; null: no. */
+    const struct udmar_interrupt_config *interrupts;
 };
 
 struct machine {

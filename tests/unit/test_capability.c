@@ -56,6 +56,7 @@ static void each_flag_has_its_bit(void **state)
         { offsetof(struct udmar_unit_facts, page_selective), false, 39 },
         { offsetof(struct udmar_unit_facts, drain_write), false, 54 },
         { offsetof(struct udmar_unit_facts, drain_read), false, 55 },
+        { offsetof(struct udmar_unit_facts, posted), false, 59 },
         { offsetof(struct udmar_unit_facts, remap_flushes), false, 62 },
         { offsetof(struct udmar_unit_facts, root_flushes), false, 63 },
         { offsetof(struct udmar_unit_facts, coherent), true, 0 },

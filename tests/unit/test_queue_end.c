@@ -137,7 +137,7 @@ static void covering_waits_for_room(void **state)
     clear_leaf(&r, IOVA);
     request = page_request(&r, IOVA);
     model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    while (slots_left(&r) > 6) {
+    while (slots_left(&r) > 7) {
         assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
     }
     assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &ticket), UDMAR_OK);

@@ -95,10 +95,10 @@ static void effects_on_facts(void **state)
 static void every_quirk_has_a_name(void **state)
 {
     (void)state;
-    for (unsigned bit = 1; bit <= QUIRK_KEEP_ENABLED; bit <<= 1) {
+    for (unsigned bit = 1; bit <= QUIRK_NO_INTERRUPTS; bit <<= 1) {
         assert_true(strlen(udmar__quirk_name(bit)) > 10);
     }
-    assert_string_equal(udmar__quirk_name(QUIRK_KEEP_ENABLED << 1), "?");
+    assert_string_equal(udmar__quirk_name(QUIRK_NO_INTERRUPTS << 1), "?");
 }
 
 /* ---- End to end ------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ static void defaults(void **state)
     (void)state;
     assert_false(t.enable);
     assert_true(t.queue && t.pmr_disable && t.rmrr_enable && t.strict);
+    assert_true(t.interrupts && !t.interrupt_compat && t.interrupt_verify);
     assert_int_equal(t.queue_size, 0);
     assert_int_equal(t.width, 0);
     assert_int_equal(t.timeout_ns, 1000000000);
@@ -29,13 +30,16 @@ static void defaults(void **state)
 
 static void switches(void **state)
 {
-    static const char *const names[] = { "hw.dmar.enable", "hw.dmar.qi", "hw.dmar.pmr.disable",
-                                         "hw.dmar.rmrr_enable", "hw.dmar.strict" };
+    static const char *const names[] = { "hw.dmar.enable",      "hw.dmar.qi",
+                                         "hw.dmar.pmr.disable", "hw.dmar.rmrr_enable",
+                                         "hw.dmar.strict",      "hw.dmar.ir",
+                                         "hw.dmar.ir.compat",   "hw.dmar.ir.verify" };
     static const char *const wrong[] = { "", "2", "-1", "yes", "01x", " 1", "1 ", "+1", "0x1" };
-    bool *const targets[] = { &t.enable, &t.queue, &t.pmr_disable, &t.rmrr_enable, &t.strict };
+    bool *const targets[] = { &t.enable, &t.queue,      &t.pmr_disable,      &t.rmrr_enable,
+                              &t.strict, &t.interrupts, &t.interrupt_compat, &t.interrupt_verify };
 
     (void)state;
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         for (unsigned value = 0; value < 2; value++) {
             assert_int_equal(udmar_tunables_set(&t, names[i], value ? "1" : "0"), UDMAR_OK);
             assert_int_equal(*targets[i], value);

@@ -24,6 +24,8 @@ enum feature {
     R_ABORT,
     R_IR,
     R_IR_ABSENT,
+    R_IR_BEYOND, /* of those: behind the end of the table */
+    R_IR_POSTED, /* the descriptor of a posted interrupt */
     R_IR_SOURCE,
     R_IR_COMPAT,
     R_UNKNOWN,

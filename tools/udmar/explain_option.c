@@ -40,6 +40,8 @@ static const struct {
       "intel_iommu=sm_off goes back to legacy mode, as a test." },
     { OPTION_NO_SOURCE_CHECK, LOG_LINUX, V(2, 6, 39), 0,
       "intremap=nosid accepts any source, as a test (less protection)." },
+    { OPTION_NO_POSTING, LOG_LINUX, V(4, 2, 0), 0,
+      "intremap=nopost switches posted interrupts off, as a test." },
     { OPTION_RESET_DEVICES, LOG_LINUX, V(2, 6, 19), 0,
       "Boot the crash kernel with reset_devices." },
 };

@@ -45,7 +45,7 @@ const char *explain_verb(const struct log_fault *fault)
     case UDMAR_FAULT_ATOMIC:
         return "do an atomic operation at";
     case UDMAR_FAULT_INTERRUPT:
-        return "send interrupt";
+        return "raise an interrupt";
     default:
         return "write to";
     }
@@ -167,36 +167,47 @@ static void print_when(FILE *out, const struct log_group *group)
     fprintf(out, "%s\n", style(STYLE_END));
 }
 
+/* What stands behind the verb. A message in compatibility format names no entry. */
+static void object_of(const struct log_group *group, char *buffer, size_t size)
+{
+    enum { COMPATIBILITY = 0x25 };
+    const struct udmar_fault *fault = &group->first.fault;
+
+    if (fault->access == UDMAR_FAULT_INTERRUPT && group->first.direction_known) {
+        buffer[0] = '\0';
+        if (group->first.has_address && group->first.reason != COMPATIBILITY)
+            snprintf(buffer, size, " through entry %" PRIu64, fault->address);
+    } else if (!group->first.has_address && group->first.masked[0] != '\0') {
+        snprintf(buffer, size, " an address that cannot be read (\"%s\")", group->first.masked);
+    } else if (!group->first.has_address) {
+        snprintf(buffer, size, " an address that the log does not show");
+    } else if (group->low == group->high) {
+        snprintf(buffer, size, " 0x%" PRIx64, fault->address);
+    } else {
+        snprintf(buffer, size, " 0x%" PRIx64 "-0x%" PRIx64, group->low,
+                 group->high | UDMAR_PAGE_MASK);
+    }
+}
+
 /* The sentence: who tried what, and why it was stopped. */
 static void sentence(const struct log_group *group, const char *device, char *buffer, size_t size)
 {
     const struct udmar_fault *fault = &group->first.fault;
-    char address[80], pasid[32] = "";
+    char object[80], pasid[32] = "";
 
-    if (!group->first.has_address && group->first.masked[0] != '\0')
-        snprintf(address, sizeof(address), "an address that cannot be read (\"%s\")",
-                 group->first.masked);
-    else if (!group->first.has_address)
-        snprintf(address, sizeof(address), "an address that the log does not show");
-    else if (fault->access == UDMAR_FAULT_INTERRUPT)
-        snprintf(address, sizeof(address), "%" PRIu64, fault->address);
-    else if (group->low == group->high)
-        snprintf(address, sizeof(address), "0x%" PRIx64, fault->address);
-    else
-        snprintf(address, sizeof(address), "0x%" PRIx64 "-0x%" PRIx64, group->low,
-                 group->high | UDMAR_PAGE_MASK);
+    object_of(group, object, sizeof(object));
     if (fault->has_pasid)
         snprintf(pasid, sizeof(pasid), " with PASID %u", fault->pasid);
     if (group->first.reason < 0)
         snprintf(buffer, size,
-                 "Device %s tried to %s %s%s and was stopped. The log does not say "
+                 "Device %s tried to %s%s%s and was stopped. The log does not say "
                  "why.",
-                 device, explain_verb(&group->first), address, pasid);
+                 device, explain_verb(&group->first), object, pasid);
     else
         snprintf(buffer, size,
-                 "Device %s tried to %s %s%s and was stopped: %s (fault reason "
+                 "Device %s tried to %s%s%s and was stopped: %s (fault reason "
                  "0x%02x).",
-                 device, explain_verb(&group->first), address, pasid,
+                 device, explain_verb(&group->first), object, pasid,
                  udmar_fault_reason_string((uint8_t)group->first.reason), group->first.reason);
 }
 

@@ -244,6 +244,41 @@ const struct cause table_causes[] = {
       "Single ones at driver unload or CPU hot plug are harmless; many mean a device that still "
       "fires, or one that remembers an MSI of an earlier kernel.",
       0 },
+    { "ir-beyond",
+      { R_IR_BEYOND },
+      { S_OLD },
+      87,
+      "the message names an entry behind the end of the table: an MSI register with garbage in it, "
+      "or with what an earlier kernel with a larger table had put there",
+      "Look whether the device was reset, or came up, without its driver setting its interrupts up "
+      "again.",
+      0 },
+    { "ir-entry",
+      { R_IR, R_TABLE_READ },
+      { R_IR_POSTED },
+      85,
+      "the unit could not read the interrupt's entry: the table has been freed or overwritten, or "
+      "memory has an uncorrectable error",
+      "Look for machine-check and EDAC messages; udmar dump --irta shows the table in an image of "
+      "memory.",
+      0 },
+    { "ir-entry-bits",
+      { R_IR, R_RESERVED },
+      { R_IR_POSTED },
+      85,
+      "the interrupt's entry has bits set that must be 0: overwritten memory, or a kernel that "
+      "uses "
+      "what the unit lacks (32-bit APIC ids without EIM, posted interrupts without PI)",
+      "udmar dump --irta shows the entry in an image of memory, udmar unit what the unit can do.",
+      0 },
+    { "ir-posted",
+      { R_IR_POSTED },
+      { 0 },
+      87,
+      "the interrupt is posted to a guest, and its descriptor cannot be reached or is malformed: "
+      "the guest's memory was freed while the device could still fire, or was overwritten",
+      "Look whether a guest with that device had just ended; a newer kernel or hypervisor.",
+      OPTION_NO_POSTING },
     /* Linux's VMD driver hands interrupts of its children past its own remapping. */
     { "vmd",
       { R_IR_COMPAT, D_VMD },

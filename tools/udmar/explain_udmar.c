@@ -7,15 +7,23 @@
 
 #include <string.h>
 
+/* What it tried; behind the words stands a number, or none. */
+enum number { NUMBER_NONE, NUMBER_HEX, NUMBER_DECIMAL };
+
 static const struct {
     const char *words;
     enum udmar_fault_access access;
+    enum number number;
 } verbs[] = {
-    { " tried to read from 0x", UDMAR_FAULT_READ },
-    { " tried to write to 0x", UDMAR_FAULT_WRITE },
-    { " tried to request page 0x", UDMAR_FAULT_PAGE_REQUEST },
-    { " tried to do an atomic operation at 0x", UDMAR_FAULT_ATOMIC },
-    { " tried to send interrupt 0x", UDMAR_FAULT_INTERRUPT },
+    { " tried to read from 0x", UDMAR_FAULT_READ, NUMBER_HEX },
+    { " tried to write to 0x", UDMAR_FAULT_WRITE, NUMBER_HEX },
+    { " tried to request page 0x", UDMAR_FAULT_PAGE_REQUEST, NUMBER_HEX },
+    { " tried to do an atomic operation at 0x", UDMAR_FAULT_ATOMIC, NUMBER_HEX },
+    { " tried to raise an interrupt by writing to 0x", UDMAR_FAULT_WRITE, NUMBER_HEX },
+    { " tried to raise an interrupt through entry ", UDMAR_FAULT_INTERRUPT, NUMBER_DECIMAL },
+    { " tried to raise an interrupt", UDMAR_FAULT_INTERRUPT, NUMBER_NONE },
+    /* Before interrupts were remapped by udmar itself. */
+    { " tried to send interrupt 0x", UDMAR_FAULT_INTERRUPT, NUMBER_HEX },
 };
 
 static const struct {
@@ -80,6 +88,27 @@ static void read_owner(const char *from, const char *to, struct log_fault *fault
         memcpy(fault->label, from, (size_t)(end - from - 2));
 }
 
+/*
+ * From the verb to the reason: number, and whose entry it is (", which is of 00:03.0,"). Null when
+ * it is another text.
+ */
+static const char *read_attempt(const char *verb, size_t which, struct log_fault *fault)
+{
+    static const char stopped[] = " and was stopped: ", owner[] = ", which is ";
+    const char *at = verb + strlen(verbs[which].words);
+
+    if (verbs[which].number == NUMBER_HEX)
+        at = scan_hex(at - 2, &fault->fault.address);
+    else if (verbs[which].number == NUMBER_DECIMAL)
+        at = scan_decimal(at, &fault->fault.address);
+    if (at != NULL && strncmp(at, owner, sizeof(owner) - 1) == 0)
+        at = strstr(at, stopped);
+    if (at == NULL || strncmp(at, stopped, sizeof(stopped) - 1) != 0)
+        return NULL;
+    fault->has_address = verbs[which].number != NUMBER_NONE;
+    return at + sizeof(stopped) - 1;
+}
+
 static bool sentence(struct log *log, const char *message, const struct log_time *time,
                      size_t number)
 {
@@ -96,15 +125,12 @@ static bool sentence(struct log *log, const char *message, const struct log_time
         verb = strstr(from, verbs[i].words);
         which = i;
     }
-    if (verb == NULL)
+    if (verb == NULL || (at = read_attempt(verb, which, &fault)) == NULL)
         return false;
-    at = scan_hex(verb + strlen(verbs[which].words) - 2, &fault.fault.address);
-    if (at == NULL || strncmp(at, " and was stopped: ", 18) != 0)
-        return false;
-    fault.direction_known = fault.has_address = true;
+    fault.direction_known = true;
     fault.fault.sequence = sequence;
     fault.fault.access = (uint8_t)verbs[which].access;
-    fault.reason = reason_of(at + 18);
+    fault.reason = reason_of(at);
     read_owner(from, verb, &fault);
     read_mapping(at, &fault);
     fault.fault.from_firmware = strstr(at, "; left by firmware") != NULL;

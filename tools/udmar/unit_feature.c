@@ -9,7 +9,6 @@
 
 /* Bits that the driver has no use for. */
 enum {
-    CAP_POSTED = 59,
     CAP_FIRST_STAGE_1G = 56,
     CAP_FIRST_STAGE_5LEVEL = 60,
     ECAP_NESTED = 26,
@@ -86,28 +85,40 @@ static const struct feature_words words[FEATURES] = {
 static const struct use_words {
     const char *key, *name;
     uint64_t needs;
+    const char *besides; /* what else it takes, outside of this unit; null: nothing */
 } uses[USES] = {
-    [USE_UDMAR] = { "udmar", "the udmar driver", NEED(FEATURE_TRANSLATION) },
-    [USE_ISOLATION] = { "isolation", "keeping devices out of memory", NEED(FEATURE_TRANSLATION) },
+    [USE_UDMAR] = { "udmar", "the udmar driver", NEED(FEATURE_TRANSLATION), NULL },
+    [USE_ISOLATION] = { "isolation", "keeping devices out of memory", NEED(FEATURE_TRANSLATION),
+                        NULL },
+    /* Interrupt entries have no registers to invalidate them: all of this takes the queue. */
     [USE_GUESTS] = { "guests", "giving devices to guests safely",
-                     NEED(FEATURE_TRANSLATION) | NEED(FEATURE_INTERRUPTS) },
+                     NEED(FEATURE_TRANSLATION) | NEED(FEATURE_INTERRUPTS) | NEED(FEATURE_QUEUE),
+                     NULL },
     [USE_MANY_CPUS] = { "x2apic", "more than 255 processors (x2APIC)",
-                        NEED(FEATURE_INTERRUPTS) | NEED(FEATURE_EXTENDED_IDS) },
+                        NEED(FEATURE_INTERRUPTS) | NEED(FEATURE_EXTENDED_IDS) | NEED(FEATURE_QUEUE),
+                        "EIM in all units, processors in x2APIC mode, a DMAR table that does not "
+                        "opt "
+                        "out of it" },
     [USE_POSTED] = { "posted-interrupts", "interrupts straight into guests",
-                     NEED(FEATURE_INTERRUPTS) | NEED(FEATURE_POSTED) },
+                     NEED(FEATURE_INTERRUPTS) | NEED(FEATURE_POSTED) | NEED(FEATURE_QUEUE),
+                     "processors that take posted interrupts (APICv), and CMPXCHG16B to change "
+                     "live entries" },
     [USE_BIG_MAPPINGS] = { "superpages", "cheap large mappings",
-                           NEED(FEATURE_SUPERPAGE_2M) | NEED(FEATURE_SUPERPAGE_1G) },
-    [USE_IDENTITY] = { "pass-through", "trusted devices at full speed",
-                       NEED(FEATURE_PASS_THROUGH) },
+                           NEED(FEATURE_SUPERPAGE_2M) | NEED(FEATURE_SUPERPAGE_1G), NULL },
+    [USE_IDENTITY] = { "pass-through", "trusted devices at full speed", NEED(FEATURE_PASS_THROUGH),
+                       NULL },
     [USE_SHARED_ADDRESSES] = { "shared-addresses", "devices in a process's addresses (SVA)",
                                NEED(FEATURE_SCALABLE) | NEED(FEATURE_FIRST_STAGE) |
                                    NEED(FEATURE_PASID) | NEED(FEATURE_PAGE_REQUESTS) |
-                                   NEED(FEATURE_DEVICE_TLB) },
+                                   NEED(FEATURE_DEVICE_TLB),
+                               NULL },
     [USE_VIRTUAL_UNIT] = { "virtual-unit", "a fast IOMMU for guests (nesting)",
                            NEED(FEATURE_SCALABLE) | NEED(FEATURE_FIRST_STAGE) |
-                               NEED(FEATURE_NESTED) },
+                               NEED(FEATURE_NESTED),
+                           NULL },
     [USE_MIGRATION] = { "migration", "moving guests with their devices",
-                        NEED(FEATURE_SCALABLE) | NEED(FEATURE_SECOND_STAGE) | NEED(FEATURE_DIRTY) },
+                        NEED(FEATURE_SCALABLE) | NEED(FEATURE_SECOND_STAGE) | NEED(FEATURE_DIRTY),
+                        NULL },
 };
 
 /* ---- decoding -------------------------------------------------------------------------------- */
@@ -147,7 +158,7 @@ static uint64_t other_features(const struct udmar_unit_facts *facts)
     bool scalable = facts->scalable;
     uint64_t ecap = facts->ecap;
 
-    return bit(facts->interrupt_remap && raw(facts->cap, CAP_POSTED), FEATURE_POSTED) |
+    return bit(facts->interrupt_remap && facts->posted, FEATURE_POSTED) |
            bit(facts->device_tlb && raw(ecap, ECAP_PAGE_REQUESTS), FEATURE_PAGE_REQUESTS) |
            bit(scalable && raw(ecap, ECAP_PASID), FEATURE_PASID) |
            bit(scalable && raw(ecap, ECAP_FIRST_STAGE), FEATURE_FIRST_STAGE) |
@@ -236,6 +247,11 @@ const char *use_key(enum use use)
 const char *use_name(enum use use)
 {
     return uses[use].name;
+}
+
+const char *use_besides(enum use use)
+{
+    return uses[use].besides;
 }
 
 uint64_t use_missing(const struct unit_report *report, enum use use)

@@ -89,6 +89,9 @@ static void print_uses(const struct unit_report *report, FILE *out)
             between = ", ";
         }
         fputc('\n', out);
+        if (use_besides((enum use)i) != NULL)
+            fprintf(out, "      %sbesides: %s%s\n", style(STYLE_FAINT), use_besides((enum use)i),
+                    style(STYLE_END));
     }
 }
 
@@ -205,6 +208,8 @@ static void json_meaning(const struct unit_report *report, struct json *json)
                 json_string(json, NULL, feature_key((enum feature)bit));
         }
         json_close(json);
+        if (use_besides((enum use)i) != NULL)
+            json_string(json, "besides", use_besides((enum use)i));
         json_close(json);
     }
     json_close(json);

@@ -104,6 +104,8 @@ const char *feature_text(const struct unit_report *report, enum feature feature,
 
 const char *use_key(enum use use);
 const char *use_name(enum use use);
+/* What it takes outside of the unit; null: nothing. */
+const char *use_besides(enum use use);
 
 /* The features a use needs and the unit lacks, as a bit set; 0: it will do. */
 uint64_t use_missing(const struct unit_report *report, enum use use);

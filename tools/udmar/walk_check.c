@@ -194,3 +194,41 @@ bool check_first(const struct walk_unit *unit, uint64_t entry, unsigned level,
         return false;
     return pointer_fits(unit, entry, 51, 0x72, "ADDR", out) && accept(out);
 }
+
+static bool check_remapped(const uint64_t *words, bool extended, struct objection *out)
+{
+    unsigned mode = INTERRUPT_DLM(words);
+
+    if (!no_bits(words[0], 14, 12, 0x24, "low word", out) ||
+        !no_bits(words[0], 31, 24, 0x24, "low word", out) ||
+        !no_bits(words[1], 63, 20, 0x24, "high word", out))
+        return false;
+    if (mode == 3 || mode == 6)
+        return object(out, 0x24, "DLM %u is reserved", mode);
+    if (!extended && (INTERRUPT_DST(words) & ~UINT32_C(0xff00)) != 0)
+        return object(out, 0x24, "DST 0x%" PRIx32 " has more than the 8 bits 15:8 (IRTA.EIME is 0)",
+                      INTERRUPT_DST(words));
+    return true;
+}
+
+static bool check_posted(const struct walk_unit *unit, const uint64_t *words, struct objection *out)
+{
+    if (unit->has_cap && (unit->cap >> 59 & 1) == 0)
+        return object(out, 0x24, "IM is 1 (posted) on a unit without it (CAP.PI is 0)");
+    return no_bits(words[0], 7, 2, 0x24, "low word", out) &&
+           no_bits(words[0], 13, 12, 0x24, "low word", out) &&
+           no_bits(words[0], 37, 24, 0x24, "low word", out) &&
+           no_bits(words[1], 31, 20, 0x24, "high word", out) &&
+           pointer_fits(unit, words[1] & ~UINT64_C(0xffffffff), 63, 0x24, "PDAH", out);
+}
+
+bool check_interrupt(const struct walk_unit *unit, const uint64_t *words, bool extended,
+                     struct objection *out)
+{
+    if (!(INTERRUPT_POSTED(words) ? check_posted(unit, words, out)
+                                  : check_remapped(words, extended, out)))
+        return false;
+    if (INTERRUPT_SVT(words) == 3)
+        return object(out, 0x24, "SVT 3 is reserved");
+    return accept(out);
+}

@@ -176,13 +176,8 @@ static bool read_page(struct dump *dump, uint64_t physical, uint64_t words[ENTRI
     dump->totals.tables++;
     if (!image_read(dump->image, physical, bytes, sizeof(bytes), NULL))
         return false;
-    for (size_t i = 0; i < ENTRIES; i++) {
-        uint64_t value = 0;
-
-        for (unsigned j = 8; j-- > 0;)
-            value = value << 8 | bytes[8 * i + j];
-        words[i] = value;
-    }
+    for (size_t i = 0; i < ENTRIES; i++)
+        words[i] = load64(bytes + 8 * i);
     return true;
 }
 
@@ -558,12 +553,18 @@ static void dump_summary(struct dump *dump)
     const struct dump_totals *totals = &dump->totals;
     char size[24];
 
-    if (dump->options->json) {
+    if (dump->options->json)
         json_close(&dump->json);
+    if (dump->options->has_irta)
+        dump_interrupts(dump->out, dump->options->json ? &dump->json : NULL, dump->image,
+                        dump->unit, dump->options, &dump->totals);
+    if (dump->options->json) {
         json_object(&dump->json, "totals");
         json_number(&dump->json, "contexts", totals->contexts);
         json_number(&dump->json, "ranges", totals->ranges);
         json_hex(&dump->json, "mapped", totals->bytes);
+        if (dump->options->has_irta)
+            json_number(&dump->json, "interrupts", totals->interrupts);
         json_number(&dump->json, "problems", totals->broken);
         json_number(&dump->json, "tables_read", totals->tables);
         json_bool(&dump->json, "complete", !totals->gave_up && !totals->no_root);
@@ -572,8 +573,12 @@ static void dump_summary(struct dump *dump)
         return;
     }
     fprintf(dump->out, "%s%" PRIu64 " context%s, %" PRIu64 " range%s, %s mapped",
-            totals->contexts != 0 ? "\n" : "", totals->contexts, totals->contexts == 1 ? "" : "s",
-            totals->ranges, totals->ranges == 1 ? "" : "s", size_text(totals->bytes, size));
+            totals->contexts != 0 || dump->options->has_irta ? "\n" : "", totals->contexts,
+            totals->contexts == 1 ? "" : "s", totals->ranges, totals->ranges == 1 ? "" : "s",
+            size_text(totals->bytes, size));
+    if (dump->options->has_irta)
+        fprintf(dump->out, ", %" PRIu64 " interrupt%s", totals->interrupts,
+                totals->interrupts == 1 ? "" : "s");
     if (totals->broken != 0)
         fprintf(dump->out, ", %s%" PRIu64 " broken or missing entr%s%s", style(STYLE_BAD),
                 totals->broken, totals->broken == 1 ? "y" : "ies", style(STYLE_END));

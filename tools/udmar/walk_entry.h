@@ -21,6 +21,8 @@ enum entry_kind {
     ENTRY_SECOND_PAGE,      /* second stage, a page */
     ENTRY_FIRST_TABLE,
     ENTRY_FIRST_PAGE,
+    ENTRY_INTERRUPT, /* of the interrupt remapping table, 16 bytes */
+    ENTRY_POSTED,    /* the same, posted to a guest */
     ENTRY_KINDS,
 };
 
@@ -84,6 +86,10 @@ bool check_second(const struct walk_unit *unit, uint64_t entry, unsigned level, 
 bool check_first(const struct walk_unit *unit, uint64_t entry, unsigned level,
                  struct objection *out);
 
+/* Present, remapped or posted; extended: the table has 32-bit APIC ids (IRTA.EIME). */
+bool check_interrupt(const struct walk_unit *unit, const uint64_t *words, bool extended,
+                     struct objection *out);
+
 /* Fields that the walk itself needs. */
 #define WALK_ADDRESS(word)     ((word)&UINT64_C(0x000ffffffffff000))
 #define CONTEXT_TT(words)      ((unsigned)((words)[0] >> 2) & 3)
@@ -96,6 +102,18 @@ bool check_first(const struct walk_unit *unit, uint64_t entry, unsigned level,
 #define PASID_PGTT(words)      ((unsigned)((words)[0] >> 6) & 7)
 #define PASID_DID(words)       ((unsigned)(words)[1] & 0xffff)
 #define PASID_FSPM(words)      ((unsigned)((words)[2] >> 2) & 3)
+
+#define INTERRUPT_POSTED(words) (((words)[0] >> 15 & 1) != 0)
+#define INTERRUPT_DLM(words)    ((unsigned)((words)[0] >> 5) & 7)
+#define INTERRUPT_VECTOR(words) ((unsigned)((words)[0] >> 16) & 0xff)
+#define INTERRUPT_DST(words)    ((uint32_t)((words)[0] >> 32))
+#define INTERRUPT_SID(words)    ((unsigned)(words)[1] & 0xffff)
+#define INTERRUPT_SQ(words)     ((unsigned)((words)[1] >> 16) & 3)
+#define INTERRUPT_SVT(words)    ((unsigned)((words)[1] >> 18) & 3)
+
+/* The register IRTA: where the table is and how many entries it has [VTD 11.4.14]. */
+#define IRTA_ENTRIES(irta)  (2u << ((irta)&15))
+#define IRTA_EXTENDED(irta) (((irta) >> 11 & 1) != 0)
 
 enum { TT_UNTRANSLATED = 0, TT_ALL = 1, TT_PASS_THROUGH = 2 };
 enum { PGTT_FIRST = 1, PGTT_SECOND = 2, PGTT_NESTED = 3, PGTT_PASS_THROUGH = 4 };

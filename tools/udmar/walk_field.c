@@ -233,6 +233,71 @@ static const struct field first_page_fields[] = {
     SOFTWARE,
 };
 
+#define SENDER                                                                             \
+    { "SID", 1, 15, 0, FORM_HEX, false, "source id of the sender", { NULL } },             \
+        { "SQ",                                                                            \
+          1,                                                                               \
+          17,                                                                              \
+          16,                                                                              \
+          FORM_NUMBER,                                                                     \
+          false,                                                                           \
+          "bits of the source id that count",                                              \
+          { "all", "all but bit 2", "all but bits 2:1", "all but the function" } },        \
+    {                                                                                      \
+        "SVT", 1, 19, 18, FORM_NUMBER, false, "check of the sender",                       \
+        {                                                                                  \
+            "none: any device may send it", "by source id", "by bus: SID 15:8 to SID 7:0", \
+                "reserved"                                                                 \
+        }                                                                                  \
+    }
+
+static const struct field interrupt_fields[] = {
+    PRESENT,
+    FPD,
+    { "DM", 0, 2, 2, FORM_FLAG, false, "destination mode", { "physical", "logical" } },
+    { "RH",
+      0,
+      3,
+      3,
+      FORM_FLAG,
+      true,
+      "redirection hint",
+      { NULL, "to one of several processors" } },
+    { "TM", 0, 4, 4, FORM_FLAG, false, "trigger mode", { "edge", "level" } },
+    { "DLM",
+      0,
+      7,
+      5,
+      FORM_NUMBER,
+      false,
+      "delivery mode",
+      { "fixed", "lowest priority", "SMI", "reserved", "NMI", "INIT", "reserved", "ExtINT" } },
+    { "AVAIL", 0, 11, 8, FORM_HEX, true, "free for software", { NULL } },
+    { "IM", 0, 15, 15, FORM_FLAG, false, "what it is", { "remapped", "posted" } },
+    { "V", 0, 23, 16, FORM_HEX, false, "vector", { NULL } },
+    { "DST", 0, 63, 32, FORM_HEX, false, "destination; bits 15:8 of it with 8-bit ids", { NULL } },
+    SENDER,
+    { "reserved", 0, 14, 12, FORM_HEX, true, "reserved, must be 0", { NULL } },
+    { "reserved_24", 0, 31, 24, FORM_HEX, true, "reserved, must be 0", { NULL } },
+    { "reserved_high", 1, 63, 20, FORM_HEX, true, "reserved, must be 0", { NULL } },
+};
+
+static const struct field posted_fields[] = {
+    PRESENT,
+    FPD,
+    { "AVAIL", 0, 11, 8, FORM_HEX, true, "free for software", { NULL } },
+    { "URG", 0, 14, 14, FORM_FLAG, false, "urgent", { "no", "yes" } },
+    { "IM", 0, 15, 15, FORM_FLAG, false, "what it is", { "remapped", "posted" } },
+    { "VV", 0, 23, 16, FORM_HEX, false, "the guest's vector", { NULL } },
+    { "PDAL", 0, 63, 38, FORM_HEX, false, "address of the descriptor, bits 31:6", { NULL } },
+    { "PDAH", 1, 63, 32, FORM_HEX, false, "the same, bits 63:32", { NULL } },
+    SENDER,
+    { "reserved", 0, 7, 2, FORM_HEX, true, "reserved, must be 0", { NULL } },
+    { "reserved_12", 0, 13, 12, FORM_HEX, true, "reserved, must be 0", { NULL } },
+    { "reserved_24", 0, 37, 24, FORM_HEX, true, "reserved, must be 0", { NULL } },
+    { "reserved_high", 1, 31, 20, FORM_HEX, true, "reserved, must be 0", { NULL } },
+};
+
 #define SHAPE(name, id, words, fields)         \
     {                                          \
         name, id, words, fields, COUNT(fields) \
@@ -251,6 +316,8 @@ const struct entry_shape entry_shapes[ENTRY_KINDS] = {
     [ENTRY_SECOND_PAGE] = SHAPE("second-stage page", "second_page", 1, second_page_fields),
     [ENTRY_FIRST_TABLE] = SHAPE("first-stage entry", "first_table", 1, first_table_fields),
     [ENTRY_FIRST_PAGE] = SHAPE("first-stage page", "first_page", 1, first_page_fields),
+    [ENTRY_INTERRUPT] = SHAPE("interrupt entry", "interrupt", 2, interrupt_fields),
+    [ENTRY_POSTED] = SHAPE("posted-interrupt entry", "posted_interrupt", 2, posted_fields),
 };
 
 uint64_t field_value(const struct field *field, const uint64_t *words)

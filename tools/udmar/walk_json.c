@@ -75,7 +75,8 @@ static void json_outcome(struct json *json, const char *key, const struct walk *
 
 void walk_print_json(const struct walk *walk, FILE *out)
 {
-    static const char *const ends[] = { "translated", "pass-through", "fault", "no-data" };
+    static const char *const ends[] = { "translated", "pass-through", "fault", "no-data",
+                                        "interrupt" };
     struct json json;
 
     json_begin(&json, out);
@@ -88,6 +89,10 @@ void walk_print_json(const struct walk *walk, FILE *out)
     json_hex(&json, "address", walk->request.iova);
     if (walk->request.has_pasid)
         json_number(&json, "pasid", walk->request.pasid);
+    if (walk->request.has_irta)
+        json_hex(&json, "irta", walk->request.irta);
+    if (walk_is_interrupt(&walk->request))
+        json_hex(&json, "data", walk->request.data);
     json_close(&json);
     json_string(&json, "mode", walk_mode_id(walk->mode));
     json_array(&json, "steps");
@@ -101,14 +106,15 @@ void walk_print_json(const struct walk *walk, FILE *out)
         if (walk->end == WALK_TRANSLATED)
             json_hex(&json, "page_size", UINT64_C(1) << walk->shift);
     } else {
-        json_string(&json, "why", walk->why);
+        json_string(&json, walk->end == WALK_INTERRUPT ? "raises" : "why", walk->why);
     }
     if (walk->has_domain)
         json_number(&json, "domain", walk->domain);
     if (walk->end == WALK_NO_DATA) {
         json_hex(&json, "missing", walk->missing);
     } else {
-        json_outcome(&json, "read", walk, &walk->read);
+        if (!walk_is_interrupt(&walk->request))
+            json_outcome(&json, "read", walk, &walk->read);
         json_outcome(&json, "write", walk, &walk->write);
     }
     json_close(&json);

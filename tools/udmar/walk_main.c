@@ -14,8 +14,8 @@ enum { HOST_BITS = 52, LINE_LIMIT = 1000, TABLE_LIMIT = 1 << 20 };
 struct options {
     struct image_layout layout;
     struct walk_unit unit;
-    bool json, brief, has_pasid;
-    uint64_t pasid;
+    bool json, brief, has_pasid, has_irta, has_data;
+    uint64_t pasid, irta, data;
     const char *access; /* "read", "write" or null */
     struct dump_options dump;
 };
@@ -25,55 +25,63 @@ static void help_walk(void)
     printf(
         "Usage: udmar walk [OPTION...] IMAGE RTADDR DEVICE ADDRESS\n"
         "Follows one DMA address through root, context and page tables, field by field, and says\n"
-        "where it ends, or where it stops and with which fault reason a unit would answer.\n\n"
+        "where it ends, or where it stops and with which fault reason a unit would answer. With\n"
+        "--irta a write to 0xfee00000-0xfeefffff is followed through the interrupt table.\n\n"
         "IMAGE    raw memory, an ELF core (QEMU dump-guest-memory, /proc/vmcore), or /dev/mem\n"
         "RTADDR   the unit's register at offset 0x20; its bits 11:10 choose the mode\n"
         "DEVICE   bus:device.function as the unit sees it (02:00.0), or a source id (0x0200)\n"
         "ADDRESS  what the device puts on the bus\n"
         "RTADDR and ADDRESS are hexadecimal, with or without 0x; other numbers are decimal unless\n"
         "they begin with 0x.\n\n");
-    printf("  -p, --pasid=N        the request carries this PASID (scalable mode)\n"
-           "  -a, --access=WHAT    read or write: what the exit status is about (default: either)\n"
-           "  -c, --cap=X          the unit's CAP register: checks widths and large pages, too\n"
-           "  -e, --ecap=X         the unit's ECAP register: checks pass-through, snoop, RPS\n"
-           "      --address-bits=N width of physical addresses (default 52)\n"
-           "      --raw            IMAGE is raw memory, whatever it looks like\n"
-           "      --base=N         physical address of a raw image's first byte\n"
-           "      --map=P:O:S      physical address P is at file offset O for S bytes; may be\n"
-           "                       given %d times\n"
-           "  -b, --brief          entries without their fields\n"
-           "  -j, --json           as JSON (schema: walk.json)\n"
-           "      --color=WHEN     auto, always or never\n"
-           "  -h, --help           this text\n\n",
-           (int)IMAGE_LAYOUT_PARTS);
+    printf(
+        "  -p, --pasid=N        the request carries this PASID (scalable mode)\n"
+        "  -a, --access=WHAT    read or write: what the exit status is about (default: either)\n"
+        "  -c, --cap=X          the unit's CAP register: checks widths and large pages, too\n"
+        "  -e, --ecap=X         the unit's ECAP register: checks pass-through, snoop, RPS\n"
+        "  -i, --irta=X         the unit's register at offset 0xb8: where the interrupt table is\n"
+        "      --data=X         what is written to 0xfeexxxxx (hexadecimal; default 0)\n"
+        "      --address-bits=N width of physical addresses (default 52)\n"
+        "      --raw            IMAGE is raw memory, whatever it looks like\n"
+        "      --base=N         physical address of a raw image's first byte\n"
+        "      --map=P:O:S      physical address P is at file offset O for S bytes; may be\n"
+        "                       given %d times\n"
+        "  -b, --brief          entries without their fields\n"
+        "  -j, --json           as JSON (schema: walk.json)\n"
+        "      --color=WHEN     auto, always or never\n"
+        "  -h, --help           this text\n\n",
+        (int)IMAGE_LAYOUT_PARTS);
     printf("Examples:\n"
            "  (qemu) dump-guest-memory vm.elf\n"
            "  (qemu) xp /2wx 0xfed90020                 the lower word comes first\n"
            "  udmar walk vm.elf 0x102d6c000 00:03.0 0xfffff000\n"
            "  udmar walk --brief --access=write vm.elf 102d6c000 00:03.0 fffff000\n"
-           "  sudo udmar walk /dev/mem 0x102d6c000 00:02.0 0x7cd80000\n\n"
+           "  sudo udmar walk /dev/mem 0x102d6c000 00:02.0 0x7cd80000\n"
+           "  udmar walk --irta=0x1003f0f vm.elf 0x102d6c000 00:1f.2 0xfee00098   an interrupt\n\n"
            "Exit status: 0 the access gets through, 1 a fault, 2 wrong command line, 3 the image\n"
            "cannot be read or does not hold an entry.\n");
 }
 
 static void help_dump(void)
 {
-    printf("Usage: udmar dump [OPTION...] IMAGE RTADDR\n"
-           "Everything that a root table lets devices reach: each context, and behind it the\n"
-           "mapped ranges, merged where addresses on both sides continue.\n\n"
-           "IMAGE and RTADDR as for udmar walk.\n\n"
-           "  -d, --device=DEVICE  only this device\n"
-           "  -l, --limit=N        ranges that are shown for each context (default %d)\n"
-           "      --tables=N       table pages that are read at most (default %d)\n"
-           "  -c, --cap=X, -e, --ecap=X, --address-bits=N, --raw, --base=N, --map=P:O:S,\n"
-           "  -j, --json, --color=WHEN, -h, --help     as for udmar walk\n\n"
-           "Examples:\n"
-           "  udmar dump vm.elf 0x102d6c000\n"
-           "  udmar dump --device=00:03.0 --limit=100000 vm.elf 0x102d6c000\n"
-           "  udmar dump --json vm.elf 0x102d6c000 | jq '.contexts[] | .source, .mapped'\n\n"
-           "Exit status: 0 all is well, 1 there are entries that a unit would refuse, 2 wrong\n"
-           "command line, 3 the image cannot be read or lacks tables.\n",
-           (int)LINE_LIMIT, (int)TABLE_LIMIT);
+    printf(
+        "Usage: udmar dump [OPTION...] IMAGE RTADDR\n"
+        "Everything that a root table lets devices reach: each context, and behind it the\n"
+        "mapped ranges, merged where addresses on both sides continue. With --irta also who may\n"
+        "raise which interrupt.\n\n"
+        "IMAGE and RTADDR as for udmar walk.\n\n"
+        "  -d, --device=DEVICE  only this device\n"
+        "  -l, --limit=N        ranges that are shown for each context (default %d)\n"
+        "      --tables=N       table pages that are read at most (default %d)\n"
+        "  -i, --irta=X         the unit's register at offset 0xb8: the interrupt table, too\n"
+        "  -c, --cap=X, -e, --ecap=X, --address-bits=N, --raw, --base=N, --map=P:O:S,\n"
+        "  -j, --json, --color=WHEN, -h, --help     as for udmar walk\n\n"
+        "Examples:\n"
+        "  udmar dump vm.elf 0x102d6c000\n"
+        "  udmar dump --device=00:03.0 --limit=100000 vm.elf 0x102d6c000\n"
+        "  udmar dump --json vm.elf 0x102d6c000 | jq '.contexts[] | .source, .mapped'\n\n"
+        "Exit status: 0 all is well, 1 there are entries that a unit would refuse, 2 wrong\n"
+        "command line, 3 the image cannot be read or lacks tables.\n",
+        (int)LINE_LIMIT, (int)TABLE_LIMIT);
 }
 
 /* "02:00.0", "0000:02:00.0", "0x0200". Segments have units of their own, so the segment is unused.
@@ -107,6 +115,7 @@ enum long_option {
     OPTION_MAP,
     OPTION_BITS,
     OPTION_TABLES,
+    OPTION_DATA,
     OPTION_COLOR
 };
 
@@ -115,6 +124,8 @@ static const struct option long_options[] = {
     { "access", required_argument, NULL, 'a' },
     { "cap", required_argument, NULL, 'c' },
     { "ecap", required_argument, NULL, 'e' },
+    { "irta", required_argument, NULL, 'i' },
+    { "data", required_argument, NULL, OPTION_DATA },
     { "address-bits", required_argument, NULL, OPTION_BITS },
     { "raw", no_argument, NULL, OPTION_RAW },
     { "base", required_argument, NULL, OPTION_BASE },
@@ -151,7 +162,7 @@ static bool register_option(const char *name, const char *text, bool *has, uint6
 static bool belongs(int option, bool dump)
 {
     if (option >= OPTION_RAW)
-        return dump || option != OPTION_TABLES;
+        return option != (dump ? OPTION_DATA : OPTION_TABLES);
     return strchr(dump ? "pab" : "dl", option) == NULL;
 }
 
@@ -196,6 +207,17 @@ static bool set_option(struct options *options, int option)
         return register_option("cap", optarg, &options->unit.has_cap, &options->unit.cap);
     case 'e':
         return register_option("ecap", optarg, &options->unit.has_ecap, &options->unit.ecap);
+    case 'i':
+        if (!register_option("irta", optarg, &options->has_irta, &options->irta))
+            return false;
+        options->dump.has_irta = true;
+        options->dump.irta = options->irta;
+        return true;
+    case OPTION_DATA:
+        options->has_data = parse_hex(optarg, &options->data) && options->data <= UINT32_MAX;
+        if (!options->has_data)
+            message("--data needs a hexadecimal value of 32 bits, not '%s'", optarg);
+        return options->has_data;
     case OPTION_BITS:
         if (!number_option("address-bits", optarg, 32, HOST_BITS, &number))
             return false;
@@ -231,7 +253,7 @@ static int read_options(int argc, char **argv, bool dump, struct options *option
         .dump = { .line_limit = LINE_LIMIT, .table_limit = TABLE_LIMIT },
     };
     optind = 1;
-    while ((option = getopt_long(argc, argv, "p:a:c:e:bd:l:jh", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "p:a:c:e:i:bd:l:jh", long_options, NULL)) != -1) {
         if (option == '?')
             return usage_error(NULL);
         if (option == 'h') {
@@ -241,7 +263,8 @@ static int read_options(int argc, char **argv, bool dump, struct options *option
         if (option < 256 && !belongs(option, dump))
             return usage_error("-%c is an option of udmar %s", option, dump ? "walk" : "dump");
         if (!belongs(option, dump))
-            return usage_error("--tables is an option of udmar dump");
+            return usage_error(dump ? "--data is an option of udmar walk"
+                                    : "--tables is an option of udmar dump");
         if (!set_option(options, option))
             return usage_error(NULL);
     }
@@ -278,7 +301,9 @@ static int walk_status(const struct walk *walk, const char *access)
 
     if (walk->end == WALK_NO_DATA)
         return STATUS_INPUT;
-    if (access == NULL)
+    if (walk_is_interrupt(&walk->request))
+        good = walk->write.allowed && (access == NULL || access[0] == 'w');
+    else if (access == NULL)
         good = walk->read.allowed || walk->write.allowed;
     else
         good = access[0] == 'r' ? walk->read.allowed : walk->write.allowed;
@@ -304,6 +329,11 @@ int command_walk(int argc, char **argv)
         return usage_error("ADDRESS is a hexadecimal number, not '%s'", argv[3]);
     request.has_pasid = options.has_pasid;
     request.pasid = (uint32_t)options.pasid;
+    request.has_irta = options.has_irta;
+    request.irta = options.irta;
+    request.data = (uint32_t)options.data;
+    if (options.has_data && !walk_is_interrupt(&request))
+        return usage_error("--data needs --irta and an ADDRESS from 0xfee00000 to 0xfeefffff");
     if (!image_open(argv[0], &options.layout, &image))
         return STATUS_INPUT;
     walk_run(&walk, &image, &options.unit, &request);

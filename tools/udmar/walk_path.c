@@ -7,15 +7,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-static uint64_t load64(const uint8_t *bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 8; i-- > 0;)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 struct walk_step *walk_fetch(struct walk *walk, enum entry_kind kind, uint64_t table,
                              unsigned index)
 {
@@ -286,6 +277,10 @@ void walk_run(struct walk *walk, struct image *image, const struct walk_unit *un
     *walk = (struct walk){ .image = image, .unit = unit, .request = *request };
     walk->mode = walk_mode(request->root);
     walk->read.allowed = walk->write.allowed = true;
+    if (walk_is_interrupt(request)) {
+        walk_interrupt(walk);
+        return;
+    }
     switch (walk->mode) {
     case MODE_LEGACY:
         if (request->has_pasid)

@@ -30,7 +30,8 @@ enum walk_end {
     WALK_TRANSLATED,
     WALK_PASS_THROUGH,
     WALK_FAULT,
-    WALK_NO_DATA, /* the image does not hold an entry */
+    WALK_NO_DATA,   /* the image does not hold an entry */
+    WALK_INTERRUPT, /* a message that raises one */
 };
 
 enum walk_mode { MODE_LEGACY = 0, MODE_SCALABLE = 1, MODE_RESERVED = 2, MODE_ABORT = 3 };
@@ -48,7 +49,15 @@ struct walk_request {
     bool has_pasid;
     uint32_t pasid;
     uint64_t iova;
+    bool has_irta; /* writes to 0xfee00000-0xfeefffff are interrupts, through this table */
+    uint64_t irta; /* the IRTA register */
+    uint32_t data; /* what is written there */
 };
+
+static inline bool walk_is_interrupt(const struct walk_request *request)
+{
+    return request->has_irta && request->iova >> 20 == 0xfee;
+}
 
 struct walk {
     struct image *image;
@@ -73,9 +82,26 @@ static inline enum walk_mode walk_mode(uint64_t root)
     return (enum walk_mode)(root >> 10 & 3);
 }
 
+/* Eight bytes of an image, little-endian. */
+static inline uint64_t load64(const uint8_t *bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 8; i-- > 0;)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
 /* Does the whole walk. request, image and unit are the caller's; the rest is the result. */
 void walk_run(struct walk *walk, struct image *image, const struct walk_unit *unit,
               const struct walk_request *request);
+
+/* The same for a message, called by walk_run(). */
+void walk_interrupt(struct walk *walk);
+
+/* "from 00:1f.2", "from buses 02-02"; "vector 0x31 to processor 0, edge, fixed". */
+void interrupt_sender(const uint64_t *words, char *buffer, size_t size);
+void interrupt_target(const uint64_t *words, bool extended, char *buffer, size_t size);
 
 /* ---- between walk_path.c and walk_stage.c ---------------------------------------------------- */
 

@@ -34,8 +34,14 @@ static void print_heading(const struct walk *walk)
            request->iova);
     if (request->has_pasid)
         printf(", PASID %u", request->pasid);
-    printf("\nRTADDR 0x%" PRIx64 ": root table at 0x%" PRIx64 ", %s\n", request->root,
-           WALK_ADDRESS(request->root), walk_mode_text(walk->mode));
+    if (walk_is_interrupt(request))
+        printf(", data 0x%" PRIx32 "\nIRTA 0x%" PRIx64 ": interrupt table at 0x%" PRIx64
+               ", %u entries, %s ids\n",
+               request->data, request->irta, WALK_ADDRESS(request->irta),
+               IRTA_ENTRIES(request->irta), IRTA_EXTENDED(request->irta) ? "32-bit" : "8-bit");
+    else
+        printf("\nRTADDR 0x%" PRIx64 ": root table at 0x%" PRIx64 ", %s\n", request->root,
+               WALK_ADDRESS(request->root), walk_mode_text(walk->mode));
     printf("image ");
     print_text(stdout, walk->image->name, strlen(walk->image->name));
     printf(" (%s)\n\n", image_describe(walk->image, text, sizeof(text)));
@@ -62,6 +68,10 @@ static void step_place(const struct walk *walk, const struct walk_step *step, ch
         break;
     case ENTRY_PASID:
         snprintf(buffer, size, "PASID %u", walk->pasid);
+        break;
+    case ENTRY_INTERRUPT:
+    case ENTRY_POSTED:
+        snprintf(buffer, size, "index %u", step->index);
         break;
     default: {
         uint64_t last = (UINT64_C(1) << (3 + 9 * step->level)) - 1;
@@ -154,6 +164,13 @@ static void print_end(const struct walk *walk)
     case WALK_FAULT:
         printf("    %sstops here:%s %s\n", style(STYLE_BAD), style(STYLE_END), walk->why);
         break;
+    case WALK_INTERRUPT:
+        printf("    raises %s%s%s\n", style(STYLE_NAME), walk->why, style(STYLE_END));
+        break;
+    }
+    if (walk_is_interrupt(&walk->request)) {
+        print_outcome(walk, "write", &walk->write);
+        return;
     }
     if ((walk->end == WALK_TRANSLATED || walk->end == WALK_PASS_THROUGH) &&
         image_read(walk->image, walk->physical, &byte, 1, &offset))
@@ -164,7 +181,7 @@ static void print_end(const struct walk *walk)
         printf("    domain %u\n", walk->domain);
     if (walk->request.iova >> 20 == 0xfee)
         printf("    (a 4-byte write to 0xfee00000-0xfeefffff is an interrupt and never comes "
-               "here)\n");
+               "here;\n    --irta follows it)\n");
 }
 
 void walk_print(const struct walk *walk, bool brief)

@@ -16,16 +16,23 @@ struct dump_options {
     udmar_rid_t rid;
     uint64_t line_limit;  /* ranges that are shown for each context */
     uint64_t table_limit; /* table pages that are read in all */
+    bool has_irta;        /* the interrupt table, too */
+    uint64_t irta;
 };
 
 struct dump_totals {
-    uint64_t contexts, ranges, bytes, broken, tables;
+    uint64_t contexts, ranges, bytes, broken, tables, interrupts;
     bool gave_up; /* the table limit was reached */
     bool no_root; /* the image does not hold the root table */
 };
 
 void dump_run(FILE *out, struct image *image, const struct walk_unit *unit, uint64_t root,
               const struct dump_options *options, struct dump_totals *out_totals);
+
+/* Its part about the interrupt table; json null: for people. */
+void dump_interrupts(FILE *out, struct json *json, struct image *image,
+                     const struct walk_unit *unit, const struct dump_options *options,
+                     struct dump_totals *totals);
 
 /* Shared by both. */
 void walk_json_image(struct json *json, const struct image *image);

@@ -270,8 +270,12 @@ bool bench_run(struct system *system)
         .bounce = device->mode == UDMAR_MODE_BOUNCE,
         .dynamic = cmdline_get("bench.dynamic", NULL, 0),
     };
-    bool good = get_buffers(&bench);
+    bool good;
 
+    if (cmdline_get("bench.interrupts", NULL, 0)) {
+        return bench_interrupts(system);
+    }
+    good = get_buffers(&bench);
     bench.mode = mode_of(device, bench.dynamic);
     /* Churn first: it gives back all that it took. */
     if (good && wanted("bench.size", "random")) {

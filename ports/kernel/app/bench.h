@@ -6,6 +6,7 @@
  *   bench.dynamic      tags too large for a window: each load takes a range of its own
  *   bench.live=N       only with N other live mappings (without it: 0, 1024, 16384 and 262144)
  *   bench.size=SIZE    only this size: 4096, 65536, 2097152, 2097152+1048576, 256x4096, random
+ *   bench.interrupts   entries of the interrupt remapping table, and nothing else
  *   bench.profile      with bench.size and bench.live: where the instructions go (bench_profile.h)
  */
 #ifndef APP_BENCH_H
@@ -29,6 +30,9 @@ bool bench_tag(const struct bench *bench, size_t size, struct udmar_dma_tag **ou
 
 /* Random sizes with `live` mappings at any time; prints its lines. */
 bool bench_churn(const struct bench *bench, unsigned live);
+
+/* Entries of the interrupt remapping table; prints its lines. */
+bool bench_interrupts(struct system *system);
 
 /* Prints one JSON object a line: what, size, mode, live, min, median, p99, max, unit. False when
  * something could not be measured. */

@@ -147,17 +147,25 @@ void udmar_host_lock_destroy(void *host, void *lock)
 void *udmar_host_interrupt_alloc(void *host, void (*handler)(void *argument), void *argument,
                                  uint64_t *out_address, uint32_t *out_data)
 {
-    unsigned vector;
+    const struct irq_request request = { .source.kind = IRQ_OWN,
+                                         .handler = handler,
+                                         .arg = argument };
+    struct irq_message message;
+    struct irq *irq = irq_take(&request);
 
     (void)host;
-    return msi_alloc(handler, argument, out_address, out_data, &vector) ? (void *)(uintptr_t)vector
-                                                                        : NULL;
+    if (irq != NULL) {
+        irq_message(irq, &message);
+        *out_address = message.address;
+        *out_data = message.data;
+    }
+    return irq;
 }
 
 void udmar_host_interrupt_free(void *host, void *interrupt)
 {
     (void)host;
-    msi_free((unsigned)(uintptr_t)interrupt);
+    irq_give(interrupt);
 }
 
 /* ---- Tier 3 ---- */

@@ -6,7 +6,11 @@
  *   run=console   bring everything up and wait for commands
  *   run=bench     count instructions per load and unload (see ./bench)
  *   tap           claims as TAP lines, for ./check
- *   takeover      first play firmware that leaves translation on
+ *   takeover      first play firmware that leaves translation and interrupt remapping on
+ *   narrow        there is a device that reaches 28 address bits
+ *   qemu=N        QEMU's series: what it does with forged interrupts
+ *   hpet          the HPET can send messages: they are tried, too
+ *   apic=x2apic   x2APIC mode
  *   hw.*          the driver's tunables
  */
 #include "bench.h"
@@ -20,7 +24,9 @@ static void tell(struct system *system)
     story_disks(system);
     story_network(system);
     story_narrow(system);
+    story_interrupts(system);
     story_attacks(system);
+    story_forgeries(system);
     story_summary(system);
 }
 
@@ -60,5 +66,6 @@ int kernel_main(void)
     }
     show_register();
     attack_register();
+    forge_register();
     console_loop();
 }

@@ -26,11 +26,12 @@ void show_units(struct system *system)
     struct udmar_unit_status unit;
 
     for (unsigned i = 0; udmar_unit_status(system->dmar, i, &unit) == UDMAR_OK; i++) {
-        kprintf("unit %u  registers 0x%llx  segment %u  %s  invalidation by %s  faults by %s\n", i,
-                (unsigned long long)unit.base, unit.segment,
+        kprintf("unit %u  registers 0x%llx  segment %u  %s%s  invalidation by %s  faults by %s\n",
+                i, (unsigned long long)unit.base, unit.segment,
                 unit.failed        ? "left out"
                 : unit.translating ? "translating"
                                    : "off",
+                unit.remaps ? ", remapping interrupts" : "",
                 unit.uses_queue ? "queue" : "registers",
                 unit.has_interrupt ? "interrupt" : "polling");
         kprintf("        CAP %016llx  ECAP %016llx  requests: context %llu, IOTLB %llu, waits "
@@ -179,6 +180,10 @@ static int run_show(int argc, char **argv)
         show_zones(&the_system);
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "interrupts") == 0) {
+        show_interrupts(&the_system);
+        return 0;
+    }
     if (argc == 2 && strcmp(argv[1], "faults") == 0) {
         show_faults(&the_system);
         return 0;
@@ -186,7 +191,8 @@ static int run_show(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "maps") == 0) {
         return show_maps(&the_system, argv[2]);
     }
-    kprintf("usage: show dmar | show domains | show maps <device> | show busdma | show faults\n");
+    kprintf("usage: show dmar | show domains | show maps <device> | show busdma | show faults | "
+            "show interrupts\n");
     return 1;
 }
 
@@ -231,9 +237,12 @@ static int run_walk(int argc, char **argv)
 
 void show_register(void)
 {
-    static const struct console_command show = { "show",
-                                                 "dmar | domains | maps <device> | busdma | faults",
-                                                 "what the driver knows", run_show };
+    static const struct console_command show = {
+        "show",
+        "dmar | domains | maps <device> | busdma | faults | "
+        "interrupts",
+        "what the driver knows", run_show
+    };
     static const struct console_command walk = { "walk", "<device> <address>",
                                                  "the table entries that lead to an address",
                                                  run_walk };

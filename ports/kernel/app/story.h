@@ -12,6 +12,9 @@ void story_network(struct system *system);
 /* The device that reaches 28 address bits, where there is one. */
 void story_narrow(struct system *system);
 void story_attacks(struct system *system);
+/* Every kind of interrupt once; and what a rogue device makes of them. */
+void story_interrupts(struct system *system);
+void story_forgeries(struct system *system);
 void story_summary(struct system *system);
 
 #endif

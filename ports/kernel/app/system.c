@@ -4,6 +4,7 @@
 
 #include "cmdline.h"
 #include "cpu.h"
+#include "interrupts.h"
 
 #define MAX_RAM 64
 
@@ -41,6 +42,7 @@ static enum udmar_status make_instance(struct udmar **out_instance)
     /* amd64 maps all memory for ever, i386 a part of it. */
     config.direct_map = sizeof(void *) == 8;
     config.ticking = cmdline_get("tick", NULL, 0);
+    config.interrupts = interrupts_config(out_instance);
     for (unsigned i = 0; i < MAX_RAM && ram_range(i, &base, &end); i++) {
         ram[config.ram_count++] = (struct udmar_ram_range){ .base = base, .size = end - base };
     }
@@ -178,7 +180,8 @@ bool system_start(struct system *system)
     for (struct pci_device *pci = pci_first(); pci != NULL; pci = pci_next(pci)) {
         probe(system, pci);
     }
-    return true;
+    /* Every driver has written its device's interrupt: nothing goes through an older table. */
+    return udmar_interrupt_forget_found(system->dmar, NULL) == UDMAR_OK;
 }
 
 static bool detach_drivers(struct system *system)
@@ -223,10 +226,11 @@ bool system_stop(struct system *system)
 
 void system_leave_behind(void)
 {
-    struct udmar *instance;
+    static struct udmar *instance;
 
-    kprintf("playing firmware: translation is switched on and left on\n");
+    kprintf("playing firmware: translation and interrupt remapping are switched on and left on\n");
     if (make_instance(&instance) == UDMAR_OK) {
+        interrupts_leave_behind();
         (void)udmar_start(instance);
     }
 }

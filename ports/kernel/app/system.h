@@ -43,9 +43,12 @@ void system_leave_behind(void);
 /* The device of a "00:04.0" or "0000:00:04.0"; null with a message. */
 struct udmar_device *system_device(struct system *system, const char *name);
 
-/* Registers the commands of show.c and attack.c. */
+/* Registers the commands of show.c, attack.c and forge.c. */
 void show_register(void);
 void attack_register(void);
+void forge_register(void);
+/* Who raises which vector, through which entry. */
+void show_interrupts(struct system *system);
 /* The table of devices: unit, mode, requester ids, reason. */
 void show_devices(struct system *system);
 void show_units(struct system *system);

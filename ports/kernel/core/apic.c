@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The local APIC, the vectors of message-signalled interrupts, and idling.  The legacy controllers
- * are moved away from the exception vectors and masked for good.
+ * The local APIC, in xAPIC or x2APIC mode, its timer, and idling.  The legacy controllers are moved
+ * away from the exception vectors and masked for good.
+ *
+ * Command line: apic=x2apic asks for x2APIC mode, where register numbers are MSRs and ids have 32
+ * bits. What firmware has switched on stays: there is no way back but through a reset of the APIC.
  */
 #include "internal.h"
 
@@ -13,7 +16,9 @@ enum {
     MSR_APIC_BASE = 0x1b,
     APIC_BASE_X2 = 1 << 10,
     APIC_BASE_ENABLE = 1 << 11,
+    MSR_X2APIC = 0x800,
     CPUID_1_EDX_APIC = 1 << 9,
+    CPUID_1_ECX_X2APIC = 1 << 21,
     LAPIC_ID = 0x20,
     LAPIC_TPR = 0x80,
     LAPIC_EOI = 0xb0,
@@ -27,62 +32,30 @@ enum {
     LAPIC_TIMER_DIVIDE = 0x3e0,
     SPURIOUS_ENABLE = 0x100,
     LVT_MASKED = 0x10000,
-    DIVIDE_BY_16 = 3,
-    EFLAGS_IF = 0x200
+    DIVIDE_BY_16 = 3
 };
 
-#define MSI_ADDRESS_BASE 0xfee00000u
-
-struct vector {
-    void (*handler)(void *arg);
-    void *arg;
-    unsigned count;
-};
-
-static struct vector vectors[VECTOR_MSI_LAST - VECTOR_MSI_FIRST + 1];
-static unsigned next_vector;
-static unsigned stray_count;
-static uint8_t *lapic;
+static bool x2apic;
+static uint8_t *lapic;    /* xAPIC mode only */
 static uint64_t timer_hz; /* 0 when the timer does not run; idling then spins */
 
 static uint32_t lapic_read(unsigned reg)
 {
-    return mmio_read32(lapic + reg);
+    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC + reg / 16) : mmio_read32(lapic + reg);
 }
 
 static void lapic_write(unsigned reg, uint32_t value)
 {
-    mmio_write32(lapic + reg, value);
-}
-
-/* ---- interrupt flag ---- */
-
-uintptr_t irq_save(void)
-{
-    uintptr_t flags;
-
-    __asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
-    return flags & EFLAGS_IF;
-}
-
-void irq_restore(uintptr_t state)
-{
-    if (state != 0) {
-        irq_enable();
+    if (x2apic) {
+        wrmsr(MSR_X2APIC + reg / 16, value);
+    } else {
+        mmio_write32(lapic + reg, value);
     }
 }
 
-void irq_enable(void)
+void apic_eoi(void)
 {
-    __asm__ volatile("sti" : : : "memory");
-}
-
-bool irq_enabled(void)
-{
-    uintptr_t flags;
-
-    __asm__ volatile("pushf\n\tpop %0" : "=r"(flags) : : "memory");
-    return (flags & EFLAGS_IF) != 0;
+    lapic_write(LAPIC_EOI, 0);
 }
 
 /* ---- setting up ---- */
@@ -105,25 +78,51 @@ static void pic_mask(void)
     }
 }
 
-void apic_init(void)
+/* Whether the command line asks for x2APIC mode and the processor has it. */
+static bool x2apic_wanted(uint32_t features)
 {
-    uint32_t a, b, c, d;
-    uint64_t base;
+    char word[12];
 
-    pic_mask();
+    if (!cmdline_get("apic", word, sizeof(word)) || strcmp(word, "xapic") == 0) {
+        return false;
+    }
+    if (strcmp(word, "x2apic") != 0) {
+        kprintf("command line: apic=%s: there are apic=xapic and apic=x2apic\n", word);
+        return false;
+    }
+    if ((features & CPUID_1_ECX_X2APIC) == 0) {
+        kprintf("interrupts: this processor has no x2APIC mode, so xAPIC mode it is\n");
+        return false;
+    }
+    return true;
+}
+
+static void mode_choose(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+    uint32_t a, b, c, d;
+
     cpuid(1, &a, &b, &c, &d);
     if ((d & CPUID_1_EDX_APIC) == 0) {
         panic("interrupts: this processor has no local APIC");
     }
-    base = rdmsr(MSR_APIC_BASE);
-    if ((base & APIC_BASE_X2) != 0) {
-        panic("interrupts: the firmware left the local APIC in x2APIC mode, not supported");
-    }
+    x2apic = (base & APIC_BASE_X2) != 0 || x2apic_wanted(c);
+    /* Disabled, xAPIC, x2APIC: no step may be left out. */
     wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (x2apic) {
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2);
+        return;
+    }
     lapic = mmio_map(base & 0xffffff000ull, PAGE_SIZE);
     if (lapic == NULL) {
         panic("interrupts: cannot map the local APIC");
     }
+}
+
+void apic_init(void)
+{
+    pic_mask();
+    mode_choose();
     lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     lapic_write(LAPIC_TPR, 0);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
@@ -134,7 +133,12 @@ void apic_init(void)
 
 uint32_t lapic_id(void)
 {
-    return lapic_read(LAPIC_ID) >> 24;
+    return x2apic ? lapic_read(LAPIC_ID) : lapic_read(LAPIC_ID) >> 24;
+}
+
+bool lapic_is_x2(void)
+{
+    return x2apic;
 }
 
 /* ---- timer and idling ---- */
@@ -177,80 +181,4 @@ void cpu_idle_ns(uint64_t ns)
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     irq_restore(irq);
-}
-
-/* ---- vectors ---- */
-
-bool msi_alloc(void (*handler)(void *arg), void *arg, uint64_t *address, uint32_t *data,
-               unsigned *vector)
-{
-    const unsigned count = sizeof(vectors) / sizeof(vectors[0]);
-    uintptr_t irq = irq_save();
-    bool found = false;
-
-    /* Going round puts off the reuse of a vector, so that a late interrupt of its former owner is
-     * counted as stray rather than given to someone else. */
-    for (unsigned tried = 0; handler != NULL && !found && tried < count; tried++) {
-        unsigned index = next_vector;
-
-        next_vector = (next_vector + 1) % count;
-        if (vectors[index].handler == NULL) {
-            vectors[index] = (struct vector){ handler, arg, 0 };
-            *address = MSI_ADDRESS_BASE | lapic_id() << 12;
-            *data = VECTOR_MSI_FIRST + index;
-            *vector = VECTOR_MSI_FIRST + index;
-            found = true;
-        }
-    }
-    irq_restore(irq);
-    return found;
-}
-
-static struct vector *vector_entry(unsigned vector)
-{
-    return vector >= VECTOR_MSI_FIRST && vector <= VECTOR_MSI_LAST
-               ? &vectors[vector - VECTOR_MSI_FIRST]
-               : NULL;
-}
-
-void msi_free(unsigned vector)
-{
-    struct vector *entry = vector_entry(vector);
-    uintptr_t irq = irq_save();
-
-    if (entry == NULL || entry->handler == NULL) {
-        panic("interrupts: vector %#x freed that is not in use", vector);
-    }
-    entry->handler = NULL;
-    irq_restore(irq);
-}
-
-unsigned irq_stray_count(void)
-{
-    return stray_count;
-}
-
-unsigned msi_count(unsigned vector)
-{
-    struct vector *entry = vector_entry(vector);
-
-    return entry != NULL ? *(volatile unsigned *)&entry->count : 0;
-}
-
-void irq_dispatch(unsigned vector)
-{
-    struct vector *entry = vector_entry(vector);
-
-    /* Spurious interrupts of either controller must not be acknowledged. */
-    if (vector == VECTOR_SPURIOUS || vector < VECTOR_MSI_FIRST) {
-        stray_count++;
-        return;
-    }
-    if (entry != NULL && entry->handler != NULL) {
-        entry->count++;
-        entry->handler(entry->arg);
-    } else if (vector != VECTOR_TIMER) {
-        stray_count++;
-    }
-    lapic_write(LAPIC_EOI, 0);
 }

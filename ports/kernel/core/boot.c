@@ -30,8 +30,11 @@ _Noreturn void base_start(uint32_t start_info)
     paging_init();
     acpi_init();
     apic_init();
+    ioapic_init();
     time_init();
     apic_timer_init();
+    hpet_init();
+    serial_interrupt_init();
     pci_config_init();
     pci_scan();
     console_builtins_init();

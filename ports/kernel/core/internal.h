@@ -16,7 +16,7 @@
 #define CMDLINE_MAX       1024
 #define RAM_RANGES_MAX    64
 
-/* Vectors: exceptions, the masked legacy controller's, those of msi_alloc, our own. */
+/* Vectors: exceptions, the masked legacy controller's, those of irq_take, our own. */
 enum {
     VECTOR_PIC = 0x20,
     VECTOR_MSI_FIRST = 0x30,
@@ -67,10 +67,18 @@ bool pt_unmap(uintptr_t va, uint64_t *phys);
 /* vm.c; one past the highest address of the new stack. */
 void *vm_stack_top(void);
 
-/* apic.c */
+/* apic.c, irq.c */
 void apic_init(void);
 void apic_timer_init(void);
+void apic_eoi(void);
 void irq_dispatch(unsigned vector);
+
+/* ioapic.c, hpet.c; both find what firmware's tables name, and nothing without them. */
+void ioapic_init(void);
+void hpet_init(void);
+
+/* serial.c: from now on a character that arrives ends cpu_idle_ns(). */
+void serial_interrupt_init(void);
 
 /* ktime.c, acpi.c, pci_config.c, pci_scan.c, console.c */
 void time_init(void);

@@ -22,6 +22,7 @@ enum {
     MSIX_ENABLE = 0x8000,
     MSIX_MASK_ALL = 0x4000,
     MSIX_ENTRY_SIZE = 16,
+    MSIX_ENTRY_DATA = 8,
     MSIX_ENTRY_CONTROL = 12
 };
 
@@ -187,75 +188,109 @@ void pci_disable(struct pci_device *dev)
 
 /* ---- interrupts ---- */
 
-static bool msi_program(struct pci_device *dev, unsigned cap, uint64_t address, uint32_t data)
+/*
+ * The order in which address and data are written while the function may fire: in between it sends
+ * one new half and one old. The new format's address alone names the entry, and the data says
+ * nothing, so the address comes first on the way in and last on the way out.
+ */
+static bool address_first(const struct irq_message *message)
 {
-    uint16_t control = pci_dev_read16(dev, cap + MSI_CONTROL);
-    unsigned data_at = cap + MSI_ADDRESS + 4;
+    return (message->address & IRQ_ADDRESS_REMAPPABLE) != 0;
+}
 
-    pci_dev_write32(dev, cap + MSI_ADDRESS, (uint32_t)address);
-    if ((control & MSI_64BIT) != 0) {
-        pci_dev_write32(dev, cap + MSI_ADDRESS + 4, (uint32_t)(address >> 32));
-        data_at += 4;
-    } else if (address >> 32 != 0) {
+static bool msi_program(void *device, const struct irq_source *source,
+                        const struct irq_message *message)
+{
+    struct pci_device *dev = device;
+    unsigned cap = pci_capability(dev, PCI_CAP_MSI);
+    uint16_t control = pci_dev_read16(dev, cap + MSI_CONTROL);
+    bool wide = (control & MSI_64BIT) != 0;
+    unsigned data_at = cap + MSI_ADDRESS + (wide ? 8 : 4);
+
+    (void)source;
+    if (!wide && message->address >> 32 != 0) {
         return false;
     }
-    pci_dev_write16(dev, data_at, (uint16_t)data);
+    if (!address_first(message)) {
+        pci_dev_write16(dev, data_at, (uint16_t)message->data);
+    }
+    if (wide) {
+        pci_dev_write32(dev, cap + MSI_ADDRESS + 4, (uint32_t)(message->address >> 32));
+    }
+    pci_dev_write32(dev, cap + MSI_ADDRESS, (uint32_t)message->address);
+    pci_dev_write16(dev, data_at, (uint16_t)message->data);
     control = (uint16_t)((control & ~MSI_MULTIPLE_MASK) | MSI_ENABLE);
     pci_dev_write16(dev, cap + MSI_CONTROL, control);
     return true;
 }
 
-static bool msix_program(struct pci_device *dev, unsigned cap, uint64_t address, uint32_t data)
+/* The first entry of the table, mapped for as long as MSI-X is in use; null when there is none. */
+static uint8_t *msix_entry(struct pci_device *dev, unsigned cap)
 {
     uint32_t where = pci_dev_read32(dev, cap + MSIX_TABLE);
     uint64_t base, size;
-    uint8_t *entry;
     bool io;
 
+    if (dev->msix_table != NULL) {
+        return dev->msix_table;
+    }
     if (!pci_bar(dev, where & 7, &base, &size, &io) || io || size < MSIX_ENTRY_SIZE ||
         (where & ~7u) > size - MSIX_ENTRY_SIZE) {
         kprintf("pci: %s has its MSI-X table nowhere\n", dev->name);
-        return false;
+        return NULL;
     }
-    entry = mmio_map(base + (where & ~7u), MSIX_ENTRY_SIZE);
+    dev->msix_table = mmio_map(base + (where & ~7u), MSIX_ENTRY_SIZE);
+    return dev->msix_table;
+}
+
+static bool msix_program(void *device, const struct irq_source *source,
+                         const struct irq_message *message)
+{
+    struct pci_device *dev = device;
+    unsigned cap = pci_capability(dev, PCI_CAP_MSIX);
+    uint8_t *entry = msix_entry(dev, cap);
+    uint16_t control = pci_dev_read16(dev, cap + MSIX_CONTROL);
+
+    (void)source;
     if (entry == NULL) {
         return false;
     }
-    dev->msix_table = entry;
     command_change(dev, 0, PCI_COMMAND_MEMORY);
-    mmio_write32(entry, (uint32_t)address);
-    mmio_write32(entry + 4, (uint32_t)(address >> 32));
-    mmio_write32(entry + 8, data);
+    if (!address_first(message)) {
+        mmio_write32(entry + MSIX_ENTRY_DATA, message->data);
+    }
+    mmio_write32(entry + 4, (uint32_t)(message->address >> 32));
+    mmio_write32(entry, (uint32_t)message->address);
+    mmio_write32(entry + MSIX_ENTRY_DATA, message->data);
     mmio_write32(entry + MSIX_ENTRY_CONTROL, 0);
-    pci_dev_write16(
-        dev, cap + MSIX_CONTROL,
-        (uint16_t)((pci_dev_read16(dev, cap + MSIX_CONTROL) & ~MSIX_MASK_ALL) | MSIX_ENABLE));
+    pci_dev_write16(dev, cap + MSIX_CONTROL, (uint16_t)((control & ~MSIX_MASK_ALL) | MSIX_ENABLE));
     return true;
 }
 
 bool pci_enable_msi(struct pci_device *dev, void (*handler)(void *arg), void *arg)
 {
-    unsigned msi = pci_capability(dev, PCI_CAP_MSI);
-    unsigned msix = pci_capability(dev, PCI_CAP_MSIX);
-    uint64_t address;
-    uint32_t data;
-    unsigned vector;
+    bool msi = pci_capability(dev, PCI_CAP_MSI) != 0;
+    bool msix = pci_capability(dev, PCI_CAP_MSIX) != 0;
+    const struct irq_request request = {
+        .source = { .kind = IRQ_PCI,
+                    .segment = dev->segment,
+                    .rid = (uint16_t)(dev->bus << 8 | dev->devfn) },
+        .handler = handler,
+        .arg = arg,
+        .program = msi ? msi_program : msix_program,
+        .device = dev,
+    };
 
-    if ((msi == 0 && msix == 0) || dev->msi_vector != 0) {
+    if ((!msi && !msix) || dev->irq != NULL) {
         kprintf("pci: %s %s\n", dev->name,
-                dev->msi_vector != 0 ? "has its interrupt already" : "has neither MSI nor MSI-X");
+                dev->irq != NULL ? "has its interrupt already" : "has neither MSI nor MSI-X");
         return false;
     }
-    if (!msi_alloc(handler, arg, &address, &data, &vector)) {
-        kprintf("pci: no interrupt vector for %s\n", dev->name);
+    dev->irq = irq_take(&request);
+    if (dev->irq == NULL) {
+        kprintf("pci: no interrupt for %s\n", dev->name);
         return false;
     }
-    if (!(msi != 0 ? msi_program(dev, msi, address, data)
-                   : msix_program(dev, msix, address, data))) {
-        msi_free(vector);
-        return false;
-    }
-    dev->msi_vector = vector;
     command_change(dev, 0, PCI_COMMAND_INTX_OFF);
     return true;
 }
@@ -264,7 +299,7 @@ void pci_disable_msi(struct pci_device *dev)
 {
     unsigned cap;
 
-    if (dev->msi_vector == 0) {
+    if (dev->irq == NULL) {
         return;
     }
     if (dev->msix_table != NULL) {
@@ -277,6 +312,6 @@ void pci_disable_msi(struct pci_device *dev)
         cap = pci_capability(dev, PCI_CAP_MSI) + MSI_CONTROL;
         pci_dev_write16(dev, cap, pci_dev_read16(dev, cap) & (uint16_t)~MSI_ENABLE);
     }
-    msi_free(dev->msi_vector);
-    dev->msi_vector = 0;
+    irq_give(dev->irq);
+    dev->irq = NULL;
 }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The 16550 at 0x3f8, polled both ways, and line input on it. */
-#include "console.h"
-#include "cpu.h"
+/* The 16550 at 0x3f8, polled both ways, and line input on it. Its interrupt only ends idling. */
 #include "internal.h"
-#include "irq.h"
 
 enum {
     PORT = 0x3f8,
     REG_DATA = PORT,
     REG_IER = PORT + 1,
-    REG_FCR = PORT + 2,
+    REG_IIR = PORT + 2, /* reading */
+    REG_FCR = PORT + 2, /* writing */
     REG_LCR = PORT + 3,
     REG_MCR = PORT + 4,
     REG_LSR = PORT + 5,
     REG_SCRATCH = PORT + 7,
+    ISA_LINE = 4,
+    IER_DATA = 0x01,
+    IER_SPACE = 0x02,
+    MCR_READY = 0x03,
+    MCR_INTERRUPT = 0x08, /* OUT2 connects the interrupt pin on a PC */
     LSR_DATA = 0x01,
     LSR_SPACE = 0x20,
     LCR_8N1 = 0x03,
@@ -42,7 +45,36 @@ void serial_init(void)
     outb(REG_IER, 0);
     outb(REG_LCR, LCR_8N1);
     outb(REG_FCR, 0x07);
-    outb(REG_MCR, 0x03);
+    outb(REG_MCR, MCR_READY);
+}
+
+/* Reading the cause ends "space for a character"; what has arrived waits for serial_getc(). */
+static void serial_interrupt(void *arg)
+{
+    (void)arg;
+    (void)inb(REG_IIR);
+}
+
+static struct irq *serial_irq;
+
+void serial_interrupt_init(void)
+{
+    if (!serial_dead && ioapic_gsi_end() > 0) {
+        serial_irq = ioapic_take_isa(ISA_LINE, serial_interrupt, NULL);
+    }
+    if (serial_irq != NULL) {
+        outb(REG_MCR, MCR_READY | MCR_INTERRUPT);
+        outb(REG_IER, IER_DATA);
+    }
+}
+
+const struct irq *serial_raise(void)
+{
+    if (serial_irq != NULL) {
+        outb(REG_IER, IER_DATA | IER_SPACE);
+        outb(REG_IER, IER_DATA);
+    }
+    return serial_irq;
 }
 
 static void put_raw(char c)

@@ -12,11 +12,16 @@
 enum {
     EDU_ID = 0x00,
     EDU_ALIVE = 0x04, /* reads as the complement of what was written */
+    EDU_RAISE = 0x60,
+    EDU_ACKNOWLEDGE = 0x64,
     EDU_DMA_SOURCE = 0x80,
     EDU_DMA_DESTINATION = 0x88,
     EDU_DMA_COUNT = 0x90,
     EDU_DMA_COMMAND = 0x98
 };
+
+/* In the device's MSI capability, which has 64-bit addresses. */
+enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_ENABLE = 1 };
 
 enum { EDU_COMMAND_RUN = 1, EDU_COMMAND_TO_MEMORY = 2 };
 
@@ -122,6 +127,31 @@ enum driver_status edu_dma_raw(struct edu *edu, uint64_t bus_address, size_t cou
     if (!edu_length_valid(count))
         return DRIVER_INVALID;
     return edu_run(edu, bus_address, 0, count, to_memory);
+}
+
+void edu_interrupt(struct edu *edu)
+{
+    edu_write32(edu, EDU_RAISE, 1);
+    edu_write32(edu, EDU_ACKNOWLEDGE, 1);
+}
+
+void edu_interrupt_raw(struct edu *edu, uint64_t address, uint32_t data)
+{
+    unsigned cap = pci_capability(edu->dev, PCI_CAP_MSI);
+    uint16_t control = pci_dev_read16(edu->dev, cap + MSI_CONTROL);
+    uint32_t old[3];
+    unsigned i;
+
+    for (i = 0; i < 3; i++)
+        old[i] = pci_dev_read32(edu->dev, cap + MSI_ADDRESS + 4 * i);
+    pci_dev_write32(edu->dev, cap + MSI_ADDRESS, (uint32_t)address);
+    pci_dev_write32(edu->dev, cap + MSI_ADDRESS + 4, (uint32_t)(address >> 32));
+    pci_dev_write32(edu->dev, cap + MSI_ADDRESS + 8, data);
+    pci_dev_write16(edu->dev, cap + MSI_CONTROL, control | MSI_ENABLE);
+    edu_interrupt(edu);
+    pci_dev_write16(edu->dev, cap + MSI_CONTROL, control);
+    for (i = 0; i < 3; i++)
+        pci_dev_write32(edu->dev, cap + MSI_ADDRESS + 4 * i, old[i]);
 }
 
 /* busdma's list is valid during the call only: keep a copy. */

@@ -57,4 +57,14 @@ enum driver_status edu_fill(struct edu *edu, const void *pattern, size_t pattern
  */
 enum driver_status edu_dma_raw(struct edu *edu, uint64_t bus_address, size_t count, bool to_memory);
 
+/* Raises the device's interrupt, as its pci_enable_msi() has set it up, and takes it back. */
+void edu_interrupt(struct edu *edu);
+
+/*
+ * edu_interrupt_raw - the device's own interrupt, with a message that nobody gave it
+ * As a guest does that the device was handed to, or hostile firmware in it: address and data go
+ * into its MSI registers, and it fires. What stood there before is put back.
+ */
+void edu_interrupt_raw(struct edu *edu, uint64_t address, uint32_t data);
+
 #endif

@@ -10,6 +10,11 @@
 int serial_getc(void);
 void serial_putc(char c);
 
+struct irq;
+/* Makes the port raise its interrupt now, as it does when it has sent a character. The interrupt,
+ * or NULL when the port has none. */
+const struct irq *serial_raise(void);
+
 /*
  * A line with echo, backspace, ^U (drop the line) and ^C (returns an empty line), without its line
  * end.  Waits for as long as the user takes, idling the processor.  Returns its length.

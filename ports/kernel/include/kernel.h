@@ -8,6 +8,8 @@
 #include "cmdline.h"
 #include "console.h"
 #include "cpu.h"
+#include "hpet.h"
+#include "ioapic.h"
 #include "irq.h"
 #include "kexit.h"
 #include "kmem.h"

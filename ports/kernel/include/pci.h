@@ -41,11 +41,11 @@ struct pci_device {
                              down, 7 PCIe-to-PCI bridge, ...), PCI_NOT_EXPRESS without capability */
     struct pci_device *parent; /* the bridge above, NULL on a root bus */
     struct pci_device *next;
-    char name[16];       /* "0000:00:04.0" */
-    const char *driver;  /* name of the driver that took it, or NULL; drivers set it */
-    void *driver_data;   /* the driver's own */
-    unsigned msi_vector; /* 0 when pci_enable_msi is not in force */
-    void *msix_table;    /* mapped while MSI-X is in use */
+    char name[16];      /* "0000:00:04.0" */
+    const char *driver; /* name of the driver that took it, or NULL; drivers set it */
+    void *driver_data;  /* the driver's own */
+    struct irq *irq;    /* NULL when pci_enable_msi is not in force */
+    void *msix_table;   /* mapped while MSI-X is in use */
 };
 
 #define PCI_NOT_EXPRESS 0xff
@@ -105,7 +105,8 @@ unsigned pci_extended_capability(const struct pci_device *dev, uint16_t id);
 
 /*
  * Routes MSI, or MSI-X entry 0 where the device has only that, to the handler.  One interrupt per
- * device.  False (with a message) when the device has neither, already has one, or vectors are out.
+ * device.  False (with a message) when the device has neither, already has one, or irq_take() has
+ * nothing for it.
  */
 bool pci_enable_msi(struct pci_device *dev, void (*handler)(void *arg), void *arg);
 void pci_disable_msi(struct pci_device *dev);

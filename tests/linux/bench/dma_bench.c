@@ -7,6 +7,7 @@
  * measured while the module loads; the log then has lines "dma_bench: {...}", one JSON object each.
  */
 #include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -31,6 +32,10 @@ static char *profile;
 module_param(profile, charp, 0444);
 MODULE_PARM_DESC(profile,
                  "4096, 65536, 2097152 or 256x4096: mark one map and unmap, measure nothing");
+
+static bool interrupts;
+module_param(interrupts, bool, 0444);
+MODULE_PARM_DESC(interrupts, "measure a device's interrupt and nothing else");
 
 #define SAMPLES       1001u
 #define SCATTERED     256u
@@ -278,6 +283,67 @@ static int measure_churn(unsigned count)
     return error;
 }
 
+/* ---- an interrupt -----------------------------------------------------------------------------
+ * What the kernel does in whole for one MSI of a device: its own records, the vector, and where it
+ * remaps interrupts the entry. The target stays the only processor, and the entry is written and
+ * invalidated all the same.
+ */
+
+static irqreturn_t nothing(int irq, void *arg)
+{
+    return IRQ_HANDLED;
+}
+
+static int sample_interrupt(u32 *allocate, u32 *set, u32 *retarget, u32 *release_cost)
+{
+    u64 at[6];
+    int error, irq;
+
+    at[0] = rdtsc();
+    error = pci_alloc_irq_vectors(edu, 1, 1, PCI_IRQ_MSI);
+    at[1] = rdtsc();
+    if (error != 1) {
+        return error < 0 ? error : -EIO;
+    }
+    irq = pci_irq_vector(edu, 0);
+    at[2] = rdtsc();
+    error = request_irq(irq, nothing, 0, "dma_bench", edu);
+    at[3] = rdtsc();
+    if (error == 0) {
+        error = irq_set_affinity(irq, cpumask_of(0));
+        at[4] = rdtsc();
+        free_irq(irq, edu);
+    }
+    pci_free_irq_vectors(edu);
+    at[5] = rdtsc();
+    *allocate = at[1] - at[0] - empty;
+    *set = at[3] - at[2] - empty;
+    *retarget = at[4] - at[3] - empty;
+    *release_cost = at[5] - at[4] - empty;
+    return error;
+}
+
+static int measure_interrupts(void)
+{
+    u32 *free_cost = both_cost + SAMPLES;
+    int error = 0;
+
+    for (unsigned i = 0; i < WARM_UP && error == 0; i++) {
+        error = sample_interrupt(map_cost, unmap_cost, both_cost, free_cost);
+    }
+    for (unsigned i = 0; i < SAMPLES && error == 0; i++) {
+        error = sample_interrupt(&map_cost[i], &unmap_cost[i], &both_cost[i], &free_cost[i]);
+        cond_resched();
+    }
+    if (error == 0) {
+        report_one("allocate", "\"interrupt\"", 0, map_cost, SAMPLES);
+        report_one("set", "\"interrupt\"", 0, unmap_cost, SAMPLES);
+        report_one("re-target", "\"interrupt\"", 0, both_cost, SAMPLES);
+        report_one("free", "\"interrupt\"", 0, free_cost, SAMPLES);
+    }
+    return error;
+}
+
 /* ---- one mapping for the plugin that counts by function ----------------------------------------
  */
 
@@ -320,6 +386,9 @@ static int measure(void)
     empty = measure_empty();
     if (profile != NULL) {
         return mark_one();
+    }
+    if (interrupts) {
+        return measure_interrupts();
     }
     for (unsigned i = 0; i < ARRAY_SIZE(lives) && error == 0; i++) {
         if (lives[i] <= most_live) {
