@@ -104,7 +104,7 @@ static const char *wide_ids(const struct machine_options *o)
 static void make_words(struct words *w, const struct machine_options *o)
 {
     add_word(w, "-device");
-    add_word(w, "intel-iommu,aw-bits=%u%s%s%s%s%s", o->width == 39 ? 39 : 48,
+    add_word(w, "intel-iommu,aw-bits=%u%s%s%s%s%s%s", o->width == 39 ? 39 : 48,
              o->caching_mode ? ",caching-mode=on" : "", o->no_pass_through ? ",pt=off" : "",
              o->snoop_control ? ",snoop-control=on" : "", o->device_tlb ? ",device-iotlb=on" : "",
              /* Where there is no such property, units with device-TLBs know the bit. */
