@@ -8,7 +8,7 @@
 #include "space/stream.h"
 
 /* One function of it all, without calls. */
-#define SHORT_WAY __attribute__((__flatten__))
+#define FAST_PATH __attribute__((__flatten__))
 
 /*
  * Of a PCI function, which always has a mask. 0, and with that the long way, where the bus has a
@@ -38,17 +38,17 @@ static noinline dma_addr_t map_slowly(struct device *dev, phys_addr_t physical, 
 }
 
 /* What is not one piece for a block at hand: a large leaf, or the long way. */
-static noinline SHORT_WAY dma_addr_t map_other(struct device *dev, phys_addr_t physical,
+static noinline FAST_PATH dma_addr_t map_other(struct device *dev, phys_addr_t physical,
                                                size_t size, enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
-    udmar_iova_t iova = UDMAR__NOT_AT_HAND;
+    udmar_iova_t iova = UDMAR__FAST_PATH_MISS;
 
     if (size == SZ_2M) {
-        iova = udmar__stream_map_large_at_hand(device->domain, physical, port_access(direction),
-                                               quick_highest(dev));
+        iova = udmar__stream_map_large_fast(device->domain, physical, port_access(direction),
+                                            quick_highest(dev));
     }
-    if (iova == UDMAR__NOT_AT_HAND) {
+    if (iova == UDMAR__FAST_PATH_MISS) {
         return map_slowly(dev, physical, size, direction);
     }
     port_count(device, maps, 1);
@@ -62,10 +62,10 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
 {
     struct port_device *device = port_device_get(dev);
     struct port_counts __percpu *counts;
-    udmar_iova_t iova = udmar__stream_map_at_hand(device->domain, physical, size,
-                                                  port_access(direction), quick_highest(dev));
+    udmar_iova_t iova = udmar__stream_map_fast(device->domain, physical, size,
+                                               port_access(direction), quick_highest(dev));
 
-    if (unlikely(iova == UDMAR__NOT_AT_HAND)) {
+    if (unlikely(iova == UDMAR__FAST_PATH_MISS)) {
         return map_other(dev, physical, size, direction);
     }
     counts = device->counts;
@@ -74,7 +74,7 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
     return iova;
 }
 
-static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
+static FAST_PATH dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
                                      size_t size, enum dma_data_direction direction,
                                      unsigned long attributes)
 {
@@ -92,11 +92,11 @@ static noinline void unmap_other(struct port_device *device, dma_addr_t iova, si
     }
 }
 
-static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
+static FAST_PATH void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
                                  enum dma_data_direction direction, unsigned long attributes)
 {
     struct port_device *device = port_device_get(dev);
-    enum udmar_status status = udmar__stream_unmap_at_hand(device->domain, iova);
+    enum udmar_status status = udmar__stream_unmap_fast(device->domain, iova);
 
     port_count(device, unmaps, 1);
     if (unlikely(status != UDMAR_OK)) {

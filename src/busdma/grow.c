@@ -22,8 +22,8 @@ static struct udmar_dma_map *new_further(struct udmar_dma_map *map)
     further->ready_for = READY_FOR_NOBODY;
     further->windowless = true;
     further->subpage = map->subpage;
-    further->watched = map->watched;
-    further->rare = map->watched;
+    further->may_bounce = map->may_bounce;
+    further->check_bounce = map->may_bounce;
     further->offset_mask = map->offset_mask;
     further->zone = map->zone; /* held by the map */
     if (tag->backend->map_create(further) != 0) {
@@ -53,7 +53,7 @@ void udmar__further_unload(struct udmar_dma_map *map)
             further->tag->backend->unload(further);
             further->loaded = false;
             if (further->bounces != NULL) {
-                udmar__rare_release(further);
+                udmar__bounce_release(further);
             }
         }
     }
@@ -64,7 +64,7 @@ void udmar__further_copy(struct udmar_dma_map *map, int op)
     for (struct udmar_dma_map *further = map->further; further != NULL;
          further = further->deferred.next) {
         if (further->loaded && further->bounces != NULL) {
-            udmar__stand_ins_copy(further, op);
+            udmar__bounce_copy(further, op);
         }
     }
 }
@@ -77,7 +77,7 @@ void udmar__further_end(struct udmar_dma_map *map)
         struct udmar_dma_map *further = map->further;
 
         map->further = further->deferred.next;
-        udmar__rare_end(further);
+        udmar__bounce_end(further);
         further->tag->backend->map_destroy(further);
         udmar_host_free(host, further, sizeof(*further));
     }
@@ -96,7 +96,7 @@ static int load_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void 
     piece->deferred.may_wait = false;
     error = udmar__load_gather(piece, next, context);
     if (error == 0) {
-        error = udmar__load_given(piece);
+        error = udmar__bounce_load_client(piece);
     }
     *out_count = piece->count;
     piece->segments = own;
@@ -155,7 +155,7 @@ static int admit_piece(const struct udmar_dma_tag *tag, const struct udmar_dma_m
     if (map->tag != tag) {
         return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    return udmar__deferred_pending(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
+    return udmar__load_is_waiting(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
 }
 
 int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
@@ -174,7 +174,7 @@ int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar
     room = segments != NULL ? (uint32_t)udmar__min(tag->nsegments, INT32_MAX) : map->capacity;
     to = segments != NULL ? segments : map->segments;
     if (udmar__is_loaded(map)) {
-        udmar__quick_leave(map);
+        udmar__fast_path_leave(map);
         piece = get_further(map);
     }
     if (piece == NULL) {

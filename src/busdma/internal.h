@@ -37,19 +37,19 @@ struct udmar_dma_tag {
     udmar_dma_lock_t *lock;
     void *lock_argument;
     const char *name;
-    unsigned holders; /* atomic: its maps, its child tags, and the driver until it destroys it */
-    unsigned maps;    /* atomic */
-    bool ended;       /* destroyed by the driver, and alive for its child tags */
+    unsigned refs; /* atomic: its maps, its child tags, and the driver until it destroys it */
+    unsigned maps; /* atomic */
+    bool ended;    /* destroyed by the driver, and alive for its child tags */
     /* Standing in for the driver's pages. */
-    uint64_t misaligned;      /* address bits that must be 0 where a segment begins */
-    bool may_miss;            /* there may be memory that the device cannot reach */
-    int domain;               /* NUMA; -1: any */
-    struct udmar__zone *zone; /* null: no need seen; always null for a root tag */
+    uint64_t misaligned;             /* address bits that must be 0 where a segment begins */
+    bool may_miss;                   /* there may be memory that the device cannot reach */
+    int numa_node;                   /* NUMA; -1: any */
+    struct udmar__bounce_zone *zone; /* null: no need seen; always null for a root tag */
 };
 
 /* A page of a zone, and the bytes for which it stands while it is in a map's hands. */
-struct udmar__bounce {
-    struct udmar__bounce *next;
+struct udmar__bounce_page {
+    struct udmar__bounce_page *next;
     struct udmar_page page;
     udmar_paddr_t client;      /* first byte of the driver's data */
     uint32_t length;           /* up to the end of its page at most */
@@ -82,7 +82,7 @@ enum udmar__deferral {
 };
 
 /* Who is told of a load, and the load's place in a queue when it waits. */
-struct udmar__deferred {
+struct udmar__waiting_load {
     struct udmar_dma_map *next;
     bool may_wait;
     bool momentary;             /* the last try failed by what others may give back */
@@ -97,11 +97,12 @@ struct udmar__deferred {
 };
 
 /* May a load go the short way of quick.h? */
-enum udmar__quick {
-    QUICK_NEVER,
-    QUICK_IDLE,   /* a small window may be loaded all the same: see ready_for */
-    QUICK_LOADED, /* that way, but not into a small window */
-    QUICK_BUSY,   /* loaded the long way, or only that may look at it: see udmar__quick_off() */
+enum udmar__fast_path {
+    FAST_PATH_NEVER,
+    FAST_PATH_IDLE,   /* a small window may be loaded all the same: see ready_for */
+    FAST_PATH_LOADED, /* that way, but not into a small window */
+    FAST_PATH_BUSY,   /* loaded the long way, or only that may look at it: see
+                         udmar__fast_path_close() */
 };
 
 /*
@@ -122,39 +123,39 @@ struct udmar_dma_map {
     struct udmar_domain *domain;
     struct udmar_dma_tag *loaded_as; /* what ready_for becomes when it is loaded */
     struct udmar__window *small;     /* the window, if it is a block */
-    uint8_t quick; /* enum udmar__quick; LOADED only after a load that went that way */
+    uint8_t quick; /* enum udmar__fast_path; LOADED only after a load that went that way */
     /* Segments of the load; room for `capacity`. */
     struct udmar_dma_segment *segments;
     uint32_t capacity;
     uint32_t count;        /* 1 while it is ready for its tag, as it will be */
     uintptr_t offset_mask; /* bits of a buffer's address that the tag's alignment forbids */
-    bool rare;             /* every load has to be looked at by rare.c */
+    bool check_bounce;     /* every load has to be looked at by rare.c */
     bool loaded;
     bool of_dmamem;
     bool read_only;
     /* DMAR back end: a window for good... */
     struct udmar__window *window;
     /* ...or for one load a block, somebody's window, or a range. */
-    struct udmar__pool *pool;   /* where those are taken from */
-    struct udmar__arena *arena; /* of the block */
-    uint32_t block;             /* its first page */
-    struct udmar__window *lent;
+    struct udmar__arena_pool *pool; /* where those are taken from */
+    struct udmar__arena *arena;     /* of the block */
+    uint32_t block;                 /* its first page */
+    struct udmar__window *transient;
     struct udmar__range *range;
-    bool unsettled; /* an unload was not confirmed: so far the device may reach its memory */
-    bool strayed;   /* a load did not fit the window; deferred: what it had may still rest */
-    void *memory;   /* of_dmamem: what it came with */
+    bool unconfirmed;    /* an unload was not confirmed: so far the device may reach its memory */
+    bool used_transient; /* a load did not fit the window; deferred: what it had may still rest */
+    void *memory;        /* of_dmamem: what it came with */
     /* Standing in. */
     struct udmar_dma_map *further; /* of the first piece that was added; see grow.c */
     bool windowless;               /* it is such a map itself */
     bool subpage;                  /* partial pages must not be seen by the device */
-    bool hides;   /* the same of what is being loaded: memory of dmamem has its pages for itself */
-    bool watched; /* what `rare` is when no pages are left from an unconfirmed unload */
-    struct udmar__zone *zone;
-    struct udmar__bounce *bounces; /* in the order of their bytes */
+    bool isolates; /* the same of what is being loaded: memory of dmamem has its pages for itself */
+    bool may_bounce; /* what `rare` is when no pages are left from an unconfirmed unload */
+    struct udmar__bounce_zone *zone;
+    struct udmar__bounce_page *bounces; /* in the order of their bytes */
     uint32_t bounce_count;
-    struct udmar__list given;  /* what the driver has */
-    struct udmar__list placed; /* what the device gets */
-    struct udmar__deferred deferred;
+    struct udmar__list client_pieces;  /* what the driver has */
+    struct udmar__list bounced_pieces; /* what the device gets */
+    struct udmar__waiting_load deferred;
 #ifdef UDMAR_DEBUG_MAPS
     struct udmar_dma_map *next_of_device; /* [instance lock] */
     const void *created;                  /* return addresses in the driver */
@@ -203,15 +204,15 @@ struct udmar__backend {
     void (*sync)(struct udmar_dma_map *map, int op);
     void (*unload)(struct udmar_dma_map *map);
     /* Of a map that is not loaded: can no device reach what it had loaded any more? */
-    bool (*settled)(struct udmar_dma_map *map);
+    bool (*is_flushed)(struct udmar_dma_map *map);
     /* Would there be place for it if nothing else were loaded? Null: always. */
     bool (*possible)(struct udmar_dma_map *map, const struct udmar__source *source);
     bool (*id_mapped)(const struct udmar_dma_tag *tag, udmar_paddr_t address, uint64_t length);
     bool scatters; /* pieces may lie anywhere, the device sees them side by side */
 };
 
-extern const struct udmar__backend udmar__backend_dmar;
-extern const struct udmar__backend udmar__backend_bounce;
+extern const struct udmar__backend udmar__backend_translated;
+extern const struct udmar__backend udmar__backend_direct;
 
 /* ---- dmar.c ---- */
 /* An unload that the unit has not confirmed. */
@@ -224,7 +225,7 @@ void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status statu
 
 static inline bool udmar__slots_suit(const struct udmar_dma_map *map)
 {
-    return map->window->slots != NULL && map->tag->alignment <= UDMAR_PAGE_SIZE;
+    return map->window->ptes != NULL && map->tag->alignment <= UDMAR_PAGE_SIZE;
 }
 
 /* Entries of pages that follow each other, and what they mean to the device. */
@@ -238,8 +239,7 @@ struct udmar__place {
 /* What makes a piece something else than one whole page of memory; 0: it is one. */
 static inline uint64_t udmar__piece_oddness(const struct udmar_dma_physical *piece)
 {
-    return (piece->address & (UDMAR_PAGE_MASK | ~ENTRY_ADDRESS)) |
-           (piece->length ^ UDMAR_PAGE_SIZE);
+    return (piece->address & (UDMAR_PAGE_MASK | ~PTE_ADDRESS)) | (piece->length ^ UDMAR_PAGE_SIZE);
 }
 
 /* Writes entries for whole pages; returns how many there were before something else. */
@@ -277,18 +277,18 @@ static inline bool udmar__is_loaded(const struct udmar_dma_map *map)
  * The short way asks neither whether a load waits for pages nor whether pages are left from an
  * unload that was not confirmed: while there is such a thing it is closed.
  */
-static inline void udmar__quick_off(struct udmar_dma_map *map)
+static inline void udmar__fast_path_close(struct udmar_dma_map *map)
 {
-    if (map->quick == QUICK_IDLE) {
-        map->quick = QUICK_BUSY;
+    if (map->quick == FAST_PATH_IDLE) {
+        map->quick = FAST_PATH_BUSY;
         map->ready_for = READY_FOR_NOBODY;
     }
 }
 
-static inline void udmar__quick_on(struct udmar_dma_map *map)
+static inline void udmar__fast_path_open(struct udmar_dma_map *map)
 {
-    if (map->quick == QUICK_BUSY) {
-        map->quick = QUICK_IDLE;
+    if (map->quick == FAST_PATH_BUSY) {
+        map->quick = FAST_PATH_IDLE;
         if (map->small != NULL) {
             map->count = 1;
             map->ready_for = map->tag;
@@ -297,17 +297,17 @@ static inline void udmar__quick_on(struct udmar_dma_map *map)
 }
 
 /* A map that is loaded becomes one that was loaded the long way. */
-static inline void udmar__quick_leave(struct udmar_dma_map *map)
+static inline void udmar__fast_path_leave(struct udmar_dma_map *map)
 {
     map->loaded = true;
-    if (map->quick == QUICK_LOADED) {
-        map->quick = QUICK_IDLE;
+    if (map->quick == FAST_PATH_LOADED) {
+        map->quick = FAST_PATH_IDLE;
     }
-    udmar__quick_off(map);
+    udmar__fast_path_close(map);
 }
 
 /* ---- grow.c ---- */
-/* Ends the pieces that were added; udmar__deferred_kick() has to follow where there is a zone. */
+/* Ends the pieces that were added; udmar__waiting_kick() has to follow where there is a zone. */
 void udmar__further_unload(struct udmar_dma_map *map);
 void udmar__further_copy(struct udmar_dma_map *map, int op);
 /* The map ends. */
@@ -316,7 +316,7 @@ void udmar__further_end(struct udmar_dma_map *map);
 /* ---- load.c ---- */
 /* Notes the pieces in the map; EINVAL where they are nothing or too much. */
 int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context);
-/* What udmar__room_wait() has kept, from the start. */
+/* What udmar__wait_space_add() has kept, from the start. */
 int udmar__load_again(struct udmar_dma_map *map);
 /* Counts what went wrong; returns the error. */
 int udmar__load_count(struct udmar_dma_map *map, int error);
@@ -336,7 +336,7 @@ static inline int udmar__load_source(struct udmar_dma_map *map, struct udmar__so
         map->count = map->small != NULL;
         map->deferred.momentary = error == UDMAR_ENOMEM;
     } else {
-        udmar__quick_off(map);
+        udmar__fast_path_close(map);
     }
     return error;
 }
@@ -374,89 +374,91 @@ bool udmar__out_of_reach(const struct udmar_dma_tag *tag, udmar_paddr_t address,
 /* May a map of the tag have to put bytes elsewhere? */
 bool udmar__tag_needs_zone(const struct udmar_dma_tag *tag);
 /* Whether some of it has to stand elsewhere; a piece that is not mapped needs nothing. */
-bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__source source);
-/* How many pages the list map->given needs. Returns an error number. */
-int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages);
-/* map->placed from map->given, with the pages in map->bounces. Returns an error number. */
-int udmar__stand_ins_place(struct udmar_dma_map *map);
-void udmar__stand_ins_copy(struct udmar_dma_map *map, int op);
+bool udmar__needs_bounce(const struct udmar_dma_map *map, struct udmar__source source);
+/* How many pages the list map->client_pieces needs. Returns an error number. */
+int udmar__bounce_count_pages(struct udmar_dma_map *map, uint32_t *out_pages);
+/* map->bounced_pieces from map->client_pieces, with the pages in map->bounces. Returns an error
+ * number. */
+int udmar__bounce_lay_out(struct udmar_dma_map *map);
+void udmar__bounce_copy(struct udmar_dma_map *map, int op);
 
 /* ---- rare.c ---- */
 /* A load for which udmar__load_source() may not be enough. Returns an error number. */
-int udmar__load_rare(struct udmar_dma_map *map, const struct udmar__source *source);
-/* The same for what is in map->given already. */
-int udmar__load_given(struct udmar_dma_map *map);
+int udmar__bounce_load(struct udmar_dma_map *map, const struct udmar__source *source);
+/* The same for what is in map->client_pieces already. */
+int udmar__bounce_load_client(struct udmar_dma_map *map);
 /* The second half, with pages in map->bounces. */
-int udmar__load_with_pages(struct udmar_dma_map *map);
+int udmar__bounce_load_with_pages(struct udmar_dma_map *map);
 /* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */
-bool udmar__rare_clear(struct udmar_dma_map *map);
+bool udmar__bounce_reclaim(struct udmar_dma_map *map);
 /* After an unload: the pages go back if no device can reach them any more, and others may run. */
-void udmar__rare_unloaded(struct udmar_dma_map *map);
-/* The same without the others: udmar__deferred_kick() has to follow. */
-void udmar__rare_release(struct udmar_dma_map *map);
+void udmar__bounce_unloaded(struct udmar_dma_map *map);
+/* The same without the others: udmar__waiting_kick() has to follow. */
+void udmar__bounce_release(struct udmar_dma_map *map);
 /* The map ends. */
-void udmar__rare_end(struct udmar_dma_map *map);
+void udmar__bounce_end(struct udmar_dma_map *map);
 
 /* ---- zone.c ---- */
-#define UDMAR__ZONE_MOST 8192u /* pages: 32 MiB */
+#define UDMAR__BOUNCE_ZONE_MOST 8192u /* pages: 32 MiB */
 
-struct udmar__zone {
-    struct udmar__zone *next; /* [instance lock] */
+struct udmar__bounce_zone {
+    struct udmar__bounce_zone *next; /* [instance lock] */
     struct udmar *instance;
-    unsigned users; /* [instance lock] */
+    unsigned refs; /* [instance lock] */
     /* What its pages are like; constant. */
     udmar_paddr_t lowaddr;
     uint64_t alignment; /* at least a page */
-    int domain;
+    int numa_node;
     struct udmar__lock lock;
-    struct udmar__bounce *free;    /* [lock] */
-    size_t total;                  /* [lock] free + reserved + active */
-    size_t free_pages;             /* [lock] */
-    size_t reserved;               /* [lock] */
-    size_t active;                 /* [lock] */
-    uint64_t bounced;              /* [lock] */
-    uint64_t deferred;             /* [lock] */
-    uint64_t deferred_ns;          /* [lock] */
-    struct udmar_dma_map *waiting; /* [lock] first come first served; linked by deferred.next */
-    struct udmar_dma_map *ready;   /* [lock] likewise */
-    bool running;                  /* [lock] somebody works off `ready` */
+    struct udmar__bounce_page *free; /* [lock] */
+    size_t total;                    /* [lock] free + reserved + active */
+    size_t free_pages;               /* [lock] */
+    size_t reserved;                 /* [lock] */
+    size_t active;                   /* [lock] */
+    uint64_t bounced;                /* [lock] */
+    uint64_t deferred;               /* [lock] */
+    uint64_t deferred_ns;            /* [lock] */
+    struct udmar_dma_map *waiting;   /* [lock] first come first served; linked by deferred.next */
+    struct udmar_dma_map *ready;     /* [lock] likewise */
+    bool running;                    /* [lock] somebody works off `ready` */
 };
 
 /* The zone for such pages, made where there is none; null: no memory. Its user count goes up. */
-struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
-                                    uint64_t alignment, int domain);
+struct udmar__bounce_zone *udmar__bounce_zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
+                                                  uint64_t alignment, int numa_node);
 /* One user more. */
-void udmar__zone_hold(struct udmar__zone *zone);
+void udmar__bounce_zone_ref(struct udmar__bounce_zone *zone);
 /* The last user frees it. */
-void udmar__zone_put(struct udmar__zone *zone);
+void udmar__bounce_zone_unref(struct udmar__bounce_zone *zone);
 /*
  * Grows for one more map with loads of @pages. False: not even one such load could run. Without
- * locks, like udmar__zone_fill(): loads that wait are served first.
+ * locks, like udmar__bounce_zone_fill(): loads that wait are served first.
  */
-bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages);
+bool udmar__bounce_zone_provide(struct udmar__bounce_zone *zone, uint64_t pages);
 /* Grows to @pages in all. False: it has fewer. */
-bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages);
+bool udmar__bounce_zone_fill(struct udmar__bounce_zone *zone, uint64_t pages);
 /*
  * Gives the map pages; or, if it may wait, a place in the queue (EINPROGRESS). ENOMEM otherwise,
  * and where waiting could not help.
  */
-int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages);
+int udmar__bounce_zone_take(struct udmar__bounce_zone *zone, struct udmar_dma_map *map,
+                            uint32_t pages);
 /* The load has succeeded: its pages are in use. */
-void udmar__zone_activate(struct udmar_dma_map *map);
-/* Takes the map's pages back; udmar__deferred_kick() has to follow, without locks. */
-void udmar__zone_give(struct udmar_dma_map *map, bool active);
+void udmar__bounce_zone_activate(struct udmar_dma_map *map);
+/* Takes the map's pages back; udmar__waiting_kick() has to follow, without locks. */
+void udmar__bounce_zone_give(struct udmar_dma_map *map, bool active);
 /* The same for pages that a device may still reach: they are lost. */
-void udmar__zone_abandon(struct udmar_dma_map *map);
+void udmar__bounce_zone_abandon(struct udmar_dma_map *map);
 /* Lets waiting loads have what is free now. */
-void udmar__zone_serve(struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock);
+void udmar__bounce_zone_serve(struct udmar__bounce_zone *zone) UDMAR_REQUIRES(zone->lock);
 
 /* ---- deferred.c ---- */
 /* Runs what is ready, or wakes who does. Without locks. */
-void udmar__deferred_kick(struct udmar__zone *zone);
+void udmar__waiting_kick(struct udmar__bounce_zone *zone);
 /* Ends a map's wait. False: it did not wait. */
-bool udmar__deferred_cancel(struct udmar_dma_map *map);
+bool udmar__waiting_cancel(struct udmar_dma_map *map);
 /* A load of this map is still to come. */
-static inline bool udmar__deferred_pending(const struct udmar_dma_map *map)
+static inline bool udmar__load_is_waiting(const struct udmar_dma_map *map)
 {
     return __atomic_load_n(&map->deferred.state, __ATOMIC_ACQUIRE) != DEFERRAL_NONE;
 }
@@ -471,21 +473,21 @@ static inline void udmar__deferral_set(struct udmar_dma_map *map, enum udmar__de
  * A load has failed with ENOMEM that may be momentary: EINPROGRESS, and it waits; or what came of
  * it in the meantime; or ENOMEM, when it may not wait or waiting would be in vain.
  */
-int udmar__room_wait(struct udmar_dma_map *map, const struct udmar__source *source);
-bool udmar__room_cancel(struct udmar_dma_map *map);
+int udmar__wait_space_add(struct udmar_dma_map *map, const struct udmar__source *source);
+bool udmar__wait_space_cancel(struct udmar_dma_map *map);
 /* Tries those that wait, each under its tag's lock. */
-void udmar__room_run(struct udmar *instance);
+void udmar__wait_space_run(struct udmar *instance);
 /* Something came back: out of line, and only where somebody waits. Without locks. */
-void udmar__room_offer(struct udmar *instance);
+void udmar__wait_space_offer(struct udmar *instance);
 /* The same inside a load, where no other load can be run. */
-void udmar__room_tell(struct udmar *instance);
+void udmar__wait_space_tell(struct udmar *instance);
 /* After addresses or memory have been given back. */
-static inline void udmar__room_freed(struct udmar *instance)
+static inline void udmar__wait_space_freed(struct udmar *instance)
 {
     /* First what was freed is seen by those who try, then we look for them. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (UDMAR__UNLIKELY(__atomic_load_n(&instance->dma.room.hopeful, __ATOMIC_RELAXED) != 0)) {
-        udmar__room_offer(instance);
+        udmar__wait_space_offer(instance);
     }
 }
 
@@ -497,8 +499,8 @@ bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uin
 
 /* ---- tag.c ---- */
 /* A map of the tag begins and ends. */
-void udmar__tag_hold(struct udmar_dma_tag *tag);
-void udmar__tag_drop(struct udmar_dma_tag *tag);
+void udmar__tag_ref(struct udmar_dma_tag *tag);
+void udmar__tag_unref(struct udmar_dma_tag *tag);
 /*
  * A root tag lives as long as its device, through changes of mode: before something is made below
  * it, it takes what the device has now. False: the device has addresses that busdma must not give.
@@ -533,9 +535,9 @@ static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_t
 
 /* ---- debug.c: who did it ---- */
 #ifdef UDMAR_DEBUG_MAPS
-#define UDMAR__CALLER   __builtin_return_address(0)
+#define UDMAR__CALLER    __builtin_return_address(0)
 /* What is called from a public function is a part of it: its caller is the driver. */
-#define UDMAR__LONG_WAY inline __attribute__((__always_inline__))
+#define UDMAR__SLOW_PATH inline __attribute__((__always_inline__))
 void udmar__debug_created(struct udmar_dma_map *map, const void *caller);
 void udmar__debug_gone(struct udmar_dma_map *map);
 static inline void udmar__debug_load(struct udmar_dma_map *map, const void *caller)
@@ -550,9 +552,9 @@ static inline void udmar__debug_unload(struct udmar_dma_map *map, const void *ca
 void udmar__debug_mistake(const struct udmar_dma_map *map, const void *caller, const char *what);
 void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller);
 #else
-#define UDMAR__CALLER   NULL
+#define UDMAR__CALLER    NULL
 /* Out of the way of what is short. */
-#define UDMAR__LONG_WAY __attribute__((__noinline__))
+#define UDMAR__SLOW_PATH __attribute__((__noinline__))
 static inline void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
 {
     (void)map;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
 #include "busdma/internal.h"
-#include "busdma/quick.h"
+#include "busdma/fast_path.h"
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 int udmar__load_count(struct udmar_dma_map *map, int error)
 {
     /* What it had for a moment others may have missed. */
-    udmar__room_tell(map->tag->device->instance);
+    udmar__wait_space_tell(map->tag->device->instance);
     switch (error) {
     case UDMAR_EINVAL:
         return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
@@ -47,7 +47,7 @@ static inline int admit_load(const struct udmar_dma_tag *tag, const struct udmar
     if (map->tag != tag) {
         return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (udmar__is_loaded(map) || udmar__deferred_pending(map)) {
+    if (udmar__is_loaded(map) || udmar__load_is_waiting(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_load of a loaded map");
         return udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY);
     }
@@ -82,8 +82,8 @@ static inline int attempt(struct udmar_dma_map *map, const struct udmar__source 
 {
     struct udmar__source copy = *source;
 
-    return map->rare || (bits & map->offset_mask) != 0 ? udmar__load_rare(map, source)
-                                                       : udmar__load_source(map, &copy);
+    return map->check_bounce || (bits & map->offset_mask) != 0 ? udmar__bounce_load(map, source)
+                                                               : udmar__load_source(map, &copy);
 }
 
 static inline int start(struct udmar_dma_map *map, const struct udmar__source *source,
@@ -91,7 +91,7 @@ static inline int start(struct udmar_dma_map *map, const struct udmar__source *s
 {
     int error = attempt(map, source, bits);
 
-    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__room_wait(map, source) : error;
+    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__wait_space_add(map, source) : error;
 }
 
 int udmar__load_again(struct udmar_dma_map *map)
@@ -102,11 +102,11 @@ int udmar__load_again(struct udmar_dma_map *map)
     if (source->buffer != NULL) {
         return attempt(map, source, (uintptr_t)source->buffer);
     }
-    if (!udmar__rare_clear(map)) {
+    if (!udmar__bounce_reclaim(map)) {
         map->deferred.momentary = true;
         return UDMAR_ENOMEM;
     }
-    return udmar__load_given(map);
+    return udmar__bounce_load_client(map);
 }
 
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
@@ -139,7 +139,7 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
                       void *callback_argument, int flags)
 {
     if (map != NULL && callback != NULL && map->ready_for == tag &&
-        udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
+        udmar__fast_path_load_small(map, buffer, length, callback, callback_argument, flags)) {
         return 0;
     }
     return udmar__load_other(tag, map, buffer, length, callback, callback_argument, flags,
@@ -203,8 +203,8 @@ int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
     if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
-        map->quick == QUICK_IDLE &&
-        udmar__quick_list(map, list, count, callback, callback_argument, flags)) {
+        map->quick == FAST_PATH_IDLE &&
+        udmar__fast_path_list(map, list, count, callback, callback_argument, flags)) {
         return 0;
     }
     return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
@@ -214,13 +214,13 @@ int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *
 {
     int error;
 
-    if (!udmar__rare_clear(map)) {
+    if (!udmar__bounce_reclaim(map)) {
         return UDMAR_ENOMEM;
     }
-    udmar__list_clear(&map->given);
-    error = udmar__list_each(map->tag->device->instance->host, &map->given, next, context,
+    udmar__list_clear(&map->client_pieces);
+    error = udmar__list_each(map->tag->device->instance->host, &map->client_pieces, next, context,
                              map->tag->maxsize);
-    return error == 0 && map->given.bytes == 0 ? UDMAR_EINVAL : error;
+    return error == 0 && map->client_pieces.bytes == 0 ? UDMAR_EINVAL : error;
 }
 
 int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
@@ -239,9 +239,9 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     udmar__debug_load(map, UDMAR__CALLER);
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map);
+        error = udmar__bounce_load_client(map);
         if (error == UDMAR_ENOMEM) {
-            error = udmar__room_wait(map, NULL);
+            error = udmar__wait_space_add(map, NULL);
         }
     }
     return udmar__load_finish(map, error);
@@ -264,7 +264,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     map->deferred.may_wait = false;
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map);
+        error = udmar__bounce_load_client(map);
     }
     if (error != 0) {
         return udmar__load_count(map, error);
@@ -296,7 +296,7 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
         return;
     }
     if (map->bounces != NULL) {
-        udmar__stand_ins_copy(map, op);
+        udmar__bounce_copy(map, op);
     }
     if (map->further != NULL) {
         udmar__further_copy(map, op);
@@ -307,7 +307,7 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
 /* Nothing is loaded: a load that waits is called off, everything else is a mistake. */
 static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 {
-    if (!udmar__deferred_cancel(map)) {
+    if (!udmar__waiting_cancel(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
         (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
     }
@@ -316,20 +316,20 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 /* The pieces that were added; with the last of them the pages of all go to others. */
 static void unload_further(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
 
     udmar__further_unload(map);
     if (map->bounces != NULL) {
-        udmar__rare_release(map);
+        udmar__bounce_release(map);
     }
     if (zone != NULL) {
         /* Last: a callback may end the map. */
-        udmar__deferred_kick(zone);
+        udmar__waiting_kick(zone);
     }
 }
 
 /* All unloads but the quick ones. */
-static UDMAR__LONG_WAY void unload_map(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
 {
     const void *caller = UDMAR__CALLER;
     struct udmar *instance;
@@ -341,35 +341,35 @@ static UDMAR__LONG_WAY void unload_map(struct udmar_dma_map *map)
     map->tag->backend->unload(map);
     map->loaded = false;
     map->count = 0;
-    udmar__quick_on(map);
+    udmar__fast_path_open(map);
     udmar__debug_unload(map, caller);
     instance = map->tag->device->instance;
     if (map->further != NULL) {
         unload_further(map);
     } else if (map->bounces != NULL) {
-        udmar__rare_unloaded(map);
+        udmar__bounce_unloaded(map);
     }
     /* Last, like what is above: a callback may end the map. */
-    udmar__room_freed(instance);
+    udmar__wait_space_freed(instance);
 }
 
-static UDMAR__LONG_WAY void unload_small(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_small(struct udmar_dma_map *map)
 {
     struct udmar__window *window = map->small;
     enum udmar_status status;
 
     map->ready_for = map->tag;
-    status = udmar__window_clear_slots(window, window->strict);
+    status = udmar__window_clear_ptes(window, window->strict);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);
     }
 }
 
-static UDMAR__LONG_WAY void unload_resting(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_resting(struct udmar_dma_map *map)
 {
     map->ready_for = map->tag;
-    if (udmar__window_rest_slots(map->small)) {
-        udmar__quick_half_used(map);
+    if (udmar__window_defer_ptes(map->small)) {
+        udmar__fast_path_flush_half(map);
     }
 }
 
@@ -383,8 +383,8 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
         unload_small(map);
     } else if (map->ready_for == LOADED_RESTING) {
         unload_resting(map);
-    } else if (map->quick == QUICK_LOADED) {
-        udmar__quick_end(map);
+    } else if (map->quick == FAST_PATH_LOADED) {
+        udmar__fast_path_end(map);
     } else {
         unload_map(map);
     }

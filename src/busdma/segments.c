@@ -10,7 +10,8 @@
 #include "busdma/internal.h"
 
 /* How many of @length bytes from @address on are in one segment. */
-static uint64_t longest(const struct udmar_dma_tag *tag, udmar_bus_addr_t address, uint64_t length)
+static uint64_t longest_segment(const struct udmar_dma_tag *tag, udmar_bus_addr_t address,
+                                uint64_t length)
 {
     udmar_bus_addr_t border;
 
@@ -35,7 +36,7 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
 
     if (join && map->count > 0) {
         struct udmar_dma_segment *last = &map->segments[map->count - 1];
-        uint64_t end = longest(tag, last->ds_addr, last->ds_len + length);
+        uint64_t end = longest_segment(tag, last->ds_addr, last->ds_len + length);
         uint64_t here = end > last->ds_len ? end - last->ds_len : 0;
 
         last->ds_len += here;
@@ -43,7 +44,7 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
         length -= here;
     }
     while (length > 0) {
-        uint64_t here = longest(tag, address, length);
+        uint64_t here = longest_segment(tag, address, length);
 
         if (map->count == map->capacity) {
             return false;

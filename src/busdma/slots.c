@@ -5,7 +5,7 @@
  * dmar.c.
  */
 #include "busdma/internal.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 static inline bool add_segment(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length)
 {
@@ -45,7 +45,7 @@ static inline int place_buffer(struct udmar_dma_map *map, const struct udmar__so
         if (physical == UINT64_MAX) {
             return UDMAR_EINVAL;
         }
-        udmar__entries_fill(slot, (physical & ~UDMAR_PAGE_MASK) | access, pages);
+        udmar__ptes_fill(slot, (physical & ~UDMAR_PAGE_MASK) | access, pages);
         slot += pages;
         place->used += (uint32_t)pages;
         buffer += run;
@@ -64,13 +64,13 @@ unsigned udmar__slots_pages(volatile uint64_t *slot, const struct udmar_dma_phys
              udmar__piece_oddness(&piece[2]) | udmar__piece_oddness(&piece[3])) != 0) {
             break;
         }
-        udmar__entry_store(&slot[0], piece[0].address | access);
-        udmar__entry_store(&slot[1], piece[1].address | access);
-        udmar__entry_store(&slot[2], piece[2].address | access);
-        udmar__entry_store(&slot[3], piece[3].address | access);
+        udmar__pte_store(&slot[0], piece[0].address | access);
+        udmar__pte_store(&slot[1], piece[1].address | access);
+        udmar__pte_store(&slot[2], piece[2].address | access);
+        udmar__pte_store(&slot[3], piece[3].address | access);
     }
     for (; piece != end && udmar__piece_oddness(piece) == 0; piece++) {
-        udmar__entry_store(slot++, piece->address | access);
+        udmar__pte_store(slot++, piece->address | access);
     }
     return count - (unsigned)(end - piece);
 }
@@ -85,7 +85,7 @@ static inline uint64_t place_first_pages(const struct udmar_dma_physical *piece,
     uint64_t page = 0;
 
     for (; page < most && udmar__piece_oddness(&piece[page]) == 0; page++) {
-        udmar__entry_store(&slots[page], piece[page].address | access);
+        udmar__pte_store(&slots[page], piece[page].address | access);
     }
     return page;
 }
@@ -125,7 +125,7 @@ static int place_list(struct udmar_dma_map *map, const struct udmar__source *sou
         if (pages > place->pages - page) {
             return UDMAR__NEEDS_RANGE;
         }
-        udmar__entries_fill(&place->slots[page], (piece->address - offset) | access, pages);
+        udmar__ptes_fill(&place->slots[page], (piece->address - offset) | access, pages);
         page += pages;
         place->used = (uint32_t)page;
         border = (offset + piece->length) & UDMAR_PAGE_MASK;
@@ -146,7 +146,7 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
                       unsigned access)
 {
     struct udmar__window *window = map->window;
-    struct udmar__place place = { .slots = window->slots,
+    struct udmar__place place = { .slots = window->ptes,
                                   .base = window->base,
                                   .pages = window->pages };
     int error;
@@ -156,7 +156,7 @@ int udmar__slots_load(struct udmar_dma_map *map, const struct udmar__source *sou
     }
     error = udmar__slots_place(map, source, access, &place);
     if (error == 0) {
-        if (udmar__window_publish_slots(window, place.used) == UDMAR_OK) {
+        if (udmar__window_publish_ptes(window, place.used) == UDMAR_OK) {
             return 0;
         }
         error = UDMAR_ENOMEM;

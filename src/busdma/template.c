@@ -40,7 +40,7 @@ void udmar_dma_template_clone(struct udmar_dma_template *out_template, struct ud
     };
 }
 
-static void set(struct udmar_dma_template *out, const struct udmar_dma_param *param)
+static void set_value(struct udmar_dma_template *out, const struct udmar_dma_param *param)
 {
     switch (param->key) {
     case UDMAR_DMA_KEY_PARENT:
@@ -90,7 +90,7 @@ void udmar_dma_template_fill(struct udmar_dma_template *out_template,
                              const struct udmar_dma_param *params, unsigned count)
 {
     for (unsigned i = 0; out_template != NULL && params != NULL && i < count; i++) {
-        set(out_template, &params[i]);
+        set_value(out_template, &params[i]);
     }
 }
 

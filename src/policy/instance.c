@@ -2,7 +2,7 @@
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/cache.h"
+#include "space/cpu_cache.h"
 
 #define DEFAULT_FAULT_LOG    256u
 #define MOST_CPUS            4096u
@@ -185,7 +185,7 @@ static enum udmar_status forget_devices(struct udmar *instance)
         return UDMAR_ERR_BUSY;
     }
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
-        if (device->attached > 0 || device->users > 0) {
+        if (device->attach_refs > 0 || device->refs > 0) {
             return UDMAR_ERR_BUSY;
         }
     }
@@ -225,7 +225,8 @@ unsigned udmar_unit_count(const struct udmar *instance)
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status)
 {
-    const struct udmar__unit_slot *slot = instance == NULL ? NULL : udmar__unit_at(instance, index);
+    const struct udmar__unit_record *slot =
+        instance == NULL ? NULL : udmar__unit_at(instance, index);
     const struct udmar_unit *unit;
 
     if (slot == NULL) {

@@ -2,19 +2,19 @@
 /* Guest addresses: handing them out, taking them back, finding what is near one. */
 #include "space/address.h"
 #include "space/arena.h"
-#include "space/cache.h"
-#include "space/entry.h"
+#include "space/cpu_cache.h"
+#include "space/pte.h"
 #include "space/window.h"
 
-void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
+void udmar__note_ended(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
 {
-    domain->gone[domain->gone_next] = (struct udmar__gone){
+    domain->ended[domain->ended_next] = (struct udmar__ended_mapping){
         .base = base,
         .size = size,
         /* Its own invalidation, which is about to be asked for, does not make it older. */
         .clock = udmar__domain_clock(domain) + 1,
     };
-    domain->gone_next = (domain->gone_next + 1) % UDMAR__GONE;
+    domain->ended_next = (domain->ended_next + 1) % UDMAR__ENDED;
 }
 
 /* More than firmware and hardware ever reserve; what is beyond is taken for free. */
@@ -43,13 +43,13 @@ bool udmar__range_possible(struct udmar_domain *domain, uint64_t pages, uint64_t
     return udmar__iova_find(&space, pages, bytes, limits, &first);
 }
 
-enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
-                                     uint64_t pages, uint64_t bytes,
-                                     const struct udmar_iova_limits *limits,
+enum udmar_status udmar__range_alloc(struct udmar_domain *domain,
+                                     const struct udmar__arena_pool *pool, uint64_t pages,
+                                     uint64_t bytes, const struct udmar_iova_limits *limits,
                                      struct udmar__range *range)
 {
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
-    bool found = udmar__pool_find(domain, pool, pages, bytes, limits, &range->first);
+    bool found = udmar__arena_pool_find(domain, pool, pages, bytes, limits, &range->first);
 
     if (found) {
         range->last = range->first + pages - 1;
@@ -80,8 +80,9 @@ enum udmar_status udmar__range_end(struct udmar_domain *domain, struct udmar__ra
     return status;
 }
 
-static enum udmar_status alloc(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
-                               const struct udmar_iova_limits *limits, struct udmar__range *range)
+static enum udmar_status alloc_range(struct udmar_domain *domain, uint64_t pages, uint64_t bytes,
+                                     const struct udmar_iova_limits *limits,
+                                     struct udmar__range *range)
 {
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
     bool found = udmar__iova_find(&domain->iova, pages, bytes, limits, &range->first);
@@ -125,7 +126,7 @@ enum udmar_status udmar_domain_alloc_iova(struct udmar_domain *domain, uint64_t 
         return UDMAR_ERR_MEMORY;
     }
     range->kind = UDMAR_RANGE_ALLOCATED;
-    status = alloc(domain, pages, size, limits, range);
+    status = alloc_range(domain, pages, size, limits, range);
     if (status != UDMAR_OK) {
         udmar_host_free(domain->host, range, sizeof(*range));
         return status;
@@ -192,7 +193,7 @@ bool udmar__domain_in_use(struct udmar_domain *domain)
     return used;
 }
 
-static void describe(const struct udmar__range *range, struct udmar_range_info *out_range)
+static void describe_range(const struct udmar__range *range, struct udmar_range_info *out_range)
 {
     *out_range = (struct udmar_range_info){
         .base = range->first << UDMAR_PAGE_SHIFT,
@@ -230,7 +231,7 @@ static bool next_in_arena(struct udmar_domain *domain, const struct udmar__arena
     if (window == NULL || window->first > arena->range.last) {
         return false;
     }
-    describe(window, out_range);
+    describe_range(window, out_range);
     return true;
 }
 
@@ -252,7 +253,7 @@ bool udmar_domain_next_range(struct udmar_domain *domain, udmar_iova_t from,
             found = next_in_arena(domain, (struct udmar__arena *)range,
                                   udmar__max(page, range->first), out_range);
         } else {
-            describe(range, out_range);
+            describe_range(range, out_range);
             found = true;
         }
         page = range->last + 1;
@@ -262,8 +263,8 @@ bool udmar_domain_next_range(struct udmar_domain *domain, udmar_iova_t from,
 }
 
 /* A candidate for "nearest": inside beats near, and the closer one wins. */
-static void consider(struct udmar_fault *fault, uint64_t *distance, udmar_iova_t address,
-                     udmar_iova_t base, uint64_t size, enum udmar_fault_place inside)
+static void consider_range_near(struct udmar_fault *fault, uint64_t *distance, udmar_iova_t address,
+                                udmar_iova_t base, uint64_t size, enum udmar_fault_place inside)
 {
     uint64_t away = address < base           ? base - address
                     : address - base >= size ? address - base - size + 1
@@ -286,8 +287,8 @@ static bool is_mapped(struct udmar_domain *domain, udmar_iova_t address)
     struct udmar_walk_step steps[5];
     unsigned count;
 
-    count = udmar__table_steps(domain, address, steps);
-    return (steps[count - 1].entry & ENTRY_PRESENT) != 0;
+    count = udmar__page_table_walk(domain, address, steps);
+    return (steps[count - 1].entry & PTE_PRESENT) != 0;
 }
 
 /* Mappings of the moment: live ones say so in their arena. */
@@ -298,8 +299,8 @@ static void consider_arena(const struct udmar__arena *arena, udmar_iova_t addres
         unsigned pages = UDMAR__BLOCK_PAGES(udmar__block_at(arena, page));
 
         if (pages != 0) {
-            consider(fault, distance, address, page << UDMAR_PAGE_SHIFT,
-                     (uint64_t)pages << UDMAR_PAGE_SHIFT, UDMAR_PLACE_LIVE);
+            consider_range_near(fault, distance, address, page << UDMAR_PAGE_SHIFT,
+                                (uint64_t)pages << UDMAR_PAGE_SHIFT, UDMAR_PLACE_LIVE);
         }
     }
 }
@@ -314,24 +315,24 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
     if (range->kind == RANGE_ARENA) {
         consider_arena((const struct udmar__arena *)range, address, fault, distance);
     } else if (range->kind == UDMAR_RANGE_WINDOW) {
-        struct udmar__gone gone;
+        struct udmar__ended_mapping gone;
 
         if (udmar__window_loaded(range, &base, &size)) {
-            consider(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
-        } else if (udmar__window_gone(range, &gone) && address - gone.base < gone.size) {
-            consider(fault, distance, address, gone.base, gone.size, UDMAR_PLACE_GONE);
+            consider_range_near(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
+        } else if (udmar__window_ended(range, &gone) && address - gone.base < gone.size) {
+            consider_range_near(fault, distance, address, gone.base, gone.size, UDMAR_PLACE_ENDED);
             fault->near_age = udmar__domain_clock(domain) - gone.clock;
         }
     } else if (range->kind == UDMAR_RANGE_RESERVED ||
                (range->kind == UDMAR_RANGE_NULL && !is_mapped(domain, base))) {
         /* Reserved ranges are worth a word only when the address is inside. */
         if (address - base < size) {
-            consider(fault, distance, address, base, size, UDMAR_PLACE_RESERVED);
+            consider_range_near(fault, distance, address, base, size, UDMAR_PLACE_RESERVED);
         }
     } else if (range->kind == UDMAR_RANGE_FIRMWARE || address - base >= size ||
                is_mapped(domain, address)) {
         /* Addresses that somebody has kept after an unmap are no mapping. */
-        consider(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
+        consider_range_near(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
     }
 }
 
@@ -370,9 +371,10 @@ static void consider_past(struct newest *newest, udmar_iova_t base, uint64_t siz
 
     if (size != 0 && newest->address - base < size &&
         (*newest->distance > 0 ||
-         (newest->fault->place == UDMAR_PLACE_GONE && age < newest->age))) {
+         (newest->fault->place == UDMAR_PLACE_ENDED && age < newest->age))) {
         *newest->distance = UINT64_MAX;
-        consider(newest->fault, newest->distance, newest->address, base, size, UDMAR_PLACE_GONE);
+        consider_range_near(newest->fault, newest->distance, newest->address, base, size,
+                            UDMAR_PLACE_ENDED);
         newest->fault->near_age = age;
         newest->age = age;
     }
@@ -390,16 +392,17 @@ static void consider_gone(struct udmar_domain *domain, udmar_iova_t address,
         .age = *distance == 0 ? fault->near_age : UINT64_MAX,
     };
 
-    for (unsigned i = 0; i < UDMAR__GONE; i++) {
-        const struct udmar__gone *gone = &domain->gone[i];
+    for (unsigned i = 0; i < UDMAR__ENDED; i++) {
+        const struct udmar__ended_mapping *gone = &domain->ended[i];
 
         consider_past(&newest, gone->base, gone->size, gone->clock);
     }
     for (unsigned cpu = 0; cpu < domain->cpus; cpu++) {
-        const struct udmar__cache *cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
+        const struct udmar__cpu_cache *cache =
+            __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
 
-        for (unsigned i = 0; cache != NULL && i < UDMAR__CACHE_GONE; i++) {
-            const struct udmar__past *past = &cache->gone[i];
+        for (unsigned i = 0; cache != NULL && i < UDMAR__CACHE_ENDED; i++) {
+            const struct udmar__ended_block *past = &cache->ended[i];
 
             consider_past(
                 &newest,

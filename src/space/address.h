@@ -8,13 +8,13 @@
 #include "space/domain.h"
 
 /* Remembers a mapping that has ended. */
-void udmar__note_gone(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
+void udmar__note_ended(struct udmar_domain *domain, udmar_iova_t base, uint64_t size)
     UDMAR_REQUIRES(domain->lock);
 
 /* A node for @pages pages, in the tree already; @limits: without what the pool excludes. */
-enum udmar_status udmar__range_alloc(struct udmar_domain *domain, const struct udmar__pool *pool,
-                                     uint64_t pages, uint64_t bytes,
-                                     const struct udmar_iova_limits *limits,
+enum udmar_status udmar__range_alloc(struct udmar_domain *domain,
+                                     const struct udmar__arena_pool *pool, uint64_t pages,
+                                     uint64_t bytes, const struct udmar_iova_limits *limits,
                                      struct udmar__range *range);
 
 /* Would there be such a range if nothing were taken but what is reserved for ever? */

@@ -120,7 +120,7 @@ static void take_arena_out(struct udmar__arena *arena)
 }
 
 /* Into the list that its largest free block belongs to. */
-static void sort_in(struct udmar__arena *arena)
+static void file_arena(struct udmar__arena *arena)
 {
     struct udmar__arena **list = &arena->pool->free[arena->largest[1]];
 
@@ -135,7 +135,7 @@ static void sort_in(struct udmar__arena *arena)
     }
 }
 
-static struct udmar__arena *find_room(struct udmar__pool *pool, unsigned order)
+static struct udmar__arena *find_arena(struct udmar__arena_pool *pool, unsigned order)
 {
     struct udmar__arena *arena = NULL;
 
@@ -148,7 +148,7 @@ static struct udmar__arena *find_room(struct udmar__pool *pool, unsigned order)
 
 /* ---- Pools ---- */
 
-void udmar__pools_init(struct udmar_domain *domain)
+void udmar__arena_pools_init(struct udmar_domain *domain)
 {
     domain->pool_32.kind = UDMAR__POOL_32;
     domain->pool_32.exclude_first = UINT64_C(1) << 32;
@@ -157,10 +157,11 @@ void udmar__pools_init(struct udmar_domain *domain)
     domain->pools = &domain->pool_32;
 }
 
-struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
-                                    udmar_iova_t exclude_last)
+struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
+                                                udmar_iova_t exclude_first,
+                                                udmar_iova_t exclude_last)
 {
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uintptr_t state;
 
     if (exclude_last == 0 || exclude_first > domain->end) {
@@ -189,7 +190,8 @@ struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t ex
 
 /* ---- Shares ---- */
 
-uint64_t udmar__pool_reach(const struct udmar_domain *domain, const struct udmar__pool *pool)
+uint64_t udmar__arena_pool_reach(const struct udmar_domain *domain,
+                                 const struct udmar__arena_pool *pool)
 {
     uint64_t pages = (domain->end >> UDMAR_PAGE_SHIFT) + 1;
 
@@ -200,15 +202,16 @@ uint64_t udmar__pool_reach(const struct udmar_domain *domain, const struct udmar
                     (pool->exclude_first >> UDMAR_PAGE_SHIFT) + 1);
 }
 
-bool udmar__pool_suits(const struct udmar_domain *domain, const struct udmar__pool *pool,
-                       uint64_t pages)
+bool udmar__arena_pool_suits(const struct udmar_domain *domain,
+                             const struct udmar__arena_pool *pool, uint64_t pages)
 {
-    return pages <= udmar__pool_reach(domain, pool) / 64;
+    return pages <= udmar__arena_pool_reach(domain, pool) / 64;
 }
 
-bool udmar__pool_charge(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+bool udmar__arena_pool_charge(struct udmar_domain *domain, struct udmar__arena_pool *pool,
+                              uint64_t pages)
 {
-    if (pool->taken + pages > udmar__pool_reach(domain, pool) / 2) {
+    if (pool->taken + pages > udmar__arena_pool_reach(domain, pool) / 2) {
         return false;
     }
     pool->taken += pages;
@@ -216,7 +219,8 @@ bool udmar__pool_charge(struct udmar_domain *domain, struct udmar__pool *pool, u
     return true;
 }
 
-void udmar__pool_credit(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
+void udmar__arena_pool_credit(struct udmar_domain *domain, struct udmar__arena_pool *pool,
+                              uint64_t pages)
 {
     pool->taken -= pages;
     domain->taken -= pages;
@@ -224,7 +228,8 @@ void udmar__pool_credit(struct udmar_domain *domain, struct udmar__pool *pool, u
 
 /* Below which border a pool that reaches much further does not look first, once the domain has that
  * much: old devices reach no further, and all of them need a place below it. */
-static udmar_iova_t lowest_for(const struct udmar_domain *domain, const struct udmar__pool *pool)
+static udmar_iova_t lowest_for(const struct udmar_domain *domain,
+                               const struct udmar__arena_pool *pool)
 {
     static const struct {
         udmar_iova_t border;
@@ -244,9 +249,9 @@ static udmar_iova_t lowest_for(const struct udmar_domain *domain, const struct u
     return lowest;
 }
 
-bool udmar__pool_find(const struct udmar_domain *domain, const struct udmar__pool *pool,
-                      uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
-                      uint64_t *out_first)
+bool udmar__arena_pool_find(const struct udmar_domain *domain, const struct udmar__arena_pool *pool,
+                            uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
+                            uint64_t *out_first)
 {
     struct udmar_iova_limits all = *limits;
 
@@ -267,11 +272,11 @@ static udmar_iova_t base_of(const struct udmar__arena *arena)
     return arena->range.first << UDMAR_PAGE_SHIFT;
 }
 
-static void release(struct udmar_domain *domain, struct udmar__arena *arena)
+static void release_range(struct udmar_domain *domain, struct udmar__arena *arena)
     UDMAR_REQUIRES(domain->lock)
 {
     udmar__iova_remove(&domain->iova, &arena->range);
-    udmar__pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
+    udmar__arena_pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
 }
 
 /* Addresses and a leaf table; what is left to invalidate goes into @gather. */
@@ -285,12 +290,12 @@ static enum udmar_status reserve_arena(struct udmar_domain *domain, struct udmar
     };
     enum udmar_status status;
 
-    if (!udmar__pool_charge(domain, arena->pool, UDMAR__ARENA_PAGES)) {
+    if (!udmar__arena_pool_charge(domain, arena->pool, UDMAR__ARENA_PAGES)) {
         return UDMAR_ERR_IOVA;
     }
-    if (!udmar__pool_find(domain, arena->pool, UDMAR__ARENA_PAGES, size, &limits,
-                          &arena->range.first)) {
-        udmar__pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
+    if (!udmar__arena_pool_find(domain, arena->pool, UDMAR__ARENA_PAGES, size, &limits,
+                                &arena->range.first)) {
+        udmar__arena_pool_credit(domain, arena->pool, UDMAR__ARENA_PAGES);
         return UDMAR_ERR_IOVA;
     }
     arena->range.last = arena->range.first + UDMAR__ARENA_PAGES - 1;
@@ -298,14 +303,14 @@ static enum udmar_status reserve_arena(struct udmar_domain *domain, struct udmar
     (void)udmar__iova_insert(&domain->iova, &arena->range); /* it has just been found free */
     /* Every entry counts as used, so that the walker of other calls never gives the table back. */
     status =
-        udmar__slots_reserve(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &arena->table, gather);
+        udmar__ptes_reserve(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &arena->table, gather);
     if (status == UDMAR_OK &&
         !udmar__directory_set(domain->host, &domain->arenas, arena->range.first, arena)) {
-        udmar__slots_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, gather);
+        udmar__ptes_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, gather);
         status = UDMAR_ERR_MEMORY;
     }
     if (status != UDMAR_OK) {
-        release(domain, arena);
+        release_range(domain, arena);
     }
     return status;
 }
@@ -319,7 +324,7 @@ static void map_entries(struct udmar_domain *domain, struct udmar__arena *arena)
 }
 
 /* Arenas in a chain have left their pool; their tables go, then their addresses. */
-static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
+static void free_arenas(struct udmar_domain *domain, struct udmar__arena *dead)
 {
     struct udmar__gather gather;
     uintptr_t state;
@@ -330,7 +335,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
     for (struct udmar__arena *arena = dead; arena != NULL; arena = arena->next) {
-        udmar__slots_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &gather);
+        udmar__ptes_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &gather);
         udmar__directory_clear(&domain->arenas, arena->range.first);
     }
     udmar__unlock(domain->host, &domain->lock, state);
@@ -340,7 +345,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     }
     state = udmar__lock(domain->host, &domain->lock);
     for (struct udmar__arena *arena = dead; arena != NULL; arena = arena->next) {
-        release(domain, arena);
+        release_range(domain, arena);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     while (dead != NULL) {
@@ -351,7 +356,7 @@ static void bury(struct udmar_domain *domain, struct udmar__arena *dead)
     }
 }
 
-static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__pool *pool)
+static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__arena_pool *pool)
 {
     struct udmar__arena *arena = udmar_host_alloc(domain->host, sizeof(*arena));
     struct udmar__gather gather;
@@ -374,26 +379,26 @@ static enum udmar_status add_arena(struct udmar_domain *domain, struct udmar__po
         return status;
     }
     if (flushed != UDMAR_OK) {
-        bury(domain, arena);
+        free_arenas(domain, arena);
         return flushed;
     }
     map_entries(domain, arena);
     tree_init(arena);
     state = udmar__lock(domain->host, &domain->lock);
-    sort_in(arena);
+    file_arena(arena);
     udmar__unlock(domain->host, &domain->lock, state);
     return UDMAR_OK;
 }
 
 /* ---- Blocks ---- */
 
-static unsigned take_some(struct udmar__pool *pool, unsigned order, unsigned count,
+static unsigned take_some(struct udmar__arena_pool *pool, unsigned order, unsigned count,
                           uint32_t *out_pages)
 {
     unsigned taken = 0;
 
     while (taken < count) {
-        struct udmar__arena *arena = find_room(pool, order);
+        struct udmar__arena *arena = find_arena(pool, order);
         unsigned page;
 
         if (arena == NULL) {
@@ -402,12 +407,12 @@ static unsigned take_some(struct udmar__pool *pool, unsigned order, unsigned cou
         page = tree_take(arena, order);
         udmar__block_note(arena, page, order, 0);
         out_pages[taken++] = (uint32_t)arena->range.first + page;
-        sort_in(arena);
+        file_arena(arena);
     }
     return taken;
 }
 
-enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__pool *pool,
+enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                      unsigned order, unsigned count, uint32_t *out_pages,
                                      unsigned *out_taken)
 {
@@ -436,7 +441,7 @@ static struct udmar__arena *take_empty(struct udmar_domain *domain, bool spare)
 {
     struct udmar__arena *dead = NULL;
 
-    for (struct udmar__pool *pool = domain->pools; pool != NULL; pool = pool->next) {
+    for (struct udmar__arena_pool *pool = domain->pools; pool != NULL; pool = pool->next) {
         struct udmar__arena **list = &pool->free[UDMAR__ARENA_ORDER + 1];
 
         while (*list != NULL && (!spare || (*list)->next != NULL)) {
@@ -462,21 +467,21 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
 
         tree_give(arena, page, UDMAR__BLOCK_ORDER(arena->block[page]));
         __atomic_store_n(&arena->block[page], 0, __ATOMIC_RELAXED);
-        sort_in(arena);
+        file_arena(arena);
     }
     dead = take_empty(domain, spare);
     udmar__unlock(domain->host, &domain->lock, state);
-    bury(domain, dead);
+    free_arenas(domain, dead);
 }
 
 void udmar__arenas_free(struct udmar_domain *domain)
 {
     while (domain->pools != &domain->pool_32) {
-        struct udmar__pool *pool = domain->pools;
+        struct udmar__arena_pool *pool = domain->pools;
 
         domain->pools = pool->next;
         udmar_host_free(domain->host, pool, sizeof(*pool));
     }
     udmar__directory_free(domain->host, &domain->arenas);
-    udmar__directory_free(domain->host, &domain->lent);
+    udmar__directory_free(domain->host, &domain->transient);
 }

@@ -24,9 +24,9 @@
 #define UDMAR_SPACE_ARENA_H
 
 #include "space/domain.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
-#define UDMAR__ARENA_PAGES TABLE_ENTRIES
+#define UDMAR__ARENA_PAGES PTES_PER_TABLE
 #define UDMAR__ARENA_ORDER 9u
 
 /* Kinds of nodes in the address tree that are no business of the API's. */
@@ -34,7 +34,7 @@
 
 struct udmar__arena {
     struct udmar__range range; /* first: the tree's node is the arena */
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     unsigned kind;              /* the pool's */
     struct udmar__arena *next;  /* [domain lock] of its list, or of a list of dead ones */
     struct udmar__arena **link; /* [domain lock] what points here; null: in no list */
@@ -97,34 +97,36 @@ static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t 
 }
 
 /* The pools that every domain has. */
-void udmar__pools_init(struct udmar_domain *domain);
+void udmar__arena_pools_init(struct udmar_domain *domain);
 /* The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
  * domain. */
-struct udmar__pool *udmar__pool_get(struct udmar_domain *domain, udmar_iova_t exclude_first,
-                                    udmar_iova_t exclude_last);
+struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
+                                                udmar_iova_t exclude_first,
+                                                udmar_iova_t exclude_last);
 /* How many pages there are outside of what a pool excludes. */
-uint64_t udmar__pool_reach(const struct udmar_domain *domain, const struct udmar__pool *pool);
+uint64_t udmar__arena_pool_reach(const struct udmar_domain *domain,
+                                 const struct udmar__arena_pool *pool);
 /* May the pool have windows of so many pages? */
-bool udmar__pool_suits(const struct udmar_domain *domain, const struct udmar__pool *pool,
-                       uint64_t pages);
+bool udmar__arena_pool_suits(const struct udmar_domain *domain,
+                             const struct udmar__arena_pool *pool, uint64_t pages);
 /* So many pages more will keep their addresses. False: the pool has its share. */
-bool udmar__pool_charge(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
-    UDMAR_REQUIRES(domain->lock);
-void udmar__pool_credit(struct udmar_domain *domain, struct udmar__pool *pool, uint64_t pages)
-    UDMAR_REQUIRES(domain->lock);
+bool udmar__arena_pool_charge(struct udmar_domain *domain, struct udmar__arena_pool *pool,
+                              uint64_t pages) UDMAR_REQUIRES(domain->lock);
+void udmar__arena_pool_credit(struct udmar_domain *domain, struct udmar__arena_pool *pool,
+                              uint64_t pages) UDMAR_REQUIRES(domain->lock);
 /*
  * A place in the pool's reach; @limits: without what the pool excludes, and without lowest.
  * Returns false where there is none.
  */
-bool udmar__pool_find(const struct udmar_domain *domain, const struct udmar__pool *pool,
-                      uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
-                      uint64_t *out_first) UDMAR_REQUIRES(domain->lock);
+bool udmar__arena_pool_find(const struct udmar_domain *domain, const struct udmar__arena_pool *pool,
+                            uint64_t pages, uint64_t bytes, const struct udmar_iova_limits *limits,
+                            uint64_t *out_first) UDMAR_REQUIRES(domain->lock);
 /*
  * Takes up to @count blocks of 2^order pages, order at most 8. Without the domain's lock.
  * @out_pages: their first pages. @out_taken: at least 1 with UDMAR_OK.
  * UDMAR_ERR_IOVA, UDMAR_ERR_MEMORY, or that the unit did not answer.
  */
-enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__pool *pool,
+enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                      unsigned order, unsigned count, uint32_t *out_pages,
                                      unsigned *out_taken);
 /*

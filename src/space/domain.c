@@ -3,8 +3,8 @@
 #include "space/domain.h"
 #include "space/address.h"
 #include "space/arena.h"
-#include "space/cache.h"
-#include "space/entry.h"
+#include "space/cpu_cache.h"
+#include "space/pte.h"
 #include "space/reserved.h"
 #include "space/window.h"
 
@@ -40,9 +40,9 @@ static void take_facts(struct udmar_domain *domain, const struct udmar_unit_fact
     domain->caching_mode = facts->caching_mode;
     domain->write_buffer = facts->write_buffer;
     /* Streams are for domains of one unit that are not a caller's own. */
-    domain->quick =
+    domain->fast_path =
         domain->direct && !facts->caching_mode && !facts->write_buffer && !config->owned;
-    domain->leaf_flags = config->snoop ? (unsigned)ENTRY_SNOOP : 0;
+    domain->leaf_flags = config->snoop ? (unsigned)PTE_SNOOP : 0;
 }
 
 static enum udmar_status make_tables(struct udmar_domain *domain)
@@ -50,7 +50,7 @@ static enum udmar_status make_tables(struct udmar_domain *domain)
     enum udmar_status status;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    status = udmar__table_alloc(domain, &domain->table);
+    status = udmar__page_table_alloc(domain, &domain->table);
     udmar__unlock(domain->host, &domain->lock, state);
     return status;
 }
@@ -60,9 +60,9 @@ static enum udmar_status reserve_fixed(struct udmar_domain *domain)
     /* Nobody is given page 0, to catch null addresses; DMA to the MSI window is not translated. */
     enum udmar_status status = udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_NULL);
 
-    if (status == UDMAR_OK && domain->end >= MSI_WINDOW_LAST) {
-        status = udmar__domain_reserve(
-            domain, MSI_WINDOW_FIRST, MSI_WINDOW_LAST - MSI_WINDOW_FIRST + 1, UDMAR_RANGE_RESERVED);
+    if (status == UDMAR_OK && domain->end >= MSI_RANGE_LAST) {
+        status = udmar__domain_reserve(domain, MSI_RANGE_FIRST,
+                                       MSI_RANGE_LAST - MSI_RANGE_FIRST + 1, UDMAR_RANGE_RESERVED);
     }
     return status;
 }
@@ -89,7 +89,7 @@ enum udmar_status udmar__domain_create(struct udmar_unit *unit,
     take_facts(domain, config->facts != NULL ? config->facts : &unit->facts, config);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     udmar__iova_init(&domain->blocks, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
-    udmar__pools_init(domain);
+    udmar__arena_pools_init(domain);
     domain->caches = udmar_host_alloc(host, domain->cpus * sizeof(*domain->caches));
     if (domain->caches == NULL || !udmar__lock_create(host, &domain->lock)) {
         status = UDMAR_ERR_MEMORY;
@@ -114,11 +114,11 @@ static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigne
     volatile uint64_t *entries = udmar_host_page_map(domain->host, table);
 
     if (level > 1) {
-        for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-            uint64_t entry = udmar__entry_load(&entries[i]);
+        for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+            uint64_t entry = udmar__pte_load(&entries[i]);
 
-            if ((entry & ENTRY_PRESENT) != 0 && (entry & ENTRY_LARGE) == 0) {
-                free_below(domain, entry & ENTRY_ADDRESS, level - 1);
+            if ((entry & PTE_PRESENT) != 0 && (entry & PTE_LARGE) == 0) {
+                free_below(domain, entry & PTE_ADDRESS, level - 1);
             }
         }
     }
@@ -162,7 +162,7 @@ void udmar__domain_destroy(struct udmar_domain *domain)
 
     /* A context that was taken back without an answer has left its binding: the last chance. */
     while (domain->bindings != NULL) {
-        domain->bindings->contexts = 0;
+        domain->bindings->context_refs = 0;
         if (!udmar__domain_unbind(domain, domain->bindings)) {
             forgotten = false;
         }
@@ -174,7 +174,7 @@ void udmar__domain_destroy(struct udmar_domain *domain)
     if (forgotten) {
         free_limbo(domain);
     }
-    udmar__caches_free(domain);
+    udmar__cpu_caches_free(domain);
     free_tree(domain, &domain->blocks, forgotten);
     free_tree(domain, &domain->iova, forgotten);
     udmar__arenas_free(domain);
@@ -286,7 +286,7 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     uintptr_t state;
     bool confirmed;
 
-    if (binding->contexts != 0) {
+    if (binding->context_refs != 0) {
         return true;
     }
     /* The next domain with this id must not meet what the caches keep of this one. */

@@ -5,8 +5,8 @@
 #include "space/address.h"
 
 /* The ways of most calls are one function each, without what the other ways need on the stack. */
-#define SHORT_WAY __attribute__((__flatten__))
-#define LONG_WAY  __attribute__((__noinline__))
+#define FAST_PATH __attribute__((__flatten__))
+#define SLOW_PATH __attribute__((__noinline__))
 
 /* ---- Blocks ---- */
 
@@ -96,12 +96,12 @@ static inline uint64_t pages_of_piece(const struct udmar_dma_physical *piece)
            UDMAR_PAGE_SHIFT;
 }
 
-static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__pool *pool,
+static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, bool single, unsigned access,
                                    udmar_iova_t *out_iova)
 {
-    volatile uint64_t *slot;
+    volatile uint64_t *pte;
     struct udmar__arena *arena;
     uint32_t page;
     enum udmar_status status = udmar__block_get(domain, pool, udmar__log2_up(pages), &page);
@@ -110,15 +110,15 @@ static enum udmar_status map_block(struct udmar_domain *domain, struct udmar__po
         return status;
     }
     arena = udmar__arena_of(domain, page);
-    slot = udmar__block_slots(arena, page);
+    pte = udmar__block_ptes(arena, page);
     for (unsigned i = 0; single && i < count; i++) {
-        udmar__entry_store(slot++, pieces[i].address | access);
+        udmar__pte_store(pte++, pieces[i].address | access);
     }
     for (unsigned i = 0; !single && i < count; i++) {
         uint64_t here = pages_of_piece(&pieces[i]);
 
-        udmar__entries_fill(slot, (pieces[i].address & ~UDMAR_PAGE_MASK) | access, here);
-        slot += here;
+        udmar__ptes_fill(pte, (pieces[i].address & ~UDMAR_PAGE_MASK) | access, here);
+        pte += here;
     }
     *out_iova = ((udmar_iova_t)page << UDMAR_PAGE_SHIFT) + (pieces[0].address & UDMAR_PAGE_MASK);
     return udmar__block_publish(domain, arena, page, (unsigned)pages);
@@ -145,7 +145,7 @@ static bool next_run(const struct udmar_dma_physical **piece, unsigned *count,
     return true;
 }
 
-static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__pool *pool,
+static enum udmar_status map_window(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                     const struct udmar_dma_physical *pieces, unsigned count,
                                     uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
@@ -205,11 +205,12 @@ static uint64_t alignment_for(uint64_t pages, bool large)
     return pages < UDMAR__ARENA_PAGES ? UINT64_C(1) << udmar__log2_up(pages) : 1;
 }
 
-static enum udmar_status map_range(struct udmar_domain *domain, const struct udmar__pool *pool,
+static enum udmar_status map_range(struct udmar_domain *domain,
+                                   const struct udmar__arena_pool *pool,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    uint64_t pages, unsigned access, udmar_iova_t *out_iova)
 {
-    bool large = pages >= UDMAR__ARENA_PAGES && udmar__pool_suits(domain, pool, pages);
+    bool large = pages >= UDMAR__ARENA_PAGES && udmar__arena_pool_suits(domain, pool, pages);
     uint64_t skip = large ? (pieces[0].address >> UDMAR_PAGE_SHIFT) % UDMAR__ARENA_PAGES : 0;
     struct udmar_iova_limits limits = {
         .alignment = alignment_for(pages, large) << UDMAR_PAGE_SHIFT,
@@ -255,22 +256,22 @@ static enum udmar_status map_range(struct udmar_domain *domain, const struct udm
 
 /* ---- The interface ---- */
 
-static struct udmar__pool *pool_for(struct udmar_domain *domain, udmar_iova_t highest)
+static struct udmar__arena_pool *pool_for(struct udmar_domain *domain, udmar_iova_t highest)
 {
     if (highest >= domain->end) {
         return &domain->pool_all;
     }
     return highest == UINT32_MAX ? &domain->pool_32
-                                 : udmar__pool_get(domain, highest + 1, domain->end);
+                                 : udmar__arena_pool_get(domain, highest + 1, domain->end);
 }
 
 /* With all checks, and all kinds of places. */
-static LONG_WAY enum udmar_status map_any(struct udmar_domain *domain,
-                                          const struct udmar_dma_physical *pieces, unsigned count,
-                                          unsigned access, udmar_iova_t highest,
-                                          udmar_iova_t *out_iova)
+static SLOW_PATH enum udmar_status map_any(struct udmar_domain *domain,
+                                           const struct udmar_dma_physical *pieces, unsigned count,
+                                           unsigned access, udmar_iova_t highest,
+                                           udmar_iova_t *out_iova)
 {
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
     uint64_t pages;
     bool single;
@@ -300,21 +301,21 @@ static LONG_WAY enum udmar_status map_any(struct udmar_domain *domain,
     return status;
 }
 
-SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
+FAST_PATH enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                              const struct udmar_dma_physical *pieces,
                                              unsigned count, unsigned access, udmar_iova_t highest,
                                              udmar_iova_t *out_iova)
 {
-    udmar_iova_t iova = UDMAR__NOT_AT_HAND;
+    udmar_iova_t iova = UDMAR__FAST_PATH_MISS;
 
     if (count == 1 && domain != NULL && pieces != NULL && out_iova != NULL &&
         access - 1 < UDMAR_READ_WRITE) {
-        iova = pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
-                   ? udmar__stream_map_large_at_hand(domain, pieces->address, access, highest)
-                   : udmar__stream_map_at_hand(domain, pieces->address, pieces->length, access,
-                                               highest);
+        iova =
+            pieces->length == UDMAR__ARENA_PAGES * UDMAR_PAGE_SIZE
+                ? udmar__stream_map_large_fast(domain, pieces->address, access, highest)
+                : udmar__stream_map_fast(domain, pieces->address, pieces->length, access, highest);
     }
-    if (iova == UDMAR__NOT_AT_HAND) {
+    if (iova == UDMAR__FAST_PATH_MISS) {
         return map_any(domain, pieces, count, access, highest, out_iova);
     }
     *out_iova = iova;
@@ -322,7 +323,7 @@ SHORT_WAY enum udmar_status udmar_stream_map(struct udmar_domain *domain,
 }
 
 /* A range of ours in the tree. */
-static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint64_t page)
+static SLOW_PATH enum udmar_status unmap_range(struct udmar_domain *domain, uint64_t page)
 {
     struct udmar__range *range;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
@@ -337,9 +338,9 @@ static LONG_WAY enum udmar_status unmap_range(struct udmar_domain *domain, uint6
 }
 
 /* What is no block: a window of ours or a range of ours. */
-SHORT_WAY enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page)
+FAST_PATH enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domain, uint64_t page)
 {
-    struct udmar__window *window = udmar__window_lent(domain, page);
+    struct udmar__window *window = udmar__window_transient(domain, page);
     enum udmar_status status;
 
     if (window == NULL) {
@@ -350,13 +351,13 @@ SHORT_WAY enum udmar_status udmar__stream_unmap_other(struct udmar_domain *domai
     }
     status = udmar__window_clear_large(window, domain->strict);
     if (UDMAR__UNLIKELY(window->chunk_count != 1 || !udmar__is_cached(window->pool->kind) ||
-                        !udmar__rack_put(domain, window->pool->kind, 0, window))) {
+                        !udmar__window_magazine_put(domain, window->pool->kind, 0, window))) {
         udmar__window_put(domain, window);
     }
     return status;
 }
 
-SHORT_WAY enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
+FAST_PATH enum udmar_status udmar_stream_unmap(struct udmar_domain *domain, udmar_iova_t iova)
 {
     uint64_t page = iova >> UDMAR_PAGE_SHIFT;
     struct udmar__arena *arena;

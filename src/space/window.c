@@ -4,10 +4,10 @@
 
 #include "space/address.h"
 #include "space/arena.h"
-#include "space/cache.h"
-#include "space/entry.h"
+#include "space/cpu_cache.h"
+#include "space/pte.h"
 
-#define CHUNK_PAGES TABLE_ENTRIES
+#define CHUNK_PAGES PTES_PER_TABLE
 #define CHUNK_LEVEL 2u
 /* The chunks of a window are one piece of the host's memory, which has at most 64 KiB. */
 #define MOST_CHUNKS (65536u / sizeof(struct udmar__chunk))
@@ -29,7 +29,7 @@ static void close_table(const struct udmar__window *window, volatile uint64_t *r
 }
 
 /* The address of a table for good, where the host promises that it stays valid. */
-static volatile uint64_t *remember(struct udmar_domain *domain, udmar_paddr_t table)
+static volatile uint64_t *remember_table(struct udmar_domain *domain, udmar_paddr_t table)
 {
     volatile uint64_t *entries = NULL;
 
@@ -40,10 +40,10 @@ static volatile uint64_t *remember(struct udmar_domain *domain, udmar_paddr_t ta
     return entries;
 }
 
-static void flush_entries(const struct udmar__window *window, volatile uint64_t *entry,
-                          uint32_t count)
+static void write_back_entries(const struct udmar__window *window, volatile uint64_t *entry,
+                               uint32_t count)
 {
-    udmar__entries_flush(window->host, window->coherent, entry, count);
+    udmar__ptes_write_back(window->host, window->coherent, entry, count);
 }
 
 /* Of the tree's node; where the next load begins is window->base. */
@@ -52,18 +52,18 @@ static udmar_iova_t first_of(const struct udmar__window *window)
     return window->range.first << UDMAR_PAGE_SHIFT;
 }
 
-/* The slots of the next load in a small window. */
-static volatile uint64_t *open_slots(const struct udmar__window *window)
+/* The ptes of the next load in a small window. */
+static volatile uint64_t *open_ptes(const struct udmar__window *window)
 {
-    return window->slots != NULL
-               ? window->slots
+    return window->ptes != NULL
+               ? window->ptes
                : open_table(window, NULL, window->table) + udmar__level_index(window->base, 1);
 }
 
-static void close_slots(const struct udmar__window *window, volatile uint64_t *slots)
+static void close_ptes(const struct udmar__window *window, volatile uint64_t *ptes)
 {
-    if (window->slots == NULL) {
-        close_table(window, NULL, slots - udmar__level_index(window->base, 1));
+    if (window->ptes == NULL) {
+        close_table(window, NULL, ptes - udmar__level_index(window->base, 1));
     }
 }
 
@@ -75,20 +75,20 @@ static enum udmar_status reserve_chunk(struct udmar__window *window, uint32_t in
     struct udmar_domain *domain = window->domain;
     struct udmar__chunk *chunk = &window->chunks[index];
     udmar_iova_t iova = first_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
-    enum udmar_status status = udmar__table_alloc(domain, &chunk->small);
+    enum udmar_status status = udmar__page_table_alloc(domain, &chunk->small);
 
     if (status != UDMAR_OK) {
         chunk->small = 0;
         return status;
     }
-    status = udmar__slots_reserve(domain, iova, CHUNK_LEVEL, 1, &chunk->parent, gather);
+    status = udmar__ptes_reserve(domain, iova, CHUNK_LEVEL, 1, &chunk->parent, gather);
     if (status != UDMAR_OK) {
         chunk->parent = 0;
         return status;
     }
     if (domain->direct) {
-        chunk->entries = remember(domain, chunk->small);
-        chunk->slot = remember(domain, chunk->parent) + udmar__level_index(iova, CHUNK_LEVEL);
+        chunk->entries = remember_table(domain, chunk->small);
+        chunk->slot = remember_table(domain, chunk->parent) + udmar__level_index(iova, CHUNK_LEVEL);
     }
     return UDMAR_OK;
 }
@@ -116,13 +116,13 @@ static void release_chunks(struct udmar__window *window, struct udmar__gather *g
         udmar_iova_t iova = first_of(window) + (uint64_t)i * CHUNK_PAGES * UDMAR_PAGE_SIZE;
 
         if (chunk->parent != 0) {
-            udmar__slots_release(domain, iova, CHUNK_LEVEL, 1, gather);
+            udmar__ptes_release(domain, iova, CHUNK_LEVEL, 1, gather);
         }
         if (chunk->small != 0) {
             /* Into the chain of tables that are freed after the invalidation. */
             volatile uint64_t *link = udmar_host_page_map(domain->host, chunk->small);
 
-            udmar__entry_store(link, gather->tables);
+            udmar__pte_store(link, gather->tables);
             udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
             gather->tables = chunk->small;
             chunk->small = 0;
@@ -137,12 +137,12 @@ static void take_range_out(struct udmar__window *window)
     struct udmar_domain *domain = window->domain;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    if (udmar__window_lent(domain, window->range.first) == window) {
-        udmar__directory_clear(&domain->lent, window->range.first);
+    if (udmar__window_transient(domain, window->range.first) == window) {
+        udmar__directory_clear(&domain->transient, window->range.first);
     }
     if (window->chunk_count > 0) {
         udmar__iova_remove(&domain->iova, &window->range);
-        udmar__pool_credit(domain, window->pool, window->pages);
+        udmar__arena_pool_credit(domain, window->pool, window->pages);
     } else {
         udmar__iova_remove(&domain->blocks, &window->range);
     }
@@ -167,7 +167,7 @@ static struct udmar__request request_for(const struct udmar__window *window, udm
                               pages << UDMAR_PAGE_SHIFT, window->chunk_count == 0);
 }
 
-static struct udmar__window *new_window(struct udmar_domain *domain, struct udmar__pool *pool)
+static struct udmar__window *new_window(struct udmar_domain *domain, struct udmar__arena_pool *pool)
 {
     struct udmar__window *window = udmar_host_alloc(domain->host, sizeof(*window));
 
@@ -192,15 +192,15 @@ static enum udmar_status take_range(struct udmar__window *window, uint64_t bytes
     struct udmar_domain *domain = window->domain;
     struct udmar__range *range = &window->range;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
-    bool charged = udmar__pool_charge(domain, window->pool, window->pages);
-    bool found = charged && udmar__pool_find(domain, window->pool, window->pages, bytes, limits,
-                                             &range->first);
+    bool charged = udmar__arena_pool_charge(domain, window->pool, window->pages);
+    bool found = charged && udmar__arena_pool_find(domain, window->pool, window->pages, bytes,
+                                                   limits, &range->first);
 
     if (found) {
         range->last = range->first + window->pages - 1;
         (void)udmar__iova_insert(&domain->iova, range); /* it has just been found free */
     } else if (charged) {
-        udmar__pool_credit(domain, window->pool, window->pages);
+        udmar__arena_pool_credit(domain, window->pool, window->pages);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     return found ? UDMAR_OK : UDMAR_ERR_IOVA;
@@ -237,7 +237,7 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
     }
     if (status == UDMAR_OK) {
         if (window->chunk_count == 1) {
-            window->slots = window->chunks[0].entries;
+            window->ptes = window->chunks[0].entries;
         }
         return UDMAR_OK;
     }
@@ -247,7 +247,7 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
     return status;
 }
 
-static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__pool *pool,
+static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                       unsigned chunks, uint64_t bytes, uint64_t alignment,
                                       uint64_t boundary, bool lent,
                                       struct udmar__window **out_window)
@@ -255,7 +255,7 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
     struct udmar__window *window;
     enum udmar_status status;
 
-    if (!udmar__pool_suits(domain, pool, (uint64_t)chunks * CHUNK_PAGES)) {
+    if (!udmar__arena_pool_suits(domain, pool, (uint64_t)chunks * CHUNK_PAGES)) {
         return UDMAR_ERR_IOVA;
     }
     window = new_window(domain, pool);
@@ -274,8 +274,9 @@ static enum udmar_status create_large(struct udmar_domain *domain, struct udmar_
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct udmar__pool *pool,
-                                            unsigned chunks, struct udmar__window **out_window)
+enum udmar_status udmar__window_create_transient(struct udmar_domain *domain,
+                                                 struct udmar__arena_pool *pool, unsigned chunks,
+                                                 struct udmar__window **out_window)
 {
     uint64_t bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE;
     struct udmar__window *window;
@@ -287,7 +288,7 @@ enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct 
         return status;
     }
     state = udmar__lock(domain->host, &domain->lock);
-    kept = udmar__directory_set(domain->host, &domain->lent, window->range.first, window);
+    kept = udmar__directory_set(domain->host, &domain->transient, window->range.first, window);
     udmar__unlock(domain->host, &domain->lock, state);
     if (!kept) {
         udmar__window_destroy(window);
@@ -299,13 +300,13 @@ enum udmar_status udmar__window_create_lent(struct udmar_domain *domain, struct 
 
 /* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
  */
-static unsigned places_for(const struct udmar_domain *domain, const struct udmar__pool *pool,
-                           unsigned order)
+static unsigned lanes_for(const struct udmar_domain *domain, const struct udmar__arena_pool *pool,
+                          unsigned order)
 {
     unsigned room = UDMAR__BLOCK_ORDERS - 1 - order;
 
-    if (!udmar__may_rest(domain) || !domain->direct || room < 2 ||
-        !udmar__pool_suits(domain, pool, UDMAR__BLOCK_MOST)) {
+    if (!udmar__defers_flush(domain) || !domain->direct || room < 2 ||
+        !udmar__arena_pool_suits(domain, pool, UDMAR__BLOCK_MOST)) {
         return 1;
     }
     return 1u << (room < 4 ? room : 4);
@@ -314,7 +315,7 @@ static unsigned places_for(const struct udmar_domain *domain, const struct udmar
 static enum udmar_status build_small(struct udmar__window *window, unsigned order)
 {
     struct udmar_domain *domain = window->domain;
-    unsigned places = places_for(domain, window->pool, order);
+    unsigned places = lanes_for(domain, window->pool, order);
     uint32_t page;
     unsigned taken;
     enum udmar_status status;
@@ -329,9 +330,9 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     window->table = window->arena->table;
     window->base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
     if (window->arena->entries != NULL) {
-        window->slots = window->arena->entries + udmar__level_index(window->base, 1);
+        window->ptes = window->arena->entries + udmar__level_index(window->base, 1);
     }
-    window->step = places > 1 ? 1u << order : 0;
+    window->lane_pages = places > 1 ? 1u << order : 0;
     window->half_mask = (1u << window->order) / 2 - 1;
     window->request = request_for(window, window->base, UINT64_C(1) << window->order);
     window->range.first = page;
@@ -343,7 +344,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__pool *pool,
+enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                        uint64_t bytes, uint64_t alignment, uint64_t boundary,
                                        struct udmar__window **out_window)
 {
@@ -361,7 +362,7 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
         return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
                             bytes, alignment, boundary, false, out_window);
     }
-    if (!udmar__pool_suits(domain, pool, UINT64_C(1) << order)) {
+    if (!udmar__arena_pool_suits(domain, pool, UINT64_C(1) << order)) {
         return UDMAR_ERR_IOVA;
     }
     window = new_window(domain, pool);
@@ -393,9 +394,9 @@ void udmar__window_free(struct udmar__range *range, bool forgotten)
     free_memory(window);
 }
 
-enum udmar_status udmar__window_settle(struct udmar__window *window)
+enum udmar_status udmar__window_flush(struct udmar__window *window)
 {
-    if (window->step != 0) {
+    if (window->lane_pages != 0) {
         window->ticket = WINDOW_UNCONFIRMED;
     }
     return udmar__window_ready(window);
@@ -405,7 +406,7 @@ void udmar__window_destroy(struct udmar__window *window)
 {
     struct udmar__gather gather;
 
-    if (udmar__window_settle(window) != UDMAR_OK) {
+    if (udmar__window_flush(window) != UDMAR_OK) {
         /* A unit that does not answer may still use every part of it. */
         return;
     }
@@ -459,14 +460,14 @@ static void write_chunked(struct udmar__window *window, uint32_t index, uint64_t
         uint32_t here = count < CHUNK_PAGES - first ? count : CHUNK_PAGES - first;
 
         if (here == CHUNK_PAGES && (window->domain->superpages & 1u) &&
-            (entry & ENTRY_ADDRESS & UDMAR__MASK(20, 12)) == 0) {
-            chunk->large = entry | ENTRY_LARGE;
+            (entry & PTE_ADDRESS & UDMAR__MASK(20, 12)) == 0) {
+            chunk->large = entry | PTE_LARGE;
             chunk->state = CHUNK_LARGE;
         } else {
             volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
 
-            udmar__entries_fill(&entries[first], entry, here);
-            flush_entries(window, &entries[first], here);
+            udmar__ptes_fill(&entries[first], entry, here);
+            write_back_entries(window, &entries[first], here);
             close_table(window, chunk->entries, entries);
             chunk->state = CHUNK_SMALL;
         }
@@ -480,15 +481,15 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
                          uint32_t count, unsigned access)
 {
     uint64_t entry = physical | access;
-    volatile uint64_t *slots;
+    volatile uint64_t *ptes;
 
     if (window->chunk_count > 0) {
         write_chunked(window, index, entry, count);
         return;
     }
-    slots = open_slots(window);
-    udmar__entries_fill(&slots[index], entry, count);
-    close_slots(window, slots);
+    ptes = open_ptes(window);
+    udmar__ptes_fill(&ptes[index], entry, count);
+    close_ptes(window, ptes);
 }
 
 /* Stores a chunk's level-2 entry. */
@@ -499,13 +500,13 @@ static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t ent
     volatile uint64_t *table;
 
     if (chunk->slot != NULL) {
-        udmar__entry_store(chunk->slot, entry);
-        flush_entries(window, chunk->slot, 1);
+        udmar__pte_store(chunk->slot, entry);
+        write_back_entries(window, chunk->slot, 1);
         return;
     }
     table = open_table(window, NULL, chunk->parent);
-    udmar__entry_store(&table[udmar__level_index(iova, CHUNK_LEVEL)], entry);
-    flush_entries(window, &table[udmar__level_index(iova, CHUNK_LEVEL)], 1);
+    udmar__pte_store(&table[udmar__level_index(iova, CHUNK_LEVEL)], entry);
+    write_back_entries(window, &table[udmar__level_index(iova, CHUNK_LEVEL)], 1);
     close_table(window, NULL, table);
 }
 
@@ -521,12 +522,12 @@ static void load_mixed(struct udmar__window *window, uint32_t first, uint64_t en
 
         if (here == CHUNK_PAGES && large) {
             chunk->state = CHUNK_LARGE;
-            udmar__chunk_link(window, chunk, entry | ENTRY_LARGE);
+            udmar__chunk_link(window, chunk, entry | PTE_LARGE);
         } else {
-            udmar__entries_fill(&chunk->entries[begin], entry, here);
-            flush_entries(window, &chunk->entries[begin], here);
+            udmar__ptes_fill(&chunk->entries[begin], entry, here);
+            write_back_entries(window, &chunk->entries[begin], here);
             chunk->state = CHUNK_SMALL;
-            udmar__chunk_link(window, chunk, chunk->small | ENTRY_PRESENT);
+            udmar__chunk_link(window, chunk, chunk->small | PTE_PRESENT);
         }
         entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
         index += here;
@@ -563,20 +564,20 @@ static void link_chunks(struct udmar__window *window, uint32_t first, uint32_t c
         struct udmar__chunk *chunk = &window->chunks[i];
 
         set_chunk(window, i,
-                  chunk->state == CHUNK_LARGE ? chunk->large : chunk->small | ENTRY_PRESENT);
+                  chunk->state == CHUNK_LARGE ? chunk->large : chunk->small | PTE_PRESENT);
     }
 }
 
-static void flush_slots(struct udmar__window *window, uint32_t first, uint32_t count)
+static void write_back_ptes(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    volatile uint64_t *slots;
+    volatile uint64_t *ptes;
 
     if (window->coherent || window->chunk_count > 0) {
         return;
     }
-    slots = open_slots(window);
-    flush_entries(window, &slots[first], count);
-    close_slots(window, slots);
+    ptes = open_ptes(window);
+    write_back_entries(window, &ptes[first], count);
+    close_ptes(window, ptes);
 }
 
 enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
@@ -587,7 +588,7 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
     }
     udmar__window_note(&window->first, first);
     udmar__window_note(&window->span, count);
-    flush_slots(window, first, count);
+    write_back_ptes(window, first, count);
     if (!window->announce) {
         return UDMAR_OK;
     }
@@ -599,7 +600,7 @@ enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t f
 enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint32_t count)
 {
     window->chunks[0].state = CHUNK_SMALL;
-    flush_entries(window, window->slots, count);
+    write_back_entries(window, window->ptes, count);
     return udmar__window_publish(window, 0, count);
 }
 
@@ -620,8 +621,8 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         if (chunk->state == CHUNK_SMALL) {
             volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
 
-            udmar__entries_clear(&entries[begin], here);
-            flush_entries(window, &entries[begin], here);
+            udmar__ptes_clear(&entries[begin], here);
+            write_back_entries(window, &entries[begin], here);
             close_table(window, chunk->entries, entries);
         }
         chunk->state = CHUNK_EMPTY;
@@ -630,31 +631,31 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_slots(struct udmar__window *window, uint32_t count)
+static void clear_ptes(struct udmar__window *window, uint32_t count)
 {
-    volatile uint64_t *slots = open_slots(window);
+    volatile uint64_t *ptes = open_ptes(window);
 
-    udmar__entries_clear(slots, count);
-    flush_entries(window, slots, count);
-    close_slots(window, slots);
+    udmar__ptes_clear(ptes, count);
+    write_back_entries(window, ptes, count);
+    close_ptes(window, ptes);
 }
 
-enum udmar_status udmar__window_half_used(struct udmar__window *window)
+enum udmar_status udmar__window_flush_half(struct udmar__window *window)
 {
     uint32_t half = window->half_mask + 1;
-    unsigned used = window->at == half ? 0 : 1;
+    unsigned used = window->lane_first == half ? 0 : 1;
     struct udmar__request request = udmar__block_request(
         window->domain, first_of(window) + ((uint64_t)(used * half) << UDMAR_PAGE_SHIFT),
         window->order - 1u);
     enum udmar_status status;
 
     if (used == 1) {
-        udmar__window_note(&window->at, 0);
-        window->slots -= 2 * half;
+        udmar__window_note(&window->lane_first, 0);
+        window->ptes -= 2 * half;
         window->base = first_of(window);
     }
     window->ticket = window->half_ticket[1 - used];
-    __atomic_store_n(&window->gone_clock, udmar__iotlb_count(&window->unit->counts) + 1,
+    __atomic_store_n(&window->ended_clock, udmar__iotlb_count(&window->unit->counts) + 1,
                      __ATOMIC_RELAXED);
     /* With a wait behind it that nobody waits for: it is long done when the turn comes. */
     status = UDMAR__UNLIKELY(!udmar__uses_queue(window->unit))
@@ -672,11 +673,11 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     uint32_t pages = window->span;
 
     if (window->chunk_count == 0) {
-        clear_slots(window, pages);
+        clear_ptes(window, pages);
     } else {
         clear_chunks(window, first, pages);
     }
-    udmar__window_note(&window->span, pages | WINDOW_GONE);
+    udmar__window_note(&window->span, pages | WINDOW_ENDED);
     return udmar__window_invalidate(window, wait);
 }
 
@@ -686,7 +687,7 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
         return;
     }
     if (window->chunk_count == 1 && window->chunks[0].state == CHUNK_EMPTY) {
-        /* Written through the slots, not linked. */
+        /* Written through the ptes, not linked. */
         window->chunks[0].state = CHUNK_SMALL;
     }
     /* Entries of a small window were live from the first store on: take them back as an unload. */
@@ -696,22 +697,22 @@ void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_
 }
 
 /* What the map's thread has noted, at some recent moment. */
-static uint32_t noted(const uint32_t *field)
+static uint32_t load_noted(const uint32_t *field)
 {
     return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
 /* Where a load stands or stood, in pages: small windows load at the start of a place. */
-static uint64_t place_of(const struct udmar__window *window, bool gone)
+static uint64_t lane_of(const struct udmar__window *window, bool gone)
 {
-    uint32_t at = noted(&window->at);
+    uint32_t at = load_noted(&window->lane_first);
 
     if (window->chunk_count > 0) {
-        return window->range.first + noted(&window->first);
+        return window->range.first + load_noted(&window->first);
     }
-    if (gone && window->step != 0) {
+    if (gone && window->lane_pages != 0) {
         /* The unload has moved on. */
-        at = (at == 0 ? 1u << window->order : at) - window->step;
+        at = (at == 0 ? 1u << window->order : at) - window->lane_pages;
     }
     return window->range.first + at;
 }
@@ -720,23 +721,23 @@ bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_ba
                           uint64_t *out_size)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t span = noted(&window->span);
-    uint32_t pages = span & WINDOW_GONE ? 0 : span;
+    uint32_t span = load_noted(&window->span);
+    uint32_t pages = span & WINDOW_ENDED ? 0 : span;
 
-    *out_base = place_of(window, false) << UDMAR_PAGE_SHIFT;
+    *out_base = lane_of(window, false) << UDMAR_PAGE_SHIFT;
     *out_size = (uint64_t)pages << UDMAR_PAGE_SHIFT;
     return pages > 0;
 }
 
-bool udmar__window_gone(const struct udmar__range *range, struct udmar__gone *out_gone)
+bool udmar__window_ended(const struct udmar__range *range, struct udmar__ended_mapping *out_gone)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
-    uint32_t span = noted(&window->span);
+    uint32_t span = load_noted(&window->span);
 
-    *out_gone = (struct udmar__gone){
-        .base = place_of(window, true) << UDMAR_PAGE_SHIFT,
-        .size = (uint64_t)(span & ~WINDOW_GONE) << UDMAR_PAGE_SHIFT,
-        .clock = __atomic_load_n(&window->gone_clock, __ATOMIC_RELAXED),
+    *out_gone = (struct udmar__ended_mapping){
+        .base = lane_of(window, true) << UDMAR_PAGE_SHIFT,
+        .size = (uint64_t)(span & ~WINDOW_ENDED) << UDMAR_PAGE_SHIFT,
+        .clock = __atomic_load_n(&window->ended_clock, __ATOMIC_RELAXED),
     };
-    return (span & WINDOW_GONE) != 0;
+    return (span & WINDOW_ENDED) != 0;
 }

@@ -5,7 +5,7 @@
 /* More than any decodable offset can ask for [VTD 11.4.2]. */
 #define LARGEST_WINDOW 0x8000u
 
-static enum udmar_status decode(struct udmar_unit *unit, const char **reason)
+static enum udmar_status decode_facts(struct udmar_unit *unit, const char **reason)
 {
     uint32_t version = udmar__read32(unit, REG_VER);
     uint64_t cap = udmar__read64(unit, REG_CAP);
@@ -49,7 +49,7 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
         !udmar__lock_create(unit->host, &unit->queue.lock)) {
         return UDMAR_ERR_MEMORY;
     }
-    status = decode(unit, reason);
+    status = decode_facts(unit, reason);
     if (status != UDMAR_OK) {
         return status;
     }

@@ -241,7 +241,7 @@ enum udmar_status udmar__queue_start(struct udmar_unit *unit);
  */
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit);
 /* Whatever was asked for so far needs no answer any more: everything has been invalidated. */
-void udmar__queue_settle(struct udmar_unit *unit);
+void udmar__queue_let_run_out(struct udmar_unit *unit);
 /*
  * A queue that has failed, once: registers take its place where the unit has them. What was on its
  * way is covered by a global invalidation; without that it ends in UDMAR_ERR_QUEUE. No lock held.

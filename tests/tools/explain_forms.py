@@ -186,7 +186,7 @@ FORMS = {
         'iommu: 00:02.0 was REFUSED a read at 0x9c000000 - no mapping, or no permission (reason '
         '0x06)\n', 'other', READ),
     'udmar': (
-        'udmar, src/policy/fault_text.c, udmar_fault_format',
+        'udmar, src/policy/fault_sentence.c, udmar_fault_format',
         'udmar: fault 1: device 0000:00:02.0 tried to read from 0x9c000000 and was stopped: '
         'the page is not mapped, or the device may not read it\n', 'udmar', READ),
 }

@@ -91,7 +91,7 @@ static void test_fault_says_that_a_stream_is_gone(void **state)
         (void)udmar_fault_poll(s.mc.instance);
         while (udmar_fault_next(s.mc.instance, fault.sequence, &next))
             fault = next;
-        assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+        assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
         (void)udmar_fault_format(s.mc.instance, &fault, text, sizeof(text));
         snprintf(wanted, sizeof(wanted), "it lies in the mapping 0x%llx-0x%llx, ",
                  (unsigned long long)iova, (unsigned long long)(iova + length - 1));
@@ -343,9 +343,9 @@ static void test_unmap_with_a_queue_that_is_dead(void **state)
             assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), wanted);
             assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
         }
-        s.mc.domain->stale = 1;
+        s.mc.domain->flush_pending = 1;
         udmar__domain_tick(s.mc.domain);
-        assert_int_equal(s.mc.domain->stale, 1);
+        assert_int_equal(s.mc.domain->flush_pending, 1);
         model_set_hook(s.mc.m, NULL, NULL);
         model_inject_queue_error(s.mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
         for (unsigned i = 0; i < 2; i++)

@@ -246,7 +246,7 @@ static void test_more_windows_than_addresses(void **state)
     const struct limits limits = { .lowaddr = LOW_32, .maxsize = MIB(1) };
     struct machine mc;
     struct udmar_dma_tag *tag;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint8_t *buffer;
     unsigned windows = 0;
 
@@ -260,7 +260,7 @@ static void test_more_windows_than_addresses(void **state)
     }
     assert_int_equal(windows, 1024);
     pool = &mc.domain->pool_32;
-    assert_int_equal(pool->taken, udmar__pool_reach(mc.domain, pool) / 2);
+    assert_int_equal(pool->taken, udmar__arena_pool_reach(mc.domain, pool) / 2);
     for (unsigned i = 0; i < MOST; i++)
         assert_int_equal(load(tag, maps[i], buffer, MIB(1)), 0);
     for (unsigned i = 0; i < MOST; i++) {

@@ -276,7 +276,7 @@ static void test_one_page_more_than_a_block(void **state)
         iova[i] = map(&s, s.large + 77, MIB(1), UINT64_MAX);
         assert_true(device_sees(&s.mc, RID0, iova[i], s.large + 77, MIB(1)));
         /* In one of the windows that have come back. */
-        assert_non_null(udmar__window_lent(s.mc.domain, iova[i] / PAGE));
+        assert_non_null(udmar__window_transient(s.mc.domain, iova[i] / PAGE));
         assert_int_equal(s.mc.domain->windows, 3);
     }
     for (unsigned i = 0; i < 3; i++)

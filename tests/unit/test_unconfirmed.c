@@ -135,7 +135,7 @@ static void test_id_is_not_given_again(void **state)
     domain = new_domain(&mc, OTHER, &second);
     assert_int_equal(second, first); /* the lowest that is free */
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    domain->bindings->contexts = 0;
+    domain->bindings->context_refs = 0;
     assert_false(udmar__domain_unbind(domain, domain->bindings));
     answer_again(&mc);
     udmar__domain_destroy(domain);
@@ -189,7 +189,7 @@ static void test_tables_outlive_their_domain(void **state)
     assert_int_equal(udmar_domain_unmap(domain, AREA, PAGE), UDMAR_ERR_TIMEOUT);
     assert_int_not_equal(domain->limbo, 0);
     pages = model_pages_in_use(mc.m);
-    domain->bindings->contexts = 0;
+    domain->bindings->context_refs = 0;
     udmar__domain_destroy(domain);
     assert_int_equal(model_pages_in_use(mc.m), pages);
     assert_true(can_read(&mc, OTHER, AREA)); /* through tables that are nobody else's */
@@ -217,7 +217,7 @@ static void test_tables_of_windows_outlive_their_domain(void **state)
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
     assert_int_equal(udmar_stream_unmap(domain, iova), UDMAR_ERR_TIMEOUT);
     pages = model_pages_in_use(mc.m);
-    domain->bindings->contexts = 0;
+    domain->bindings->context_refs = 0;
     udmar__domain_destroy(domain);
     assert_int_equal(model_pages_in_use(mc.m), pages);
     assert_false(can_read(&mc, OTHER, iova + PAGE)); /* there the unit has only the way */

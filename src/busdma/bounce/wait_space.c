@@ -21,7 +21,7 @@ static struct udmar_domain *domain_of(const struct udmar_dma_map *map)
 }
 
 /* An older load of the same domain comes first. */
-static bool has_older(const struct udmar__room *room, const struct udmar_dma_map *map)
+static bool has_older(const struct udmar__wait_space *room, const struct udmar_dma_map *map)
 {
     const struct udmar_dma_map *other = room->waiting;
 
@@ -32,14 +32,14 @@ static bool has_older(const struct udmar__room *room, const struct udmar_dma_map
 }
 
 /* By age, so that a load that has been tried in vain keeps its place. */
-static void insert(struct udmar__room *room, struct udmar_dma_map *map, size_t tried)
+static void insert_load(struct udmar__wait_space *room, struct udmar_dma_map *map, size_t tried)
 {
     struct udmar_dma_map **link = &room->waiting;
 
     while (*link != NULL && (*link)->deferred.since <= map->deferred.since) {
         link = &(*link)->deferred.next;
     }
-    udmar__quick_off(map);
+    udmar__fast_path_close(map);
     map->deferred.tried = tried;
     map->deferred.for_room = true;
     map->deferred.next = *link;
@@ -47,7 +47,7 @@ static void insert(struct udmar__room *room, struct udmar_dma_map *map, size_t t
     udmar__deferral_set(map, DEFERRAL_WAITING);
 }
 
-static void take_out(struct udmar__room *room, struct udmar_dma_map *map)
+static void take_load_out(struct udmar__wait_space *room, struct udmar_dma_map *map)
 {
     struct udmar_dma_map **link = &room->waiting;
 
@@ -63,19 +63,19 @@ static void hopes_no_more(struct udmar *instance)
 }
 
 /* What is tried again must outlive the call. @source null: it is in the map's list already. */
-static bool keep(struct udmar_dma_map *map, const struct udmar__source *source)
+static bool keep_source(struct udmar_dma_map *map, const struct udmar__source *source)
 {
     if (source == NULL || source->buffer == NULL) {
         if (source != NULL) {
-            udmar__list_clear(&map->given);
-            if (udmar__list_source(&map->given, *source) != 0) {
+            udmar__list_clear(&map->client_pieces);
+            if (udmar__list_source(&map->client_pieces, *source) != 0) {
                 return false;
             }
         }
         map->deferred.source = (struct udmar__source){
             .host = map->tag->device->instance->host,
-            .list = map->given.entries,
-            .remaining = map->given.bytes,
+            .list = map->client_pieces.entries,
+            .remaining = map->client_pieces.bytes,
         };
     } else {
         map->deferred.source = *source;
@@ -106,7 +106,7 @@ enum outcome {
 /* A last try before it waits. */
 static enum outcome try_or_queue(struct udmar *instance, struct udmar_dma_map *map, int *out_error)
 {
-    struct udmar__room *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.room;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     size_t seen = room->freed;
     bool behind = has_older(room, map);
@@ -121,20 +121,20 @@ static enum outcome try_or_queue(struct udmar *instance, struct udmar_dma_map *m
     state = udmar__lock(instance->host, &instance->lock);
     if (seen == room->freed || has_older(room, map)) {
         map->deferred.since = udmar_host_time_ns(instance->host);
-        insert(room, map, seen);
+        insert_load(room, map, seen);
         outcome = OUTCOME_QUEUED;
     }
     udmar__unlock(instance->host, &instance->lock, state);
     return outcome;
 }
 
-int udmar__room_wait(struct udmar_dma_map *map, const struct udmar__source *source)
+int udmar__wait_space_add(struct udmar_dma_map *map, const struct udmar__source *source)
 {
     struct udmar *instance = map->tag->device->instance;
     enum outcome outcome;
     int error = UDMAR_ENOMEM;
 
-    if (!map->deferred.may_wait || !map->deferred.momentary || !keep(map, source) ||
+    if (!map->deferred.may_wait || !map->deferred.momentary || !keep_source(map, source) ||
         !worth_waiting(map)) {
         return error;
     }
@@ -157,7 +157,7 @@ static bool has_waited_enough(const struct udmar_dma_map *map, uint64_t now)
 }
 
 /* The next one to be tried, taken out; null: none. */
-static struct udmar_dma_map *take_next(struct udmar__room *room, uint64_t now)
+static struct udmar_dma_map *take_next(struct udmar__wait_space *room, uint64_t now)
 {
     struct udmar_dma_map *map = room->waiting;
 
@@ -166,7 +166,7 @@ static struct udmar_dma_map *take_next(struct udmar__room *room, uint64_t now)
         map = map->deferred.next;
     }
     if (map != NULL) {
-        take_out(room, map);
+        take_load_out(room, map);
         udmar__deferral_set(map, DEFERRAL_READY);
     }
     return map;
@@ -175,13 +175,13 @@ static struct udmar_dma_map *take_next(struct udmar__room *room, uint64_t now)
 /* Under the tag's lock. @last: it does not wait any longer. True: it has come to an end. */
 static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t seen, bool last)
 {
-    struct udmar__room *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.room;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     bool cancelled = map->deferred.state == DEFERRAL_CANCELLED;
     int error;
 
     udmar__unlock(instance->host, &instance->lock, state);
-    udmar__quick_on(map);
+    udmar__fast_path_open(map);
     map->deferred.for_room = false;
     /* When it was called off: from here on the map may go. */
     udmar__deferral_set(map, DEFERRAL_NONE);
@@ -192,7 +192,7 @@ static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t
     error = udmar__load_again(map);
     if (is_stuck(map, error) && !last) {
         state = udmar__lock(instance->host, &instance->lock);
-        insert(room, map, seen);
+        insert_load(room, map, seen);
         udmar__unlock(instance->host, &instance->lock, state);
         return false;
     }
@@ -203,7 +203,7 @@ static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t
 
 static void retry_loads(struct udmar *instance)
 {
-    struct udmar__room *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.room;
     uint64_t now = udmar_host_time_ns(instance->host);
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     struct udmar_dma_map *map = room->running ? NULL : take_next(room, now);
@@ -232,7 +232,7 @@ static void retry_loads(struct udmar *instance)
 /* Whether there is somebody to be tried. */
 static bool note_freed(struct udmar *instance)
 {
-    struct udmar__room *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.room;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     bool waits;
 
@@ -242,14 +242,14 @@ static bool note_freed(struct udmar *instance)
     return waits;
 }
 
-void udmar__room_run(struct udmar *instance)
+void udmar__wait_space_run(struct udmar *instance)
 {
     if (note_freed(instance)) {
         retry_loads(instance);
     }
 }
 
-void udmar__room_offer(struct udmar *instance)
+void udmar__wait_space_offer(struct udmar *instance)
 {
     const struct udmar__dma *dma = &instance->dma;
 
@@ -263,7 +263,7 @@ void udmar__room_offer(struct udmar *instance)
     }
 }
 
-void udmar__room_tell(struct udmar *instance)
+void udmar__wait_space_tell(struct udmar *instance)
 {
     const struct udmar__dma *dma = &instance->dma;
 
@@ -274,7 +274,7 @@ void udmar__room_tell(struct udmar *instance)
     }
 }
 
-bool udmar__room_cancel(struct udmar_dma_map *map)
+bool udmar__wait_space_cancel(struct udmar_dma_map *map)
 {
     struct udmar *instance = map->tag->device->instance;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
@@ -282,8 +282,8 @@ bool udmar__room_cancel(struct udmar_dma_map *map)
     bool ready = map->deferred.state == DEFERRAL_READY;
 
     if (waited) {
-        take_out(&instance->dma.room, map);
-        udmar__quick_on(map);
+        take_load_out(&instance->dma.room, map);
+        udmar__fast_path_open(map);
         map->deferred.for_room = false;
         udmar__deferral_set(map, DEFERRAL_NONE);
     } else if (ready) {
@@ -297,7 +297,7 @@ bool udmar__room_cancel(struct udmar_dma_map *map)
     if (waited) {
         hopes_no_more(instance);
         /* It may have been the one that held up the others. */
-        udmar__room_offer(instance);
+        udmar__wait_space_offer(instance);
     }
     return waited || ready;
 }

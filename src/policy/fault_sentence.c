@@ -9,7 +9,7 @@
 #define REASON_WRITE 0x05
 #define REASON_READ  0x06
 
-static const char *verb(const struct udmar_fault *fault)
+static const char *verb_of(const struct udmar_fault *fault)
 {
     switch (fault->access) {
     case UDMAR_FAULT_READ:
@@ -41,7 +41,7 @@ static void add_place(struct udmar__text *text, const struct udmar_fault *fault)
             udmar__text_add(text, ", which does not allow that");
         }
         break;
-    case UDMAR_PLACE_GONE:
+    case UDMAR_PLACE_ENDED:
         udmar__text_add(text, "; it lies in the mapping ");
         add_nearest(text, fault);
         if (fault->near_age == 0) {
@@ -113,7 +113,7 @@ size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fa
     udmar__text_init(&text, buffer, size);
     udmar__text_add(&text, "fault %llu: ", (unsigned long long)fault->sequence);
     add_device(&text, instance, fault);
-    udmar__text_add(&text, " tried to %s 0x%llx and was stopped: %s", verb(fault),
+    udmar__text_add(&text, " tried to %s 0x%llx and was stopped: %s", verb_of(fault),
                     (unsigned long long)fault->address, udmar_fault_reason_string(fault->reason));
     add_place(&text, fault);
     if (fault->has_pasid) {

@@ -3,29 +3,29 @@
  * The load and the unload that nearly all are, each in one piece: one segment, of a buffer that is
  * contiguous in memory or of whole pages.
  *
- * Whatever depends on tag and device was settled when the map was made (udmar__quick_prepare()).
- * What depends on the call and does not fit goes the long way through load.c, which would do the
- * same here, too: this is only the shortest way of saying it. Small windows are written right here;
- * quick.c has large windows, blocks, and lists.
+ * Whatever depends on tag and device was settled when the map was made
+ * (udmar__fast_path_prepare()). What depends on the call and does not fit goes the long way through
+ * load.c, which would do the same here, too: this is only the shortest way of saying it. Small
+ * windows are written right here; quick.c has large windows, blocks, and lists.
  */
 #ifndef UDMAR_BUSDMA_QUICK_H
 #define UDMAR_BUSDMA_QUICK_H
 
 #include "busdma/internal.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 /* After the back end has made its part of the map. */
-void udmar__quick_prepare(struct udmar_dma_map *map);
+void udmar__fast_path_prepare(struct udmar_dma_map *map);
 
 /* Ends what a map without a small window has loaded. */
-void udmar__quick_end(struct udmar_dma_map *map);
+void udmar__fast_path_end(struct udmar_dma_map *map);
 /* A list of whole pages, into slots. True: it has been done, and the callback has run. */
-bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
-                       unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
-                       int flags);
+bool udmar__fast_path_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
+                           unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
+                           int flags);
 
-static inline void udmar__quick_note(struct udmar_dma_map *map, udmar_bus_addr_t address,
-                                     uint64_t length)
+static inline void udmar__fast_path_note(struct udmar_dma_map *map, udmar_bus_addr_t address,
+                                         uint64_t length)
 {
     map->segments[0] = (struct udmar_dma_segment){ .ds_addr = address, .ds_len = length };
     map->count = 1;
@@ -33,15 +33,15 @@ static inline void udmar__quick_note(struct udmar_dma_map *map, udmar_bus_addr_t
 }
 
 /* UDMAR_READ or UDMAR_READ_WRITE, as the flags of a load say. */
-static inline unsigned udmar__quick_access(int flags)
+static inline unsigned udmar__load_access(int flags)
 {
     return UDMAR_READ_WRITE - ((unsigned)(flags & UDMAR_DMA_NOWRITE) >> 7);
 }
 
 /* The pages that a contiguous buffer touches; false where it is none, or breaks a limit. */
-static inline bool udmar__quick_run(const struct udmar_dma_map *map, const void *buffer,
-                                    uint64_t length, udmar_paddr_t *out_physical,
-                                    uint32_t *out_pages)
+static inline bool udmar__fast_path_run(const struct udmar_dma_map *map, const void *buffer,
+                                        uint64_t length, udmar_paddr_t *out_physical,
+                                        uint32_t *out_pages)
 {
     size_t run = (size_t)length;
     udmar_paddr_t physical;
@@ -66,21 +66,21 @@ static inline bool udmar__quick_run(const struct udmar_dma_map *map, const void 
  * the compiler has nothing to save. True: it has been done, and the callback has run. False:
  * nothing has been done.
  */
-static inline bool udmar__quick_load_small(struct udmar_dma_map *map, const void *buffer,
-                                           uint64_t length, udmar_dma_callback_t *callback,
-                                           void *callback_argument, int flags)
+static inline bool udmar__fast_path_load_small(struct udmar_dma_map *map, const void *buffer,
+                                               uint64_t length, udmar_dma_callback_t *callback,
+                                               void *callback_argument, int flags)
 {
     struct udmar__window *window = map->small;
     udmar_paddr_t physical;
     uint32_t pages;
 
     if (UDMAR__UNLIKELY(!udmar__window_is_ready(window)) ||
-        !udmar__quick_run(map, buffer, length, &physical, &pages)) {
+        !udmar__fast_path_run(map, buffer, length, &physical, &pages)) {
         return false;
     }
-    udmar__entries_fill(window->slots, (physical & ~UDMAR_PAGE_MASK) | udmar__quick_access(flags),
-                        pages);
-    udmar__window_loads_slots(window, pages);
+    udmar__ptes_fill(window->ptes, (physical & ~UDMAR_PAGE_MASK) | udmar__load_access(flags),
+                     pages);
+    udmar__window_note_ptes(window, pages);
     map->segments[0] = (struct udmar_dma_segment){
         .ds_addr = window->base + (physical & UDMAR_PAGE_MASK),
         .ds_len = length,
@@ -100,6 +100,6 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
                       int flags, const void *caller);
 
 /* The last place of a half has been used. */
-void udmar__quick_half_used(struct udmar_dma_map *map);
+void udmar__fast_path_flush_half(struct udmar_dma_map *map);
 
 #endif

@@ -19,7 +19,7 @@ void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map
 }
 
 /* The driver has the lock of its tag, or nobody else knows the map. */
-static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
+static void run_one(struct udmar__bounce_zone *zone, struct udmar_dma_map *map)
 {
     void *host = zone->instance->host;
     uint64_t waited = udmar_host_time_ns(host) - map->deferred.since;
@@ -33,25 +33,25 @@ static void run_one(struct udmar__zone *zone, struct udmar_dma_map *map)
     udmar__unlock(host, &zone->lock, state);
     if (cancelled) {
         if (map->bounces != NULL) {
-            udmar__zone_give(map, false);
+            udmar__bounce_zone_give(map, false);
         }
-        udmar__quick_on(map);
+        udmar__fast_path_open(map);
         /* Last: from here on the map may go. */
         udmar__deferral_set(map, DEFERRAL_NONE);
         return;
     }
-    udmar__quick_on(map);
+    udmar__fast_path_open(map);
     udmar__deferral_set(map, DEFERRAL_NONE);
     map->deferred.momentary = false;
-    error = map->bounces != NULL ? udmar__load_with_pages(map) : UDMAR_ENOMEM;
+    error = map->bounces != NULL ? udmar__bounce_load_with_pages(map) : UDMAR_ENOMEM;
     if (error == UDMAR_ENOMEM) {
         /* The pages have gone back; the load begins anew when there is room. */
-        error = udmar__room_wait(map, NULL);
+        error = udmar__wait_space_add(map, NULL);
     }
     (void)udmar__load_finish(map, error);
 }
 
-static void run(struct udmar__zone *zone)
+static void run_ready(struct udmar__bounce_zone *zone)
 {
     void *host = zone->instance->host;
     uintptr_t state = udmar__lock(host, &zone->lock);
@@ -78,7 +78,7 @@ static void run(struct udmar__zone *zone)
     udmar__unlock(host, &zone->lock, state);
 }
 
-static bool anything_ready(struct udmar__zone *zone)
+static bool anything_ready(struct udmar__bounce_zone *zone)
 {
     uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
     bool ready = zone->ready != NULL && !zone->running;
@@ -87,7 +87,7 @@ static bool anything_ready(struct udmar__zone *zone)
     return ready;
 }
 
-void udmar__deferred_kick(struct udmar__zone *zone)
+void udmar__waiting_kick(struct udmar__bounce_zone *zone)
 {
     const struct udmar__dma *dma = &zone->instance->dma;
 
@@ -98,9 +98,9 @@ void udmar__deferred_kick(struct udmar__zone *zone)
         dma->wake(dma->wake_argument);
     } else {
         /* Callbacks may end maps and tags, and with the last of them the zone. */
-        udmar__zone_hold(zone);
-        run(zone);
-        udmar__zone_put(zone);
+        udmar__bounce_zone_ref(zone);
+        run_ready(zone);
+        udmar__bounce_zone_unref(zone);
     }
 }
 
@@ -112,28 +112,28 @@ static void unlink_map(struct udmar_dma_map **queue, struct udmar_dma_map *map)
     *queue = map->deferred.next;
 }
 
-bool udmar__deferred_cancel(struct udmar_dma_map *map)
+bool udmar__waiting_cancel(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
     void *host;
     uintptr_t state;
     bool waited = false;
 
-    if (!udmar__deferred_pending(map)) {
+    if (!udmar__load_is_waiting(map)) {
         return false;
     }
     if (map->deferred.for_room) {
-        return udmar__room_cancel(map);
+        return udmar__wait_space_cancel(map);
     }
     host = zone->instance->host;
     state = udmar__lock(host, &zone->lock);
     if (map->deferred.state == DEFERRAL_WAITING) {
         unlink_map(&zone->waiting, map);
-        udmar__quick_on(map);
+        udmar__fast_path_open(map);
         udmar__deferral_set(map, DEFERRAL_NONE);
         waited = true;
         /* It may have been the one that held up the others. */
-        udmar__zone_serve(zone);
+        udmar__bounce_zone_serve(zone);
     } else if (map->deferred.state == DEFERRAL_READY) {
         udmar__deferral_set(map, DEFERRAL_CANCELLED);
         waited = true;
@@ -141,12 +141,12 @@ bool udmar__deferred_cancel(struct udmar_dma_map *map)
     udmar__unlock(host, &zone->lock, state);
     if (waited) {
         (void)udmar__mistake(map->tag, COUNT_CANCELLED, 0);
-        udmar__deferred_kick(zone);
+        udmar__waiting_kick(zone);
     }
     return waited;
 }
 
-void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument), void *argument)
+void udmar_dma_on_waiting(struct udmar *instance, void (*wake)(void *argument), void *argument)
 {
     if (instance != NULL) {
         instance->dma.wake = wake;
@@ -155,30 +155,30 @@ void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument),
 }
 
 /* A zone with something to run, held; null: none. */
-static struct udmar__zone *next_ready(struct udmar *instance)
+static struct udmar__bounce_zone *next_ready(struct udmar *instance)
 {
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    struct udmar__zone *zone = instance->dma.zones;
+    struct udmar__bounce_zone *zone = instance->dma.zones;
 
     while (zone != NULL && !anything_ready(zone)) {
         zone = zone->next;
     }
     if (zone != NULL) {
-        zone->users++;
+        zone->refs++;
     }
     udmar__unlock(instance->host, &instance->lock, state);
     return zone;
 }
 
-void udmar_dma_run_deferred(struct udmar *instance)
+void udmar_dma_run_waiting(struct udmar *instance)
 {
-    struct udmar__zone *zone;
+    struct udmar__bounce_zone *zone;
 
     if (instance != NULL) {
-        udmar__room_run(instance);
+        udmar__wait_space_run(instance);
     }
     while (instance != NULL && (zone = next_ready(instance)) != NULL) {
-        run(zone);
-        udmar__zone_put(zone);
+        run_ready(zone);
+        udmar__bounce_zone_unref(zone);
     }
 }

@@ -1,39 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Zones: pools of bounce pages, one for each need (how high its pages may lie, how they are
- * aligned, which NUMA domain), shared by all tags that have it. A zone lives as long as a tag or
+ * aligned, which NUMA node), shared by all tags that have it. A zone lives as long as a tag or
  * map uses it.
  *
  * Pages go to loads in the order in which they asked: while a load waits, later ones that need
  * pages wait behind it. A load waits only where the pages that others hold will do when they come
- * back. Pages that become free are offered to the queue before anything else (put_free()); pages
- * that a load gets from the host are its own.
+ * back. Pages that become free are offered to the queue before anything else (put_free_pages());
+ * pages that a load gets from the host are its own.
  */
 #include "busdma/internal.h"
 
 /* What udmar_host_page_alloc_near() can align. */
 #define LARGEST_BLOCK UINT64_C(128)
 
-static struct udmar__zone *find(struct udmar *instance, udmar_paddr_t lowaddr, uint64_t alignment,
-                                int domain) UDMAR_REQUIRES(instance->lock)
+static struct udmar__bounce_zone *find_zone(struct udmar *instance, udmar_paddr_t lowaddr,
+                                            uint64_t alignment, int numa_node)
+    UDMAR_REQUIRES(instance->lock)
 {
-    struct udmar__zone *zone = instance->dma.zones;
+    struct udmar__bounce_zone *zone = instance->dma.zones;
 
-    while (zone != NULL &&
-           (zone->lowaddr != lowaddr || zone->alignment != alignment || zone->domain != domain)) {
+    while (zone != NULL && (zone->lowaddr != lowaddr || zone->alignment != alignment ||
+                            zone->numa_node != numa_node)) {
         zone = zone->next;
     }
     if (zone != NULL) {
-        zone->users++;
+        zone->refs++;
     }
     return zone;
 }
 
-static struct udmar__zone *find_locked(struct udmar *instance, udmar_paddr_t lowaddr,
-                                       uint64_t alignment, int domain, struct udmar__zone *fresh)
+static struct udmar__bounce_zone *find_locked(struct udmar *instance, udmar_paddr_t lowaddr,
+                                              uint64_t alignment, int numa_node,
+                                              struct udmar__bounce_zone *fresh)
 {
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    struct udmar__zone *zone = find(instance, lowaddr, alignment, domain);
+    struct udmar__bounce_zone *zone = find_zone(instance, lowaddr, alignment, numa_node);
 
     if (zone == NULL && fresh != NULL) {
         fresh->next = instance->dma.zones;
@@ -44,15 +46,15 @@ static struct udmar__zone *find_locked(struct udmar *instance, udmar_paddr_t low
     return zone;
 }
 
-struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
-                                    uint64_t alignment, int domain)
+struct udmar__bounce_zone *udmar__bounce_zone_get(struct udmar *instance, udmar_paddr_t lowaddr,
+                                                  uint64_t alignment, int numa_node)
 {
     void *host = instance->host;
-    struct udmar__zone *zone;
-    struct udmar__zone *fresh;
+    struct udmar__bounce_zone *zone;
+    struct udmar__bounce_zone *fresh;
 
     alignment = udmar__max(alignment, UDMAR_PAGE_SIZE);
-    zone = find_locked(instance, lowaddr, alignment, domain, NULL);
+    zone = find_locked(instance, lowaddr, alignment, numa_node, NULL);
     if (zone != NULL) {
         return zone;
     }
@@ -61,15 +63,15 @@ struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowadd
         return NULL;
     }
     fresh->instance = instance;
-    fresh->users = 1;
+    fresh->refs = 1;
     fresh->lowaddr = lowaddr;
     fresh->alignment = alignment;
-    fresh->domain = domain;
+    fresh->numa_node = numa_node;
     if (!udmar__lock_create(host, &fresh->lock)) {
         udmar_host_free(host, fresh, sizeof(*fresh));
         return NULL;
     }
-    zone = find_locked(instance, lowaddr, alignment, domain, fresh);
+    zone = find_locked(instance, lowaddr, alignment, numa_node, fresh);
     if (zone != fresh) {
         udmar__lock_destroy(host, &fresh->lock);
         udmar_host_free(host, fresh, sizeof(*fresh));
@@ -77,42 +79,43 @@ struct udmar__zone *udmar__zone_get(struct udmar *instance, udmar_paddr_t lowadd
     return zone;
 }
 
-static size_t block_pages(const struct udmar__zone *zone)
+static size_t block_pages(const struct udmar__bounce_zone *zone)
 {
     return (size_t)udmar__min(zone->alignment >> UDMAR_PAGE_SHIFT, LARGEST_BLOCK);
 }
 
-static void free_bounce(const struct udmar__zone *zone, struct udmar__bounce *bounce)
+static void free_bounce_page(const struct udmar__bounce_zone *zone,
+                             struct udmar__bounce_page *bounce)
 {
     udmar_host_page_free(zone->instance->host, &bounce->page, block_pages(zone));
     udmar_host_free(zone->instance->host, bounce, sizeof(*bounce));
 }
 
-static void send_back(const struct udmar__zone *zone, struct udmar__bounce *bounce)
+static void send_back(const struct udmar__bounce_zone *zone, struct udmar__bounce_page *bounce)
 {
     while (bounce != NULL) {
-        struct udmar__bounce *next = bounce->next;
+        struct udmar__bounce_page *next = bounce->next;
 
-        free_bounce(zone, bounce);
+        free_bounce_page(zone, bounce);
         bounce = next;
     }
 }
 
-void udmar__zone_hold(struct udmar__zone *zone)
+void udmar__bounce_zone_ref(struct udmar__bounce_zone *zone)
 {
     struct udmar *instance = zone->instance;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
 
-    zone->users++;
+    zone->refs++;
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-void udmar__zone_put(struct udmar__zone *zone)
+void udmar__bounce_zone_unref(struct udmar__bounce_zone *zone)
 {
     struct udmar *instance = zone->instance;
-    struct udmar__zone **link = &instance->dma.zones;
+    struct udmar__bounce_zone **link = &instance->dma.zones;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    bool last = --zone->users == 0;
+    bool last = --zone->refs == 0;
 
     if (last) {
         while (*link != zone) {
@@ -129,16 +132,16 @@ void udmar__zone_put(struct udmar__zone *zone)
     udmar_host_free(instance->host, zone, sizeof(*zone));
 }
 
-static struct udmar__bounce *new_page(const struct udmar__zone *zone)
+static struct udmar__bounce_page *new_page(const struct udmar__bounce_zone *zone)
 {
     void *host = zone->instance->host;
-    struct udmar__bounce *bounce = NULL;
+    struct udmar__bounce_page *bounce = NULL;
 
     if (zone->alignment >> UDMAR_PAGE_SHIFT <= LARGEST_BLOCK) {
         bounce = udmar_host_alloc(host, sizeof(*bounce));
     }
     if (bounce != NULL && !udmar_host_page_alloc_near(host, block_pages(zone), zone->lowaddr,
-                                                      zone->domain, &bounce->page)) {
+                                                      zone->numa_node, &bounce->page)) {
         udmar_host_free(host, bounce, sizeof(*bounce));
         bounce = NULL;
     }
@@ -150,47 +153,47 @@ static struct udmar__bounce *new_page(const struct udmar__zone *zone)
  * while loads wait, the free pages never suffice for the first one, and other loads have the rest
  * of the zone in their hands.
  */
-static void put_free(struct udmar__zone *zone, struct udmar__bounce *first,
-                     struct udmar__bounce *last, size_t pages) UDMAR_REQUIRES(zone->lock)
+static void put_free_pages(struct udmar__bounce_zone *zone, struct udmar__bounce_page *first,
+                           struct udmar__bounce_page *last, size_t pages) UDMAR_REQUIRES(zone->lock)
 {
     last->next = zone->free;
     zone->free = first;
     zone->free_pages += pages;
-    udmar__zone_serve(zone);
+    udmar__bounce_zone_serve(zone);
 }
 
 /* False: the zone is full. */
-static bool add_page(struct udmar__zone *zone, struct udmar__bounce *bounce)
+static bool add_page(struct udmar__bounce_zone *zone, struct udmar__bounce_page *bounce)
 {
     void *host = zone->instance->host;
     uintptr_t state = udmar__lock(host, &zone->lock);
-    bool room = zone->total < UDMAR__ZONE_MOST;
+    bool room = zone->total < UDMAR__BOUNCE_ZONE_MOST;
 
     if (room) {
         zone->total++;
-        put_free(zone, bounce, bounce, 1);
+        put_free_pages(zone, bounce, bounce, 1);
     }
     udmar__unlock(host, &zone->lock, state);
     return room;
 }
 
 /* For maps and tags that are made, which hold no lock: loads that wait may run here. */
-static void grow(struct udmar__zone *zone, uint64_t pages)
+static void grow_zone(struct udmar__bounce_zone *zone, uint64_t pages)
 {
     bool grown = true;
 
     for (; pages > 0 && grown; pages--) {
-        struct udmar__bounce *bounce = new_page(zone);
+        struct udmar__bounce_page *bounce = new_page(zone);
 
         grown = bounce != NULL && add_page(zone, bounce);
         if (!grown && bounce != NULL) {
-            free_bounce(zone, bounce);
+            free_bounce_page(zone, bounce);
         }
     }
-    udmar__deferred_kick(zone);
+    udmar__waiting_kick(zone);
 }
 
-static size_t total_of(struct udmar__zone *zone)
+static size_t total_of(struct udmar__bounce_zone *zone)
 {
     uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
     size_t total = zone->total;
@@ -199,29 +202,29 @@ static size_t total_of(struct udmar__zone *zone)
     return total;
 }
 
-bool udmar__zone_provide(struct udmar__zone *zone, uint64_t pages)
+bool udmar__bounce_zone_provide(struct udmar__bounce_zone *zone, uint64_t pages)
 {
-    grow(zone, pages);
+    grow_zone(zone, pages);
     return total_of(zone) >= pages;
 }
 
-bool udmar__zone_fill(struct udmar__zone *zone, uint64_t pages)
+bool udmar__bounce_zone_fill(struct udmar__bounce_zone *zone, uint64_t pages)
 {
     size_t total = total_of(zone);
 
-    grow(zone, pages > total ? pages - total : 0);
+    grow_zone(zone, pages > total ? pages - total : 0);
     return total_of(zone) >= pages;
 }
 
 /* ---- Taking and giving ---- */
 
-static void hand_over(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
-    UDMAR_REQUIRES(zone->lock)
+static void hand_over_pages(struct udmar__bounce_zone *zone, struct udmar_dma_map *map,
+                            uint32_t pages) UDMAR_REQUIRES(zone->lock)
 {
-    struct udmar__bounce **end = &map->bounces;
+    struct udmar__bounce_page **end = &map->bounces;
 
     for (uint32_t i = 0; i < pages; i++) {
-        struct udmar__bounce *bounce = zone->free;
+        struct udmar__bounce_page *bounce = zone->free;
 
         zone->free = bounce->next;
         bounce->next = NULL;
@@ -238,16 +241,16 @@ static void hand_over(struct udmar__zone *zone, struct udmar_dma_map *map, uint3
  * nobody else's turn comes by them, so no other driver's callback has to run inside the load.
  */
 struct fresh {
-    struct udmar__bounce *first;
-    struct udmar__bounce *last;
+    struct udmar__bounce_page *first;
+    struct udmar__bounce_page *last;
     uint32_t count;
 };
 
 /* False: the host has no more. */
-static bool fetch(const struct udmar__zone *zone, struct fresh *fresh, uint64_t pages)
+static bool fetch_pages(const struct udmar__bounce_zone *zone, struct fresh *fresh, uint64_t pages)
 {
     for (; pages > 0; pages--) {
-        struct udmar__bounce *bounce = new_page(zone);
+        struct udmar__bounce_page *bounce = new_page(zone);
 
         if (bounce == NULL) {
             return false;
@@ -261,12 +264,13 @@ static bool fetch(const struct udmar__zone *zone, struct fresh *fresh, uint64_t 
 }
 
 /* What is free belongs to those who wait. */
-static uint64_t free_for(const struct udmar__zone *zone) UDMAR_REQUIRES(zone->lock)
+static uint64_t free_for(const struct udmar__bounce_zone *zone) UDMAR_REQUIRES(zone->lock)
 {
     return zone->waiting == NULL ? zone->free_pages : 0;
 }
 
-static void add_fresh(struct udmar__zone *zone, struct fresh *fresh) UDMAR_REQUIRES(zone->lock)
+static void add_fresh(struct udmar__bounce_zone *zone, struct fresh *fresh)
+    UDMAR_REQUIRES(zone->lock)
 {
     if (fresh->count > 0) {
         fresh->last->next = zone->free;
@@ -277,20 +281,21 @@ static void add_fresh(struct udmar__zone *zone, struct fresh *fresh) UDMAR_REQUI
     }
 }
 
-static bool take_now(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+static bool take_now(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, uint32_t pages,
                      struct fresh *fresh) UDMAR_REQUIRES(zone->lock)
 {
-    if (fresh->count + free_for(zone) < pages || zone->total + fresh->count > UDMAR__ZONE_MOST) {
+    if (fresh->count + free_for(zone) < pages ||
+        zone->total + fresh->count > UDMAR__BOUNCE_ZONE_MOST) {
         return false;
     }
     /* No more is added than is taken. */
     add_fresh(zone, fresh);
-    hand_over(zone, map, pages);
+    hand_over_pages(zone, map, pages);
     return true;
 }
 
 /* Takes the pages, as far as necessary from the host. */
-static bool take_pages(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages,
+static bool take_pages(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, uint32_t pages,
                        struct fresh *fresh, uintptr_t *state) UDMAR_REQUIRES(zone->lock)
 {
     void *host = zone->instance->host;
@@ -302,21 +307,21 @@ static bool take_pages(struct udmar__zone *zone, struct udmar_dma_map *map, uint
         /* Others may take what is free, or queue for it, before the lock is held again. */
         uint64_t missing = pages - fresh->count - udmar__min(free_for(zone), pages - fresh->count);
 
-        if (missing == 0 || zone->total + fresh->count + missing > UDMAR__ZONE_MOST) {
+        if (missing == 0 || zone->total + fresh->count + missing > UDMAR__BOUNCE_ZONE_MOST) {
             break;
         }
         udmar__unlock(host, &zone->lock, *state);
-        more = fetch(zone, fresh, missing);
+        more = fetch_pages(zone, fresh, missing);
         *state = udmar__lock(host, &zone->lock);
         taken = take_now(zone, map, pages, fresh);
     }
     return taken;
 }
 
-static void enqueue(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
+static void enqueue_load(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, uint32_t pages)
     UDMAR_REQUIRES(zone->lock)
 {
-    udmar__quick_off(map);
+    udmar__fast_path_close(map);
     udmar__deferral_set(map, DEFERRAL_WAITING);
     map->deferred.needed = pages;
     map->deferred.since = udmar_host_time_ns(zone->instance->host);
@@ -324,7 +329,8 @@ static void enqueue(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_
     zone->deferred++;
 }
 
-int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32_t pages)
+int udmar__bounce_zone_take(struct udmar__bounce_zone *zone, struct udmar_dma_map *map,
+                            uint32_t pages)
 {
     void *host = zone->instance->host;
     struct fresh fresh = { .count = 0 };
@@ -333,12 +339,12 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
 
     if (!take_pages(zone, map, pages, &fresh, &state)) {
         error = UDMAR_ENOMEM;
-        if (zone->waiting == NULL && zone->total + fresh.count <= UDMAR__ZONE_MOST) {
+        if (zone->waiting == NULL && zone->total + fresh.count <= UDMAR__BOUNCE_ZONE_MOST) {
             /* For the next load: nobody waits for them. */
             add_fresh(zone, &fresh);
         }
         if (map->deferred.may_wait && pages <= zone->total) {
-            enqueue(zone, map, pages);
+            enqueue_load(zone, map, pages);
             error = UDMAR_EINPROGRESS;
         }
     }
@@ -347,9 +353,9 @@ int udmar__zone_take(struct udmar__zone *zone, struct udmar_dma_map *map, uint32
     return error;
 }
 
-void udmar__zone_activate(struct udmar_dma_map *map)
+void udmar__bounce_zone_activate(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
     uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
 
     zone->reserved -= map->bounce_count;
@@ -357,7 +363,7 @@ void udmar__zone_activate(struct udmar_dma_map *map)
     udmar__unlock(zone->instance->host, &zone->lock, state);
 }
 
-void udmar__zone_serve(struct udmar__zone *zone)
+void udmar__bounce_zone_serve(struct udmar__bounce_zone *zone)
 {
     while (zone->waiting != NULL) {
         struct udmar_dma_map *map = zone->waiting;
@@ -367,7 +373,7 @@ void udmar__zone_serve(struct udmar__zone *zone)
             if (map->deferred.needed > zone->free_pages) {
                 break;
             }
-            hand_over(zone, map, map->deferred.needed);
+            hand_over_pages(zone, map, map->deferred.needed);
         }
         zone->waiting = map->deferred.next;
         udmar__deferral_set(map, DEFERRAL_READY);
@@ -375,7 +381,7 @@ void udmar__zone_serve(struct udmar__zone *zone)
     }
 }
 
-static void forget(struct udmar__zone *zone, struct udmar_dma_map *map, bool active)
+static void forget_pages(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, bool active)
     UDMAR_REQUIRES(zone->lock)
 {
     if (active) {
@@ -387,12 +393,12 @@ static void forget(struct udmar__zone *zone, struct udmar_dma_map *map, bool act
     map->bounce_count = 0;
 }
 
-void udmar__zone_give(struct udmar_dma_map *map, bool active)
+void udmar__bounce_zone_give(struct udmar_dma_map *map, bool active)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
     void *host = zone->instance->host;
-    struct udmar__bounce *first = map->bounces;
-    struct udmar__bounce *last = first;
+    struct udmar__bounce_page *first = map->bounces;
+    struct udmar__bounce_page *last = first;
     size_t pages = map->bounce_count;
     uintptr_t state;
 
@@ -400,20 +406,20 @@ void udmar__zone_give(struct udmar_dma_map *map, bool active)
         last = last->next;
     }
     state = udmar__lock(host, &zone->lock);
-    forget(zone, map, active);
-    put_free(zone, first, last, pages);
+    forget_pages(zone, map, active);
+    put_free_pages(zone, first, last, pages);
     udmar__unlock(host, &zone->lock, state);
 }
 
-void udmar__zone_abandon(struct udmar_dma_map *map)
+void udmar__bounce_zone_abandon(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
     void *host = zone->instance->host;
-    struct udmar__bounce *bounce = map->bounces;
+    struct udmar__bounce_page *bounce = map->bounces;
     uintptr_t state;
 
     while (bounce != NULL) {
-        struct udmar__bounce *next = bounce->next;
+        struct udmar__bounce_page *next = bounce->next;
 
         /* The page itself stays taken for ever: a device may still write to it. */
         udmar_host_free(host, bounce, sizeof(*bounce));
@@ -421,8 +427,8 @@ void udmar__zone_abandon(struct udmar_dma_map *map)
     }
     state = udmar__lock(host, &zone->lock);
     zone->total -= map->bounce_count;
-    forget(zone, map, true);
-    udmar__zone_serve(zone);
+    forget_pages(zone, map, true);
+    udmar__bounce_zone_serve(zone);
     udmar__unlock(host, &zone->lock, state);
 }
 
@@ -431,7 +437,7 @@ void udmar__zone_abandon(struct udmar_dma_map *map)
 bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
                             struct udmar_bounce_zone_info *out_info)
 {
-    struct udmar__zone *zone;
+    struct udmar__bounce_zone *zone;
     struct udmar_dma_map *map;
     uintptr_t state;
     uintptr_t zone_state;
@@ -449,7 +455,7 @@ bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
         *out_info = (struct udmar_bounce_zone_info){
             .lowaddr = zone->lowaddr,
             .alignment = zone->alignment,
-            .domain = zone->domain,
+            .numa_node = zone->numa_node,
             .total_pages = zone->total,
             .free_pages = zone->free_pages,
             .reserved_pages = zone->reserved,

@@ -30,7 +30,7 @@ bool udmar__tag_needs_zone(const struct udmar_dma_tag *tag)
 }
 
 /* Does a part at @address continue the segment that ends before @end? */
-static bool joins(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
+static bool joins_segment_end(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
 {
     if (end == NO_END) {
         return false;
@@ -38,21 +38,21 @@ static bool joins(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t a
     return tag->backend->scatters ? ((end | address) & UDMAR_PAGE_MASK) == 0 : end == address;
 }
 
-static bool misaligned(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
+static bool is_misaligned(const struct udmar_dma_tag *tag, uint64_t end, udmar_paddr_t address)
 {
-    return (address & tag->misaligned) != 0 && !joins(tag, end, address);
+    return (address & tag->misaligned) != 0 && !joins_segment_end(tag, end, address);
 }
 
-static bool misplaced(const struct udmar_dma_map *map, uint64_t end, udmar_paddr_t address,
-                      uint64_t length)
+static bool is_misplaced(const struct udmar_dma_map *map, uint64_t end, udmar_paddr_t address,
+                         uint64_t length)
 {
     const struct udmar_dma_tag *tag = map->tag;
 
     return (tag->may_miss && udmar__out_of_reach(tag, address, length)) ||
-           misaligned(tag, end, address);
+           is_misaligned(tag, end, address);
 }
 
-bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__source source)
+bool udmar__needs_bounce(const struct udmar_dma_map *map, struct udmar__source source)
 {
     udmar_paddr_t physical;
     uint64_t length;
@@ -62,8 +62,8 @@ bool udmar__needs_stand_ins(const struct udmar_dma_map *map, struct udmar__sourc
         if (physical > UINT64_MAX - length) {
             return false;
         }
-        if (misplaced(map, end, physical, length) ||
-            (map->hides && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
+        if (is_misplaced(map, end, physical, length) ||
+            (map->isolates && ((physical | length) & UDMAR_PAGE_MASK) != 0)) {
             return true;
         }
         end = physical + length;
@@ -103,7 +103,7 @@ static struct piece_walk walk_of(const struct udmar_dma_map *map)
 /* Is there something left that follows at a page border, or in the same piece? */
 static bool continues_walk(const struct piece_walk *walk)
 {
-    const struct udmar__list *given = &walk->map->given;
+    const struct udmar__list *given = &walk->map->client_pieces;
 
     return walk->entry < given->count &&
            (walk->done > 0 ||
@@ -113,7 +113,7 @@ static bool continues_walk(const struct piece_walk *walk)
 /* The next bytes, up to the end of their page and at most so many. */
 static struct bytes take_bytes(struct piece_walk *walk, uint32_t most)
 {
-    const struct udmar_dma_physical *piece = &walk->map->given.entries[walk->entry];
+    const struct udmar_dma_physical *piece = &walk->map->client_pieces.entries[walk->entry];
     udmar_paddr_t address = piece->address + walk->done;
     uint64_t in_page = UDMAR_PAGE_SIZE - (address & UDMAR_PAGE_MASK);
     uint64_t length = udmar__min(piece->length - walk->done, udmar__min(in_page, most));
@@ -133,19 +133,19 @@ static bool next_part(struct piece_walk *walk, struct part *out_part)
     bool follows = continues_walk(walk);
     struct bytes here;
 
-    if (walk->entry == map->given.count) {
+    if (walk->entry == map->client_pieces.count) {
         return false;
     }
     here = take_bytes(walk, UDMAR_PAGE_SIZE);
     if (!follows || walk->shift == 0) {
-        walk->shift = misaligned(map->tag, walk->end, here.address)
+        walk->shift = is_misaligned(map->tag, walk->end, here.address)
                           ? (uint32_t)(here.address & map->tag->misaligned & UDMAR_PAGE_MASK)
                           : 0;
     }
     *out_part = (struct part){
         .here = here,
-        .moves = walk->shift != 0 || misplaced(map, walk->end, here.address, here.length) ||
-                 (map->hides && here.length != UDMAR_PAGE_SIZE),
+        .moves = walk->shift != 0 || is_misplaced(map, walk->end, here.address, here.length) ||
+                 (map->isolates && here.length != UDMAR_PAGE_SIZE),
         .offset = (uint32_t)(here.address & UDMAR_PAGE_MASK) - walk->shift,
     };
     if (walk->shift != 0 && continues_walk(walk)) {
@@ -161,7 +161,7 @@ static bool next_part(struct piece_walk *walk, struct part *out_part)
     return true;
 }
 
-int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
+int udmar__bounce_count_pages(struct udmar_dma_map *map, uint32_t *out_pages)
 {
     struct piece_walk walk = walk_of(map);
     bool keeps = (map->tag->flags & UDMAR_DMA_KEEP_PG_OFFSET) != 0;
@@ -175,7 +175,7 @@ int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
         if (keeps && part.offset != (part.here.address & UDMAR_PAGE_MASK)) {
             return UDMAR_EINVAL;
         }
-        if (++pages > UDMAR__ZONE_MOST) {
+        if (++pages > UDMAR__BOUNCE_ZONE_MOST) {
             return UDMAR_ENOMEM;
         }
     }
@@ -185,7 +185,7 @@ int udmar__stand_ins_count(struct udmar_dma_map *map, uint32_t *out_pages)
 
 /* A page that others have used shall not show the device, which cannot see memory, what is in it.
  */
-static void wipe(const struct udmar_dma_map *map, const struct udmar__bounce *bounce)
+static void wipe_page(const struct udmar_dma_map *map, const struct udmar__bounce_page *bounce)
 {
     void *host = map->tag->device->instance->host;
 
@@ -197,28 +197,28 @@ static void wipe(const struct udmar_dma_map *map, const struct udmar__bounce *bo
     }
 }
 
-int udmar__stand_ins_place(struct udmar_dma_map *map)
+int udmar__bounce_lay_out(struct udmar_dma_map *map)
 {
     void *host = map->tag->device->instance->host;
     struct piece_walk walk = walk_of(map);
-    struct udmar__bounce *bounce = map->bounces;
+    struct udmar__bounce_page *bounce = map->bounces;
     bool joinable = false; /* the last entry is the driver's own memory */
     struct part part;
     int error = 0;
 
-    udmar__list_clear(&map->placed);
+    udmar__list_clear(&map->bounced_pieces);
     while (error == 0 && next_part(&walk, &part)) {
         if (!part.moves) {
-            error =
-                udmar__list_add(host, &map->placed, part.here.address, part.here.length, joinable);
+            error = udmar__list_add(host, &map->bounced_pieces, part.here.address, part.here.length,
+                                    joinable);
         } else {
             bounce->client = part.here.address;
             bounce->length = part.here.length;
             bounce->next_client = part.more.address;
             bounce->next_length = part.more.length;
             bounce->offset = part.offset;
-            wipe(map, bounce);
-            error = udmar__list_add(host, &map->placed, bounce->page.physical + part.offset,
+            wipe_page(map, bounce);
+            error = udmar__list_add(host, &map->bounced_pieces, bounce->page.physical + part.offset,
                                     part.here.length + part.more.length, false);
             bounce = bounce->next;
         }
@@ -229,7 +229,7 @@ int udmar__stand_ins_place(struct udmar_dma_map *map)
 
 /* ---- Copies ---- */
 
-static void copy(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_t length)
+static void copy_bytes(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_t length)
 {
     uint8_t *target;
     const uint8_t *origin;
@@ -244,7 +244,7 @@ static void copy(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_t leng
     udmar_host_page_unmap(host, target);
 }
 
-void udmar__stand_ins_copy(struct udmar_dma_map *map, int op)
+void udmar__bounce_copy(struct udmar_dma_map *map, int op)
 {
     void *host = map->tag->device->instance->host;
     bool out = (op & UDMAR_DMA_SYNC_PREWRITE) != 0;
@@ -255,16 +255,16 @@ void udmar__stand_ins_copy(struct udmar_dma_map *map, int op)
     if (!out && !back) {
         return;
     }
-    for (struct udmar__bounce *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
+    for (struct udmar__bounce_page *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
         udmar_paddr_t page = bounce->page.physical + bounce->offset;
 
         if (out) {
-            copy(host, page, bounce->client, bounce->length);
-            copy(host, page + bounce->length, bounce->next_client, bounce->next_length);
+            copy_bytes(host, page, bounce->client, bounce->length);
+            copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
         }
         if (back) {
-            copy(host, bounce->client, page, bounce->length);
-            copy(host, bounce->next_client, page + bounce->length, bounce->next_length);
+            copy_bytes(host, bounce->client, page, bounce->length);
+            copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
         }
     }
     state = udmar__lock(host, &map->zone->lock);

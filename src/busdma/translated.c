@@ -201,7 +201,8 @@ static uint64_t range_alignment(const struct udmar_dma_map *map, const struct ud
 {
     uint64_t alignment = map->tag->alignment;
 
-    return bytes >= LARGE_PAGE && udmar__pool_suits(domain, map->pool, bytes >> UDMAR_PAGE_SHIFT)
+    return bytes >= LARGE_PAGE &&
+                   udmar__arena_pool_suits(domain, map->pool, bytes >> UDMAR_PAGE_SHIFT)
                ? udmar__max(alignment, LARGE_PAGE)
                : alignment;
 }
@@ -249,7 +250,7 @@ void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status statu
 static void taken_back(struct udmar_dma_map *map, enum udmar_status status)
 {
     if (status != UDMAR_OK) {
-        map->unsettled = true;
+        map->unconfirmed = true;
         udmar__report_loss(map, status);
     }
 }
@@ -285,16 +286,16 @@ static int load_block(struct udmar_dma_map *map, struct udmar_domain *domain,
         return UDMAR__NEEDS_RANGE;
     }
     arena = udmar__arena_of(domain, page);
-    place.slots = udmar__block_slots(arena, page);
+    place.slots = udmar__block_ptes(arena, page);
     place.base = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
     error = udmar__slots_place(map, source, access, &place);
     if (place.used > 0 && udmar__block_publish(domain, arena, page, place.used) != UDMAR_OK) {
-        map->unsettled = true;
+        map->unconfirmed = true;
         return UDMAR_ENOMEM;
     }
     if (error != 0) {
         /* Entries were live from the first store on: taken back as an unload. */
-        map->strayed = true;
+        map->used_transient = true;
         taken_back(map, udmar__block_unmap(domain, arena, page));
         return error;
     }
@@ -324,7 +325,7 @@ static int load_lent(struct udmar_dma_map *map, struct udmar_domain *domain,
         udmar__window_put(domain, window);
         return error;
     }
-    map->lent = window;
+    map->transient = window;
     return 0;
 }
 
@@ -384,20 +385,20 @@ static int translated_map_create(struct udmar_dma_map *map)
     enum udmar_status status;
 
     map->pool = tag->lowaddr < tag->highaddr
-                    ? udmar__pool_get(domain, tag->lowaddr + 1, tag->highaddr)
+                    ? udmar__arena_pool_get(domain, tag->lowaddr + 1, tag->highaddr)
                     : &domain->pool_all;
     if (map->pool == NULL) {
         return UDMAR_ENOMEM;
     }
     if (map->windowless || tag->maxsize > tag->device->instance->window_limit) {
-        udmar__cache_hold(domain);
+        udmar__cpu_caches_ref(domain);
         return 0;
     }
     status = udmar__window_create(domain, map->pool, tag->maxsize, tag->alignment, tag->boundary,
                                   &map->window);
     if (status == UDMAR_ERR_IOVA || status == UDMAR_ERR_UNSUPPORTED) {
         /* No window is to be had: each load looks for a place of its own. */
-        udmar__cache_hold(domain);
+        udmar__cpu_caches_ref(domain);
         status = UDMAR_OK;
     }
     return status == UDMAR_OK ? 0 : UDMAR_ENOMEM;
@@ -408,7 +409,7 @@ static void translated_map_destroy(struct udmar_dma_map *map)
     if (map->window != NULL) {
         udmar__window_destroy(map->window);
     } else {
-        udmar__cache_drop(map->tag->device->group->domain);
+        udmar__cpu_caches_unref(map->tag->device->group->domain);
     }
 }
 
@@ -436,26 +437,26 @@ static enum udmar_status end_dynamic(struct udmar_dma_map *map, struct udmar_dom
 {
     enum udmar_status status;
 
-    map->strayed = true;
+    map->used_transient = true;
     if (map->arena != NULL) {
         status = udmar__block_unmap(domain, map->arena, map->block);
         map->arena = NULL;
-    } else if (map->lent != NULL) {
-        status = udmar__window_clear(map->lent, domain->strict);
-        udmar__window_put(domain, map->lent);
-        map->lent = NULL;
+    } else if (map->transient != NULL) {
+        status = udmar__window_clear(map->transient, domain->strict);
+        udmar__window_put(domain, map->transient);
+        map->transient = NULL;
     } else {
         status = udmar__range_end(domain, map->range);
         map->range = NULL;
     }
-    map->unsettled = map->unsettled || status != UDMAR_OK;
+    map->unconfirmed = map->unconfirmed || status != UDMAR_OK;
     return status;
 }
 
 static void translated_unload(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
-    bool dynamic = map->arena != NULL || map->lent != NULL || map->range != NULL;
+    bool dynamic = map->arena != NULL || map->transient != NULL || map->range != NULL;
     enum udmar_status status =
         dynamic ? end_dynamic(map, domain) : udmar__window_clear(map->window, domain->strict);
 
@@ -468,28 +469,28 @@ static void translated_unload(struct udmar_dma_map *map)
  * In deferred mode blocks and lent windows may still rest, and in both the end of a load may not
  * have been confirmed. Its entries are clear all the same: one request for all of the domain.
  */
-static bool moments_settled(struct udmar_dma_map *map)
+static bool moments_is_flushed(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->tag->device->group->domain;
     struct udmar__request request;
 
-    if (!map->unsettled && (domain->strict || (map->window != NULL && !map->strayed))) {
+    if (!map->unconfirmed && (domain->strict || (map->window != NULL && !map->used_transient))) {
         return true;
     }
     request = (struct udmar__request){ .low = domain->request_low_all };
     if (udmar__invalidate(domain->unit, &request, 1, true, NULL) != UDMAR_OK) {
         return false;
     }
-    map->strayed = false;
-    map->unsettled = false;
+    map->used_transient = false;
+    map->unconfirmed = false;
     return true;
 }
 
 /* Memory of a map whose last unload was not confirmed must not be given to anybody. */
-static bool translated_settled(struct udmar_dma_map *map)
+static bool translated_is_flushed(struct udmar_dma_map *map)
 {
-    return (map->window == NULL || udmar__window_settle(map->window) == UDMAR_OK) &&
-           moments_settled(map);
+    return (map->window == NULL || udmar__window_flush(map->window) == UDMAR_OK) &&
+           moments_is_flushed(map);
 }
 
 static bool translated_id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t address,
@@ -518,13 +519,13 @@ static bool possible(struct udmar_dma_map *map, const struct udmar__source *sour
            udmar__range_possible(domain, pages, pages << UDMAR_PAGE_SHIFT, &limits);
 }
 
-const struct udmar__backend udmar__backend_dmar = {
+const struct udmar__backend udmar__backend_translated = {
     .map_create = translated_map_create,
     .map_destroy = translated_map_destroy,
     .load = translated_load,
     .sync = translated_sync,
     .unload = translated_unload,
-    .settled = translated_settled,
+    .is_flushed = translated_is_flushed,
     .possible = possible,
     .id_mapped = translated_id_mapped,
     .scatters = true,

@@ -14,21 +14,21 @@
 #include "base/bits.h"
 
 /* Second-level entries [VTD 9.8]. */
-#define ENTRY_READ        UINT64_C(1)
-#define ENTRY_WRITE       UINT64_C(2)
-#define ENTRY_PRESENT     (ENTRY_READ | ENTRY_WRITE)
-#define ENTRY_LARGE       (UINT64_C(1) << 7)
-#define ENTRY_SNOOP       (UINT64_C(1) << 11) /* leaves; needs ECAP.SC */
-#define ENTRY_ADDRESS     UDMAR__MASK(51, 12)
+#define PTE_READ        UINT64_C(1)
+#define PTE_WRITE       UINT64_C(2)
+#define PTE_PRESENT     (PTE_READ | PTE_WRITE)
+#define PTE_LARGE       (UINT64_C(1) << 7)
+#define PTE_SNOOP       (UINT64_C(1) << 11) /* leaves; needs ECAP.SC */
+#define PTE_ADDRESS     UDMAR__MASK(51, 12)
 /* Bits 61:52 are ignored by hardware: a non-leaf entry counts there how full its table is. */
-#define ENTRY_COUNT_SHIFT 52
-#define ENTRY_COUNT_MASK  UDMAR__MASK(61, 52)
-#define ENTRY_COUNT(e)    ((unsigned)UDMAR__FIELD(e, 61, 52))
+#define PTE_COUNT_SHIFT 52
+#define PTE_COUNT_MASK  UDMAR__MASK(61, 52)
+#define PTE_COUNT(e)    ((unsigned)UDMAR__FIELD(e, 61, 52))
 
 /* No entry of a page table holds more, and no processor has it. */
 #define UDMAR__PHYSICAL_END (UINT64_C(1) << 52)
 
-#define TABLE_ENTRIES 512u
+#define PTES_PER_TABLE 512u
 
 /* The shift of what one entry of a level covers: 12 at level 1, 21 at level 2... */
 static inline unsigned udmar__level_shift(unsigned level)
@@ -38,10 +38,10 @@ static inline unsigned udmar__level_shift(unsigned level)
 
 static inline unsigned udmar__level_index(uint64_t iova, unsigned level)
 {
-    return (unsigned)(iova >> udmar__level_shift(level)) & (TABLE_ENTRIES - 1);
+    return (unsigned)(iova >> udmar__level_shift(level)) & (PTES_PER_TABLE - 1);
 }
 
-static inline uint64_t udmar__entry_load(const volatile uint64_t *entry)
+static inline uint64_t udmar__pte_load(const volatile uint64_t *entry)
 {
 #if UINTPTR_MAX > UINT32_MAX
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
@@ -54,7 +54,7 @@ static inline uint64_t udmar__entry_load(const volatile uint64_t *entry)
  * Stores an entry that hardware may read at any moment; stores before it in the program are seen
  * before it. Flushing is the caller's, once for many.
  */
-static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
+static inline void udmar__pte_store(volatile uint64_t *entry, uint64_t value)
 {
 #if UINTPTR_MAX > UINT32_MAX
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
@@ -70,19 +70,19 @@ static inline void udmar__entry_store(volatile uint64_t *entry, uint64_t value)
 }
 
 /* Leaf entries of @count pages, at least 1, that follow each other, the first of them given. */
-static inline void udmar__entries_fill(volatile uint64_t *slot, uint64_t entry, uint64_t count)
+static inline void udmar__ptes_fill(volatile uint64_t *slot, uint64_t entry, uint64_t count)
 {
     volatile uint64_t *end = slot + count;
 
     while (UDMAR__UNLIKELY(end - slot >= 8)) {
-        udmar__entry_store(&slot[0], entry);
-        udmar__entry_store(&slot[1], entry + UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[2], entry + 2 * UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[3], entry + 3 * UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[4], entry + 4 * UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[5], entry + 5 * UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[6], entry + 6 * UDMAR_PAGE_SIZE);
-        udmar__entry_store(&slot[7], entry + 7 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[0], entry);
+        udmar__pte_store(&slot[1], entry + UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[2], entry + 2 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[3], entry + 3 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[4], entry + 4 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[5], entry + 5 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[6], entry + 6 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&slot[7], entry + 7 * UDMAR_PAGE_SIZE);
         entry += 8 * UDMAR_PAGE_SIZE;
         slot += 8;
         if (slot == end) {
@@ -90,38 +90,38 @@ static inline void udmar__entries_fill(volatile uint64_t *slot, uint64_t entry, 
         }
     }
     do {
-        udmar__entry_store(slot++, entry);
+        udmar__pte_store(slot++, entry);
         entry += UDMAR_PAGE_SIZE;
     } while (slot != end);
 }
 
 /* @count: at least 1. */
-static inline void udmar__entries_clear(volatile uint64_t *slot, uint64_t count)
+static inline void udmar__ptes_clear(volatile uint64_t *slot, uint64_t count)
 {
     volatile uint64_t *end = slot + count;
 
     while (UDMAR__UNLIKELY(end - slot >= 8)) {
-        udmar__entry_store(&slot[0], 0);
-        udmar__entry_store(&slot[1], 0);
-        udmar__entry_store(&slot[2], 0);
-        udmar__entry_store(&slot[3], 0);
-        udmar__entry_store(&slot[4], 0);
-        udmar__entry_store(&slot[5], 0);
-        udmar__entry_store(&slot[6], 0);
-        udmar__entry_store(&slot[7], 0);
+        udmar__pte_store(&slot[0], 0);
+        udmar__pte_store(&slot[1], 0);
+        udmar__pte_store(&slot[2], 0);
+        udmar__pte_store(&slot[3], 0);
+        udmar__pte_store(&slot[4], 0);
+        udmar__pte_store(&slot[5], 0);
+        udmar__pte_store(&slot[6], 0);
+        udmar__pte_store(&slot[7], 0);
         slot += 8;
         if (slot == end) {
             return;
         }
     }
     do {
-        udmar__entry_store(slot++, 0);
+        udmar__pte_store(slot++, 0);
     } while (slot != end);
 }
 
 /* Entries that were written, into memory, for a unit whose walks do not look into caches. */
-static inline void udmar__entries_flush(void *host, bool coherent, volatile uint64_t *slot,
-                                        uint64_t count)
+static inline void udmar__ptes_write_back(void *host, bool coherent, volatile uint64_t *slot,
+                                          uint64_t count)
 {
     if (!coherent) {
         udmar_host_cache_flush(host, (const void *)(uintptr_t)slot, (size_t)count * sizeof(*slot));
@@ -132,7 +132,7 @@ static inline void udmar__entries_flush(void *host, bool coherent, volatile uint
  * Replaces a present entry by another present one in a single step, so that a walk in between sees
  * one or the other. On i386 this takes CMPXCHG8B (every processor with VT-d has it).
  */
-static inline void udmar__entry_replace(volatile uint64_t *entry, uint64_t value)
+static inline void udmar__pte_replace(volatile uint64_t *entry, uint64_t value)
 {
 #if UINTPTR_MAX > UINT32_MAX
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
@@ -147,10 +147,10 @@ static inline void udmar__entry_replace(volatile uint64_t *entry, uint64_t value
 }
 
 /* Changes the bits that hardware ignores; they are all in the upper half. */
-static inline void udmar__entry_set_count(volatile uint64_t *entry, unsigned count)
+static inline void udmar__pte_set_count(volatile uint64_t *entry, unsigned count)
 {
-    uint64_t value = (udmar__entry_load(entry) & ~ENTRY_COUNT_MASK) | (uint64_t)count
-                                                                          << ENTRY_COUNT_SHIFT;
+    uint64_t value = (udmar__pte_load(entry) & ~PTE_COUNT_MASK) | (uint64_t)count
+                                                                      << PTE_COUNT_SHIFT;
 
 #if UINTPTR_MAX > UINT32_MAX
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
@@ -161,10 +161,10 @@ static inline void udmar__entry_set_count(volatile uint64_t *entry, unsigned cou
 
 /* Root and context entries are two words: the one with Present is written last and cleared first.
  */
-static inline void udmar__entry128_set(volatile uint64_t *entry, uint64_t low, uint64_t high)
+static inline void udmar__entry128_store(volatile uint64_t *entry, uint64_t low, uint64_t high)
 {
-    udmar__entry_store(&entry[1], high);
-    udmar__entry_store(&entry[0], low);
+    udmar__pte_store(&entry[1], high);
+    udmar__pte_store(&entry[0], low);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Quick loads beyond small windows and single runs; quick.h says what quick means. */
-#include "busdma/quick.h"
+#include "busdma/fast_path.h"
 
 #include "space/stream.h"
 
@@ -17,20 +17,20 @@ static bool may_be_cut(const struct udmar_dma_map *map)
     if (window != NULL && window->chunk_count != 0) {
         pages = window->pages;
     } else if (window != NULL) {
-        pages = window->step != 0 ? window->step : UINT64_C(1) << window->order;
+        pages = window->lane_pages != 0 ? window->lane_pages : UINT64_C(1) << window->order;
     }
     return map->tag->boundary - 1 < (pages << UDMAR_PAGE_SHIFT) - 1;
 }
 #endif
 
-void udmar__quick_prepare(struct udmar_dma_map *map)
+void udmar__fast_path_prepare(struct udmar_dma_map *map)
 {
 #ifndef UDMAR_DEBUG_MAPS
     const struct udmar_dma_tag *tag = map->tag;
     struct udmar__window *window = map->window;
     struct udmar_domain *domain;
 
-    if (tag->backend != &udmar__backend_dmar || map->watched || may_be_cut(map) ||
+    if (tag->backend != &udmar__backend_translated || map->may_bounce || may_be_cut(map) ||
         tag->alignment > UDMAR_PAGE_SIZE || map->capacity == 0) {
         return;
     }
@@ -44,11 +44,11 @@ void udmar__quick_prepare(struct udmar_dma_map *map)
     map->most = udmar__min(udmar__min(tag->maxsize, tag->maxsegsz),
                            udmar__min(UINT64_C(1) << 43, SIZE_MAX));
     map->small = window != NULL && window->chunk_count == 0 ? window : NULL;
-    map->quick = QUICK_IDLE;
+    map->quick = FAST_PATH_IDLE;
     if (map->small != NULL) {
         map->count = 1;
         map->ready_for = map->tag;
-        map->loaded_as = window->step != 0 ? LOADED_RESTING : LOADED_SMALL;
+        map->loaded_as = window->lane_pages != 0 ? LOADED_RESTING : LOADED_SMALL;
     }
 #else
     /* A debug build sees every call. */
@@ -67,7 +67,7 @@ static inline bool place_block(struct udmar_dma_map *map, udmar_paddr_t physical
         return false;
     }
     arena = udmar__arena_of(domain, page);
-    udmar__entries_fill(udmar__block_slots(arena, page), physical | access, pages);
+    udmar__ptes_fill(udmar__block_ptes(arena, page), physical | access, pages);
     udmar__block_loads(domain, arena, page, pages);
     map->arena = arena;
     map->block = page;
@@ -92,7 +92,7 @@ static bool place_lent(struct udmar_dma_map *map, udmar_paddr_t physical, uint32
         udmar__window_put(domain, window);
         return false;
     }
-    map->lent = window;
+    map->transient = window;
     return true;
 }
 
@@ -105,8 +105,8 @@ static bool place_small(struct udmar_dma_map *map, udmar_paddr_t physical, uint3
     if (map->ready_for != map->tag || udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
-    udmar__entries_fill(window->slots, physical | access, pages);
-    udmar__window_loads_slots(window, pages);
+    udmar__ptes_fill(window->ptes, physical | access, pages);
+    udmar__window_note_ptes(window, pages);
     map->ready_for = READY_FOR_NOBODY;
     *out_base = window->base;
     return true;
@@ -141,14 +141,14 @@ int udmar__load_other(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
 
     /* A null tag is no map's. */
     if (UDMAR__UNLIKELY(map == NULL) || UDMAR__UNLIKELY(callback == NULL) ||
-        UDMAR__UNLIKELY(map->tag != tag) || map->quick != QUICK_IDLE ||
-        !udmar__quick_run(map, buffer, length, &physical, &pages) ||
-        !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__quick_access(flags), &base)) {
+        UDMAR__UNLIKELY(map->tag != tag) || map->quick != FAST_PATH_IDLE ||
+        !udmar__fast_path_run(map, buffer, length, &physical, &pages) ||
+        !place(map, physical & ~UDMAR_PAGE_MASK, pages, udmar__load_access(flags), &base)) {
         return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
                                   caller);
     }
-    udmar__quick_note(map, base + (physical & UDMAR_PAGE_MASK), length);
-    map->quick = QUICK_LOADED;
+    udmar__fast_path_note(map, base + (physical & UDMAR_PAGE_MASK), length);
+    map->quick = FAST_PATH_LOADED;
     callback(callback_argument, map->segments, 1, 0);
     return 0;
 }
@@ -170,20 +170,20 @@ static enum udmar_status end_other(struct udmar_dma_map *map)
     if (map->small != NULL) {
         /* Loaded from a list, or after a wait. */
         map->ready_for = map->tag;
-        return udmar__window_clear_slots(window, window->strict);
+        return udmar__window_clear_ptes(window, window->strict);
     }
-    status = udmar__window_clear(map->lent, map->domain->strict);
-    udmar__window_put(map->domain, map->lent);
-    map->lent = NULL;
+    status = udmar__window_clear(map->transient, map->domain->strict);
+    udmar__window_put(map->domain, map->transient);
+    map->transient = NULL;
     return status;
 }
 
-void udmar__quick_end(struct udmar_dma_map *map)
+void udmar__fast_path_end(struct udmar_dma_map *map)
 {
     enum udmar_status status;
 
     map->loaded = false;
-    map->quick = QUICK_IDLE;
+    map->quick = FAST_PATH_IDLE;
     if (map->arena != NULL) {
         status = end_block(map);
     } else if (map->window != NULL && map->window->chunk_count != 0) {
@@ -192,17 +192,17 @@ void udmar__quick_end(struct udmar_dma_map *map)
         status = end_other(map);
     }
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
-        map->unsettled = map->unsettled || map->window == NULL;
+        map->unconfirmed = map->unconfirmed || map->window == NULL;
         udmar__report_loss(map, status);
     }
     if (map->window == NULL) {
-        udmar__room_freed(map->tag->device->instance);
+        udmar__wait_space_freed(map->tag->device->instance);
     }
 }
 
-void udmar__quick_half_used(struct udmar_dma_map *map)
+void udmar__fast_path_flush_half(struct udmar_dma_map *map)
 {
-    enum udmar_status status = udmar__window_half_used(map->small);
+    enum udmar_status status = udmar__window_flush_half(map->small);
 
     if (status != UDMAR_OK) {
         udmar__report_loss(map, status);
@@ -211,22 +211,22 @@ void udmar__quick_half_used(struct udmar_dma_map *map)
 
 /* ---- Lists ---- */
 
-/* Whole pages into the slots of a window; a small one may be loaded, see QUICK_IDLE. */
+/* Whole pages into the slots of a window; a small one may be loaded, see FAST_PATH_IDLE. */
 static bool list_window(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
                         unsigned count, unsigned access, udmar_iova_t *out_base)
 {
     struct udmar__window *window = map->window;
-    unsigned placed;
+    unsigned written;
 
-    if ((map->small != NULL && map->ready_for != map->tag) || window->slots == NULL ||
+    if ((map->small != NULL && map->ready_for != map->tag) || window->ptes == NULL ||
         count > window->pages || udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
     *out_base = window->base;
-    placed = udmar__slots_pages(window->slots, list, count, access);
-    if (UDMAR__UNLIKELY(placed != count ||
-                        udmar__window_publish_slots(window, count) != UDMAR_OK)) {
-        udmar__window_discard(window, 0, placed);
+    written = udmar__slots_pages(window->ptes, list, count, access);
+    if (UDMAR__UNLIKELY(written != count ||
+                        udmar__window_publish_ptes(window, count) != UDMAR_OK)) {
+        udmar__window_discard(window, 0, written);
         return false;
     }
     return true;
@@ -238,7 +238,7 @@ static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physica
 {
     struct udmar_domain *domain = map->domain;
     struct udmar__arena *arena;
-    unsigned placed;
+    unsigned written;
     uint32_t page;
 
     if (count > UDMAR__BLOCK_MOST ||
@@ -246,9 +246,9 @@ static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physica
         return false;
     }
     arena = udmar__arena_of(domain, page);
-    placed = udmar__slots_pages(udmar__block_slots(arena, page), list, count, access);
-    udmar__block_note_pages(arena, page, placed);
-    if (UDMAR__UNLIKELY(placed != count)) {
+    written = udmar__slots_pages(udmar__block_ptes(arena, page), list, count, access);
+    udmar__block_note_pages(arena, page, written);
+    if (UDMAR__UNLIKELY(written != count)) {
         (void)udmar__block_unmap(domain, arena, page);
         return false;
     }
@@ -259,11 +259,11 @@ static bool list_block(struct udmar_dma_map *map, const struct udmar_dma_physica
     return true;
 }
 
-bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
-                       unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
-                       int flags)
+bool udmar__fast_path_list(struct udmar_dma_map *map, const struct udmar_dma_physical *list,
+                           unsigned count, udmar_dma_callback_t *callback, void *callback_argument,
+                           int flags)
 {
-    unsigned access = udmar__quick_access(flags);
+    unsigned access = udmar__load_access(flags);
     uint64_t length = (uint64_t)count << UDMAR_PAGE_SHIFT;
     udmar_iova_t base;
 
@@ -274,8 +274,8 @@ bool udmar__quick_list(struct udmar_dma_map *map, const struct udmar_dma_physica
                               : list_block(map, list, count, access, &base))) {
         return false;
     }
-    udmar__quick_note(map, base, length);
-    map->quick = QUICK_LOADED;
+    udmar__fast_path_note(map, base, length);
+    map->quick = FAST_PATH_LOADED;
     map->ready_for = READY_FOR_NOBODY;
     callback(callback_argument, map->segments, 1, 0);
     return true;

@@ -47,7 +47,7 @@ static void direct_unload(struct udmar_dma_map *map)
     (void)map;
 }
 
-static bool direct_settled(struct udmar_dma_map *map)
+static bool direct_is_flushed(struct udmar_dma_map *map)
 {
     (void)map;
     return true;
@@ -60,13 +60,13 @@ static bool direct_id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t addr
            !udmar__out_of_reach(tag, address, length);
 }
 
-const struct udmar__backend udmar__backend_bounce = {
+const struct udmar__backend udmar__backend_direct = {
     .map_create = direct_map_create,
     .map_destroy = direct_map_destroy,
     .load = direct_load,
     .sync = direct_sync,
     .unload = direct_unload,
-    .settled = direct_settled,
+    .is_flushed = direct_is_flushed,
     .id_mapped = direct_id_mapped,
     .scatters = false,
 };
