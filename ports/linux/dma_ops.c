@@ -5,7 +5,7 @@
 #include <linux/sizes.h>
 
 /* Not the interface, but what it does for most mappings, in line. */
-#include "space/stream.h"
+#include "mapping/stream.h"
 
 /* One function of it all, without calls. */
 #define FAST_PATH __attribute__((__flatten__))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The bounce back end: the device sees physical addresses. What it cannot reach has been replaced
- * before (rare.c), so nothing is left to do but to make segments. Works without any remapping unit.
+ * The direct back end: the device sees physical addresses. What it cannot reach has been replaced
+ * by bounce pages before, so a load makes segments. Works without any remapping unit.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
 
 static int direct_map_create(struct udmar_dma_map *map)
 {
@@ -16,14 +16,16 @@ static void direct_map_destroy(struct udmar_dma_map *map)
     (void)map;
 }
 
-static int direct_load(struct udmar_dma_map *map, struct udmar__source *source, bool read_only)
+static int direct_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
+                       bool read_only)
 {
+    struct udmar__pieces rest = *pieces;
     udmar_bus_addr_t next = 0;
     udmar_paddr_t physical;
     uint64_t length;
 
     (void)read_only;
-    while (udmar__source_next(source, &physical, &length)) {
+    while (udmar__pieces_next(&rest, &physical, &length)) {
         if (physical > UINT64_MAX - length) {
             return UDMAR_EINVAL;
         }
@@ -35,13 +37,6 @@ static int direct_load(struct udmar_dma_map *map, struct udmar__source *source, 
     return 0;
 }
 
-static void direct_sync(struct udmar_dma_map *map, int op)
-{
-    (void)map;
-    (void)op;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 static void direct_unload(struct udmar_dma_map *map)
 {
     (void)map;
@@ -50,6 +45,13 @@ static void direct_unload(struct udmar_dma_map *map)
 static bool direct_is_flushed(struct udmar_dma_map *map)
 {
     (void)map;
+    return true;
+}
+
+static bool direct_possible(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
+{
+    (void)map;
+    (void)pieces;
     return true;
 }
 
@@ -64,9 +66,9 @@ const struct udmar__backend udmar__backend_direct = {
     .map_create = direct_map_create,
     .map_destroy = direct_map_destroy,
     .load = direct_load,
-    .sync = direct_sync,
     .unload = direct_unload,
     .is_flushed = direct_is_flushed,
+    .possible = direct_possible,
     .id_mapped = direct_id_mapped,
     .scatters = false,
 };

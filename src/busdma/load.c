@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
-#include "busdma/internal.h"
+#include "busdma/load.h"
+
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
+#include "busdma/bounce/wait.h"
+#include "busdma/debug.h"
 #include "busdma/fast_path.h"
+
+/* Out of the way of the fast path. */
+#define SLOW_PATH __attribute__((__noinline__))
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 int udmar__load_count(struct udmar_dma_map *map, int error)
@@ -18,7 +27,8 @@ int udmar__load_count(struct udmar_dma_map *map, int error)
     }
 }
 
-int udmar__load_failed(struct udmar_dma_map *map, int error)
+/* Counts and tells the callback, except for EINPROGRESS; returns what the load returns. */
+static int fail_load(struct udmar_dma_map *map, int error)
 {
     bool may_wait;
 
@@ -26,15 +36,24 @@ int udmar__load_failed(struct udmar_dma_map *map, int error)
         /* Another thread may have run it, and the map may be gone. */
         return error;
     }
-    may_wait = map->deferred.may_wait;
+    may_wait = map->wait.may_wait;
     (void)udmar__load_count(map, error);
-    map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
+    map->wait.callback(map->wait.callback_argument, map->segments, 0, error);
     /*
      * The callback has the news. FreeBSD's drivers take a result other than 0 and EINPROGRESS for
      * that of a load which could not have waited, and start the request again: told twice it would
      * come to its end twice.
      */
     return error == UDMAR_ENOMEM && !may_wait ? error : 0;
+}
+
+int udmar__load_finish(struct udmar_dma_map *map, int error)
+{
+    if (error != 0) {
+        return fail_load(map, error);
+    }
+    map->wait.callback(map->wait.callback_argument, map->segments, (int)map->count, 0);
+    return 0;
 }
 
 /* What every load refuses before it looks at what is to be loaded. 0: go on. */
@@ -69,41 +88,51 @@ static inline void note_flags(struct udmar_dma_map *map, int flags)
 static inline void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
                                  void *callback_argument, int flags)
 {
-    map->deferred.callback = callback;
-    map->deferred.callback_argument = callback_argument;
-    map->deferred.may_wait = may_wait(map, flags);
-    map->deferred.momentary = false;
+    map->wait.callback = callback;
+    map->wait.callback_argument = callback_argument;
+    map->wait.may_wait = may_wait(map, flags);
+    map->wait.momentary = false;
     note_flags(map, flags);
 }
 
-/* @bits: of addresses, which the tag's alignment may forbid. */
-static inline int attempt(struct udmar_dma_map *map, const struct udmar__source *source,
-                          uintptr_t bits)
+int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    struct udmar__source copy = *source;
+    int error;
 
-    return map->check_bounce || (bits & map->offset_mask) != 0 ? udmar__bounce_load(map, source)
-                                                               : udmar__load_source(map, &copy);
+    map->count = 0;
+    error = map->tag->backend->load(map, pieces, map->read_only);
+    if (error != 0) {
+        map->wait.momentary = error == UDMAR_ENOMEM;
+        return error;
+    }
+    map->way = LOAD_PIECES;
+    udmar__map_set_state(map, MAP_LOADED);
+    return 0;
 }
 
-static inline int start(struct udmar_dma_map *map, const struct udmar__source *source,
-                        uintptr_t bits)
+/* Bounce pages that are left from an unload that was not confirmed are looked at first, too. */
+static int try_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    int error = attempt(map, source, bits);
+    return map->may_bounce || map->bounces != NULL || (pieces->offsets & map->offset_mask) != 0
+               ? udmar__bounce_load(map, pieces)
+               : udmar__load_pieces(map, pieces);
+}
 
-    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__wait_space_add(map, source) : error;
+static int start_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
+{
+    int error = try_load(map, pieces);
+
+    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__wait_space_add(map, pieces) : error;
 }
 
 int udmar__load_again(struct udmar_dma_map *map)
 {
-    const struct udmar__source *source = &map->deferred.source;
-
-    map->deferred.momentary = false;
-    if (source->buffer != NULL) {
-        return attempt(map, source, (uintptr_t)source->buffer);
+    map->wait.momentary = false;
+    if (map->wait.pieces.buffer != NULL) {
+        return try_load(map, &map->wait.pieces);
     }
     if (!udmar__bounce_reclaim(map)) {
-        map->deferred.momentary = true;
+        map->wait.momentary = true;
         return UDMAR_ENOMEM;
     }
     return udmar__bounce_load_client(map);
@@ -113,7 +142,7 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
                        uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
                        int flags, const void *caller)
 {
-    struct udmar__source source;
+    struct udmar__pieces pieces;
     int error = admit_load(tag, map, callback != NULL, caller);
 
     if (error != 0) {
@@ -125,89 +154,49 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, voi
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
     udmar__debug_load(map, caller);
-    source = (struct udmar__source){
-        .host = tag->device->instance->host,
+    pieces = (struct udmar__pieces){
+        .host = map->host,
         .buffer = buffer,
-        .remaining = length,
+        .bytes = length,
+        .border = udmar__tag_border(tag),
     };
-    error = start(map, &source, (uintptr_t)buffer);
-    return udmar__load_finish(map, error);
+    (void)udmar__pieces_measure(&pieces, 1);
+    return udmar__load_finish(map, start_load(map, &pieces));
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (map != NULL && callback != NULL && map->ready_for == tag &&
-        udmar__fast_path_load_small(map, buffer, length, callback, callback_argument, flags)) {
-        return 0;
-    }
-    return udmar__load_other(tag, map, buffer, length, callback, callback_argument, flags,
-                             UDMAR__CALLER);
-}
-
-/*
- * The bytes of a list, or 0 when a piece lies in no memory or they do not add up to a number; and
- * the bits in which addresses of pieces differ from page borders.
- */
-static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count,
-                           udmar_paddr_t *out_bits)
-{
-    uint64_t total = 0;
-
-    *out_bits = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (list[i].length == 0) {
-            continue;
-        }
-        if (list[i].length > UDMAR__PHYSICAL_END ||
-            list[i].address > UDMAR__PHYSICAL_END - list[i].length ||
-            list[i].length > UINT64_MAX - total) {
+    if (map != NULL && callback != NULL && tag != NULL && map->fast == tag) {
+        udmar__debug_load(map, UDMAR__CALLER);
+        if (udmar__fast_path_load(map, buffer, length, callback, callback_argument, flags)) {
             return 0;
         }
-        total += list[i].length;
-        *out_bits |= list[i].address;
     }
-    return total;
-}
-
-/* All loads of lists but the quick ones. */
-static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                     const struct udmar_dma_physical *list, unsigned count,
-                     udmar_dma_callback_t *callback, void *callback_argument, int flags,
-                     const void *caller)
-{
-    struct udmar__source source;
-    udmar_paddr_t bits = 0;
-    int error = admit_load(tag, map, callback != NULL, caller);
-
-    if (error != 0) {
-        return error;
-    }
-    source = (struct udmar__source){
-        .host = tag->device->instance->host,
-        .list = list,
-        .remaining = list == NULL ? 0 : list_bytes(list, count, &bits),
-    };
-    note_callback(map, callback, callback_argument, flags);
-    if (source.remaining == 0 || source.remaining > tag->maxsize) {
-        return udmar__load_finish(map, UDMAR_EINVAL);
-    }
-    udmar__debug_load(map, caller);
-    error = start(map, &source, (uintptr_t)bits);
-    return udmar__load_finish(map, error);
+    return udmar__fast_path_load_run(tag, map, buffer, length, callback, callback_argument, flags,
+                                     UDMAR__CALLER);
 }
 
 int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                                const struct udmar_dma_physical *list, unsigned count,
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
-    if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
-        map->quick == FAST_PATH_IDLE &&
-        udmar__fast_path_list(map, list, count, callback, callback_argument, flags)) {
-        return 0;
+    struct udmar__pieces pieces = { .list = list };
+    int error = admit_load(tag, map, callback != NULL, UDMAR__CALLER);
+
+    if (error != 0) {
+        return error;
     }
-    return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
+    pieces.host = map->host;
+    pieces.border = udmar__tag_border(tag);
+    note_callback(map, callback, callback_argument, flags);
+    if (list == NULL || !udmar__pieces_measure(&pieces, count) || pieces.bytes == 0 ||
+        pieces.bytes > tag->maxsize) {
+        return udmar__load_finish(map, UDMAR_EINVAL);
+    }
+    udmar__debug_load(map, UDMAR__CALLER);
+    return udmar__load_finish(map, start_load(map, &pieces));
 }
 
 int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
@@ -217,9 +206,9 @@ int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *
     if (!udmar__bounce_reclaim(map)) {
         return UDMAR_ENOMEM;
     }
-    udmar__list_clear(&map->client_pieces);
-    error = udmar__list_each(map->tag->device->instance->host, &map->client_pieces, next, context,
-                             map->tag->maxsize);
+    udmar__piece_list_clear(&map->client_pieces);
+    error = udmar__piece_list_each(map->tag->device->instance->host, &map->client_pieces, next,
+                                   context, map->tag->maxsize);
     return error == 0 && map->client_pieces.bytes == 0 ? UDMAR_EINVAL : error;
 }
 
@@ -261,7 +250,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     }
     udmar__debug_load(map, UDMAR__CALLER);
     note_flags(map, flags);
-    map->deferred.may_wait = false;
+    map->wait.may_wait = false;
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
         error = udmar__bounce_load_client(map);
@@ -281,7 +270,7 @@ struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *
     bool loaded = map != NULL && udmar__is_loaded(map);
 
     if (out_count != NULL) {
-        *out_count = loaded ? (int)map->count : 0;
+        *out_count = !loaded ? 0 : map->way == LOAD_PIECES ? (int)map->count : 1;
     }
     return loaded ? map->segments : NULL;
 }
@@ -301,7 +290,8 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
     if (map->further != NULL) {
         udmar__further_copy(map, op);
     }
-    map->tag->backend->sync(map, op);
+    /* The bus is coherent: only the order of the driver's own accesses is at stake. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Nothing is loaded: a load that waits is called off, everything else is a mistake. */
@@ -328,22 +318,19 @@ static void unload_further(struct udmar_dma_map *map)
     }
 }
 
-/* All unloads but the quick ones. */
-static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
+/* All unloads but those of the fast path. */
+static SLOW_PATH void unload_map(struct udmar_dma_map *map, const void *caller)
 {
-    const void *caller = UDMAR__CALLER;
-    struct udmar *instance;
+    struct udmar *instance = map->tag->device->instance;
 
     if (!udmar__is_loaded(map)) {
         unload_nothing(map, caller);
         return;
     }
     map->tag->backend->unload(map);
-    map->loaded = false;
-    map->count = 0;
-    udmar__fast_path_open(map);
+    map->way = LOAD_NONE;
+    udmar__map_set_state(map, MAP_IDLE);
     udmar__debug_unload(map, caller);
-    instance = map->tag->device->instance;
     if (map->further != NULL) {
         unload_further(map);
     } else if (map->bounces != NULL) {
@@ -353,23 +340,33 @@ static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
     udmar__wait_space_freed(instance);
 }
 
-static UDMAR__SLOW_PATH void unload_small(struct udmar_dma_map *map)
+/* Two functions: each has few registers to save. */
+static SLOW_PATH void unload_window(struct udmar_dma_map *map)
 {
-    struct udmar__window *window = map->small;
+    struct udmar__window *window = map->window;
     enum udmar_status status;
 
-    map->ready_for = map->tag;
+    udmar__fast_path_unload(map);
     status = udmar__window_clear_ptes(window, window->strict);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);
     }
 }
 
-static UDMAR__SLOW_PATH void unload_resting(struct udmar_dma_map *map)
+static SLOW_PATH void flush_half(struct udmar_dma_map *map)
 {
-    map->ready_for = map->tag;
-    if (udmar__window_defer_ptes(map->small)) {
-        udmar__fast_path_flush_half(map);
+    enum udmar_status status = udmar__window_flush_half(map->window);
+
+    if (status != UDMAR_OK) {
+        udmar__report_loss(map, status);
+    }
+}
+
+static SLOW_PATH void unload_lane(struct udmar_dma_map *map)
+{
+    udmar__fast_path_unload(map);
+    if (udmar__window_defer_ptes(map->window)) {
+        flush_half(map);
     }
 }
 
@@ -378,14 +375,14 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (tag == NULL || map == NULL) {
         return;
     }
-    /* Each way has registers of its own to save. */
-    if (map->ready_for == LOADED_SMALL) {
-        unload_small(map);
-    } else if (map->ready_for == LOADED_RESTING) {
-        unload_resting(map);
-    } else if (map->quick == FAST_PATH_LOADED) {
-        udmar__fast_path_end(map);
+    if (map->way != LOAD_FAST_WINDOW) {
+        unload_map(map, UDMAR__CALLER);
+        return;
+    }
+    udmar__debug_unload(map, UDMAR__CALLER);
+    if (map->window->lane_pages == 0) {
+        unload_window(map);
     } else {
-        unload_map(map);
+        unload_lane(map);
     }
 }

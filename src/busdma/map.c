@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Maps, and memory that comes with one. */
+#include "busdma/map.h"
+
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/wait.h"
+#include "busdma/debug.h"
 #include "busdma/fast_path.h"
 
 /* Host memory comes in pieces of at most 64 KiB, so this is the most a load can have. */
@@ -32,7 +37,6 @@ static int prepare_bounce(struct udmar_dma_map *map)
 
     map->subpage = tag->device->subpage && tag->backend->scatters;
     map->may_bounce = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
-    map->check_bounce = map->may_bounce;
     map->offset_mask = (uintptr_t)(tag->misaligned & UDMAR_PAGE_MASK);
     map->zone = tag->zone;
     if (tag->parent == NULL && map->subpage) {
@@ -83,7 +87,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         return udmar__tag_refuse(tag, "the device is in a domain of its owner's");
     }
     map->tag = tag;
-    map->ready_for = READY_FOR_NOBODY;
+    map->host = host;
     map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
     if (map->capacity > 0) {
@@ -105,6 +109,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         return error;
     }
     udmar__fast_path_prepare(map);
+    udmar__map_set_state(map, MAP_IDLE);
     udmar__tag_ref(tag);
     (void)__atomic_add_fetch(&tag->device->instance->dma.maps, 1, __ATOMIC_RELAXED);
     *out_map = map;
@@ -116,7 +121,7 @@ void udmar__map_destroy(struct udmar_dma_map *map)
     struct udmar_dma_tag *tag = map->tag;
     struct udmar *instance = tag->device->instance;
 
-    udmar__debug_gone(map);
+    udmar__debug_ended(map);
     udmar__further_end(map);
     end_bounce(map);
     tag->backend->map_destroy(map);

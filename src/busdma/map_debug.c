@@ -5,7 +5,7 @@
  * the kernel's debugger turns them into lines.
  */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/debug.h"
 
 #ifdef UDMAR_DEBUG_MAPS
 
@@ -87,7 +87,7 @@ void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-void udmar__debug_gone(struct udmar_dma_map *map)
+void udmar__debug_ended(struct udmar_dma_map *map)
 {
     struct udmar_device *device = map->tag->device;
     struct udmar *instance = device->instance;

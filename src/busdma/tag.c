@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tags: limits that only ever get tighter on the way down. */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/debug.h"
 
 #define LARGEST_NUMA_NODE 1023
-/* Slots are those of one leaf table. */
-#define LARGEST_SLOTS     (UINT64_C(512) << UDMAR_PAGE_SHIFT)
 
 static void ref_tag(struct udmar_dma_tag *tag)
 {
@@ -199,8 +199,6 @@ static void inherit_limits(struct udmar_dma_tag *tag, const struct udmar_dma_tag
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }
-    /* None at all is the largest boundary. */
-    tag->plain = tag->maxsegsz >= tag->maxsize && tag->boundary - 1 >= LARGEST_SLOTS - 1;
     /* Where pages are moved anyway, only what lies below a page can be wrong. */
     tag->misaligned = tag->backend->scatters ? udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1
                                              : tag->alignment - 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates: a tag's values by name. */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/tag.h"
 
 void udmar_dma_template_init(struct udmar_dma_template *out_template, struct udmar_dma_tag *parent)
 {

@@ -79,15 +79,17 @@ static enum udmar_status translated_mode(struct udmar_device *device,
         instance->tunables.width != 0 ? instance->tunables.width : UDMAR__DEFAULT_WIDTH;
     unsigned count;
     unsigned rmrr = width_of(udmar__rmrr_limit(device, &count));
-    struct udmar__domain_config config = {
+    const struct udmar__mapper_config config = {
         .cpus = instance->cpus,
         .ticking = instance->ticking,
-        .direct = instance->direct_map,
-        .strict = is_strict(device),
-        .small_pages = !instance->tunables.superpage,
-        .minimum_width = wanted > rmrr ? wanted : rmrr,
+        .domain = {
+            .direct = instance->direct_map,
+            .strict = is_strict(device),
+            .small_pages = !instance->tunables.superpage,
+            .minimum_width = wanted > rmrr ? wanted : rmrr,
+        },
     };
-    enum udmar_status status = udmar__domain_create(device->slot->unit, &config, out_domain);
+    enum udmar_status status = udmar__mapper_create(device->slot->unit, &config, out_domain);
 
     if (status != UDMAR_OK) {
         return status;
@@ -98,7 +100,7 @@ static enum udmar_status translated_mode(struct udmar_device *device,
         status = udmar__rmrr_map(device, *out_domain);
     }
     if (status != UDMAR_OK) {
-        udmar__domain_destroy(*out_domain);
+        udmar__mapper_destroy(*out_domain);
         *out_domain = NULL;
     }
     return status;
@@ -148,22 +150,24 @@ static enum udmar_status physical_mode(struct udmar_device *device, bool pass_th
 {
     struct udmar *instance = device->instance;
     struct udmar_domain *domain = find_shared(device, pass_through);
-    struct udmar__domain_config config = {
-        .direct = instance->direct_map,
-        .strict = true,
-        .identity = true,
-        .pass_through = pass_through,
-        .small_pages = !instance->tunables.superpage,
-        .minimum_width = width_of(identity_end(instance)),
+    const struct udmar__mapper_config config = {
+        .domain = {
+            .direct = instance->direct_map,
+            .strict = true,
+            .identity = true,
+            .pass_through = pass_through,
+            .small_pages = !instance->tunables.superpage,
+            .minimum_width = width_of(identity_end(instance)),
+        },
     };
     enum udmar_status status = UDMAR_OK;
 
     if (domain == NULL) {
-        status = udmar__domain_create(device->slot->unit, &config, &domain);
+        status = udmar__mapper_create(device->slot->unit, &config, &domain);
         if (status == UDMAR_OK && !pass_through) {
             status = udmar__identity_fill(instance, domain);
             if (status != UDMAR_OK) {
-                udmar__domain_destroy(domain);
+                udmar__mapper_destroy(domain);
             }
         }
         if (status != UDMAR_OK) {
@@ -200,7 +204,7 @@ void udmar__domain_unref(struct udmar *instance, struct udmar_domain *domain)
     if (*link != NULL) {
         *link = domain->next;
     }
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
 }
 
 const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode)

@@ -2,7 +2,7 @@
 /* Devices: finding their unit, giving them their mode, letting them go. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 #include "space/context.h"
 
 /* Why nothing can be said for sure of the device's unit, by what is wrong with its structure. */

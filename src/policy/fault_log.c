@@ -4,7 +4,7 @@
 #include "base/rate.h"
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 
 static struct udmar_fault *fault_at(struct udmar__fault_log *log, unsigned index)
 {

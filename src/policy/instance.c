@@ -2,7 +2,6 @@
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/cpu_cache.h"
 
 #define DEFAULT_FAULT_LOG    256u
 #define MOST_CPUS            4096u
@@ -149,11 +148,11 @@ static void wake_waiting_loads(struct udmar *instance)
     struct udmar__dma *dma = &instance->dma;
     uintptr_t state;
 
-    if (dma->wake == NULL || __atomic_load_n(&dma->room.hopeful, __ATOMIC_RELAXED) == 0) {
+    if (dma->wake == NULL || __atomic_load_n(&dma->wait_space.hopeful, __ATOMIC_RELAXED) == 0) {
         return;
     }
     state = udmar__lock(instance->host, &instance->lock);
-    dma->room.freed++;
+    dma->wait_space.freed++;
     udmar__unlock(instance->host, &instance->lock, state);
     dma->wake(dma->wake_argument);
 }
@@ -172,7 +171,7 @@ void udmar_tick(struct udmar *instance)
     state = udmar__lock(instance->host, &instance->lock);
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
         if (device->group != NULL && device->group->domain != NULL) {
-            udmar__domain_tick(device->group->domain);
+            udmar__mapper_tick(device->group->domain);
         }
     }
     udmar__unlock(instance->host, &instance->lock, state);

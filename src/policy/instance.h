@@ -11,7 +11,7 @@
 #include <udmar/udmar.h>
 
 #include "base/lock.h"
-#include "space/domain.h"
+#include "mapping/mapper.h"
 #include "unit/unit.h"
 
 /* Requester ids that one device may send: a whole bus of them, two a bridge, and some to spare. */
@@ -126,7 +126,7 @@ struct udmar__fault_log {
 #define UDMAR__DMA_COUNTS 11u
 
 /* What busdma keeps with the instance. */
-/* Loads that wait for guest addresses or memory: busdma/room.c. */
+/* Loads that wait for guest addresses or memory: busdma/bounce/wait_space.c. */
 struct udmar__wait_space {
     struct udmar_dma_map *waiting; /* [instance lock] oldest first */
     size_t hopeful;                /* atomic: loads that wait, or look once more before they do */
@@ -136,7 +136,7 @@ struct udmar__wait_space {
 
 struct udmar__dma {
     struct udmar__bounce_zone *zones; /* [instance lock] */
-    struct udmar__wait_space room;
+    struct udmar__wait_space wait_space;
     size_t maps;                      /* atomic */
     size_t counts[UDMAR__DMA_COUNTS]; /* atomic */
     void (*wake)(void *argument);     /* null: who unloads runs deferred loads */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From one domain into another: all devices of a group at once, since hardware sees one of them. */
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 #include "space/context.h"
 
 struct udmar_device *udmar__group_next(const struct udmar_device *device,

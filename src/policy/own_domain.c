@@ -58,7 +58,9 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
 {
     static const struct udmar_domain_config none;
     struct udmar_unit_facts facts;
-    struct udmar__domain_config made = { .strict = true, .owned = true, .facts = &facts };
+    struct udmar__mapper_config made = {
+        .domain = { .strict = true, .owned = true, .facts = &facts },
+    };
     struct udmar_unit *unit;
     enum udmar_status status;
 
@@ -79,13 +81,13 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
     if (unit == NULL || !all_units_can(&facts, config)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    made.direct = instance->direct_map;
-    made.small_pages = config->small_pages || !instance->tunables.superpage;
-    made.snoop = config->snoop;
-    made.minimum_width = config->width != 0              ? config->width
-                         : instance->tunables.width != 0 ? instance->tunables.width
-                                                         : UDMAR__DEFAULT_WIDTH;
-    status = udmar__domain_create(unit, &made, out_domain);
+    made.domain.direct = instance->direct_map;
+    made.domain.small_pages = config->small_pages || !instance->tunables.superpage;
+    made.domain.snoop = config->snoop;
+    made.domain.minimum_width = config->width != 0              ? config->width
+                                : instance->tunables.width != 0 ? instance->tunables.width
+                                                                : UDMAR__DEFAULT_WIDTH;
+    status = udmar__mapper_create(unit, &made, out_domain);
     if (status == UDMAR_OK) {
         (*out_domain)->next = instance->owned;
         instance->owned = *out_domain;
@@ -119,7 +121,7 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
         return UDMAR_ERR_BUSY;
     }
     *link = domain->next;
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     return UDMAR_OK;
 }
 

@@ -2,7 +2,7 @@
 /* Reserved memory regions: what firmware has devices read and write behind our back [VTD 8.4]. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/cpu_cache.h"
+#include "mapping/cpu_cache.h"
 
 /* No page table holds more address bits than these. */
 #define MOST_WIDTH 52u

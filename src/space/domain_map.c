@@ -2,7 +2,7 @@
 /* Mapping and unmapping at addresses that the caller chooses. */
 #include <udmar/unit.h>
 
-#include "space/address.h"
+#include "space/range.h"
 #include "space/domain.h"
 #include "space/pte.h"
 

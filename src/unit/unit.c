@@ -59,12 +59,9 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
         return status;
     }
     *reason = "no memory";
-    unit->domain_id_map = udmar_host_alloc(unit->host, (unit->facts.domain_ids + 63) / 64 * 8);
-    if (unit->domain_id_map == NULL) {
+    if (!udmar__domain_ids_create(unit)) {
         return UDMAR_ERR_MEMORY;
     }
-    /* Id 0 tags not-present entries where CM is set [VTD 6.1]; leaving it out always is simpler. */
-    unit->domain_id_map[0] = 1;
     *reason = NULL;
     return UDMAR_OK;
 }
@@ -102,9 +99,7 @@ void udmar__unit_destroy(struct udmar_unit *unit)
         udmar_host_interrupt_free(host, unit->interrupt);
     }
     udmar__queue_destroy(unit);
-    if (unit->domain_id_map != NULL) {
-        udmar_host_free(host, unit->domain_id_map, (unit->facts.domain_ids + 63) / 64 * 8);
-    }
+    udmar__domain_ids_destroy(unit);
     udmar__lock_destroy(host, &unit->lock);
     udmar__lock_destroy(host, &unit->fault_lock);
     if (unit->registers != NULL) {

@@ -292,4 +292,13 @@ void udmar__quirks_apply(unsigned quirks, struct udmar_unit_facts *facts);
 /* The name of one quirk bit, for the log. */
 const char *udmar__quirk_name(unsigned bit);
 
+/* ---- domain_id.c ---- */
+/* False: no memory. The facts must be there. */
+bool udmar__domain_ids_create(struct udmar_unit *unit);
+void udmar__domain_ids_destroy(struct udmar_unit *unit);
+/* The lowest free id; false: all are in use. */
+bool udmar__domain_id_take(struct udmar_unit *unit, uint16_t *out_id);
+/* Nothing in the unit's caches may have this id any more. */
+void udmar__domain_id_give(struct udmar_unit *unit, uint16_t id);
+
 #endif

@@ -10,7 +10,10 @@
 
 #include "support_space.h"
 
-#include "space/stream.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 

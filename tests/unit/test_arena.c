@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arenas: blocks of all orders taken and given back, against a naive list of what is taken. */
-#include "space/arena.h"
+#include "mapping/arena.h"
 #include "support_space.h"
 
 #define HELD 300u

@@ -273,7 +273,7 @@ static void test_turn_with_a_full_queue(void **state)
     for (unsigned i = 0; i < 32; i++)
         assert_false(can_read(&s.mc, RID0, iova[i]));
     drain_faults(&s.mc);
-    assert_int_equal(s.mc.domain->caches[0]->pending->count, 0);
+    assert_int_equal(udmar__mapper_of(s.mc.domain)->caches[0]->pending->count, 0);
     close_scene(&s);
 }
 

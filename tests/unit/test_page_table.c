@@ -9,7 +9,7 @@
 
 #include "page_table_scene.h"
 
-#include "space/cpu_cache.h"
+#include "mapping/cpu_cache.h"
 
 /* ---- A naive dictionary of pages ------------------------------------------------------------- */
 

@@ -5,8 +5,11 @@
  */
 #include <string.h>
 
-#include "space/address.h"
-#include "space/stream.h"
+#include "space/range.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 #define PAGES 600u

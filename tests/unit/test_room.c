@@ -96,7 +96,7 @@ static void close_room(struct room *r)
     drop(r->unlocked, r->unlocked_map);
     drop_tag(r->tag);
     model_buffer_free(r->mc.m, r->one[0].buffer);
-    assert_int_equal(r->mc.instance->dma.room.hopeful, 0);
+    assert_int_equal(r->mc.instance->dma.wait_space.hopeful, 0);
     machine_close(&r->mc);
 }
 

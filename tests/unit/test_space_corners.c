@@ -5,11 +5,14 @@
  */
 #include <string.h>
 
-#include "space/address.h"
-#include "space/arena.h"
-#include "space/cpu_cache.h"
+#include "space/range.h"
+#include "mapping/arena.h"
+#include "mapping/cpu_cache.h"
 #include "space/context.h"
-#include "space/stream.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
@@ -271,13 +274,15 @@ static void test_arena_that_is_not_confirmed(void **state)
     (void)state;
     machine_open(&mc, &setup);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    status = udmar__blocks_take(mc.domain, &mc.domain->pool_all, 0, 1, &page, &taken);
+    status =
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 0, 1, &page, &taken);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     model_queue_step(mc.u, 10000);
     if (status == UDMAR_OK)
         udmar__blocks_give(mc.domain, &page, 1, false);
-    assert_int_equal(udmar__blocks_take(mc.domain, &mc.domain->pool_all, 0, 1, &page, &taken),
-                     UDMAR_OK);
+    assert_int_equal(
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 0, 1, &page, &taken),
+        UDMAR_OK);
     udmar__blocks_give(mc.domain, &page, 1, false);
     assert_int_equal(table_pages(&mc), 1);
     machine_close(&mc);
@@ -416,8 +421,9 @@ static void test_second_part_of_the_directory(void **state)
     udmar__blocks_give(mc.domain, pages, 2, false);
     /* A pool that keeps out of nothing is the one of all. */
     assert_ptr_equal(udmar__arena_pool_get(mc.domain, mc.domain->end + 1, UINT64_MAX),
-                     &mc.domain->pool_all);
-    assert_ptr_equal(udmar__arena_pool_get(mc.domain, MIB(1), 0), &mc.domain->pool_all);
+                     &udmar__mapper_of(mc.domain)->pool_all);
+    assert_ptr_equal(udmar__arena_pool_get(mc.domain, MIB(1), 0),
+                     &udmar__mapper_of(mc.domain)->pool_all);
     machine_close(&mc);
 }
 
@@ -434,8 +440,9 @@ static void test_checkers_find_damage(void **state)
 
     (void)state;
     machine_open(&mc, NULL);
-    assert_int_equal(udmar__blocks_take(mc.domain, &mc.domain->pool_all, 2, 2, pages, &taken),
-                     UDMAR_OK);
+    assert_int_equal(
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 2, 2, pages, &taken),
+        UDMAR_OK);
     arena = udmar__arena_of(mc.domain, pages[0]);
     assert_true(udmar__arena_check(arena));
     arena->largest[1]--;
@@ -522,20 +529,20 @@ static void test_checker_finds_a_tree_without_balance(void **state)
 
 static void test_domain_before_its_first_context(void **state)
 {
-    const struct udmar__domain_config config = { .strict = true };
+    const struct udmar__mapper_config config = { .domain = { .strict = true } };
     struct udmar_domain_info info;
     struct udmar_domain *domain;
     struct machine mc;
 
     (void)state;
     machine_open(&mc, NULL);
-    assert_int_equal(udmar__domain_create(mc.domain->unit, &config, &domain), UDMAR_OK);
-    assert_int_equal(domain->cpus, 1);
+    assert_int_equal(udmar__mapper_create(mc.domain->unit, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar__mapper_of(domain)->cpus, 1);
     udmar_domain_info(domain, &info);
     assert_int_equal(info.devices, 0);
     assert_int_equal(info.domain_id, 0);
     assert_int_equal(udmar__domain_clock(domain), 0);
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     machine_close(&mc);
 }
 
@@ -557,7 +564,8 @@ static void test_domain_with_a_second_unit(void **state)
     assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova),
                      UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_stream_unmap(mc.domain, MIB(4)), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar__window_create(mc.domain, &mc.domain->pool_all, PAGE, 0, 0, &window),
+    assert_int_equal(udmar__window_create(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, PAGE,
+                                          0, 0, &window),
                      UDMAR_ERR_UNSUPPORTED);
     assert_true(udmar__domain_unbind(mc.domain, binding));
     assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
@@ -742,20 +750,20 @@ static void test_places_far_from_everything(void **state)
 static void test_tick_passes_by_who_has_nothing(void **state)
 {
     const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
-    struct udmar_domain nowhere = { .unit = NULL, .flush_pending = 1 };
+    struct udmar__mapper nowhere = { .flush_pending = 1 };
     struct machine mc;
 
     (void)state;
-    udmar__domain_tick(&nowhere);
+    udmar__mapper_tick(&nowhere.domain);
     assert_int_equal(nowhere.flush_pending, 1);
     machine_open(&mc, &setup);
     assert_int_equal(udmar_device_set_mode(mc.device[1], UDMAR_MODE_BLOCKED), UDMAR_OK);
     assert_int_equal(udmar_device_set_mode(mc.device[2], UDMAR_MODE_PASSTHROUGH), UDMAR_OK);
     model_stats(mc.u)->iotlb_domain = 0;
-    mc.domain->flush_pending = 1;
+    udmar__mapper_of(mc.domain)->flush_pending = 1;
     udmar_tick(mc.instance);
     assert_int_equal(model_stats(mc.u)->iotlb_domain, 1);
-    assert_int_equal(mc.domain->flush_pending, 0);
+    assert_int_equal(udmar__mapper_of(mc.domain)->flush_pending, 0);
     machine_close(&mc);
 }
 

@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <time.h>
 
-#include "space/address.h"
-#include "space/stream.h"
+#include "space/range.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 static uint64_t map_one(struct machine *mc, uint8_t *buffer, uint64_t length, uint64_t highest)
@@ -104,7 +107,7 @@ static void test_large(void **state)
 /* Every magazine has blocks of its own kind and size only. */
 static void check_magazines(const struct udmar_domain *domain)
 {
-    const struct udmar__cpu_cache *cache = domain->caches[0];
+    const struct udmar__cpu_cache *cache = udmar__mapper_of(domain)->caches[0];
 
     for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
         for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {

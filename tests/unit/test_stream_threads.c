@@ -9,7 +9,7 @@
 
 #include <udmar/stream.h>
 
-#include "space/cpu_cache.h"
+#include "mapping/cpu_cache.h"
 #include "support_space.h"
 
 #define THREADS 8u
@@ -185,7 +185,7 @@ static void run(struct setup setup)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
     for (unsigned i = 0; i < THREADS; i++) {
         close_worker(&workers[i]);
-        caches += mc.domain->caches[i] != NULL;
+        caches += udmar__mapper_of(mc.domain)->caches[i] != NULL;
     }
     /* Each has worked on a CPU of its own; without a direct map there is nothing to cache. */
     assert_int_equal(caches, setup.no_direct_map ? 0 : THREADS);

@@ -7,7 +7,7 @@
 
 #include <udmar/stream.h>
 
-#include "space/cpu_cache.h"
+#include "mapping/cpu_cache.h"
 #include "space/domain.h"
 #include "support_space.h"
 
@@ -309,8 +309,8 @@ static void test_processors_without_a_cache(void **state)
             assert_int_equal(pthread_create(&thread, NULL, on_another_processor, &mc), 0);
             assert_int_equal(pthread_join(thread, &tried), 0);
         }
-        assert_non_null(mc.domain->caches[0]);
-        assert_null(mc.domain->caches[1]);
+        assert_non_null(udmar__mapper_of(mc.domain)->caches[0]);
+        assert_null(udmar__mapper_of(mc.domain)->caches[1]);
         all_ways(&mc);
         udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);

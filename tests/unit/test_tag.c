@@ -7,7 +7,7 @@
 
 #include <udmar/bus_dma.h>
 
-#include "busdma/internal.h"
+#include "busdma/map.h"
 #include "support_space.h"
 
 struct request {

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loads in which pages of a zone may have to stand in for the driver's. */
+/* Loads on the bounce path; bounce.h says what it is. */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
+#include "busdma/bounce/wait.h"
+#include "busdma/load.h"
 
 static void give_pages_back(struct udmar_dma_map *map)
 {
-    map->check_bounce = map->may_bounce;
-    udmar__fast_path_open(map);
     udmar__bounce_zone_give(map, true);
+    udmar__map_refresh(map);
 }
 
 int udmar__bounce_load_with_pages(struct udmar_dma_map *map)
 {
-    struct udmar__source source;
+    struct udmar__pieces pieces;
     int error = udmar__bounce_lay_out(map);
 
     if (error == 0) {
-        source = (struct udmar__source){
-            .host = map->tag->device->instance->host,
-            .list = map->bounced_pieces.entries,
-            .remaining = map->bounced_pieces.bytes,
-        };
-        error = udmar__load_source(map, &source);
+        error = udmar__piece_list_measure(map, &map->bounced_pieces, &pieces);
+    }
+    if (error == 0) {
+        error = udmar__load_pieces(map, &pieces);
     }
     udmar__bounce_zone_activate(map);
     if (error != 0) {
@@ -31,25 +32,21 @@ int udmar__bounce_load_with_pages(struct udmar_dma_map *map)
     return error;
 }
 
-/* What is in map->client_pieces, with @hides set. */
+/* What is in map->client_pieces, with @isolates set. */
 static int load_listed(struct udmar_dma_map *map)
 {
-    struct udmar__source source = {
-        .host = map->tag->device->instance->host,
-        .list = map->client_pieces.entries,
-        .remaining = map->client_pieces.bytes,
-    };
+    struct udmar__pieces pieces;
     uint32_t pages = 0;
-    int error = 0;
+    int error = udmar__piece_list_measure(map, &map->client_pieces, &pieces);
 
-    if (map->zone != NULL && udmar__needs_bounce(map, source)) {
+    if (error == 0 && map->zone != NULL && udmar__needs_bounce(map, &pieces)) {
         error = udmar__bounce_count_pages(map, &pages);
     }
     if (error != 0) {
         return error;
     }
     if (pages == 0) {
-        return udmar__load_source(map, &source);
+        return udmar__load_pieces(map, &pieces);
     }
     error = udmar__bounce_zone_take(map->zone, map, pages);
     return error != 0 ? error : udmar__bounce_load_with_pages(map);
@@ -74,21 +71,20 @@ bool udmar__bounce_reclaim(struct udmar_dma_map *map)
     return true;
 }
 
-int udmar__bounce_load(struct udmar_dma_map *map, const struct udmar__source *source)
+int udmar__bounce_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    struct udmar__source plain = *source;
     int error;
 
     if (!udmar__bounce_reclaim(map)) {
-        map->deferred.momentary = true;
+        map->wait.momentary = true;
         return UDMAR_ENOMEM;
     }
-    map->isolates = map->subpage && !udmar__map_owns(map, plain.buffer, plain.remaining);
-    if (!udmar__needs_bounce(map, plain)) {
-        return udmar__load_source(map, &plain);
+    map->isolates = map->subpage && !udmar__map_owns(map, pieces->buffer, pieces->bytes);
+    if (!udmar__needs_bounce(map, pieces)) {
+        return udmar__load_pieces(map, pieces);
     }
-    udmar__list_clear(&map->client_pieces);
-    error = udmar__list_source(&map->client_pieces, plain);
+    udmar__piece_list_clear(&map->client_pieces);
+    error = udmar__piece_list_copy(&map->client_pieces, pieces);
     return error != 0 ? error : load_listed(map);
 }
 
@@ -98,8 +94,7 @@ void udmar__bounce_release(struct udmar_dma_map *map)
     if (map->tag->backend->is_flushed(map)) {
         give_pages_back(map);
     } else {
-        map->check_bounce = true;
-        udmar__fast_path_close(map);
+        udmar__map_refresh(map);
     }
 }
 
@@ -124,6 +119,6 @@ void udmar__bounce_end(struct udmar_dma_map *map)
         udmar__bounce_zone_abandon(map);
         udmar__waiting_kick(map->zone);
     }
-    udmar__list_free(host, &map->client_pieces);
-    udmar__list_free(host, &map->bounced_pieces);
+    udmar__piece_list_free(host, &map->client_pieces);
+    udmar__piece_list_free(host, &map->bounced_pieces);
 }

@@ -12,7 +12,10 @@
  * much, and each page of it takes as many bytes from the driver's next page. FreeBSD's lengths are
  * the same.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
 
 /* No segment ends here: what follows begins a new one. */
 #define NO_END UINT64_MAX
@@ -52,13 +55,14 @@ static bool is_misplaced(const struct udmar_dma_map *map, uint64_t end, udmar_pa
            is_misaligned(tag, end, address);
 }
 
-bool udmar__needs_bounce(const struct udmar_dma_map *map, struct udmar__source source)
+bool udmar__needs_bounce(const struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
+    struct udmar__pieces rest = *pieces;
     udmar_paddr_t physical;
     uint64_t length;
     uint64_t end = NO_END;
 
-    while (udmar__source_next(&source, &physical, &length)) {
+    while (udmar__pieces_next(&rest, &physical, &length)) {
         if (physical > UINT64_MAX - length) {
             return false;
         }
@@ -103,7 +107,7 @@ static struct piece_walk walk_of(const struct udmar_dma_map *map)
 /* Is there something left that follows at a page border, or in the same piece? */
 static bool continues_walk(const struct piece_walk *walk)
 {
-    const struct udmar__list *given = &walk->map->client_pieces;
+    const struct udmar__piece_list *given = &walk->map->client_pieces;
 
     return walk->entry < given->count &&
            (walk->done > 0 ||
@@ -206,11 +210,11 @@ int udmar__bounce_lay_out(struct udmar_dma_map *map)
     struct part part;
     int error = 0;
 
-    udmar__list_clear(&map->bounced_pieces);
+    udmar__piece_list_clear(&map->bounced_pieces);
     while (error == 0 && next_part(&walk, &part)) {
         if (!part.moves) {
-            error = udmar__list_add(host, &map->bounced_pieces, part.here.address, part.here.length,
-                                    joinable);
+            error = udmar__piece_list_add(host, &map->bounced_pieces, part.here.address,
+                                          part.here.length, joinable);
         } else {
             bounce->client = part.here.address;
             bounce->length = part.here.length;
@@ -218,8 +222,9 @@ int udmar__bounce_lay_out(struct udmar_dma_map *map)
             bounce->next_length = part.more.length;
             bounce->offset = part.offset;
             wipe_page(map, bounce);
-            error = udmar__list_add(host, &map->bounced_pieces, bounce->page.physical + part.offset,
-                                    part.here.length + part.more.length, false);
+            error = udmar__piece_list_add(host, &map->bounced_pieces,
+                                          bounce->page.physical + part.offset,
+                                          part.here.length + part.more.length, false);
             bounce = bounce->next;
         }
         joinable = !part.moves;

@@ -9,7 +9,9 @@
  * back. Pages that become free are offered to the queue before anything else (put_free_pages());
  * pages that a load gets from the host are its own.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/page_pool.h"
+
+#include "busdma/bounce/wait.h"
 
 /* What udmar_host_page_alloc_near() can align. */
 #define LARGEST_BLOCK UINT64_C(128)
@@ -321,10 +323,9 @@ static bool take_pages(struct udmar__bounce_zone *zone, struct udmar_dma_map *ma
 static void enqueue_load(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, uint32_t pages)
     UDMAR_REQUIRES(zone->lock)
 {
-    udmar__fast_path_close(map);
-    udmar__deferral_set(map, DEFERRAL_WAITING);
-    map->deferred.needed = pages;
-    map->deferred.since = udmar_host_time_ns(zone->instance->host);
+    udmar__map_set_state(map, MAP_WAITING);
+    map->wait.needed = pages;
+    map->wait.since = udmar_host_time_ns(zone->instance->host);
     udmar__queue_append(&zone->waiting, map);
     zone->deferred++;
 }
@@ -343,7 +344,7 @@ int udmar__bounce_zone_take(struct udmar__bounce_zone *zone, struct udmar_dma_ma
             /* For the next load: nobody waits for them. */
             add_fresh(zone, &fresh);
         }
-        if (map->deferred.may_wait && pages <= zone->total) {
+        if (map->wait.may_wait && pages <= zone->total) {
             enqueue_load(zone, map, pages);
             error = UDMAR_EINPROGRESS;
         }
@@ -369,14 +370,14 @@ void udmar__bounce_zone_serve(struct udmar__bounce_zone *zone)
         struct udmar_dma_map *map = zone->waiting;
 
         /* The zone may have shrunk: then the load comes to its end without pages. */
-        if (map->deferred.needed <= zone->total) {
-            if (map->deferred.needed > zone->free_pages) {
+        if (map->wait.needed <= zone->total) {
+            if (map->wait.needed > zone->free_pages) {
                 break;
             }
-            hand_over_pages(zone, map, map->deferred.needed);
+            hand_over_pages(zone, map, map->wait.needed);
         }
-        zone->waiting = map->deferred.next;
-        udmar__deferral_set(map, DEFERRAL_READY);
+        zone->waiting = map->wait.next;
+        udmar__map_set_state(map, MAP_READY);
         udmar__queue_append(&zone->ready, map);
     }
 }
@@ -464,7 +465,7 @@ bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
             .total_deferred = zone->deferred,
             .total_deferred_ns = zone->deferred_ns,
         };
-        for (map = zone->waiting; map != NULL; map = map->deferred.next) {
+        for (map = zone->waiting; map != NULL; map = map->wait.next) {
             out_info->waiting++;
         }
         udmar__unlock(instance->host, &zone->lock, zone_state);

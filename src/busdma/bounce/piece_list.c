@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Lists of physical pieces that a map keeps: room is made on demand and stays for the next load. */
-#include "busdma/internal.h"
+#include "busdma/bounce/piece_list.h"
 
 #define LIST_FIRST 16u
 
-void udmar__list_free(void *host, struct udmar__list *list)
+void udmar__piece_list_free(void *host, struct udmar__piece_list *list)
 {
     if (list->entries != NULL) {
         udmar_host_free(host, list->entries, list->capacity * sizeof(*list->entries));
     }
-    *list = (struct udmar__list){ .count = 0 };
+    *list = (struct udmar__piece_list){ .count = 0 };
 }
 
-static int make_room(void *host, struct udmar__list *list)
+static int make_room(void *host, struct udmar__piece_list *list)
 {
     uint32_t capacity = list->capacity == 0 ? LIST_FIRST : list->capacity * 2;
     struct udmar_dma_physical *entries;
@@ -20,7 +20,7 @@ static int make_room(void *host, struct udmar__list *list)
     if (list->count < list->capacity) {
         return 0;
     }
-    if (list->count == UDMAR__LIST_MOST) {
+    if (list->count == UDMAR__PIECES_MOST) {
         return UDMAR_EFBIG;
     }
     entries = udmar_host_alloc(host, capacity * sizeof(*entries));
@@ -36,8 +36,8 @@ static int make_room(void *host, struct udmar__list *list)
     return 0;
 }
 
-int udmar__list_add(void *host, struct udmar__list *list, udmar_paddr_t address, uint64_t length,
-                    bool join)
+int udmar__piece_list_add(void *host, struct udmar__piece_list *list, udmar_paddr_t address,
+                          uint64_t length, bool join)
 {
     int error;
 
@@ -65,20 +65,32 @@ int udmar__list_add(void *host, struct udmar__list *list, udmar_paddr_t address,
     return error;
 }
 
-int udmar__list_source(struct udmar__list *list, struct udmar__source source)
+int udmar__piece_list_copy(struct udmar__piece_list *list, const struct udmar__pieces *pieces)
 {
+    struct udmar__pieces rest = *pieces;
     udmar_paddr_t physical;
     uint64_t length;
     int error = 0;
 
-    while (error == 0 && udmar__source_next(&source, &physical, &length)) {
-        error = udmar__list_add(source.host, list, physical, length, true);
+    while (error == 0 && udmar__pieces_next(&rest, &physical, &length)) {
+        error = udmar__piece_list_add(rest.host, list, physical, length, true);
     }
     return error;
 }
 
-int udmar__list_each(void *host, struct udmar__list *list, udmar_dma_next_t *next, void *context,
-                     uint64_t most)
+int udmar__piece_list_measure(const struct udmar_dma_map *map, const struct udmar__piece_list *list,
+                              struct udmar__pieces *out_pieces)
+{
+    *out_pieces = (struct udmar__pieces){
+        .host = map->host,
+        .list = list->entries,
+        .border = udmar__tag_border(map->tag),
+    };
+    return udmar__pieces_measure(out_pieces, list->count) ? 0 : UDMAR_EINVAL;
+}
+
+int udmar__piece_list_each(void *host, struct udmar__piece_list *list, udmar_dma_next_t *next,
+                           void *context, uint64_t most)
 {
     struct udmar_dma_piece piece = { .length = 0 };
     int error = 0;
@@ -87,17 +99,17 @@ int udmar__list_each(void *host, struct udmar__list *list, udmar_dma_next_t *nex
         if (piece.length > most - list->bytes) {
             error = UDMAR_EINVAL;
         } else if (piece.is_physical) {
-            error = udmar__list_add(host, list, piece.physical, piece.length, true);
+            error = udmar__piece_list_add(host, list, piece.physical, piece.length, true);
         } else if (piece.length != 0) {
-            struct udmar__source source = {
+            const struct udmar__pieces pieces = {
                 .host = host,
                 .buffer = piece.buffer,
-                .remaining = piece.length,
+                .bytes = piece.length,
             };
 
             error = piece.buffer == NULL || piece.length > UINTPTR_MAX - (uintptr_t)piece.buffer
                         ? UDMAR_EINVAL
-                        : udmar__list_source(list, source);
+                        : udmar__piece_list_copy(list, &pieces);
         }
     }
     return error;

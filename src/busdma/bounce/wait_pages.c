@@ -7,14 +7,19 @@
  * Between the moment in which a load gets its pages and the one in which the runner has the
  * driver's lock the driver may unload the map: that is noted, and the runner lets go of it.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/wait.h"
+
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
+#include "busdma/load.h"
 
 void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map)
 {
     while (*queue != NULL) {
-        queue = &(*queue)->deferred.next;
+        queue = &(*queue)->wait.next;
     }
-    map->deferred.next = NULL;
+    map->wait.next = NULL;
     *queue = map;
 }
 
@@ -22,9 +27,9 @@ void udmar__queue_append(struct udmar_dma_map **queue, struct udmar_dma_map *map
 static void run_one(struct udmar__bounce_zone *zone, struct udmar_dma_map *map)
 {
     void *host = zone->instance->host;
-    uint64_t waited = udmar_host_time_ns(host) - map->deferred.since;
+    uint64_t waited = udmar_host_time_ns(host) - map->wait.since;
     uintptr_t state = udmar__lock(host, &zone->lock);
-    bool cancelled = map->deferred.state == DEFERRAL_CANCELLED;
+    bool cancelled = map->state == MAP_CANCELLED;
     int error;
 
     if (!cancelled) {
@@ -35,14 +40,12 @@ static void run_one(struct udmar__bounce_zone *zone, struct udmar_dma_map *map)
         if (map->bounces != NULL) {
             udmar__bounce_zone_give(map, false);
         }
-        udmar__fast_path_open(map);
         /* Last: from here on the map may go. */
-        udmar__deferral_set(map, DEFERRAL_NONE);
+        udmar__map_set_state(map, MAP_IDLE);
         return;
     }
-    udmar__fast_path_open(map);
-    udmar__deferral_set(map, DEFERRAL_NONE);
-    map->deferred.momentary = false;
+    udmar__map_set_state(map, MAP_IDLE);
+    map->wait.momentary = false;
     error = map->bounces != NULL ? udmar__bounce_load_with_pages(map) : UDMAR_ENOMEM;
     if (error == UDMAR_ENOMEM) {
         /* The pages have gone back; the load begins anew when there is room. */
@@ -66,7 +69,7 @@ static void run_ready(struct udmar__bounce_zone *zone)
         void *argument = map->tag->lock_argument;
 
         zone->running = true;
-        zone->ready = map->deferred.next;
+        zone->ready = map->wait.next;
         udmar__unlock(host, &zone->lock, state);
         lock(argument, UDMAR_DMA_LOCK);
         run_one(zone, map);
@@ -107,9 +110,9 @@ void udmar__waiting_kick(struct udmar__bounce_zone *zone)
 static void unlink_map(struct udmar_dma_map **queue, struct udmar_dma_map *map)
 {
     while (*queue != map) {
-        queue = &(*queue)->deferred.next;
+        queue = &(*queue)->wait.next;
     }
-    *queue = map->deferred.next;
+    *queue = map->wait.next;
 }
 
 bool udmar__waiting_cancel(struct udmar_dma_map *map)
@@ -122,20 +125,19 @@ bool udmar__waiting_cancel(struct udmar_dma_map *map)
     if (!udmar__load_is_waiting(map)) {
         return false;
     }
-    if (map->deferred.for_room) {
+    if (map->wait.for_space) {
         return udmar__wait_space_cancel(map);
     }
     host = zone->instance->host;
     state = udmar__lock(host, &zone->lock);
-    if (map->deferred.state == DEFERRAL_WAITING) {
+    if (map->state == MAP_WAITING) {
         unlink_map(&zone->waiting, map);
-        udmar__fast_path_open(map);
-        udmar__deferral_set(map, DEFERRAL_NONE);
+        udmar__map_set_state(map, MAP_IDLE);
         waited = true;
         /* It may have been the one that held up the others. */
         udmar__bounce_zone_serve(zone);
-    } else if (map->deferred.state == DEFERRAL_READY) {
-        udmar__deferral_set(map, DEFERRAL_CANCELLED);
+    } else if (map->state == MAP_READY) {
+        udmar__map_set_state(map, MAP_CANCELLED);
         waited = true;
     }
     udmar__unlock(host, &zone->lock, state);

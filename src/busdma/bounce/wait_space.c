@@ -11,7 +11,12 @@
  * queues, and who gives back looks for such loads afterwards, with a fence between on both sides.
  * room.freed tells whether something came back during a try.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/wait.h"
+
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
+#include "busdma/load.h"
 
 #define MOST_WAIT UINT64_C(10000000000) /* ns */
 
@@ -26,7 +31,7 @@ static bool has_older(const struct udmar__wait_space *room, const struct udmar_d
     const struct udmar_dma_map *other = room->waiting;
 
     while (other != NULL && other != map && domain_of(other) != domain_of(map)) {
-        other = other->deferred.next;
+        other = other->wait.next;
     }
     return other != NULL && other != map;
 }
@@ -36,15 +41,14 @@ static void insert_load(struct udmar__wait_space *room, struct udmar_dma_map *ma
 {
     struct udmar_dma_map **link = &room->waiting;
 
-    while (*link != NULL && (*link)->deferred.since <= map->deferred.since) {
-        link = &(*link)->deferred.next;
+    while (*link != NULL && (*link)->wait.since <= map->wait.since) {
+        link = &(*link)->wait.next;
     }
-    udmar__fast_path_close(map);
-    map->deferred.tried = tried;
-    map->deferred.for_room = true;
-    map->deferred.next = *link;
+    map->wait.tried = tried;
+    map->wait.for_space = true;
+    map->wait.next = *link;
     *link = map;
-    udmar__deferral_set(map, DEFERRAL_WAITING);
+    udmar__map_set_state(map, MAP_WAITING);
 }
 
 static void take_load_out(struct udmar__wait_space *room, struct udmar_dma_map *map)
@@ -52,35 +56,30 @@ static void take_load_out(struct udmar__wait_space *room, struct udmar_dma_map *
     struct udmar_dma_map **link = &room->waiting;
 
     while (*link != map) {
-        link = &(*link)->deferred.next;
+        link = &(*link)->wait.next;
     }
-    *link = map->deferred.next;
+    *link = map->wait.next;
 }
 
 static void hopes_no_more(struct udmar *instance)
 {
-    (void)__atomic_sub_fetch(&instance->dma.room.hopeful, 1, __ATOMIC_RELEASE);
+    (void)__atomic_sub_fetch(&instance->dma.wait_space.hopeful, 1, __ATOMIC_RELEASE);
 }
 
-/* What is tried again must outlive the call. @source null: it is in the map's list already. */
-static bool keep_source(struct udmar_dma_map *map, const struct udmar__source *source)
+/* What is tried again must outlive the call. @pieces null: it is in the map's list already. */
+static bool keep_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    if (source == NULL || source->buffer == NULL) {
-        if (source != NULL) {
-            udmar__list_clear(&map->client_pieces);
-            if (udmar__list_source(&map->client_pieces, *source) != 0) {
-                return false;
-            }
-        }
-        map->deferred.source = (struct udmar__source){
-            .host = map->tag->device->instance->host,
-            .list = map->client_pieces.entries,
-            .remaining = map->client_pieces.bytes,
-        };
-    } else {
-        map->deferred.source = *source;
+    if (pieces != NULL && pieces->buffer != NULL) {
+        map->wait.pieces = *pieces;
+        return true;
     }
-    return true;
+    if (pieces != NULL) {
+        udmar__piece_list_clear(&map->client_pieces);
+        if (udmar__piece_list_copy(&map->client_pieces, pieces) != 0) {
+            return false;
+        }
+    }
+    return udmar__piece_list_measure(map, &map->client_pieces, &map->wait.pieces) == 0;
 }
 
 static bool worth_waiting(struct udmar_dma_map *map)
@@ -88,13 +87,12 @@ static bool worth_waiting(struct udmar_dma_map *map)
     const struct udmar__dma *dma = &map->tag->device->instance->dma;
 
     return (dma->wake != NULL || __atomic_load_n(&dma->maps, __ATOMIC_RELAXED) > 1) &&
-           (map->tag->backend->possible == NULL ||
-            map->tag->backend->possible(map, &map->deferred.source));
+           map->tag->backend->possible(map, &map->wait.pieces);
 }
 
 static bool is_stuck(const struct udmar_dma_map *map, int error)
 {
-    return error == UDMAR_ENOMEM && map->deferred.momentary;
+    return error == UDMAR_ENOMEM && map->wait.momentary;
 }
 
 enum outcome {
@@ -106,7 +104,7 @@ enum outcome {
 /* A last try before it waits. */
 static enum outcome try_or_queue(struct udmar *instance, struct udmar_dma_map *map, int *out_error)
 {
-    struct udmar__wait_space *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.wait_space;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     size_t seen = room->freed;
     bool behind = has_older(room, map);
@@ -120,7 +118,7 @@ static enum outcome try_or_queue(struct udmar *instance, struct udmar_dma_map *m
     }
     state = udmar__lock(instance->host, &instance->lock);
     if (seen == room->freed || has_older(room, map)) {
-        map->deferred.since = udmar_host_time_ns(instance->host);
+        map->wait.since = udmar_host_time_ns(instance->host);
         insert_load(room, map, seen);
         outcome = OUTCOME_QUEUED;
     }
@@ -128,17 +126,17 @@ static enum outcome try_or_queue(struct udmar *instance, struct udmar_dma_map *m
     return outcome;
 }
 
-int udmar__wait_space_add(struct udmar_dma_map *map, const struct udmar__source *source)
+int udmar__wait_space_add(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
     struct udmar *instance = map->tag->device->instance;
     enum outcome outcome;
     int error = UDMAR_ENOMEM;
 
-    if (!map->deferred.may_wait || !map->deferred.momentary || !keep_source(map, source) ||
+    if (!map->wait.may_wait || !map->wait.momentary || !keep_pieces(map, pieces) ||
         !worth_waiting(map)) {
         return error;
     }
-    (void)__atomic_add_fetch(&instance->dma.room.hopeful, 1, __ATOMIC_SEQ_CST);
+    (void)__atomic_add_fetch(&instance->dma.wait_space.hopeful, 1, __ATOMIC_SEQ_CST);
     do {
         outcome = try_or_queue(instance, map, &error);
     } while (outcome == OUTCOME_AGAIN);
@@ -153,7 +151,7 @@ int udmar__wait_space_add(struct udmar_dma_map *map, const struct udmar__source 
 
 static bool has_waited_enough(const struct udmar_dma_map *map, uint64_t now)
 {
-    return now - map->deferred.since >= MOST_WAIT;
+    return now - map->wait.since >= MOST_WAIT;
 }
 
 /* The next one to be tried, taken out; null: none. */
@@ -162,12 +160,12 @@ static struct udmar_dma_map *take_next(struct udmar__wait_space *room, uint64_t 
     struct udmar_dma_map *map = room->waiting;
 
     while (map != NULL && !has_waited_enough(map, now) &&
-           (map->deferred.tried == room->freed || has_older(room, map))) {
-        map = map->deferred.next;
+           (map->wait.tried == room->freed || has_older(room, map))) {
+        map = map->wait.next;
     }
     if (map != NULL) {
         take_load_out(room, map);
-        udmar__deferral_set(map, DEFERRAL_READY);
+        udmar__map_set_state(map, MAP_READY);
     }
     return map;
 }
@@ -175,16 +173,15 @@ static struct udmar_dma_map *take_next(struct udmar__wait_space *room, uint64_t 
 /* Under the tag's lock. @last: it does not wait any longer. True: it has come to an end. */
 static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t seen, bool last)
 {
-    struct udmar__wait_space *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.wait_space;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    bool cancelled = map->deferred.state == DEFERRAL_CANCELLED;
+    bool cancelled = map->state == MAP_CANCELLED;
     int error;
 
     udmar__unlock(instance->host, &instance->lock, state);
-    udmar__fast_path_open(map);
-    map->deferred.for_room = false;
+    map->wait.for_space = false;
     /* When it was called off: from here on the map may go. */
-    udmar__deferral_set(map, DEFERRAL_NONE);
+    udmar__map_set_state(map, MAP_IDLE);
     if (cancelled) {
         hopes_no_more(instance);
         return true;
@@ -203,7 +200,7 @@ static bool retry_load(struct udmar *instance, struct udmar_dma_map *map, size_t
 
 static void retry_loads(struct udmar *instance)
 {
-    struct udmar__wait_space *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.wait_space;
     uint64_t now = udmar_host_time_ns(instance->host);
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     struct udmar_dma_map *map = room->running ? NULL : take_next(room, now);
@@ -232,7 +229,7 @@ static void retry_loads(struct udmar *instance)
 /* Whether there is somebody to be tried. */
 static bool note_freed(struct udmar *instance)
 {
-    struct udmar__wait_space *room = &instance->dma.room;
+    struct udmar__wait_space *room = &instance->dma.wait_space;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
     bool waits;
 
@@ -268,7 +265,7 @@ void udmar__wait_space_tell(struct udmar *instance)
     const struct udmar__dma *dma = &instance->dma;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&dma->room.hopeful, __ATOMIC_RELAXED) != 0 && note_freed(instance) &&
+    if (__atomic_load_n(&dma->wait_space.hopeful, __ATOMIC_RELAXED) != 0 && note_freed(instance) &&
         dma->wake != NULL) {
         dma->wake(dma->wake_argument);
     }
@@ -278,17 +275,16 @@ bool udmar__wait_space_cancel(struct udmar_dma_map *map)
 {
     struct udmar *instance = map->tag->device->instance;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    bool waited = map->deferred.state == DEFERRAL_WAITING;
-    bool ready = map->deferred.state == DEFERRAL_READY;
+    bool waited = map->state == MAP_WAITING;
+    bool ready = map->state == MAP_READY;
 
     if (waited) {
-        take_load_out(&instance->dma.room, map);
-        udmar__fast_path_open(map);
-        map->deferred.for_room = false;
-        udmar__deferral_set(map, DEFERRAL_NONE);
+        take_load_out(&instance->dma.wait_space, map);
+        map->wait.for_space = false;
+        udmar__map_set_state(map, MAP_IDLE);
     } else if (ready) {
         /* Another thread is about to try it, and lets go of it. */
-        udmar__deferral_set(map, DEFERRAL_CANCELLED);
+        udmar__map_set_state(map, MAP_CANCELLED);
     }
     udmar__unlock(instance->host, &instance->lock, state);
     if (waited || ready) {

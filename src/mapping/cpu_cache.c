@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Per-CPU caches; cache.h says what they are for. */
-#include "space/cpu_cache.h"
+#include "mapping/block.h"
 
 #include "base/text.h"
 
@@ -23,9 +23,9 @@ struct udmar__cpu_cache *udmar__cpu_cache_create(struct udmar_domain *domain, un
         return NULL;
     }
     state = udmar__lock(domain->host, &domain->lock);
-    first = domain->caches[cpu];
+    first = udmar__mapper_of(domain)->caches[cpu];
     if (first == NULL) {
-        __atomic_store_n(&domain->caches[cpu], cache, __ATOMIC_RELEASE);
+        __atomic_store_n(&udmar__mapper_of(domain)->caches[cpu], cache, __ATOMIC_RELEASE);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     if (first != NULL) {
@@ -110,6 +110,15 @@ void udmar__block_put_slow_path(struct udmar_domain *domain, struct udmar__arena
     } else if (count > 0) {
         udmar__blocks_give(domain, spilled, count, true);
     }
+}
+
+enum udmar_status udmar__block_invalidate(struct udmar_domain *domain, uint32_t page,
+                                          unsigned order)
+{
+    struct udmar__request request =
+        udmar__block_request(domain, (udmar_iova_t)page << UDMAR_PAGE_SHIFT, order);
+
+    return udmar__invalidate(domain->unit, &request, 1, true, NULL);
 }
 
 /* ---- Deferred mode ---- */
@@ -256,19 +265,6 @@ void udmar__block_defer_flush(struct udmar_domain *domain, const struct udmar__a
     }
 }
 
-void udmar__domain_tick(struct udmar_domain *domain)
-{
-    struct udmar__request request = whole_domain(domain);
-    uint64_t ticket;
-
-    if (domain->unit != NULL &&
-        __atomic_exchange_n(&domain->flush_pending, 0, __ATOMIC_SEQ_CST) != 0 &&
-        !udmar__queue_offer(domain->unit, &request, &ticket)) {
-        /* No room just now: the next tick tries again. */
-        __atomic_store_n(&domain->flush_pending, 1, __ATOMIC_RELAXED);
-    }
-}
-
 /* ---- Windows of 2 MiB chunks ---- */
 
 enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__arena_pool *pool,
@@ -346,8 +342,9 @@ static void trim_windows(struct udmar_domain *domain, struct udmar__cpu_cache *c
 
 void udmar__cpu_caches_trim(struct udmar_domain *domain)
 {
-    for (unsigned cpu = 0; cpu < domain->cpus; cpu++) {
-        struct udmar__cpu_cache *cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
+    for (unsigned cpu = 0; cpu < udmar__mapper_of(domain)->cpus; cpu++) {
+        struct udmar__cpu_cache *cache =
+            __atomic_load_n(&udmar__mapper_of(domain)->caches[cpu], __ATOMIC_ACQUIRE);
 
         if (cache == NULL) {
             continue;
@@ -370,12 +367,12 @@ void udmar__cpu_caches_trim(struct udmar_domain *domain)
 
 void udmar__cpu_caches_ref(struct udmar_domain *domain)
 {
-    (void)__atomic_add_fetch(&domain->cache_refs, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_RELAXED);
 }
 
 void udmar__cpu_caches_unref(struct udmar_domain *domain)
 {
-    if (__atomic_sub_fetch(&domain->cache_refs, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0) {
         udmar__cpu_caches_trim(domain);
     }
 }
@@ -383,16 +380,18 @@ void udmar__cpu_caches_unref(struct udmar_domain *domain)
 /* Blocks go with their arenas, windows with the address tree. */
 void udmar__cpu_caches_free(struct udmar_domain *domain)
 {
-    for (unsigned cpu = 0; domain->caches != NULL && cpu < domain->cpus; cpu++) {
-        struct udmar__cpu_cache *cache = domain->caches[cpu];
+    for (unsigned cpu = 0;
+         udmar__mapper_of(domain)->caches != NULL && cpu < udmar__mapper_of(domain)->cpus; cpu++) {
+        struct udmar__cpu_cache *cache = udmar__mapper_of(domain)->caches[cpu];
 
         if (cache != NULL) {
             udmar__lock_destroy(domain->host, &cache->lock);
             udmar_host_free(domain->host, cache, sizeof(*cache));
         }
     }
-    if (domain->caches != NULL) {
-        udmar_host_free(domain->host, domain->caches, domain->cpus * sizeof(*domain->caches));
-        domain->caches = NULL;
+    if (udmar__mapper_of(domain)->caches != NULL) {
+        udmar_host_free(domain->host, udmar__mapper_of(domain)->caches,
+                        udmar__mapper_of(domain)->cpus * sizeof(*udmar__mapper_of(domain)->caches));
+        udmar__mapper_of(domain)->caches = NULL;
     }
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Windows: making, writing, clearing. window.h says why they are as they are. */
-#include "space/window.h"
+#include "mapping/window.h"
 
-#include "space/address.h"
-#include "space/arena.h"
-#include "space/cpu_cache.h"
+#include "mapping/arena.h"
+#include "mapping/cpu_cache.h"
 #include "space/pte.h"
 
 #define CHUNK_PAGES PTES_PER_TABLE
@@ -87,8 +86,9 @@ static enum udmar_status reserve_chunk(struct udmar__window *window, uint32_t in
         return status;
     }
     if (domain->direct) {
-        chunk->entries = remember_table(domain, chunk->small);
-        chunk->slot = remember_table(domain, chunk->parent) + udmar__level_index(iova, CHUNK_LEVEL);
+        chunk->ptes = remember_table(domain, chunk->small);
+        chunk->parent_pte =
+            remember_table(domain, chunk->parent) + udmar__level_index(iova, CHUNK_LEVEL);
     }
     return UDMAR_OK;
 }
@@ -101,7 +101,7 @@ static enum udmar_status reserve_chunks(struct udmar__window *window, struct udm
     for (uint32_t i = 0; i < window->chunk_count && status == UDMAR_OK; i++) {
         status = reserve_chunk(window, i, gather);
     }
-    window->domain->windows++;
+    udmar__mapper_of(window->domain)->windows++;
     udmar__unlock(window->domain->host, &window->domain->lock, state);
     return status;
 }
@@ -128,7 +128,7 @@ static void release_chunks(struct udmar__window *window, struct udmar__gather *g
             chunk->small = 0;
         }
     }
-    domain->windows--;
+    udmar__mapper_of(domain)->windows--;
     udmar__unlock(domain->host, &domain->lock, state);
 }
 
@@ -138,13 +138,13 @@ static void take_range_out(struct udmar__window *window)
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
     if (udmar__window_transient(domain, window->range.first) == window) {
-        udmar__directory_clear(&domain->transient, window->range.first);
+        udmar__directory_clear(&udmar__mapper_of(domain)->transients, window->range.first);
     }
     if (window->chunk_count > 0) {
         udmar__iova_remove(&domain->iova, &window->range);
         udmar__arena_pool_credit(domain, window->pool, window->pages);
     } else {
-        udmar__iova_remove(&domain->blocks, &window->range);
+        udmar__iova_remove(&udmar__mapper_of(domain)->blocks, &window->range);
     }
     udmar__unlock(domain->host, &domain->lock, state);
 }
@@ -180,7 +180,6 @@ static struct udmar__window *new_window(struct udmar_domain *domain, struct udma
         window->unit = domain->bindings->unit;
         window->range.kind = UDMAR_RANGE_WINDOW;
         window->coherent = domain->coherent;
-        window->announce = domain->caching_mode || domain->write_buffer;
     }
     return window;
 }
@@ -237,7 +236,7 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
     }
     if (status == UDMAR_OK) {
         if (window->chunk_count == 1) {
-            window->ptes = window->chunks[0].entries;
+            window->ptes = window->chunks[0].ptes;
         }
         return UDMAR_OK;
     }
@@ -288,7 +287,8 @@ enum udmar_status udmar__window_create_transient(struct udmar_domain *domain,
         return status;
     }
     state = udmar__lock(domain->host, &domain->lock);
-    kept = udmar__directory_set(domain->host, &domain->transient, window->range.first, window);
+    kept = udmar__directory_set(domain->host, &udmar__mapper_of(domain)->transients,
+                                window->range.first, window);
     udmar__unlock(domain->host, &domain->lock, state);
     if (!kept) {
         udmar__window_destroy(window);
@@ -338,8 +338,8 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     window->range.first = page;
     window->range.last = page + (places > 1 ? (places << order) : window->pages) - 1;
     state = udmar__lock(domain->host, &domain->lock);
-    (void)udmar__iova_insert(&domain->blocks, &window->range);
-    domain->windows++;
+    (void)udmar__iova_insert(&udmar__mapper_of(domain)->blocks, &window->range);
+    udmar__mapper_of(domain)->windows++;
     udmar__unlock(domain->host, &domain->lock, state);
     return UDMAR_OK;
 }
@@ -417,7 +417,7 @@ void udmar__window_destroy(struct udmar__window *window)
 
         take_range_out(window);
         state = udmar__lock(domain->host, &domain->lock);
-        domain->windows--;
+        udmar__mapper_of(domain)->windows--;
         udmar__unlock(domain->host, &domain->lock, state);
         free_memory(window);
         udmar__blocks_give(domain, &page, 1, false);
@@ -451,25 +451,54 @@ enum udmar_status udmar__window_ready(struct udmar__window *window)
     return status;
 }
 
-static void write_chunked(struct udmar__window *window, uint32_t index, uint64_t entry,
-                          uint32_t count)
+/* Stores a chunk's level-2 entry. */
+static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t entry)
+{
+    struct udmar__chunk *chunk = &window->chunks[index];
+    udmar_iova_t iova = first_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    volatile uint64_t *table;
+
+    if (chunk->parent_pte != NULL) {
+        udmar__pte_store(chunk->parent_pte, entry);
+        write_back_entries(window, chunk->parent_pte, 1);
+        return;
+    }
+    table = open_table(window, NULL, chunk->parent);
+    udmar__pte_store(&table[udmar__level_index(iova, CHUNK_LEVEL)], entry);
+    write_back_entries(window, &table[udmar__level_index(iova, CHUNK_LEVEL)], 1);
+    close_table(window, NULL, table);
+}
+
+/* The page table of a chunk has been written. */
+static void link_chunk(struct udmar__window *window, uint32_t index)
+{
+    struct udmar__chunk *chunk = &window->chunks[index];
+
+    if (chunk->state == CHUNK_EMPTY) {
+        chunk->state = CHUNK_SMALL;
+        set_chunk(window, index, chunk->small | PTE_PRESENT);
+    }
+}
+
+static void write_chunks(struct udmar__window *window, uint32_t index, uint64_t entry,
+                         uint32_t count)
 {
     while (count > 0) {
         struct udmar__chunk *chunk = &window->chunks[index / CHUNK_PAGES];
         uint32_t first = index % CHUNK_PAGES;
         uint32_t here = count < CHUNK_PAGES - first ? count : CHUNK_PAGES - first;
 
-        if (here == CHUNK_PAGES && (window->domain->superpages & 1u) &&
+        if (here == CHUNK_PAGES && window->large_leaves &&
             (entry & PTE_ADDRESS & UDMAR__MASK(20, 12)) == 0) {
-            chunk->large = entry | PTE_LARGE;
             chunk->state = CHUNK_LARGE;
+            set_chunk(window, index / CHUNK_PAGES, entry | PTE_LARGE);
         } else {
-            volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
+            volatile uint64_t *ptes = open_table(window, chunk->ptes, chunk->small);
 
-            udmar__ptes_fill(&entries[first], entry, here);
-            write_back_entries(window, &entries[first], here);
-            close_table(window, chunk->entries, entries);
-            chunk->state = CHUNK_SMALL;
+            udmar__ptes_fill(&ptes[first], entry, here);
+            write_back_entries(window, &ptes[first], here);
+            close_table(window, chunk->ptes, ptes);
+            link_chunk(window, index / CHUNK_PAGES);
         }
         entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
         index += here;
@@ -484,124 +513,26 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
     volatile uint64_t *ptes;
 
     if (window->chunk_count > 0) {
-        write_chunked(window, index, entry, count);
+        write_chunks(window, index, entry, count);
         return;
     }
     ptes = open_ptes(window);
     udmar__ptes_fill(&ptes[index], entry, count);
+    write_back_entries(window, &ptes[index], count);
     close_ptes(window, ptes);
 }
 
-/* Stores a chunk's level-2 entry. */
-static void set_chunk(struct udmar__window *window, uint32_t index, uint64_t entry)
+void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count)
 {
-    struct udmar__chunk *chunk = &window->chunks[index];
-    udmar_iova_t iova = first_of(window) + (uint64_t)index * CHUNK_PAGES * UDMAR_PAGE_SIZE;
-    volatile uint64_t *table;
-
-    if (chunk->slot != NULL) {
-        udmar__pte_store(chunk->slot, entry);
-        write_back_entries(window, chunk->slot, 1);
-        return;
-    }
-    table = open_table(window, NULL, chunk->parent);
-    udmar__pte_store(&table[udmar__level_index(iova, CHUNK_LEVEL)], entry);
-    write_back_entries(window, &table[udmar__level_index(iova, CHUNK_LEVEL)], 1);
-    close_table(window, NULL, table);
-}
-
-static void load_mixed(struct udmar__window *window, uint32_t first, uint64_t entry, uint32_t pages,
-                       bool large)
-{
-    uint32_t index = first;
-
-    for (uint32_t left = pages; left > 0;) {
-        struct udmar__chunk *chunk = &window->chunks[index / CHUNK_PAGES];
-        uint32_t begin = index % CHUNK_PAGES;
-        uint32_t here = left < CHUNK_PAGES - begin ? left : CHUNK_PAGES - begin;
-
-        if (here == CHUNK_PAGES && large) {
-            chunk->state = CHUNK_LARGE;
-            udmar__chunk_link(window, chunk, entry | PTE_LARGE);
-        } else {
-            udmar__ptes_fill(&chunk->entries[begin], entry, here);
-            write_back_entries(window, &chunk->entries[begin], here);
-            chunk->state = CHUNK_SMALL;
-            udmar__chunk_link(window, chunk, chunk->small | PTE_PRESENT);
+    if (window->ptes != NULL && (window->chunk_count == 0 || count < CHUNK_PAGES)) {
+        /* They were written where they are. */
+        write_back_entries(window, window->ptes, count);
+        if (window->chunk_count != 0) {
+            link_chunk(window, 0);
         }
-        entry += (uint64_t)here << UDMAR_PAGE_SHIFT;
-        index += here;
-        left -= here;
     }
-    udmar__window_note(&window->first, first);
-    udmar__window_note(&window->span, pages);
-}
-
-bool udmar__window_load_run(struct udmar__window *window, udmar_paddr_t physical, uint32_t pages,
-                            unsigned access, udmar_iova_t *out_base)
-{
-    uint32_t first = (uint32_t)(physical >> UDMAR_PAGE_SHIFT) % CHUNK_PAGES;
-    bool large = window->large_leaves;
-
-    if (UDMAR__UNLIKELY(pages > window->pages) ||
-        (!udmar__window_is_ready(window) && udmar__window_ready(window) != UDMAR_OK)) {
-        return false;
-    }
-    /* At its offset in a 2 MiB page, so that whole chunks become large leaves, where there is room.
-     */
-    if (pages < CHUNK_PAGES || first + pages > window->pages) {
-        large = false;
-        first = 0;
-    }
-    *out_base = window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT);
-    load_mixed(window, first, physical | access, pages, large);
-    return true;
-}
-
-static void link_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++) {
-        struct udmar__chunk *chunk = &window->chunks[i];
-
-        set_chunk(window, i,
-                  chunk->state == CHUNK_LARGE ? chunk->large : chunk->small | PTE_PRESENT);
-    }
-}
-
-static void write_back_ptes(struct udmar__window *window, uint32_t first, uint32_t count)
-{
-    volatile uint64_t *ptes;
-
-    if (window->coherent || window->chunk_count > 0) {
-        return;
-    }
-    ptes = open_ptes(window);
-    write_back_entries(window, &ptes[first], count);
-    close_ptes(window, ptes);
-}
-
-enum udmar_status udmar__window_publish(struct udmar__window *window, uint32_t first,
-                                        uint32_t count)
-{
-    if (window->chunk_count > 0) {
-        link_chunks(window, first, count);
-    }
-    udmar__window_note(&window->first, first);
-    udmar__window_note(&window->span, count);
-    write_back_ptes(window, first, count);
-    if (!window->announce) {
-        return UDMAR_OK;
-    }
-    return udmar__domain_published(window->domain,
-                                   window->base + ((uint64_t)first << UDMAR_PAGE_SHIFT),
-                                   (uint64_t)count << UDMAR_PAGE_SHIFT);
-}
-
-enum udmar_status udmar__window_publish_chunk(struct udmar__window *window, uint32_t count)
-{
-    window->chunks[0].state = CHUNK_SMALL;
-    write_back_entries(window, window->ptes, count);
-    return udmar__window_publish(window, 0, count);
+    udmar__window_store(&window->first, first);
+    udmar__window_store(&window->span, count);
 }
 
 /* ---- Unloading ---- */
@@ -613,17 +544,13 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         uint32_t begin = first % CHUNK_PAGES;
         uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
 
-        if (chunk->slot != NULL) {
-            udmar__chunk_link(window, chunk, 0);
-        } else {
-            set_chunk(window, first / CHUNK_PAGES, 0);
-        }
+        set_chunk(window, first / CHUNK_PAGES, 0);
         if (chunk->state == CHUNK_SMALL) {
-            volatile uint64_t *entries = open_table(window, chunk->entries, chunk->small);
+            volatile uint64_t *entries = open_table(window, chunk->ptes, chunk->small);
 
             udmar__ptes_clear(&entries[begin], here);
             write_back_entries(window, &entries[begin], here);
-            close_table(window, chunk->entries, entries);
+            close_table(window, chunk->ptes, entries);
         }
         chunk->state = CHUNK_EMPTY;
         first += here;
@@ -650,7 +577,7 @@ enum udmar_status udmar__window_flush_half(struct udmar__window *window)
     enum udmar_status status;
 
     if (used == 1) {
-        udmar__window_note(&window->lane_first, 0);
+        udmar__window_store(&window->lane_first, 0);
         window->ptes -= 2 * half;
         window->base = first_of(window);
     }
@@ -677,23 +604,8 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     } else {
         clear_chunks(window, first, pages);
     }
-    udmar__window_note(&window->span, pages | WINDOW_ENDED);
+    udmar__window_store(&window->span, pages | WINDOW_ENDED);
     return udmar__window_invalidate(window, wait);
-}
-
-void udmar__window_discard(struct udmar__window *window, uint32_t first, uint32_t count)
-{
-    if (count == 0) {
-        return;
-    }
-    if (window->chunk_count == 1 && window->chunks[0].state == CHUNK_EMPTY) {
-        /* Written through the ptes, not linked. */
-        window->chunks[0].state = CHUNK_SMALL;
-    }
-    /* Entries of a small window were live from the first store on: take them back as an unload. */
-    udmar__window_note(&window->first, first);
-    udmar__window_note(&window->span, count);
-    (void)udmar__window_clear(window, true);
 }
 
 /* What the map's thread has noted, at some recent moment. */

@@ -23,14 +23,11 @@
 #ifndef UDMAR_SPACE_ARENA_H
 #define UDMAR_SPACE_ARENA_H
 
-#include "space/domain.h"
+#include "mapping/mapper.h"
 #include "space/pte.h"
 
 #define UDMAR__ARENA_PAGES PTES_PER_TABLE
 #define UDMAR__ARENA_ORDER 9u
-
-/* Kinds of nodes in the address tree that are no business of the API's. */
-#define RANGE_ARENA 5u
 
 struct udmar__arena {
     struct udmar__range range; /* first: the tree's node is the arena */
@@ -56,14 +53,14 @@ struct udmar__arena {
 /* The arena of a page (a guest address's page number); null: there is none. */
 static inline struct udmar__arena *udmar__arena_of(const struct udmar_domain *domain, uint64_t page)
 {
-    return udmar__directory_at(&domain->arenas, page);
+    return udmar__directory_at(&udmar__mapper_of(domain)->arenas, page);
 }
 
 /* The same for a block that somebody owns: his arena is there. */
 static inline struct udmar__arena *udmar__arena_of_block(const struct udmar_domain *domain,
                                                          uint32_t page)
 {
-    return udmar__directory_known(&domain->arenas, page);
+    return udmar__directory_known(&udmar__mapper_of(domain)->arenas, page);
 }
 
 /* What stands for the block at a page; its owner's notes may be a moment old. */

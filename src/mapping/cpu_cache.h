@@ -15,8 +15,8 @@
 #ifndef UDMAR_SPACE_CACHE_H
 #define UDMAR_SPACE_CACHE_H
 
-#include "space/arena.h"
-#include "space/window.h"
+#include "mapping/arena.h"
+#include "mapping/window.h"
 
 #define UDMAR__BLOCK_ORDERS    9u /* 1 to 256 pages */
 #define UDMAR__WINDOW_ORDERS   3u /* 1, 2 and 4 chunks of 2 MiB */
@@ -77,11 +77,11 @@ udmar__cpu_cache_lock(struct udmar_domain *domain, uintptr_t *out_state) UDMAR_N
     unsigned cpu = 0;
     struct udmar__cpu_cache *cache;
 
-    if (domain->cpus > 1) {
+    if (udmar__mapper_of(domain)->cpus > 1) {
         cpu = udmar_host_cpu(domain->host);
-        cpu = cpu < domain->cpus ? cpu : 0;
+        cpu = cpu < udmar__mapper_of(domain)->cpus ? cpu : 0;
     }
-    cache = __atomic_load_n(&domain->caches[cpu], __ATOMIC_ACQUIRE);
+    cache = __atomic_load_n(&udmar__mapper_of(domain)->caches[cpu], __ATOMIC_ACQUIRE);
     if (UDMAR__UNLIKELY(cache == NULL)) {
         cache = udmar__cpu_cache_create(domain, cpu);
         if (cache == NULL) {
@@ -258,14 +258,5 @@ void udmar__cpu_caches_trim(struct udmar_domain *domain);
 
 /* When the domain goes. */
 void udmar__cpu_caches_free(struct udmar_domain *domain);
-
-/* May what has been cleared wait for company? Registers take one request at a time anyway. */
-static inline bool udmar__defers_flush(const struct udmar_domain *domain)
-{
-    return !domain->strict && domain->ticking && udmar__uses_queue(domain->unit);
-}
-
-/* The tick: asks for what rests in a domain. */
-void udmar__domain_tick(struct udmar_domain *domain);
 
 #endif

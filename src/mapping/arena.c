@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arenas: made, cut, put together again, given back. arena.h says what they are. */
-#include "space/arena.h"
+#include "mapping/arena.h"
 
-#include "space/address.h"
+#include "space/range.h"
 
 /* ---- The tree of an arena ---- */
 
@@ -150,11 +150,11 @@ static struct udmar__arena *find_arena(struct udmar__arena_pool *pool, unsigned 
 
 void udmar__arena_pools_init(struct udmar_domain *domain)
 {
-    domain->pool_32.kind = UDMAR__POOL_32;
-    domain->pool_32.exclude_first = UINT64_C(1) << 32;
-    domain->pool_32.exclude_last = domain->end;
-    domain->pool_32.next = &domain->pool_all;
-    domain->pools = &domain->pool_32;
+    udmar__mapper_of(domain)->pool_32.kind = UDMAR__POOL_32;
+    udmar__mapper_of(domain)->pool_32.exclude_first = UINT64_C(1) << 32;
+    udmar__mapper_of(domain)->pool_32.exclude_last = domain->end;
+    udmar__mapper_of(domain)->pool_32.next = &udmar__mapper_of(domain)->pool_all;
+    udmar__mapper_of(domain)->pools = &udmar__mapper_of(domain)->pool_32;
 }
 
 struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
@@ -165,11 +165,11 @@ struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
     uintptr_t state;
 
     if (exclude_last == 0 || exclude_first > domain->end) {
-        return &domain->pool_all;
+        return &udmar__mapper_of(domain)->pool_all;
     }
     exclude_last = udmar__min(exclude_last, domain->end);
     state = udmar__lock(domain->host, &domain->lock);
-    pool = domain->pools;
+    pool = udmar__mapper_of(domain)->pools;
     while (pool != NULL &&
            (pool->exclude_first != exclude_first || pool->exclude_last != exclude_last)) {
         pool = pool->next;
@@ -180,8 +180,8 @@ struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
             pool->exclude_first = exclude_first;
             pool->exclude_last = exclude_last;
             pool->kind = UDMAR__POOL_OTHER;
-            pool->next = domain->pools;
-            domain->pools = pool;
+            pool->next = udmar__mapper_of(domain)->pools;
+            udmar__mapper_of(domain)->pools = pool;
         }
     }
     udmar__unlock(domain->host, &domain->lock, state);
@@ -215,7 +215,7 @@ bool udmar__arena_pool_charge(struct udmar_domain *domain, struct udmar__arena_p
         return false;
     }
     pool->taken += pages;
-    domain->taken += pages;
+    udmar__mapper_of(domain)->taken += pages;
     return true;
 }
 
@@ -223,7 +223,7 @@ void udmar__arena_pool_credit(struct udmar_domain *domain, struct udmar__arena_p
                               uint64_t pages)
 {
     pool->taken -= pages;
-    domain->taken -= pages;
+    udmar__mapper_of(domain)->taken -= pages;
 }
 
 /* Below which border a pool that reaches much further does not look first, once the domain has that
@@ -241,7 +241,7 @@ static udmar_iova_t lowest_for(const struct udmar_domain *domain,
     udmar_iova_t lowest = 0;
 
     for (unsigned i = 0; i < 2; i++) {
-        if (domain->taken >= scarce[i].pages &&
+        if (udmar__mapper_of(domain)->taken >= scarce[i].pages &&
             (pool->exclude_last == 0 || pool->exclude_first >= 4 * scarce[i].border)) {
             lowest = scarce[i].border;
         }
@@ -304,8 +304,8 @@ static enum udmar_status reserve_arena(struct udmar_domain *domain, struct udmar
     /* Every entry counts as used, so that the walker of other calls never gives the table back. */
     status =
         udmar__ptes_reserve(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &arena->table, gather);
-    if (status == UDMAR_OK &&
-        !udmar__directory_set(domain->host, &domain->arenas, arena->range.first, arena)) {
+    if (status == UDMAR_OK && !udmar__directory_set(domain->host, &udmar__mapper_of(domain)->arenas,
+                                                    arena->range.first, arena)) {
         udmar__ptes_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, gather);
         status = UDMAR_ERR_MEMORY;
     }
@@ -336,7 +336,7 @@ static void free_arenas(struct udmar_domain *domain, struct udmar__arena *dead)
     state = udmar__lock(domain->host, &domain->lock);
     for (struct udmar__arena *arena = dead; arena != NULL; arena = arena->next) {
         udmar__ptes_release(domain, base_of(arena), 1, UDMAR__ARENA_PAGES, &gather);
-        udmar__directory_clear(&domain->arenas, arena->range.first);
+        udmar__directory_clear(&udmar__mapper_of(domain)->arenas, arena->range.first);
     }
     udmar__unlock(domain->host, &domain->lock, state);
     if (udmar__gather_flush(domain, &gather) != UDMAR_OK) {
@@ -441,7 +441,8 @@ static struct udmar__arena *take_empty(struct udmar_domain *domain, bool spare)
 {
     struct udmar__arena *dead = NULL;
 
-    for (struct udmar__arena_pool *pool = domain->pools; pool != NULL; pool = pool->next) {
+    for (struct udmar__arena_pool *pool = udmar__mapper_of(domain)->pools; pool != NULL;
+         pool = pool->next) {
         struct udmar__arena **list = &pool->free[UDMAR__ARENA_ORDER + 1];
 
         while (*list != NULL && (!spare || (*list)->next != NULL)) {
@@ -476,12 +477,12 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
 
 void udmar__arenas_free(struct udmar_domain *domain)
 {
-    while (domain->pools != &domain->pool_32) {
-        struct udmar__arena_pool *pool = domain->pools;
+    while (udmar__mapper_of(domain)->pools != &udmar__mapper_of(domain)->pool_32) {
+        struct udmar__arena_pool *pool = udmar__mapper_of(domain)->pools;
 
-        domain->pools = pool->next;
+        udmar__mapper_of(domain)->pools = pool->next;
         udmar_host_free(domain->host, pool, sizeof(*pool));
     }
-    udmar__directory_free(domain->host, &domain->arenas);
-    udmar__directory_free(domain->host, &domain->transient);
+    udmar__directory_free(domain->host, &udmar__mapper_of(domain)->arenas);
+    udmar__directory_free(domain->host, &udmar__mapper_of(domain)->transients);
 }
