@@ -3,7 +3,7 @@
 #include "busdma/fast_path.h"
 
 #include "busdma/debug.h"
-#include "mapping/cpu_cache.h"
+#include "mapping/block.h"
 
 /*
  * Can the tag's boundary cut what the map loads that way? Its places are aligned to a power of two
@@ -35,9 +35,13 @@ void udmar__fast_path_prepare(struct udmar_dma_map *map)
     /* The host counts bytes in a size_t, and what is beyond is a range. */
     map->run_bytes = udmar__min(udmar__min(tag->maxsize, tag->maxsegsz),
                                 udmar__min(UDMAR__WINDOW_MOST << UDMAR_PAGE_SHIFT, SIZE_MAX));
-    if (window != NULL && window->chunk_count == 0 && window->ptes != NULL &&
-        !udmar__map_domain(map)->announces) {
+    if (window == NULL || map->domain->announces) {
+        return;
+    }
+    map->may_large = window->chunk_count != 0;
+    if (window->chunk_count == 0 && window->ptes != NULL) {
         map->window_bytes = map->run_bytes;
+        map->fast_way = window->lane_pages != 0 ? LOAD_FAST_LANE : LOAD_FAST_WINDOW;
     }
 }
 
@@ -45,7 +49,7 @@ void udmar__fast_path_prepare(struct udmar_dma_map *map)
 static inline bool map_run(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
                            unsigned access)
 {
-    struct udmar_domain *domain = udmar__map_domain(map);
+    struct udmar_domain *domain = map->domain;
     const struct udmar__mapping_request request =
         udmar__map_request(map, pages, physical & ~UDMAR_PAGE_MASK);
 
@@ -60,28 +64,77 @@ static inline bool map_run(struct udmar_dma_map *map, udmar_paddr_t physical, ui
     return true;
 }
 
+/* One large leaf in the map's window of chunks. */
+static inline bool map_large_leaf(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                                  unsigned access)
+{
+    if (pages != UDMAR__ARENA_PAGES || !map->may_large ||
+        !udmar__window_load_large(map->window, physical | access)) {
+        return false;
+    }
+    map->mapping.iova = map->window->base;
+    return true;
+}
+
+/* A block out of this CPU's magazine, for a map without a window. */
+static inline bool map_block(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                             unsigned access)
+{
+    struct udmar_domain *domain = map->domain;
+    struct udmar__arena *arena;
+    uint32_t page;
+
+    if (map->window != NULL || pages > UDMAR__BLOCK_MOST || !domain->fast_path ||
+        udmar__block_get(domain, map->pool, udmar__log2_up(pages), &page) != UDMAR_OK) {
+        return false;
+    }
+    arena = udmar__arena_of_block(domain, page);
+    udmar__ptes_fill(udmar__block_ptes(arena, page), (physical & ~UDMAR_PAGE_MASK) | access, pages);
+    udmar__ptes_write_back(map->host, domain->coherent, udmar__block_ptes(arena, page), pages);
+    udmar__block_note_pages(arena, page, pages);
+    map->mapping.kind = MAPPING_BLOCK;
+    map->mapping.in.arena = arena;
+    map->mapping.iova = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    return true;
+}
+
+enum udmar_status udmar__fast_path_end_block(struct udmar_dma_map *map)
+{
+    map->used_transient = true;
+    map->mapping.kind = MAPPING_NONE;
+    return udmar__block_end(map->domain, map->mapping.in.arena,
+                            (uint32_t)(map->mapping.iova >> UDMAR_PAGE_SHIFT));
+}
+
 int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                               uint64_t length, udmar_dma_callback_t *callback,
                               void *callback_argument, int flags, const void *caller)
 {
+    uint16_t way = LOAD_MAPPING;
     udmar_paddr_t physical;
+    uint32_t pages;
 
     if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
         UDMAR__UNLIKELY(callback == NULL) || map->fast != tag ||
-        !udmar__is_one_run(map, buffer, length, map->run_bytes, &physical) ||
-        !map_run(map, physical, (uint32_t)udmar__pages_touched(physical, length),
-                 udmar__load_access(flags))) {
+        !udmar__is_one_run(map, buffer, length, map->run_bytes, &physical)) {
         return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
                                   caller);
     }
     udmar__debug_load(map, caller);
+    pages = (uint32_t)udmar__pages_touched(physical, length);
+    if (map_block(map, physical, pages, udmar__load_access(flags))) {
+        way = LOAD_FAST_BLOCK;
+    } else if (map_large_leaf(map, physical, pages, udmar__load_access(flags))) {
+        way = LOAD_FAST_LARGE;
+    } else if (!map_run(map, physical, pages, udmar__load_access(flags))) {
+        return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
+                                  caller);
+    }
     map->segments[0] = (struct udmar_dma_segment){
         .ds_addr = map->mapping.iova + (physical & UDMAR_PAGE_MASK),
         .ds_len = length,
     };
-    map->fast = NULL;
-    map->state = MAP_LOADED;
-    map->way = LOAD_MAPPING;
+    udmar__fast_path_note(map, way);
     callback(callback_argument, map->segments, 1, 0);
     return 0;
 }

@@ -26,10 +26,13 @@ int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *m
                               uint64_t length, udmar_dma_callback_t *callback,
                               void *callback_argument, int flags, const void *caller);
 
+/* The end of what LOAD_FAST_BLOCK has mapped. */
+enum udmar_status udmar__fast_path_end_block(struct udmar_dma_map *map);
+
 /* UDMAR_READ or UDMAR_READ_WRITE, as the flags of a load say. */
 static inline unsigned udmar__load_access(int flags)
 {
-    return UDMAR_READ_WRITE - ((unsigned)(flags & UDMAR_DMA_NOWRITE) >> 7);
+    return UDMAR_READ_WRITE ^ ((unsigned)(flags & UDMAR_DMA_NOWRITE) >> 7);
 }
 
 /* Is the buffer one run of memory within the tag's limits? Null and what wraps around are none. */
@@ -43,7 +46,18 @@ static inline bool udmar__is_one_run(const struct udmar_dma_map *map, const void
         return false;
     }
     *out_physical = udmar_host_virtual_to_physical(map->host, buffer, &run);
-    return run == length && *out_physical < UDMAR__PHYSICAL_END;
+    if (UDMAR__UNLIKELY(run != length || *out_physical >= UDMAR__PHYSICAL_END)) {
+        return false;
+    }
+    return true;
+}
+
+/* One segment is loaded that way: the path closes. */
+static inline void udmar__fast_path_note(struct udmar_dma_map *map, uint16_t way)
+{
+    map->fast = NULL;
+    map->state = MAP_LOADED;
+    map->way = way;
 }
 
 /* True: it is loaded, and the callback has run. False: nothing has been done. */
@@ -52,6 +66,7 @@ static inline bool udmar__fast_path_load(struct udmar_dma_map *map, const void *
                                          void *callback_argument, int flags)
 {
     struct udmar__window *window = map->window;
+    volatile uint64_t *ptes;
     udmar_paddr_t physical;
     uint32_t pages;
 
@@ -60,16 +75,15 @@ static inline bool udmar__fast_path_load(struct udmar_dma_map *map, const void *
         return false;
     }
     pages = (uint32_t)udmar__pages_touched(physical, length);
-    udmar__ptes_fill(window->ptes, (physical & ~UDMAR_PAGE_MASK) | udmar__load_access(flags),
-                     pages);
-    udmar__window_note_ptes(window, pages);
+    ptes = window->ptes;
+    udmar__ptes_fill(ptes, (physical & ~UDMAR_PAGE_MASK) | udmar__load_access(flags), pages);
+    udmar__ptes_write_back(map->host, window->coherent, ptes, pages);
+    udmar__window_store(&window->span, pages);
     map->segments[0] = (struct udmar_dma_segment){
         .ds_addr = window->base + (physical & UDMAR_PAGE_MASK),
         .ds_len = length,
     };
-    map->fast = NULL;
-    map->state = MAP_LOADED;
-    map->way = LOAD_FAST_WINDOW;
+    udmar__fast_path_note(map, map->fast_way);
     callback(callback_argument, map->segments, 1, 0);
     return true;
 }

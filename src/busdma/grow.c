@@ -88,7 +88,7 @@ void udmar__further_end(struct udmar_dma_map *map)
 /* A map that the fast path has loaded gets what an unload of many pieces looks at. */
 static void become_pieces(struct udmar_dma_map *map)
 {
-    if (map->way == LOAD_FAST_WINDOW) {
+    if (map->way <= LOAD_FAST_LARGE) {
         map->mapping = (struct udmar__mapping){
             .kind = MAPPING_WINDOW,
             .in.window = map->window,

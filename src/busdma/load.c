@@ -168,7 +168,7 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (map != NULL && callback != NULL && tag != NULL && map->fast == tag) {
+    if (map != NULL && callback != NULL && map->fast == tag && tag != NULL) {
         udmar__debug_load(map, UDMAR__CALLER);
         if (udmar__fast_path_load(map, buffer, length, callback, callback_argument, flags)) {
             return 0;
@@ -319,18 +319,13 @@ static void unload_further(struct udmar_dma_map *map)
 }
 
 /* All unloads but those of the fast path. */
-static SLOW_PATH void unload_map(struct udmar_dma_map *map, const void *caller)
+static SLOW_PATH void unload_map(struct udmar_dma_map *map)
 {
     struct udmar *instance = map->tag->device->instance;
 
-    if (!udmar__is_loaded(map)) {
-        unload_nothing(map, caller);
-        return;
-    }
     map->tag->backend->unload(map);
     map->way = LOAD_NONE;
     udmar__map_set_state(map, MAP_IDLE);
-    udmar__debug_unload(map, caller);
     if (map->further != NULL) {
         unload_further(map);
     } else if (map->bounces != NULL) {
@@ -340,14 +335,13 @@ static SLOW_PATH void unload_map(struct udmar_dma_map *map, const void *caller)
     udmar__wait_space_freed(instance);
 }
 
-/* Two functions: each has few registers to save. */
+/* One function each: each has few registers to save. */
 static SLOW_PATH void unload_window(struct udmar_dma_map *map)
 {
-    struct udmar__window *window = map->window;
     enum udmar_status status;
 
     udmar__fast_path_unload(map);
-    status = udmar__window_clear_ptes(window, window->strict);
+    status = udmar__window_clear_ptes(map->window, map->window->strict);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);
     }
@@ -370,19 +364,51 @@ static SLOW_PATH void unload_lane(struct udmar_dma_map *map)
     }
 }
 
+static SLOW_PATH void unload_large(struct udmar_dma_map *map)
+{
+    enum udmar_status status;
+
+    udmar__fast_path_unload(map);
+    status = udmar__window_clear_large(map->window, map->window->strict);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        udmar__report_loss(map, status);
+    }
+}
+
+static SLOW_PATH void unload_block(struct udmar_dma_map *map)
+{
+    struct udmar *instance = map->tag->device->instance;
+    enum udmar_status status;
+
+    udmar__fast_path_unload(map);
+    status = udmar__fast_path_end_block(map);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        map->unconfirmed = true;
+        udmar__report_loss(map, status);
+    }
+    /* Last: a callback may end the map. */
+    udmar__wait_space_freed(instance);
+}
+
 void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
 {
     if (tag == NULL || map == NULL) {
         return;
     }
-    if (map->way != LOAD_FAST_WINDOW) {
-        unload_map(map, UDMAR__CALLER);
-        return;
+    if (map->way != LOAD_NONE) {
+        udmar__debug_unload(map, UDMAR__CALLER);
     }
-    udmar__debug_unload(map, UDMAR__CALLER);
-    if (map->window->lane_pages == 0) {
+    if (map->way == LOAD_FAST_WINDOW) {
         unload_window(map);
-    } else {
+    } else if (map->way == LOAD_FAST_LANE) {
         unload_lane(map);
+    } else if (map->way == LOAD_FAST_BLOCK) {
+        unload_block(map);
+    } else if (map->way == LOAD_FAST_LARGE) {
+        unload_large(map);
+    } else if (map->way != LOAD_NONE) {
+        unload_map(map);
+    } else {
+        unload_nothing(map, UDMAR__CALLER);
     }
 }

@@ -21,6 +21,9 @@ enum udmar__map_state {
 enum udmar__load_way {
     LOAD_NONE,
     LOAD_FAST_WINDOW, /* fast_path.h: one segment in the map's window; `mapping` is not set */
+    LOAD_FAST_LANE,   /* the same in a window that has lanes */
+    LOAD_FAST_LARGE,  /* the same as one 2 MiB leaf in a window of chunks */
+    LOAD_FAST_BLOCK,  /* the same in a block; `mapping` says which */
     LOAD_MAPPING,     /* one segment: `mapping`, and nothing else */
     LOAD_PIECES,      /* `mapping` where translated; bounce pages; further pieces */
 };
@@ -55,13 +58,16 @@ struct udmar_dma_map {
      */
     struct udmar_dma_tag *fast;
     void *host;
+    struct udmar_domain *domain;  /* constant; translated: of its device */
     struct udmar__window *window; /* for good; null: each load looks for addresses of its own */
     uint64_t window_bytes;        /* the most of a load through fast_path.h's window; 0: none */
     uintptr_t offset_mask;        /* bits of a buffer's address that the tag's alignment forbids */
     struct udmar_dma_segment *segments; /* of the load; room for `capacity` */
-    uint8_t state;                      /* enum udmar__map_state; atomic */
-    uint8_t way;                        /* enum udmar__load_way */
-    bool may_fast;                      /* constant: `fast` may be the tag */
+    uint16_t state;     /* enum udmar__map_state; atomic. Side by side with the next: one store */
+    uint16_t way;       /* enum udmar__load_way */
+    uint16_t fast_way;  /* constant: of a load into the window through the fast path */
+    bool may_fast;      /* constant: `fast` may be the tag */
+    bool may_large;     /* constant: the window may have one large leaf through the fast path */
     uint64_t run_bytes; /* constant: the most of a load of one segment through the fast path */
     uint32_t capacity;
     uint32_t count; /* segments of LOAD_PIECES; the other ways have one */
@@ -103,7 +109,7 @@ static inline void udmar__map_set_state(struct udmar_dma_map *map, enum udmar__m
 
     map->fast = open ? map->tag : NULL;
     /* After it the map may be another thread's. */
-    __atomic_store_n(&map->state, (uint8_t)state, __ATOMIC_RELEASE);
+    __atomic_store_n(&map->state, (uint16_t)state, __ATOMIC_RELEASE);
 }
 
 /* Bounce pages have come or gone: the state stays. */
@@ -133,12 +139,6 @@ static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_t
                                                         const struct udmar_dma_map *map)
 {
     return tag != NULL ? tag : map != NULL ? map->tag : NULL;
-}
-
-/* The domain of a translated map's device. */
-static inline struct udmar_domain *udmar__map_domain(const struct udmar_dma_map *map)
-{
-    return map->tag->device->group->domain;
 }
 
 /* ---- map.c ---- */

@@ -29,9 +29,10 @@ void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status statu
 static int translated_map_create(struct udmar_dma_map *map)
 {
     const struct udmar_dma_tag *tag = map->tag;
-    struct udmar_domain *domain = udmar__map_domain(map);
+    struct udmar_domain *domain = tag->device->group->domain;
     enum udmar_status status;
 
+    map->domain = domain;
     map->pool = tag->lowaddr < tag->highaddr
                     ? udmar__arena_pool_get(domain, tag->lowaddr + 1, tag->highaddr)
                     : &udmar__mapper_of(domain)->pool_all;
@@ -57,7 +58,7 @@ static void translated_map_destroy(struct udmar_dma_map *map)
     if (map->window != NULL) {
         udmar__window_destroy(map->window);
     } else {
-        udmar__cpu_caches_unref(udmar__map_domain(map));
+        udmar__cpu_caches_unref(map->domain);
     }
 }
 
@@ -78,7 +79,7 @@ static udmar_paddr_t first_physical(const struct udmar__pieces *pieces)
 static void end_mapping(struct udmar_dma_map *map)
 {
     bool transient = map->mapping.kind != MAPPING_WINDOW;
-    enum udmar_status status = udmar__mapping_end(udmar__map_domain(map), &map->mapping);
+    enum udmar_status status = udmar__mapping_end(map->domain, &map->mapping);
 
     map->used_transient |= transient;
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
@@ -90,7 +91,7 @@ static void end_mapping(struct udmar_dma_map *map)
 static int translated_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
                            bool read_only)
 {
-    struct udmar_domain *domain = udmar__map_domain(map);
+    struct udmar_domain *domain = map->domain;
     const struct udmar__mapping_request request =
         udmar__map_request(map, pieces->pages, first_physical(pieces));
     enum udmar_status status;
@@ -118,7 +119,7 @@ static int translated_load(struct udmar_dma_map *map, const struct udmar__pieces
  */
 static bool flush_transient(struct udmar_dma_map *map)
 {
-    struct udmar_domain *domain = udmar__map_domain(map);
+    struct udmar_domain *domain = map->domain;
     const struct udmar__request request = { .low = domain->request_low_all };
 
     if (!map->unconfirmed && (domain->strict || (map->window != NULL && !map->used_transient))) {
@@ -152,7 +153,7 @@ static bool translated_possible(struct udmar_dma_map *map, const struct udmar__p
 {
     const struct udmar__mapping_request request = udmar__map_request(map, pieces->pages, 0);
 
-    return pieces->pages != 0 && udmar__mapping_possible(udmar__map_domain(map), &request);
+    return pieces->pages != 0 && udmar__mapping_possible(map->domain, &request);
 }
 
 const struct udmar__backend udmar__backend_translated = {

@@ -31,10 +31,7 @@ udmar__block_end(struct udmar_domain *domain, struct udmar__arena *arena, uint32
     unsigned pages = UDMAR__BLOCK_PAGES(block);
     enum udmar_status status;
 
-    if (pages == 1) {
-        udmar__pte_store(ptes, 0);
-        udmar__ptes_write_back(domain->host, domain->coherent, ptes, 1);
-    } else if (pages > 0) {
+    if (pages > 0) {
         udmar__ptes_clear(ptes, pages);
         udmar__ptes_write_back(domain->host, domain->coherent, ptes, pages);
     }

@@ -209,6 +209,36 @@ static inline bool udmar__window_defer_ptes(struct udmar__window *window)
     return udmar__window_next_lane(window);
 }
 
+/* Without a loop: the first chunk gets a large leaf, and nothing else. False: that is not possible.
+ */
+static inline bool udmar__window_load_large(struct udmar__window *window, uint64_t entry)
+{
+    struct udmar__chunk *chunk = window->chunks;
+
+    if (!window->large_leaves || chunk->parent_pte == NULL || (entry & UDMAR__MASK(20, 12)) != 0 ||
+        (!udmar__window_is_ready(window) && udmar__window_ready(window) != UDMAR_OK)) {
+        return false;
+    }
+    chunk->state = CHUNK_LARGE;
+    udmar__window_store(&window->first, 0);
+    udmar__window_store(&window->span, PTES_PER_TABLE);
+    udmar__pte_store(chunk->parent_pte, entry | PTE_LARGE);
+    udmar__ptes_write_back(window->host, window->coherent, chunk->parent_pte, 1);
+    return true;
+}
+
+/* And its end. */
+static inline enum udmar_status udmar__window_clear_large(struct udmar__window *window, bool wait)
+{
+    struct udmar__chunk *chunk = window->chunks;
+
+    chunk->state = CHUNK_EMPTY;
+    udmar__pte_store(chunk->parent_pte, 0);
+    udmar__ptes_write_back(window->host, window->coherent, chunk->parent_pte, 1);
+    udmar__window_store(&window->span, PTES_PER_TABLE | WINDOW_ENDED);
+    return udmar__window_invalidate(window, wait);
+}
+
 /* For listings and faults; the node must be of kind UDMAR_RANGE_WINDOW. */
 bool udmar__window_loaded(const struct udmar__range *range, udmar_iova_t *out_base,
                           uint64_t *out_size);

@@ -6,8 +6,8 @@
  * whole; i386 writes halves in the order in which hardware never sees a wrong entry: the low half,
  * with the present bits, goes to zero first and gets its value last.
  */
-#ifndef UDMAR_SPACE_ENTRY_H
-#define UDMAR_SPACE_ENTRY_H
+#ifndef UDMAR_SPACE_PTE_H
+#define UDMAR_SPACE_PTE_H
 
 #include <udmar/host.h>
 
@@ -69,62 +69,73 @@ static inline void udmar__pte_store(volatile uint64_t *entry, uint64_t value)
 #endif
 }
 
-/* Leaf entries of @count pages, at least 1, that follow each other, the first of them given. */
-static inline void udmar__ptes_fill(volatile uint64_t *slot, uint64_t entry, uint64_t count)
+/*
+ * Leaf entries of @count pages, at least 1, that follow each other, the first of them given. One is
+ * by far the most frequent number.
+ */
+static inline void udmar__ptes_fill(volatile uint64_t *pte, uint64_t entry, uint64_t count)
 {
-    volatile uint64_t *end = slot + count;
+    volatile uint64_t *end = pte + count;
 
-    while (UDMAR__UNLIKELY(end - slot >= 8)) {
-        udmar__pte_store(&slot[0], entry);
-        udmar__pte_store(&slot[1], entry + UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[2], entry + 2 * UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[3], entry + 3 * UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[4], entry + 4 * UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[5], entry + 5 * UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[6], entry + 6 * UDMAR_PAGE_SIZE);
-        udmar__pte_store(&slot[7], entry + 7 * UDMAR_PAGE_SIZE);
+    if (count == 1) {
+        udmar__pte_store(pte, entry);
+        return;
+    }
+    while (UDMAR__UNLIKELY(end - pte >= 8)) {
+        udmar__pte_store(&pte[0], entry);
+        udmar__pte_store(&pte[1], entry + UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[2], entry + 2 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[3], entry + 3 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[4], entry + 4 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[5], entry + 5 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[6], entry + 6 * UDMAR_PAGE_SIZE);
+        udmar__pte_store(&pte[7], entry + 7 * UDMAR_PAGE_SIZE);
         entry += 8 * UDMAR_PAGE_SIZE;
-        slot += 8;
-        if (slot == end) {
+        pte += 8;
+        if (pte == end) {
             return;
         }
     }
     do {
-        udmar__pte_store(slot++, entry);
+        udmar__pte_store(pte++, entry);
         entry += UDMAR_PAGE_SIZE;
-    } while (slot != end);
+    } while (pte != end);
 }
 
 /* @count: at least 1. */
-static inline void udmar__ptes_clear(volatile uint64_t *slot, uint64_t count)
+static inline void udmar__ptes_clear(volatile uint64_t *pte, uint64_t count)
 {
-    volatile uint64_t *end = slot + count;
+    volatile uint64_t *end = pte + count;
 
-    while (UDMAR__UNLIKELY(end - slot >= 8)) {
-        udmar__pte_store(&slot[0], 0);
-        udmar__pte_store(&slot[1], 0);
-        udmar__pte_store(&slot[2], 0);
-        udmar__pte_store(&slot[3], 0);
-        udmar__pte_store(&slot[4], 0);
-        udmar__pte_store(&slot[5], 0);
-        udmar__pte_store(&slot[6], 0);
-        udmar__pte_store(&slot[7], 0);
-        slot += 8;
-        if (slot == end) {
+    if (count == 1) {
+        udmar__pte_store(pte, 0);
+        return;
+    }
+    while (UDMAR__UNLIKELY(end - pte >= 8)) {
+        udmar__pte_store(&pte[0], 0);
+        udmar__pte_store(&pte[1], 0);
+        udmar__pte_store(&pte[2], 0);
+        udmar__pte_store(&pte[3], 0);
+        udmar__pte_store(&pte[4], 0);
+        udmar__pte_store(&pte[5], 0);
+        udmar__pte_store(&pte[6], 0);
+        udmar__pte_store(&pte[7], 0);
+        pte += 8;
+        if (pte == end) {
             return;
         }
     }
     do {
-        udmar__pte_store(slot++, 0);
-    } while (slot != end);
+        udmar__pte_store(pte++, 0);
+    } while (pte != end);
 }
 
 /* Entries that were written, into memory, for a unit whose walks do not look into caches. */
-static inline void udmar__ptes_write_back(void *host, bool coherent, volatile uint64_t *slot,
+static inline void udmar__ptes_write_back(void *host, bool coherent, volatile uint64_t *pte,
                                           uint64_t count)
 {
     if (!coherent) {
-        udmar_host_cache_flush(host, (const void *)(uintptr_t)slot, (size_t)count * sizeof(*slot));
+        udmar_host_cache_flush(host, (const void *)(uintptr_t)pte, (size_t)count * sizeof(*pte));
     }
 }
 

@@ -20,17 +20,12 @@
 
 #define MOST_WAIT UINT64_C(10000000000) /* ns */
 
-static struct udmar_domain *domain_of(const struct udmar_dma_map *map)
-{
-    return map->tag->device->group->domain;
-}
-
 /* An older load of the same domain comes first. */
 static bool has_older(const struct udmar__wait_space *room, const struct udmar_dma_map *map)
 {
     const struct udmar_dma_map *other = room->waiting;
 
-    while (other != NULL && other != map && domain_of(other) != domain_of(map)) {
+    while (other != NULL && other != map && other->domain != map->domain) {
         other = other->wait.next;
     }
     return other != NULL && other != map;
