@@ -106,35 +106,33 @@ enum udmar_status udmar__fast_path_end_block(struct udmar_dma_map *map)
                             (uint32_t)(map->mapping.iova >> UDMAR_PAGE_SHIFT));
 }
 
-int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                              uint64_t length, udmar_dma_callback_t *callback,
-                              void *callback_argument, int flags, const void *caller)
+int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              const struct udmar__buffer_load *load)
 {
+    unsigned access = udmar__load_access(load->flags);
     uint16_t way = LOAD_MAPPING;
     udmar_paddr_t physical;
     uint32_t pages;
 
     if (UDMAR__UNLIKELY(tag == NULL) || UDMAR__UNLIKELY(map == NULL) ||
-        UDMAR__UNLIKELY(callback == NULL) || map->fast != tag ||
-        !udmar__is_one_run(map, buffer, length, map->run_bytes, &physical)) {
-        return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
-                                  caller);
+        UDMAR__UNLIKELY(load->callback == NULL) || map->fast != tag ||
+        !udmar__is_one_run(map, load->buffer, load->length, map->run_bytes, &physical)) {
+        return udmar__load_buffer(tag, map, load);
     }
-    udmar__debug_load(map, caller);
-    pages = (uint32_t)udmar__pages_touched(physical, length);
-    if (map_block(map, physical, pages, udmar__load_access(flags))) {
+    udmar__debug_load(map, load->caller);
+    pages = (uint32_t)udmar__pages_touched(physical, load->length);
+    if (map_block(map, physical, pages, access)) {
         way = LOAD_FAST_BLOCK;
-    } else if (map_large_leaf(map, physical, pages, udmar__load_access(flags))) {
+    } else if (map_large_leaf(map, physical, pages, access)) {
         way = LOAD_FAST_LARGE;
-    } else if (!map_run(map, physical, pages, udmar__load_access(flags))) {
-        return udmar__load_buffer(tag, map, buffer, length, callback, callback_argument, flags,
-                                  caller);
+    } else if (!map_run(map, physical, pages, access)) {
+        return udmar__load_buffer(tag, map, load);
     }
     map->segments[0] = (struct udmar_dma_segment){
         .ds_addr = map->mapping.iova + (physical & UDMAR_PAGE_MASK),
-        .ds_len = length,
+        .ds_len = load->length,
     };
     udmar__fast_path_note(map, way);
-    callback(callback_argument, map->segments, 1, 0);
+    load->callback(load->callback_argument, map->segments, 1, 0);
     return 0;
 }

@@ -22,9 +22,8 @@
 void udmar__fast_path_prepare(struct udmar_dma_map *map);
 
 /* A contiguous buffer that is no window's: any kind of mapping. Else udmar__load_buffer(). */
-int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                              uint64_t length, udmar_dma_callback_t *callback,
-                              void *callback_argument, int flags, const void *caller);
+int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              const struct udmar__buffer_load *load);
 
 /* The end of what LOAD_FAST_BLOCK has mapped. */
 enum udmar_status udmar__fast_path_end_block(struct udmar_dma_map *map);

@@ -138,28 +138,23 @@ int udmar__load_again(struct udmar_dma_map *map)
     return udmar__bounce_load_client(map);
 }
 
-int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
-                       int flags, const void *caller)
+int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                       const struct udmar__buffer_load *load)
 {
-    struct udmar__pieces pieces;
-    int error = admit_load(tag, map, callback != NULL, caller);
+    struct udmar__pieces pieces = { .buffer = load->buffer, .bytes = load->length };
+    int error = admit_load(tag, map, load->callback != NULL, load->caller);
 
     if (error != 0) {
         return error;
     }
-    note_callback(map, callback, callback_argument, flags);
-    if (buffer == NULL || length == 0 || length > tag->maxsize ||
-        length > UINTPTR_MAX - (uintptr_t)buffer) {
+    note_callback(map, load->callback, load->callback_argument, load->flags);
+    if (load->buffer == NULL || load->length == 0 || load->length > tag->maxsize ||
+        load->length > UINTPTR_MAX - (uintptr_t)load->buffer) {
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
-    udmar__debug_load(map, caller);
-    pieces = (struct udmar__pieces){
-        .host = map->host,
-        .buffer = buffer,
-        .bytes = length,
-        .border = udmar__tag_border(tag),
-    };
+    udmar__debug_load(map, load->caller);
+    pieces.host = map->host;
+    pieces.border = udmar__tag_border(tag);
     (void)udmar__pieces_measure(&pieces, 1);
     return udmar__load_finish(map, start_load(map, &pieces));
 }
@@ -174,8 +169,15 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
             return 0;
         }
     }
-    return udmar__fast_path_load_run(tag, map, buffer, length, callback, callback_argument, flags,
-                                     UDMAR__CALLER);
+    return udmar__fast_path_load_run(tag, map,
+                                     &(struct udmar__buffer_load){
+                                         .buffer = buffer,
+                                         .length = length,
+                                         .callback = callback,
+                                         .callback_argument = callback_argument,
+                                         .flags = flags,
+                                         .caller = UDMAR__CALLER,
+                                     });
 }
 
 int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,

@@ -15,10 +15,18 @@ int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *
 int udmar__load_again(struct udmar_dma_map *map);
 /* Counts what went wrong; returns the error. */
 int udmar__load_count(struct udmar_dma_map *map, int error);
-/* A load of a buffer, the slow path. @caller: of the driver, for a debug build. */
-int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
-                       int flags, const void *caller);
+/* A driver's load of a buffer. */
+struct udmar__buffer_load {
+    void *buffer;
+    uint64_t length;
+    udmar_dma_callback_t *callback;
+    void *callback_argument;
+    int flags;
+    const void *caller; /* in the driver, for a debug build */
+};
+/* The slow path of it. */
+int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                       const struct udmar__buffer_load *load);
 /* The back end's load and the state after it. Returns an error number. */
 int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pieces);
 /* The end of a load whose callback is noted in the map, good or not; returns what the load returns.

@@ -331,6 +331,19 @@ static enum udmar_status end_range(struct udmar_domain *domain, struct udmar__ra
     return status;
 }
 
+static enum udmar_status end_block(struct udmar_domain *domain,
+                                   const struct udmar__mapping *mapping)
+{
+    struct udmar__arena *arena = mapping->in.arena;
+    uint32_t page = (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT);
+
+    if (mapping->pages == 0) {
+        udmar__block_put(domain, arena, page, UDMAR__BLOCK_ORDER(udmar__block_at(arena, page)), 0);
+        return UDMAR_OK;
+    }
+    return udmar__block_end(domain, arena, page);
+}
+
 enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping)
 {
     struct udmar__window *window = mapping->in.window;
@@ -340,8 +353,7 @@ enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__
     mapping->kind = MAPPING_NONE;
     switch (kind) {
     case MAPPING_BLOCK:
-        return udmar__block_end(domain, mapping->in.arena,
-                                (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT));
+        return end_block(domain, mapping);
     case MAPPING_WINDOW:
         return mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
     case MAPPING_TRANSIENT:

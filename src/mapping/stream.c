@@ -77,7 +77,8 @@ SLOW_PATH enum udmar_status udmar_stream_map(struct udmar_domain *domain,
         domain->unit == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (!udmar__pieces_measure(&measured, count) || measured.pages > UDMAR__PHYSICAL_END ||
+    if (!udmar__pieces_measure(&measured, count) ||
+        measured.pages > UDMAR__PHYSICAL_END >> UDMAR_PAGE_SHIFT ||
         (!measured.whole && has_empty_piece(pieces, count))) {
         return UDMAR_ERR_ARGUMENT;
     }

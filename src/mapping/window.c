@@ -246,25 +246,32 @@ static enum udmar_status build_large(struct udmar__window *window, uint64_t byte
     return status;
 }
 
+struct large_window {
+    unsigned chunks;
+    uint64_t bytes;
+    uint64_t alignment;
+    uint64_t boundary;
+    bool transient;
+};
+
 static enum udmar_status create_large(struct udmar_domain *domain, struct udmar__arena_pool *pool,
-                                      unsigned chunks, uint64_t bytes, uint64_t alignment,
-                                      uint64_t boundary, bool lent,
+                                      const struct large_window *wanted,
                                       struct udmar__window **out_window)
 {
     struct udmar__window *window;
     enum udmar_status status;
 
-    if (!udmar__arena_pool_suits(domain, pool, (uint64_t)chunks * CHUNK_PAGES)) {
+    if (!udmar__arena_pool_suits(domain, pool, (uint64_t)wanted->chunks * CHUNK_PAGES)) {
         return UDMAR_ERR_IOVA;
     }
     window = new_window(domain, pool);
     if (window == NULL) {
         return UDMAR_ERR_MEMORY;
     }
-    window->chunk_count = chunks;
-    window->pages = chunks * CHUNK_PAGES;
-    window->range.of_load = lent;
-    status = build_large(window, bytes, alignment, boundary);
+    window->chunk_count = wanted->chunks;
+    window->pages = wanted->chunks * CHUNK_PAGES;
+    window->range.of_load = wanted->transient;
+    status = build_large(window, wanted->bytes, wanted->alignment, wanted->boundary);
     if (status != UDMAR_OK) {
         free_memory(window);
         return status;
@@ -277,9 +284,14 @@ enum udmar_status udmar__window_create_transient(struct udmar_domain *domain,
                                                  struct udmar__arena_pool *pool, unsigned chunks,
                                                  struct udmar__window **out_window)
 {
-    uint64_t bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE;
+    const struct large_window wanted = {
+        .chunks = chunks,
+        .bytes = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE,
+        .alignment = chunks * CHUNK_PAGES * UDMAR_PAGE_SIZE,
+        .transient = true,
+    };
     struct udmar__window *window;
-    enum udmar_status status = create_large(domain, pool, chunks, bytes, bytes, 0, true, &window);
+    enum udmar_status status = create_large(domain, pool, &wanted, &window);
     uintptr_t state;
     bool kept;
 
@@ -359,8 +371,14 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (order >= UDMAR__BLOCK_ORDERS) {
-        return create_large(domain, pool, (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
-                            bytes, alignment, boundary, false, out_window);
+        const struct large_window wanted = {
+            .chunks = (unsigned)((pages + CHUNK_PAGES - 1) / CHUNK_PAGES),
+            .bytes = bytes,
+            .alignment = alignment,
+            .boundary = boundary,
+        };
+
+        return create_large(domain, pool, &wanted, out_window);
     }
     if (!udmar__arena_pool_suits(domain, pool, UINT64_C(1) << order)) {
         return UDMAR_ERR_IOVA;

@@ -148,9 +148,15 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     if (slot == NULL) {
         return NULL;
     }
-    *out_status =
-        udmar__unit_create(instance->host, index, drhd->u.drhd.segment, drhd->u.drhd.base,
-                           firmware_size, instance->tunables.timeout_ns, &slot->unit, out_reason);
+    *out_status = udmar__unit_create(instance->host,
+                                     &(struct udmar__unit_config){
+                                         .index = index,
+                                         .segment = drhd->u.drhd.segment,
+                                         .base = drhd->u.drhd.base,
+                                         .firmware_size = firmware_size,
+                                         .timeout_ns = instance->tunables.timeout_ns,
+                                     },
+                                     &slot->unit, out_reason);
     if (*out_status != UDMAR_OK) {
         udmar_host_free(instance->host, slot, sizeof(*slot));
         return NULL;

@@ -359,76 +359,71 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
     return check.count;
 }
 
+/* By kind; a hole is a kind that there is not. */
+static const char *const defect_strings[] = {
+    [UDMAR_DEFECT_NONE] = "no defect",
+    [UDMAR_DEFECT_SHORT_HEAD] = "too few bytes are left for another structure: they are ignored",
+    [UDMAR_DEFECT_LENGTH_ZERO] =
+        "structure length is below 4: it and everything behind it is unreachable",
+    [UDMAR_DEFECT_PAST_END] = "structure goes on behind the end of the table: it is ignored",
+    [UDMAR_DEFECT_TOO_SHORT] = "structure is shorter than its type demands: it is ignored",
+    [UDMAR_DEFECT_SCOPE_LENGTH] =
+        "length of a device scope makes no sense: the structure is ignored",
+    [UDMAR_DEFECT_DRHD_BASE] =
+        "register base cannot be true: the remapping unit cannot be used, and the devices "
+        "that it governs are not translated",
+    [UDMAR_DEFECT_DRHD_DUPLICATE] =
+        "an earlier structure has the same register base: both are one unit, with the "
+        "scopes of both",
+    [UDMAR_DEFECT_DRHD_COPY] = "units are listed again, byte for byte: nothing is lost",
+    [UDMAR_DEFECT_DRHD_END] =
+        "unit is followed by what may be more of its device scopes: it is not used, and the "
+        "devices that it governs are not translated",
+    [UDMAR_DEFECT_DRHD_SEGMENT] =
+        "an earlier unit of another segment has the same register base: the later one "
+        "cannot be used, and the devices that it governs are not translated",
+    [UDMAR_DEFECT_RMRR_ORDER] =
+        "reserved memory ends before it begins: it is ignored and its devices may fault",
+    [UDMAR_DEFECT_ANDD_STRING] =
+        "device name does not end inside its structure: the name is ignored",
+    [UDMAR_DEFECT_UNKNOWN_TYPE] = "structure type is not known here: skipped",
+    [UDMAR_DEFECT_TYPE_ORDER] = "structure types do not ascend: harmless here",
+    [UDMAR_DEFECT_RMRR_ALIGNMENT] = "reserved memory is not made of whole pages: rounded outward",
+    [UDMAR_DEFECT_RMRR_OVERLAP] =
+        "reserved memory overlaps an earlier one of its segment: both are used",
+    [UDMAR_DEFECT_RMRR_WIDTH] =
+        "reserved memory reaches beyond the host address width: it cannot all be there",
+    [UDMAR_DEFECT_INCLUDE_ALL_TWICE] =
+        "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest",
+    [UDMAR_DEFECT_INCLUDE_ALL_ORDER] =
+        "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same",
+    [UDMAR_DEFECT_SCOPE_TYPE] =
+        "device scope type is not known here: what it may name is not translated",
+    [UDMAR_DEFECT_SCOPE_TWICE] = "an earlier unit claims the same device: the earlier one has it",
+    [UDMAR_DEFECT_NO_SCOPE] = "unit has neither scopes nor INCLUDE_PCI_ALL: it serves nobody",
+    [UDMAR_DEFECT_RHSA_UNKNOWN] =
+        "proximity domain is for a unit that the table does not have: no use for it",
+    [UDMAR_DEFECT_NAMESPACE_UNKNOWN] =
+        "device scope is for an ACPI device that has no name in the table: only its id is "
+        "known",
+    [UDMAR_DEFECT_SCOPE_PATH] =
+        "device scope's path has a device above 31 or a function above 7: the scope matches "
+        "nothing, and a unit that has it is not used",
+    [UDMAR_DEFECT_DRHD_WIDTH] =
+        "register base is beyond the host address width: the remapping unit cannot be used, "
+        "and the devices that it governs are not translated",
+    [UDMAR_DEFECT_RMRR_SIZE] = "reserved memory of more than 4 GiB cannot be meant: it is ignored",
+    [UDMAR_DEFECT_TRAILING] = "buffer is longer than the table: the rest is ignored",
+};
+
 const char *udmar_defect_string(enum udmar_defect_kind kind)
 {
-    switch (kind) {
-    case UDMAR_DEFECT_NONE:
-        return "no defect";
-    case UDMAR_DEFECT_SHORT_HEAD:
-        return "too few bytes are left for another structure: they are ignored";
-    case UDMAR_DEFECT_LENGTH_ZERO:
-        return "structure length is below 4: it and everything behind it is unreachable";
-    case UDMAR_DEFECT_PAST_END:
-        return "structure goes on behind the end of the table: it is ignored";
-    case UDMAR_DEFECT_TOO_SHORT:
-        return "structure is shorter than its type demands: it is ignored";
-    case UDMAR_DEFECT_SCOPE_LENGTH:
-        return "length of a device scope makes no sense: the structure is ignored";
-    case UDMAR_DEFECT_DRHD_BASE:
-        return "register base cannot be true: the remapping unit cannot be used, and the devices "
-               "that it governs are not translated";
-    case UDMAR_DEFECT_DRHD_DUPLICATE:
-        return "an earlier structure has the same register base: both are one unit, with the "
-               "scopes of both";
-    case UDMAR_DEFECT_DRHD_COPY:
-        return "units are listed again, byte for byte: nothing is lost";
-    case UDMAR_DEFECT_DRHD_END:
-        return "unit is followed by what may be more of its device scopes: it is not used, and the "
-               "devices that it governs are not translated";
-    case UDMAR_DEFECT_DRHD_SEGMENT:
-        return "an earlier unit of another segment has the same register base: the later one "
-               "cannot be used, and the devices that it governs are not translated";
-    case UDMAR_DEFECT_RMRR_ORDER:
-        return "reserved memory ends before it begins: it is ignored and its devices may fault";
-    case UDMAR_DEFECT_ANDD_STRING:
-        return "device name does not end inside its structure: the name is ignored";
-    case UDMAR_DEFECT_UNKNOWN_TYPE:
-        return "structure type is not known here: skipped";
-    case UDMAR_DEFECT_TYPE_ORDER:
-        return "structure types do not ascend: harmless here";
-    case UDMAR_DEFECT_RMRR_ALIGNMENT:
-        return "reserved memory is not made of whole pages: rounded outward";
-    case UDMAR_DEFECT_RMRR_OVERLAP:
-        return "reserved memory overlaps an earlier one of its segment: both are used";
-    case UDMAR_DEFECT_RMRR_WIDTH:
-        return "reserved memory reaches beyond the host address width: it cannot all be there";
-    case UDMAR_DEFECT_INCLUDE_ALL_TWICE:
-        return "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest";
-    case UDMAR_DEFECT_INCLUDE_ALL_ORDER:
-        return "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same";
-    case UDMAR_DEFECT_SCOPE_TYPE:
-        return "device scope type is not known here: what it may name is not translated";
-    case UDMAR_DEFECT_SCOPE_TWICE:
-        return "an earlier unit claims the same device: the earlier one has it";
-    case UDMAR_DEFECT_NO_SCOPE:
-        return "unit has neither scopes nor INCLUDE_PCI_ALL: it serves nobody";
-    case UDMAR_DEFECT_RHSA_UNKNOWN:
-        return "proximity domain is for a unit that the table does not have: no use for it";
-    case UDMAR_DEFECT_NAMESPACE_UNKNOWN:
-        return "device scope is for an ACPI device that has no name in the table: only its id is "
-               "known";
-    case UDMAR_DEFECT_SCOPE_PATH:
-        return "device scope's path has a device above 31 or a function above 7: the scope matches "
-               "nothing, and a unit that has it is not used";
-    case UDMAR_DEFECT_DRHD_WIDTH:
-        return "register base is beyond the host address width: the remapping unit cannot be used, "
-               "and the devices that it governs are not translated";
-    case UDMAR_DEFECT_RMRR_SIZE:
-        return "reserved memory of more than 4 GiB cannot be meant: it is ignored";
-    case UDMAR_DEFECT_TRAILING:
-        return "buffer is longer than the table: the rest is ignored";
-    }
-    return "unknown defect";
+    unsigned index = (unsigned)kind;
+
+    return index < sizeof(defect_strings) / sizeof(defect_strings[0]) &&
+                   defect_strings[index] != NULL
+               ? defect_strings[index]
+               : "unknown defect";
 }
 
 #endif

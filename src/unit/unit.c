@@ -66,8 +66,7 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
-                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config *config,
                                      struct udmar_unit **out_unit, const char **reason)
 {
     struct udmar_unit *unit = udmar_host_alloc(host, sizeof(*unit));
@@ -78,11 +77,11 @@ enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segmen
         return UDMAR_ERR_MEMORY;
     }
     unit->host = host;
-    unit->index = index;
-    unit->segment = segment;
-    unit->base = base;
-    unit->timeout_ns = timeout_ns;
-    status = set_up_unit(unit, firmware_size, reason);
+    unit->index = config->index;
+    unit->segment = config->segment;
+    unit->base = config->base;
+    unit->timeout_ns = config->timeout_ns;
+    status = set_up_unit(unit, config->firmware_size, reason);
     if (status != UDMAR_OK) {
         udmar__unit_destroy(unit);
         return status;

@@ -145,12 +145,18 @@ static inline void udmar__note_tables(struct udmar_unit *unit, bool known)
 
 /* ---- unit.c: life ---- */
 
+struct udmar__unit_config {
+    unsigned index;
+    uint16_t segment;
+    udmar_paddr_t base;
+    size_t firmware_size; /* of its register window, as the table says */
+    uint64_t timeout_ns;
+};
 /*
  * Maps the registers, decodes the capabilities and leaves the hardware untouched.
  * @reason: a sentence for the log when it fails, or null.
  */
-enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
-                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config *config,
                                      struct udmar_unit **out_unit, const char **reason);
 /* The hardware must be stopped. Memory that a hung unit might still write is not given back. */
 void udmar__unit_destroy(struct udmar_unit *unit);
