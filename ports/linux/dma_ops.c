@@ -16,7 +16,7 @@ static __always_inline u64 fast_highest(struct device *dev)
 }
 
 static noinline dma_addr_t map_slow_path(struct device *dev, phys_addr_t physical, size_t size,
-                                      enum dma_data_direction direction)
+                                         enum dma_data_direction direction)
 {
     const struct udmar_dma_physical piece = { .address = physical, .length = size };
     const struct port_limits limits = {

@@ -12,12 +12,13 @@ enum udmar_status udmar__mapper_create(struct udmar_unit *unit,
 {
     void *host = unit->host;
     struct udmar__mapper *mapper = udmar_host_alloc(host, sizeof(*mapper));
-    struct udmar_domain *domain = &mapper->domain;
+    struct udmar_domain *domain;
     enum udmar_status status;
 
     if (mapper == NULL) {
         return UDMAR_ERR_MEMORY;
     }
+    domain = &mapper->domain;
     mapper->cpus = config->cpus == 0 ? 1 : config->cpus;
     mapper->ticking = config->ticking;
     status = udmar__domain_init(domain, unit, &config->domain);

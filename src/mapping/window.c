@@ -52,14 +52,14 @@ static udmar_iova_t first_of(const struct udmar__window *window)
 }
 
 /* The ptes of the next load in a small window. */
-static volatile uint64_t *open_ptes(const struct udmar__window *window)
+static volatile uint64_t *open_small_ptes(const struct udmar__window *window)
 {
     return window->ptes != NULL
                ? window->ptes
                : open_table(window, NULL, window->table) + udmar__level_index(window->base, 1);
 }
 
-static void close_ptes(const struct udmar__window *window, volatile uint64_t *ptes)
+static void close_small_ptes(const struct udmar__window *window, volatile uint64_t *ptes)
 {
     if (window->ptes == NULL) {
         close_table(window, NULL, ptes - udmar__level_index(window->base, 1));
@@ -534,10 +534,10 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
         write_chunks(window, index, entry, count);
         return;
     }
-    ptes = open_ptes(window);
+    ptes = open_small_ptes(window);
     udmar__ptes_fill(&ptes[index], entry, count);
     write_back_entries(window, &ptes[index], count);
-    close_ptes(window, ptes);
+    close_small_ptes(window, ptes);
 }
 
 void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count)
@@ -576,13 +576,13 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_ptes(struct udmar__window *window, uint32_t count)
+static void clear_small_ptes(struct udmar__window *window, uint32_t count)
 {
-    volatile uint64_t *ptes = open_ptes(window);
+    volatile uint64_t *ptes = open_small_ptes(window);
 
     udmar__ptes_clear(ptes, count);
     write_back_entries(window, ptes, count);
-    close_ptes(window, ptes);
+    close_small_ptes(window, ptes);
 }
 
 enum udmar_status udmar__window_flush_half(struct udmar__window *window)
@@ -618,7 +618,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     uint32_t pages = window->span;
 
     if (window->chunk_count == 0) {
-        clear_ptes(window, pages);
+        clear_small_ptes(window, pages);
     } else {
         clear_chunks(window, first, pages);
     }

@@ -416,7 +416,8 @@ static void test_pages_of_a_load_that_is_refused(void **state)
         assert_int_equal(load(tag, map, buffer, 200, 0), 0);
         assert_int_equal(result.error, UDMAR_EFBIG);
         assert_int_equal(active(&mc), 0);
-        assert_int_equal(model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain, asked);
+        assert_int_equal(model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain,
+                         asked);
         drop_map(tag, map);
         drop_tag(tag);
         model_buffer_free(mc.m, buffer);
