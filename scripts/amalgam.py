@@ -160,7 +160,7 @@ def header():
 
 
 def source():
-    sources = sorted(re.findall(r"'([a-z_]+/[a-z0-9_]+\.c)'", read("src/meson.build")),
+    sources = sorted(re.findall(r"'([a-z_]+(?:/[a-z0-9_]+)+\.c)'", read("src/meson.build")),
                      key=lambda path: (LAYERS.index(path.split("/")[0]), path))
     files = in_order("src/" + path for path in sources)
     text = '#define UDMAR_ONE_FILE\n#include "udmar.h"\n'

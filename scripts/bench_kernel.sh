@@ -5,7 +5,8 @@
 
 bench_build=build/demo
 bench_image=$bench_build/ports/kernel/app/udmar-amd64
-bench_modes="strict deferred passthrough bounce strict-dynamic deferred-dynamic interrupts"
+bench_modes="strict deferred passthrough bounce strict-dynamic deferred-dynamic \
+    strict-caching deferred-caching strict-dynamic-caching deferred-dynamic-caching interrupts"
 
 bench_kernel_build() {
     need_packages gcc gcc-multilib meson ninja-build python3 qemu-system-x86 binutils >&2 || return 1
@@ -17,7 +18,7 @@ bench_kernel_build() {
 
 # bench_words MODE: the kernel's command line for it.
 bench_words() {
-    case "$1" in
+    case "${1%-caching}" in
     strict) ;;
     deferred) echo "hw.dmar.strict=0 tick" ;;
     passthrough) echo "hw.busdma.default=passthrough" ;;
@@ -29,16 +30,24 @@ bench_words() {
     esac
 }
 
-# bench_boot WORDS: what the kernel prints. A machine of its own: nothing but the device that is
+# bench_unit MODE: the unit that it runs on.
+bench_unit() {
+    case "$1" in
+    *-caching) echo "intel-iommu,caching-mode=on" ;;
+    *) echo "intel-iommu" ;;
+    esac
+}
+
+# bench_boot MODE [WORDS]: what the kernel prints. A machine of its own: nothing but the device that is
 # loaded for (the disk adapter that every q35 has is blocked, or its driver looks for disks for seconds
 # of virtual time). There is memory that a 32-bit device cannot reach.
 bench_boot() {
     local status
     timeout 1200 qemu-system-x86_64 -machine q35 -accel tcg -cpu max -m 6G -nodefaults \
         -display none -no-reboot -serial stdio -icount shift=0,sleep=off \
-        -device isa-debug-exit,iobase=0xf4,iosize=4 -device intel-iommu \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 -device "$(bench_unit "$1")" \
         -device edu,bus=pcie.0,addr=4.0,dma_mask=0xffffffffffffffff \
-        -kernel $bench_image -append "run=bench hw.dmar.enable=1 hw.busdma.pci0:0:31:2=blocked $1" \
+        -kernel $bench_image -append "run=bench hw.dmar.enable=1 hw.busdma.pci0:0:31:2=blocked $(bench_words "$1") ${2-}" \
         </dev/null 2>/dev/null | tr -d '\r'
     status=${PIPESTATUS[0]}
     # The debug exit device makes 2 * 16 + 1 of the kernel's success.

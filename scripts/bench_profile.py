@@ -59,7 +59,7 @@ class Image:
 
 
 def short(where):
-    """src/space/window.c:12 of a path relative to the build folder or absolute."""
+    """src/mapping/window.c:12 of a path relative to the build folder or absolute."""
     path, _, line = where.rpartition(":")
     path = os.path.normpath(path)
     for top in ("src/", "ports/", "include/"):

@@ -20,7 +20,8 @@ work=$(mktemp -d) || { echo "Bail out! no temporary folder"; exit 1; }
 trap 'rm -rf "$work"' EXIT
 
 max_file=900
-max_function=100
+max_function=60
+max_parameters=6
 tests=0
 failures=0
 
@@ -192,8 +193,9 @@ check_small()
         library_sources | for_each small_one |
             verdict "every .c of src/ compiles with $UDMAR_SWITCHES"
     done
-    # The last of these has every switch. Without busdma, tier 1 is all that it needs.
-    rm -f "$work"/small/src_busdma_*
+    # The last of these has every switch. Without busdma, and what it and streams map with, tier 1 is all
+    # that it needs.
+    rm -f "$work"/small/src_busdma_* "$work"/small/src_mapping_mapping.o
     ld -r -o "$work/small.o" "$work"/small/*.o
     nm -u "$work/small.o" | awk '{ print $NF }' | sort -u >"$work/needed"
     {
@@ -300,6 +302,25 @@ check_sizes()
         verdict "no function of src/ has more than $max_function lines"
 }
 
+# Functions that the interface of busdma(9) has made as they are have names of the public kind.
+check_parameters()
+{
+    find src -name '*.[ch]' -exec awk -v max=$max_parameters '
+        FNR == 1 { text = "" }
+        /^[A-Za-z_]/ && /\(/ { text = ""; reading = 1 }
+        reading { text = text $0 }
+        reading && /\)[^,]*$/ {
+            reading = 0
+            inside = text
+            sub(/^[^(]*\(/, "", inside)
+            name = text
+            sub(/\(.*/, "", name)
+            sub(/.*[ *]/, "", name)
+            if (gsub(/,/, ",", inside) + 1 > max && name !~ /^udmar_[a-z]/)
+                print FILENAME ": " name
+        }' {} + | sort -u | verdict "no function of src/ has more than $max_parameters parameters"
+}
+
 # ---- looks ---------------------------------------------------------------------------------------
 
 check_format()
@@ -356,13 +377,14 @@ check_rooms()
     check_room table "table" "$plain table"
     check_room unit "base table unit" "$plain host table unit fault"
     check_room interrupt "base unit interrupt" "$plain host unit interrupt"
-    check_room space "base table unit space" "$plain $low stream"
-    check_room policy "base table unit space interrupt policy" \
+    check_room space "base table unit space" "$plain $low"
+    check_room mapping "base unit space mapping" "$plain $low stream"
+    check_room policy "base table unit space mapping interrupt policy" \
         "$plain $low interrupt tunable udmar"
-    check_room busdma "base table unit space policy busdma" \
+    check_room busdma "base unit space mapping policy busdma" \
         "$plain $low tunable udmar busdma bus_dma"
     find src -mindepth 1 -maxdepth 1 -type d |
-        grep -vxE 'src/(base|table|unit|space|interrupt|policy|busdma)' |
+        grep -vxE 'src/(base|table|unit|space|mapping|interrupt|policy|busdma)' |
         sed 's,$, is no room that this test knows,' | verdict "src/ has no other folders"
 }
 
@@ -377,6 +399,7 @@ check_names
 check_globals
 check_tiers
 check_sizes
+check_parameters
 check_format
 check_licences
 check_rooms

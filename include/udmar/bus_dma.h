@@ -90,7 +90,7 @@ UDMAR_BUS_DMA_INLINE int bus_dma_tag_destroy(bus_dma_tag_t dmat)
 
 UDMAR_BUS_DMA_INLINE int bus_dma_tag_set_domain(bus_dma_tag_t dmat, int domain)
 {
-    return udmar_dma_tag_set_domain(dmat, domain);
+    return udmar_dma_tag_set_numa_node(dmat, domain);
 }
 
 /* ---- Templates ------------------------------------------------------------------------------- */

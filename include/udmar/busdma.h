@@ -144,11 +144,11 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
 int udmar_dma_tag_destroy(struct udmar_dma_tag *tag);
 
 /*
- * udmar_dma_tag_set_domain - which NUMA domain its bounce pages come from
- * @domain: 0 to 1023, or -1: any. New children inherit it.
+ * udmar_dma_tag_set_numa_node - which NUMA node its bounce pages come from
+ * @numa_node: 0 to 1023, or -1: any. New children inherit it.
  * Returns 0; UDMAR_EINVAL; UDMAR_EBUSY (maps or child tags exist); UDMAR_ENOMEM (nothing changed).
  */
-int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain);
+int udmar_dma_tag_set_numa_node(struct udmar_dma_tag *tag, int numa_node);
 
 /*
  * udmar_dmamap_create - what one transfer at a time needs
@@ -296,7 +296,7 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
  * A deferred load that still waits is cancelled: its callback will not run. (When it was about to
  * run in another thread the map stays busy for that moment.)
  * Deferred loads for which there are bounce pages now run before this returns, unless
- * udmar_dma_on_deferred() has said who runs them. Their callbacks may load this map again, or
+ * udmar_dma_on_waiting() has said who runs them. Their callbacks may load this map again, or
  * destroy it.
  */
 void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
@@ -370,23 +370,23 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
 /* ---- Deferred loads -------------------------------------------------------------------------- */
 
 /*
- * udmar_dma_on_deferred - who runs deferred loads
+ * udmar_dma_on_waiting - who runs deferred loads
  * @wake: called when loads have become ready or may be tried again, from inside what has given
  *        pages, addresses or memory back: an unload or a map's end, a load that fails, a map or tag
  *        (ALLOCNOW) that is made, udmar_tick(); possibly with the driver's locks held. It must do
- * no more than wake the thread that calls udmar_dma_run_deferred(). Null (the default): the thread
+ * no more than wake the thread that calls udmar_dma_run_waiting(). Null (the default): the thread
  * that is there runs them itself.
  *
  * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
  * whose drivers do so gives a thread of its own. Call it before drivers attach.
  */
-void udmar_dma_on_deferred(struct udmar *instance, void (*wake)(void *argument), void *argument);
+void udmar_dma_on_waiting(struct udmar *instance, void (*wake)(void *argument), void *argument);
 
 /*
  * Runs loads that are ready, in order, each under its tag's lock, and tries those that wait for
  * addresses or memory once more. A thread without locks.
  */
-void udmar_dma_run_deferred(struct udmar *instance);
+void udmar_dma_run_waiting(struct udmar *instance);
 
 /* ---- What an administrator can look at ------------------------------------------------------- */
 
@@ -394,7 +394,7 @@ void udmar_dma_run_deferred(struct udmar *instance);
 struct udmar_bounce_zone_info {
     udmar_paddr_t lowaddr; /* the last address that its pages may have */
     uint64_t alignment;
-    int domain;           /* -1: any */
+    int numa_node;        /* -1: any */
     uint64_t total_pages; /* free + reserved + active */
     uint64_t free_pages;
     uint64_t reserved_pages;    /* in the hands of a load that has not come to its end */
@@ -411,7 +411,7 @@ bool udmar_bounce_zone_info(struct udmar *instance, unsigned index,
 
 /* What callers of one instance did wrong, and what could not be done. */
 struct udmar_dma_counts {
-    uint64_t tags_refused;      /* tag_create, set_domain, template: EINVAL */
+    uint64_t tags_refused;      /* tag_create, set_numa_node, template: EINVAL */
     uint64_t wrong_arguments;   /* null, zero, too long, wrapping, not mapped: EINVAL */
     uint64_t wrong_maps;        /* a map of another tag, the wrong kind, or other memory: EINVAL */
     uint64_t loaded_twice;      /* EBUSY */
@@ -419,7 +419,7 @@ struct udmar_dma_counts {
     uint64_t synced_unloaded;   /* sync of a map that is not loaded: ignored */
     uint64_t ended_loaded;      /* dmamap_destroy (EBUSY) or dmamem_free of a loaded map */
     uint64_t ended_in_use;      /* tag_destroy with maps (EBUSY), of a root tag, or twice; also
-                                   set_domain with maps or child tags (EBUSY) */
+                                   set_numa_node with maps or child tags (EBUSY) */
     uint64_t too_many_segments; /* EFBIG */
     uint64_t no_resources;      /* loads with ENOMEM */
     uint64_t cancelled;         /* deferred loads that an unload ended */

@@ -28,7 +28,7 @@ enum udmar_fault_access {
 enum udmar_fault_place {
     UDMAR_PLACE_UNKNOWN = 0,  /* the device has no domain of its own */
     UDMAR_PLACE_LIVE = 1,     /* inside a mapping that is live now */
-    UDMAR_PLACE_GONE = 2,     /* inside a mapping that has been unmapped */
+    UDMAR_PLACE_ENDED = 2,    /* inside a mapping that has been unmapped */
     UDMAR_PLACE_RESERVED = 3, /* inside a range that is never handed out (MSI window, RMRR...) */
     UDMAR_PLACE_NEAR = 4,     /* in no mapping; the nearest one is given */
     UDMAR_PLACE_NOTHING = 5,  /* the domain has no mapping at all */

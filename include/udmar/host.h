@@ -261,15 +261,15 @@ void *udmar_host_dmamem_alloc(void *host, size_t size, size_t alignment, udmar_p
 void udmar_host_dmamem_free(void *host, void *memory, size_t size);
 
 /*
- * udmar_host_page_alloc_near - udmar_host_page_alloc() with a wish for a NUMA domain
- * @domain: what bus_dma_tag_set_domain() said, or -1: any. A preference: where that domain has no
+ * udmar_host_page_alloc_near - udmar_host_page_alloc() with a wish for a NUMA node
+ * @numa_node: what bus_dma_tag_set_domain() said, or -1: any. A preference: where that node has no
  *          memory below @highest, memory of another is better than none.
  *
- * For pages that stand in for a driver's; they need not stay mapped. A host without NUMA calls
+ * For bounce pages; they need not stay mapped. A host without NUMA calls
  * udmar_host_page_alloc(host, count, highest, false, out_page). The pages go back through
  * udmar_host_page_free(). Any context but the fault interrupt.
  */
-bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int domain,
+bool udmar_host_page_alloc_near(void *host, size_t count, udmar_paddr_t highest, int numa_node,
                                 struct udmar_page *out_page);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Streams: mappings of the moment, at addresses of the library's choice.
+ * Streams: transient mappings, at addresses of the library's choice.
  *
  * For kernels whose drivers have a DMA interface of their own (map a buffer, get an address, unmap
  * it), where no object lives from one mapping to the next. busdma.h is the interface for all
@@ -40,6 +40,20 @@ extern "C" {
 enum udmar_status udmar_stream_map(struct udmar_domain *domain,
                                    const struct udmar_dma_physical *pieces, unsigned count,
                                    unsigned access, udmar_iova_t highest, udmar_iova_t *out_iova);
+
+/* No address: udmar_stream_map_one() has mapped nothing. */
+#define UDMAR_STREAM_NONE UINT64_MAX
+
+/*
+ * udmar_stream_map_one - udmar_stream_map() of one piece, which is what most mappings are
+ * @physical, @length: of the piece. All else as there, and the same contexts.
+ *
+ * Up to 1 MiB it is a few stores into a block that the current CPU has. Returns the address of the
+ * first byte; UDMAR_STREAM_NONE where udmar_stream_map() would return an error. Who wants to know
+ * which calls that.
+ */
+udmar_iova_t udmar_stream_map_one(struct udmar_domain *domain, udmar_paddr_t physical,
+                                  uint64_t length, unsigned access, udmar_iova_t highest);
 
 /*
  * udmar_stream_next - where the piece after one lies

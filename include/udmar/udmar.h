@@ -132,7 +132,7 @@ enum udmar_status udmar_stop(struct udmar *instance);
  * that calls it says so in udmar_config.ticking; for others each unmap is given to the unit at
  * once. Any thread or timer interrupt, also while others map and unmap, but not while the instance
  * is created or destroyed. Does not wait: where the queue is full, its part is put off to the next
- * call. In both modes it wakes who runs deferred loads (udmar_dma_on_deferred()) while loads wait
+ * call. In both modes it wakes who runs deferred loads (udmar_dma_on_waiting()) while loads wait
  * for addresses or memory.
  */
 void udmar_tick(struct udmar *instance);

@@ -4,23 +4,19 @@
 
 #include <linux/sizes.h>
 
-/* Not the interface, but what it does for most mappings, in line. */
-#include "space/stream.h"
-
-/* One function of it all, without calls. */
-#define SHORT_WAY __attribute__((__flatten__))
+#include <udmar/stream.h>
 
 /*
- * Of a PCI function, which always has a mask. 0, and with that the long way, where the bus has a
+ * Of a PCI function, which always has a mask. 0, and with that the slow path, where the bus has a
  * limit of its own.
  */
-static __always_inline u64 quick_highest(struct device *dev)
+static __always_inline u64 fast_highest(struct device *dev)
 {
     return likely(dev->bus_dma_limit == 0) ? *dev->dma_mask : 0;
 }
 
-static noinline dma_addr_t map_slowly(struct device *dev, phys_addr_t physical, size_t size,
-                                      enum dma_data_direction direction)
+static noinline dma_addr_t map_slow_path(struct device *dev, phys_addr_t physical, size_t size,
+                                         enum dma_data_direction direction)
 {
     const struct udmar_dma_physical piece = { .address = physical, .length = size };
     const struct port_limits limits = {
@@ -37,36 +33,17 @@ static noinline dma_addr_t map_slowly(struct device *dev, phys_addr_t physical, 
     return iova;
 }
 
-/* What is not one piece for a block at hand: a large leaf, or the long way. */
-static noinline SHORT_WAY dma_addr_t map_other(struct device *dev, phys_addr_t physical,
-                                               size_t size, enum dma_data_direction direction)
-{
-    struct port_device *device = port_device_get(dev);
-    udmar_iova_t iova = UDMAR__NOT_AT_HAND;
-
-    if (size == SZ_2M) {
-        iova = udmar__stream_map_large_at_hand(device->domain, physical, port_access(direction),
-                                               quick_highest(dev));
-    }
-    if (iova == UDMAR__NOT_AT_HAND) {
-        return map_slowly(dev, physical, size, direction);
-    }
-    port_count(device, maps, 1);
-    port_count(device, bytes, size);
-    return iova;
-}
-
 /* The DMA API has looked at the direction. */
 static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t physical, size_t size,
                                             enum dma_data_direction direction)
 {
     struct port_device *device = port_device_get(dev);
     struct port_counts __percpu *counts;
-    udmar_iova_t iova = udmar__stream_map_at_hand(device->domain, physical, size,
-                                                  port_access(direction), quick_highest(dev));
+    udmar_iova_t iova = udmar_stream_map_one(device->domain, physical, size, port_access(direction),
+                                             fast_highest(dev));
 
-    if (unlikely(iova == UDMAR__NOT_AT_HAND)) {
-        return map_other(dev, physical, size, direction);
+    if (unlikely(iova == UDMAR_STREAM_NONE)) {
+        return map_slow_path(dev, physical, size, direction);
     }
     counts = device->counts;
     this_cpu_inc(counts->maps);
@@ -74,33 +51,21 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
     return iova;
 }
 
-static SHORT_WAY dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset,
-                                     size_t size, enum dma_data_direction direction,
-                                     unsigned long attributes)
+static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
+                           enum dma_data_direction direction, unsigned long attributes)
 {
     return map_piece(dev, page_to_phys(page) + offset, size, direction);
 }
 
-static noinline void unmap_other(struct port_device *device, dma_addr_t iova, size_t size,
-                                 enum udmar_status status)
-{
-    if (status == UDMAR_ERR_UNSUPPORTED) {
-        status = udmar__stream_unmap_other(device->domain, iova >> UDMAR_PAGE_SHIFT);
-    }
-    if (status != UDMAR_OK) {
-        port_unmap_other(device, iova, size, status);
-    }
-}
-
-static SHORT_WAY void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
-                                 enum dma_data_direction direction, unsigned long attributes)
+static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
+                       enum dma_data_direction direction, unsigned long attributes)
 {
     struct port_device *device = port_device_get(dev);
-    enum udmar_status status = udmar__stream_unmap_at_hand(device->domain, iova);
+    enum udmar_status status = udmar_stream_unmap(device->domain, iova);
 
     port_count(device, unmaps, 1);
     if (unlikely(status != UDMAR_OK)) {
-        unmap_other(device, iova, size, status);
+        port_unmap_other(device, iova, size, status);
     }
 }
 

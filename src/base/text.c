@@ -4,7 +4,7 @@
 
 #include "base/bits.h"
 
-static void put(struct udmar__text *text, char c)
+static void put_char(struct udmar__text *text, char c)
 {
     if (text->length + 1 < text->size) {
         text->buffer[text->length++] = c;
@@ -15,7 +15,7 @@ static void put(struct udmar__text *text, char c)
 static void put_string(struct udmar__text *text, const char *string)
 {
     for (; *string != '\0'; string++) {
-        put(text, *string);
+        put_char(text, *string);
     }
 }
 
@@ -32,10 +32,10 @@ static void put_number(struct udmar__text *text, uint64_t value, unsigned base, 
         digits[count++] = "0123456789abcdef"[digit];
     } while (value != 0);
     for (unsigned i = count; i < width; i++) {
-        put(text, pad);
+        put_char(text, pad);
     }
     while (count > 0) {
-        put(text, digits[--count]);
+        put_char(text, digits[--count]);
     }
 }
 
@@ -56,7 +56,7 @@ void udmar__text_add_args(struct udmar__text *text, const char *format, va_list 
         int number;
 
         if (*format != '%') {
-            put(text, *format);
+            put_char(text, *format);
             continue;
         }
         format++;
@@ -75,12 +75,12 @@ void udmar__text_add_args(struct udmar__text *text, const char *format, va_list 
             put_string(text, va_arg(args, const char *));
             break;
         case 'c':
-            put(text, (char)va_arg(args, int));
+            put_char(text, (char)va_arg(args, int));
             break;
         case 'd':
             number = va_arg(args, int);
             if (number < 0) {
-                put(text, '-');
+                put_char(text, '-');
             }
             put_number(text, number < 0 ? 0u - (unsigned)number : (unsigned)number, 10, width, pad);
             break;
@@ -93,7 +93,7 @@ void udmar__text_add_args(struct udmar__text *text, const char *format, va_list 
         case '\0':
             return;
         default:
-            put(text, *format);
+            put_char(text, *format);
         }
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What callers did wrong, counted for their instance. */
-#include "busdma/internal.h"
+#include "busdma/tag.h"
 
 _Static_assert(COUNT_CANCELLED + 1 == UDMAR__DMA_COUNTS &&
                    sizeof(struct udmar_dma_counts) == UDMAR__DMA_COUNTS * sizeof(uint64_t),

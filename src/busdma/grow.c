@@ -6,7 +6,9 @@
  * that hangs on it. These maps stay for the next load; the unload of the map ends all pieces. They
  * never wait for anything, so the link of waiting loads is what holds them together.
  */
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/debug.h"
+#include "busdma/load.h"
 
 /* A map for one piece; null: no memory. */
 static struct udmar_dma_map *new_further(struct udmar_dma_map *map)
@@ -19,18 +21,17 @@ static struct udmar_dma_map *new_further(struct udmar_dma_map *map)
         return NULL;
     }
     further->tag = map->tag;
-    further->ready_for = READY_FOR_NOBODY;
+    further->host = host;
     further->windowless = true;
     further->subpage = map->subpage;
-    further->watched = map->watched;
-    further->rare = map->watched;
+    further->may_bounce = map->may_bounce;
     further->offset_mask = map->offset_mask;
     further->zone = map->zone; /* held by the map */
     if (tag->backend->map_create(further) != 0) {
         udmar_host_free(host, further, sizeof(*further));
         return NULL;
     }
-    further->deferred.next = map->further;
+    further->wait.next = map->further;
     map->further = further;
     return further;
 }
@@ -39,8 +40,8 @@ static struct udmar_dma_map *get_further(struct udmar_dma_map *map)
 {
     struct udmar_dma_map *further = map->further;
 
-    while (further != NULL && further->loaded) {
-        further = further->deferred.next;
+    while (further != NULL && udmar__is_loaded(further)) {
+        further = further->wait.next;
     }
     return further != NULL ? further : new_further(map);
 }
@@ -48,12 +49,13 @@ static struct udmar_dma_map *get_further(struct udmar_dma_map *map)
 void udmar__further_unload(struct udmar_dma_map *map)
 {
     for (struct udmar_dma_map *further = map->further; further != NULL;
-         further = further->deferred.next) {
-        if (further->loaded) {
+         further = further->wait.next) {
+        if (udmar__is_loaded(further)) {
             further->tag->backend->unload(further);
-            further->loaded = false;
+            further->way = LOAD_NONE;
+            udmar__map_set_state(further, MAP_IDLE);
             if (further->bounces != NULL) {
-                udmar__rare_release(further);
+                udmar__bounce_release(further);
             }
         }
     }
@@ -62,9 +64,9 @@ void udmar__further_unload(struct udmar_dma_map *map)
 void udmar__further_copy(struct udmar_dma_map *map, int op)
 {
     for (struct udmar_dma_map *further = map->further; further != NULL;
-         further = further->deferred.next) {
-        if (further->loaded && further->bounces != NULL) {
-            udmar__stand_ins_copy(further, op);
+         further = further->wait.next) {
+        if (udmar__is_loaded(further) && further->bounces != NULL) {
+            udmar__bounce_copy(further, op);
         }
     }
 }
@@ -76,11 +78,25 @@ void udmar__further_end(struct udmar_dma_map *map)
     while (map->further != NULL) {
         struct udmar_dma_map *further = map->further;
 
-        map->further = further->deferred.next;
-        udmar__rare_end(further);
+        map->further = further->wait.next;
+        udmar__bounce_end(further);
         further->tag->backend->map_destroy(further);
         udmar_host_free(host, further, sizeof(*further));
     }
+}
+
+/* A map that the fast path has loaded gets what an unload of many pieces looks at. */
+static void become_pieces(struct udmar_dma_map *map)
+{
+    if (map->way <= LOAD_FAST_LARGE) {
+        map->mapping = (struct udmar__mapping){
+            .kind = MAPPING_WINDOW,
+            .in.window = map->window,
+            .pages = udmar__window_pages(map->window),
+        };
+    }
+    map->count = map->way == LOAD_PIECES ? map->count : 1;
+    map->way = LOAD_PIECES;
 }
 
 /* Loads the piece; its segments go to @segments, where there is room for @room. */
@@ -93,10 +109,10 @@ static int load_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void 
 
     piece->segments = segments;
     piece->capacity = room;
-    piece->deferred.may_wait = false;
+    piece->wait.may_wait = false;
     error = udmar__load_gather(piece, next, context);
     if (error == 0) {
-        error = udmar__load_given(piece);
+        error = udmar__bounce_load_client(piece);
     }
     *out_count = piece->count;
     piece->segments = own;
@@ -155,7 +171,7 @@ static int admit_piece(const struct udmar_dma_tag *tag, const struct udmar_dma_m
     if (map->tag != tag) {
         return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    return udmar__deferred_pending(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
+    return udmar__load_is_waiting(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
 }
 
 int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
@@ -174,7 +190,7 @@ int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar
     room = segments != NULL ? (uint32_t)udmar__min(tag->nsegments, INT32_MAX) : map->capacity;
     to = segments != NULL ? segments : map->segments;
     if (udmar__is_loaded(map)) {
-        udmar__quick_leave(map);
+        become_pieces(map);
         piece = get_further(map);
     }
     if (piece == NULL) {

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Load, sync, unload: what a driver calls, before it reaches a back end. */
-#include "busdma/internal.h"
-#include "busdma/quick.h"
+#include "busdma/load.h"
+
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/piece_list.h"
+#include "busdma/bounce/wait.h"
+#include "busdma/debug.h"
+#include "busdma/fast_path.h"
+
+/* Out of the way of the fast path. */
+#define SLOW_PATH __attribute__((__noinline__))
 
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 int udmar__load_count(struct udmar_dma_map *map, int error)
 {
     /* What it had for a moment others may have missed. */
-    udmar__room_tell(map->tag->device->instance);
+    udmar__wait_space_tell(map->tag->device->instance);
     switch (error) {
     case UDMAR_EINVAL:
         return udmar__mistake(map->tag, COUNT_WRONG_ARGUMENT, error);
@@ -18,7 +27,8 @@ int udmar__load_count(struct udmar_dma_map *map, int error)
     }
 }
 
-int udmar__load_failed(struct udmar_dma_map *map, int error)
+/* Counts and tells the callback, except for EINPROGRESS; returns what the load returns. */
+static int fail_load(struct udmar_dma_map *map, int error)
 {
     bool may_wait;
 
@@ -26,15 +36,24 @@ int udmar__load_failed(struct udmar_dma_map *map, int error)
         /* Another thread may have run it, and the map may be gone. */
         return error;
     }
-    may_wait = map->deferred.may_wait;
+    may_wait = map->wait.may_wait;
     (void)udmar__load_count(map, error);
-    map->deferred.callback(map->deferred.callback_argument, map->segments, 0, error);
+    map->wait.callback(map->wait.callback_argument, map->segments, 0, error);
     /*
      * The callback has the news. FreeBSD's drivers take a result other than 0 and EINPROGRESS for
      * that of a load which could not have waited, and start the request again: told twice it would
      * come to its end twice.
      */
     return error == UDMAR_ENOMEM && !may_wait ? error : 0;
+}
+
+int udmar__load_finish(struct udmar_dma_map *map, int error)
+{
+    if (error != 0) {
+        return fail_load(map, error);
+    }
+    map->wait.callback(map->wait.callback_argument, map->segments, (int)map->count, 0);
+    return 0;
 }
 
 /* What every load refuses before it looks at what is to be loaded. 0: go on. */
@@ -47,7 +66,7 @@ static inline int admit_load(const struct udmar_dma_tag *tag, const struct udmar
     if (map->tag != tag) {
         return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (udmar__is_loaded(map) || udmar__deferred_pending(map)) {
+    if (udmar__is_loaded(map) || udmar__load_is_waiting(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_load of a loaded map");
         return udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY);
     }
@@ -69,158 +88,130 @@ static inline void note_flags(struct udmar_dma_map *map, int flags)
 static inline void note_callback(struct udmar_dma_map *map, udmar_dma_callback_t *callback,
                                  void *callback_argument, int flags)
 {
-    map->deferred.callback = callback;
-    map->deferred.callback_argument = callback_argument;
-    map->deferred.may_wait = may_wait(map, flags);
-    map->deferred.momentary = false;
+    map->wait.callback = callback;
+    map->wait.callback_argument = callback_argument;
+    map->wait.may_wait = may_wait(map, flags);
+    map->wait.momentary = false;
     note_flags(map, flags);
 }
 
-/* @bits: of addresses, which the tag's alignment may forbid. */
-static inline int attempt(struct udmar_dma_map *map, const struct udmar__source *source,
-                          uintptr_t bits)
+int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    struct udmar__source copy = *source;
+    int error;
 
-    return map->rare || (bits & map->offset_mask) != 0 ? udmar__load_rare(map, source)
-                                                       : udmar__load_source(map, &copy);
+    map->count = 0;
+    error = map->tag->backend->load(map, pieces, map->read_only);
+    if (error != 0) {
+        map->wait.momentary = error == UDMAR_ENOMEM;
+        return error;
+    }
+    map->way = LOAD_PIECES;
+    udmar__map_set_state(map, MAP_LOADED);
+    return 0;
 }
 
-static inline int start(struct udmar_dma_map *map, const struct udmar__source *source,
-                        uintptr_t bits)
+/* Bounce pages that are left from an unload that was not confirmed are looked at first, too. */
+static int try_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
-    int error = attempt(map, source, bits);
+    return map->may_bounce || map->bounces != NULL || (pieces->offsets & map->offset_mask) != 0
+               ? udmar__bounce_load(map, pieces)
+               : udmar__load_pieces(map, pieces);
+}
 
-    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__room_wait(map, source) : error;
+static int start_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
+{
+    int error = try_load(map, pieces);
+
+    return UDMAR__UNLIKELY(error == UDMAR_ENOMEM) ? udmar__wait_space_add(map, pieces) : error;
 }
 
 int udmar__load_again(struct udmar_dma_map *map)
 {
-    const struct udmar__source *source = &map->deferred.source;
-
-    map->deferred.momentary = false;
-    if (source->buffer != NULL) {
-        return attempt(map, source, (uintptr_t)source->buffer);
+    map->wait.momentary = false;
+    if (map->wait.pieces.buffer != NULL) {
+        return try_load(map, &map->wait.pieces);
     }
-    if (!udmar__rare_clear(map)) {
-        map->deferred.momentary = true;
+    if (!udmar__bounce_reclaim(map)) {
+        map->wait.momentary = true;
         return UDMAR_ENOMEM;
     }
-    return udmar__load_given(map);
+    return udmar__bounce_load_client(map);
 }
 
-int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
-                       uint64_t length, udmar_dma_callback_t *callback, void *callback_argument,
-                       int flags, const void *caller)
+int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                       const struct udmar__buffer_load *load)
 {
-    struct udmar__source source;
-    int error = admit_load(tag, map, callback != NULL, caller);
+    struct udmar__pieces pieces = { .buffer = load->buffer, .bytes = load->length };
+    int error = admit_load(tag, map, load->callback != NULL, load->caller);
 
     if (error != 0) {
         return error;
     }
-    note_callback(map, callback, callback_argument, flags);
-    if (buffer == NULL || length == 0 || length > tag->maxsize ||
-        length > UINTPTR_MAX - (uintptr_t)buffer) {
+    note_callback(map, load->callback, load->callback_argument, load->flags);
+    if (load->buffer == NULL || load->length == 0 || load->length > tag->maxsize ||
+        load->length > UINTPTR_MAX - (uintptr_t)load->buffer) {
         return udmar__load_finish(map, UDMAR_EINVAL);
     }
-    udmar__debug_load(map, caller);
-    source = (struct udmar__source){
-        .host = tag->device->instance->host,
-        .buffer = buffer,
-        .remaining = length,
-    };
-    error = start(map, &source, (uintptr_t)buffer);
-    return udmar__load_finish(map, error);
+    udmar__debug_load(map, load->caller);
+    pieces.host = map->host;
+    pieces.border = udmar__tag_border(tag);
+    (void)udmar__pieces_measure(&pieces, 1);
+    return udmar__load_finish(map, start_load(map, &pieces));
 }
 
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
 {
-    if (map != NULL && callback != NULL && map->ready_for == tag &&
-        udmar__quick_load_small(map, buffer, length, callback, callback_argument, flags)) {
-        return 0;
-    }
-    return udmar__load_other(tag, map, buffer, length, callback, callback_argument, flags,
-                             UDMAR__CALLER);
-}
-
-/*
- * The bytes of a list, or 0 when a piece lies in no memory or they do not add up to a number; and
- * the bits in which addresses of pieces differ from page borders.
- */
-static uint64_t list_bytes(const struct udmar_dma_physical *list, unsigned count,
-                           udmar_paddr_t *out_bits)
-{
-    uint64_t total = 0;
-
-    *out_bits = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (list[i].length == 0) {
-            continue;
-        }
-        if (list[i].length > UDMAR__PHYSICAL_END ||
-            list[i].address > UDMAR__PHYSICAL_END - list[i].length ||
-            list[i].length > UINT64_MAX - total) {
+    if (map != NULL && callback != NULL && map->fast == tag && tag != NULL) {
+        udmar__debug_load(map, UDMAR__CALLER);
+        if (udmar__fast_path_load(map, buffer, length, callback, callback_argument, flags)) {
             return 0;
         }
-        total += list[i].length;
-        *out_bits |= list[i].address;
     }
-    return total;
-}
-
-/* All loads of lists but the quick ones. */
-static int load_list(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                     const struct udmar_dma_physical *list, unsigned count,
-                     udmar_dma_callback_t *callback, void *callback_argument, int flags,
-                     const void *caller)
-{
-    struct udmar__source source;
-    udmar_paddr_t bits = 0;
-    int error = admit_load(tag, map, callback != NULL, caller);
-
-    if (error != 0) {
-        return error;
-    }
-    source = (struct udmar__source){
-        .host = tag->device->instance->host,
-        .list = list,
-        .remaining = list == NULL ? 0 : list_bytes(list, count, &bits),
-    };
-    note_callback(map, callback, callback_argument, flags);
-    if (source.remaining == 0 || source.remaining > tag->maxsize) {
-        return udmar__load_finish(map, UDMAR_EINVAL);
-    }
-    udmar__debug_load(map, caller);
-    error = start(map, &source, (uintptr_t)bits);
-    return udmar__load_finish(map, error);
+    return udmar__fast_path_load_run(tag, map,
+                                     &(struct udmar__buffer_load){
+                                         .buffer = buffer,
+                                         .length = length,
+                                         .callback = callback,
+                                         .callback_argument = callback_argument,
+                                         .flags = flags,
+                                         .caller = UDMAR__CALLER,
+                                     });
 }
 
 int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                                const struct udmar_dma_physical *list, unsigned count,
                                udmar_dma_callback_t *callback, void *callback_argument, int flags)
 {
-    if (tag != NULL && map != NULL && callback != NULL && list != NULL && map->tag == tag &&
-        map->quick == QUICK_IDLE &&
-        udmar__quick_list(map, list, count, callback, callback_argument, flags)) {
-        return 0;
+    struct udmar__pieces pieces = { .list = list };
+    int error = admit_load(tag, map, callback != NULL, UDMAR__CALLER);
+
+    if (error != 0) {
+        return error;
     }
-    return load_list(tag, map, list, count, callback, callback_argument, flags, UDMAR__CALLER);
+    pieces.host = map->host;
+    pieces.border = udmar__tag_border(tag);
+    note_callback(map, callback, callback_argument, flags);
+    if (list == NULL || !udmar__pieces_measure(&pieces, count) || pieces.bytes == 0 ||
+        pieces.bytes > tag->maxsize) {
+        return udmar__load_finish(map, UDMAR_EINVAL);
+    }
+    udmar__debug_load(map, UDMAR__CALLER);
+    return udmar__load_finish(map, start_load(map, &pieces));
 }
 
 int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *context)
 {
     int error;
 
-    if (!udmar__rare_clear(map)) {
+    if (!udmar__bounce_reclaim(map)) {
         return UDMAR_ENOMEM;
     }
-    udmar__list_clear(&map->given);
-    error = udmar__list_each(map->tag->device->instance->host, &map->given, next, context,
-                             map->tag->maxsize);
-    return error == 0 && map->given.bytes == 0 ? UDMAR_EINVAL : error;
+    udmar__piece_list_clear(&map->client_pieces);
+    error = udmar__piece_list_each(map->tag->device->instance->host, &map->client_pieces, next,
+                                   context, map->tag->maxsize);
+    return error == 0 && map->client_pieces.bytes == 0 ? UDMAR_EINVAL : error;
 }
 
 int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
@@ -239,9 +230,9 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     udmar__debug_load(map, UDMAR__CALLER);
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map);
+        error = udmar__bounce_load_client(map);
         if (error == UDMAR_ENOMEM) {
-            error = udmar__room_wait(map, NULL);
+            error = udmar__wait_space_add(map, NULL);
         }
     }
     return udmar__load_finish(map, error);
@@ -261,10 +252,10 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     }
     udmar__debug_load(map, UDMAR__CALLER);
     note_flags(map, flags);
-    map->deferred.may_wait = false;
+    map->wait.may_wait = false;
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__load_given(map);
+        error = udmar__bounce_load_client(map);
     }
     if (error != 0) {
         return udmar__load_count(map, error);
@@ -281,7 +272,7 @@ struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *
     bool loaded = map != NULL && udmar__is_loaded(map);
 
     if (out_count != NULL) {
-        *out_count = loaded ? (int)map->count : 0;
+        *out_count = !loaded ? 0 : map->way == LOAD_PIECES ? (int)map->count : 1;
     }
     return loaded ? map->segments : NULL;
 }
@@ -296,81 +287,114 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
         return;
     }
     if (map->bounces != NULL) {
-        udmar__stand_ins_copy(map, op);
+        udmar__bounce_copy(map, op);
     }
     if (map->further != NULL) {
         udmar__further_copy(map, op);
     }
-    map->tag->backend->sync(map, op);
+    /* The bus is coherent: only the order of the driver's own accesses is at stake. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* Nothing is loaded: a load that waits is called off, everything else is a mistake. */
 static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 {
-    if (!udmar__deferred_cancel(map)) {
-        udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
-        (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
+    struct udmar *instance = map->tag->device->instance;
+
+    if (udmar__waiting_cancel(map)) {
+        /* Another load may have been waiting for a unit that answers again. */
+        udmar__wait_space_freed(instance);
+        return;
     }
+    udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
+    (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
 }
 
 /* The pieces that were added; with the last of them the pages of all go to others. */
 static void unload_further(struct udmar_dma_map *map)
 {
-    struct udmar__zone *zone = map->zone;
+    struct udmar__bounce_zone *zone = map->zone;
 
     udmar__further_unload(map);
     if (map->bounces != NULL) {
-        udmar__rare_release(map);
+        udmar__bounce_release(map);
     }
     if (zone != NULL) {
         /* Last: a callback may end the map. */
-        udmar__deferred_kick(zone);
+        udmar__waiting_kick(zone);
     }
 }
 
-/* All unloads but the quick ones. */
-static UDMAR__LONG_WAY void unload_map(struct udmar_dma_map *map)
+/* All unloads but those of the fast path. */
+static SLOW_PATH void unload_map(struct udmar_dma_map *map)
 {
-    const void *caller = UDMAR__CALLER;
-    struct udmar *instance;
+    struct udmar *instance = map->tag->device->instance;
 
-    if (!udmar__is_loaded(map)) {
-        unload_nothing(map, caller);
-        return;
-    }
     map->tag->backend->unload(map);
-    map->loaded = false;
-    map->count = 0;
-    udmar__quick_on(map);
-    udmar__debug_unload(map, caller);
-    instance = map->tag->device->instance;
+    map->way = LOAD_NONE;
+    udmar__map_set_state(map, MAP_IDLE);
     if (map->further != NULL) {
         unload_further(map);
     } else if (map->bounces != NULL) {
-        udmar__rare_unloaded(map);
+        udmar__bounce_unloaded(map);
     }
     /* Last, like what is above: a callback may end the map. */
-    udmar__room_freed(instance);
+    udmar__wait_space_freed(instance);
 }
 
-static UDMAR__LONG_WAY void unload_small(struct udmar_dma_map *map)
+/* One function each: each has few registers to save. */
+static SLOW_PATH void unload_window(struct udmar_dma_map *map)
 {
-    struct udmar__window *window = map->small;
     enum udmar_status status;
 
-    map->ready_for = map->tag;
-    status = udmar__window_clear_slots(window, window->strict);
+    udmar__fast_path_unload(map);
+    status = udmar__window_clear_ptes(map->window, map->window->strict);
     if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
         udmar__report_loss(map, status);
     }
 }
 
-static UDMAR__LONG_WAY void unload_resting(struct udmar_dma_map *map)
+static SLOW_PATH void flush_half(struct udmar_dma_map *map)
 {
-    map->ready_for = map->tag;
-    if (udmar__window_rest_slots(map->small)) {
-        udmar__quick_half_used(map);
+    enum udmar_status status = udmar__window_flush_half(map->window);
+
+    if (status != UDMAR_OK) {
+        udmar__report_loss(map, status);
     }
+}
+
+static SLOW_PATH void unload_lane(struct udmar_dma_map *map)
+{
+    udmar__fast_path_unload(map);
+    if (udmar__window_defer_ptes(map->window)) {
+        flush_half(map);
+    }
+}
+
+static SLOW_PATH void unload_large(struct udmar_dma_map *map)
+{
+    enum udmar_status status;
+
+    udmar__fast_path_unload(map);
+    status = udmar__window_clear_large(map->window, map->window->strict);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        udmar__report_loss(map, status);
+    }
+}
+
+static SLOW_PATH void unload_block(struct udmar_dma_map *map)
+{
+    struct udmar *instance = map->tag->device->instance;
+    enum udmar_status status;
+
+    udmar__fast_path_unload(map);
+    status = udmar__fast_path_end_block(map);
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        map->unconfirmed = true;
+        udmar__report_loss(map, status);
+    }
+    /* Last: a callback may end the map. */
+    udmar__wait_space_freed(instance);
 }
 
 void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
@@ -378,14 +402,20 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (tag == NULL || map == NULL) {
         return;
     }
-    /* Each way has registers of its own to save. */
-    if (map->ready_for == LOADED_SMALL) {
-        unload_small(map);
-    } else if (map->ready_for == LOADED_RESTING) {
-        unload_resting(map);
-    } else if (map->quick == QUICK_LOADED) {
-        udmar__quick_end(map);
-    } else {
+    if (map->way != LOAD_NONE) {
+        udmar__debug_unload(map, UDMAR__CALLER);
+    }
+    if (map->way == LOAD_FAST_WINDOW) {
+        unload_window(map);
+    } else if (map->way == LOAD_FAST_LANE) {
+        unload_lane(map);
+    } else if (map->way == LOAD_FAST_BLOCK) {
+        unload_block(map);
+    } else if (map->way == LOAD_FAST_LARGE) {
+        unload_large(map);
+    } else if (map->way != LOAD_NONE) {
         unload_map(map);
+    } else {
+        unload_nothing(map, UDMAR__CALLER);
     }
 }

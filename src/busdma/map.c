@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Maps, and memory that comes with one. */
+#include "busdma/map.h"
+
 #include "base/text.h"
-#include "busdma/internal.h"
-#include "busdma/quick.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/bounce/wait.h"
+#include "busdma/debug.h"
+#include "busdma/fast_path.h"
 
 /* Host memory comes in pieces of at most 64 KiB, so this is the most a load can have. */
 #define MOST_SEGMENTS   4096u
@@ -25,37 +30,36 @@ static uint32_t segments_for(const struct udmar_dma_tag *tag)
 #define MOST_PROVIDED 512u
 
 /* Whether and from where pages may have to stand in for what this map loads. */
-static int prepare_stand_ins(struct udmar_dma_map *map)
+static int prepare_bounce(struct udmar_dma_map *map)
 {
     struct udmar_dma_tag *tag = map->tag;
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
 
     map->subpage = tag->device->subpage && tag->backend->scatters;
-    map->watched = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
-    map->rare = map->watched;
+    map->may_bounce = tag->may_miss || map->subpage || tag->misaligned > UDMAR_PAGE_MASK;
     map->offset_mask = (uintptr_t)(tag->misaligned & UDMAR_PAGE_MASK);
     map->zone = tag->zone;
     if (tag->parent == NULL && map->subpage) {
         /* A root tag has none: it ends without our knowledge, so its maps hold the zone. */
-        map->zone =
-            udmar__zone_get(tag->device->instance, UINT64_MAX, UDMAR_PAGE_SIZE, tag->domain);
+        map->zone = udmar__bounce_zone_get(tag->device->instance, UINT64_MAX, UDMAR_PAGE_SIZE,
+                                           tag->numa_node);
         if (map->zone == NULL) {
             return UDMAR_ENOMEM;
         }
     }
-    if (map->of_dmamem || !map->watched) {
+    if (map->of_dmamem || !map->may_bounce) {
         return 0;
     }
     /* Whole buffers where a device misses memory, else a first and a last page. */
     pages = tag->may_miss ? udmar__min(pages, MOST_PROVIDED) : udmar__min(pages, 2);
-    return udmar__zone_provide(map->zone, pages) ? 0 : UDMAR_ENOMEM;
+    return udmar__bounce_zone_provide(map->zone, pages) ? 0 : UDMAR_ENOMEM;
 }
 
-static void end_stand_ins(struct udmar_dma_map *map)
+static void end_bounce(struct udmar_dma_map *map)
 {
-    udmar__rare_end(map);
+    udmar__bounce_end(map);
     if (map->zone != map->tag->zone) {
-        udmar__zone_put(map->zone);
+        udmar__bounce_zone_unref(map->zone);
     }
 }
 
@@ -83,7 +87,7 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         return udmar__tag_refuse(tag, "the device is in a domain of its owner's");
     }
     map->tag = tag;
-    map->ready_for = READY_FOR_NOBODY;
+    map->host = host;
     map->of_dmamem = of_dmamem;
     map->capacity = segments_for(tag);
     if (map->capacity > 0) {
@@ -93,19 +97,20 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
         udmar_host_free(host, map, sizeof(*map));
         return UDMAR_ENOMEM;
     }
-    error = prepare_stand_ins(map);
+    error = prepare_bounce(map);
     if (error == 0) {
         error = tag->backend->map_create(map);
     }
     if (error != 0) {
         if (map->zone != NULL) {
-            end_stand_ins(map);
+            end_bounce(map);
         }
         free_map(map);
         return error;
     }
-    udmar__quick_prepare(map);
-    udmar__tag_hold(tag);
+    udmar__fast_path_prepare(map);
+    udmar__map_set_state(map, MAP_IDLE);
+    udmar__tag_ref(tag);
     (void)__atomic_add_fetch(&tag->device->instance->dma.maps, 1, __ATOMIC_RELAXED);
     *out_map = map;
     return 0;
@@ -116,14 +121,14 @@ void udmar__map_destroy(struct udmar_dma_map *map)
     struct udmar_dma_tag *tag = map->tag;
     struct udmar *instance = tag->device->instance;
 
-    udmar__debug_gone(map);
+    udmar__debug_ended(map);
     udmar__further_end(map);
-    end_stand_ins(map);
+    end_bounce(map);
     tag->backend->map_destroy(map);
     free_map(map);
-    udmar__tag_drop(tag);
+    udmar__tag_unref(tag);
     (void)__atomic_sub_fetch(&instance->dma.maps, 1, __ATOMIC_RELAXED);
-    udmar__room_freed(instance);
+    udmar__wait_space_freed(instance);
 }
 
 int udmar_dmamap_create(struct udmar_dma_tag *tag, int flags, struct udmar_dma_map **out_map)
@@ -152,7 +157,7 @@ int udmar_dmamap_destroy(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
     if (map->tag != tag || map->of_dmamem) {
         return udmar__mistake(map->tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
     }
-    if (udmar__is_loaded(map) || udmar__deferred_pending(map)) {
+    if (udmar__is_loaded(map) || udmar__load_is_waiting(map)) {
         udmar__debug_mistake(map, UDMAR__CALLER, "bus_dmamap_destroy of a loaded map");
         return udmar__mistake(tag, COUNT_ENDED_LOADED, UDMAR_EBUSY);
     }
@@ -261,7 +266,7 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
                    udmar__device_label(tag->device, label));
         udmar_dmamap_unload(tag, map);
     }
-    if (!tag->backend->settled(map)) {
+    if (!tag->backend->is_flushed(map)) {
         udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
                    "%s: memory is given up: the unit has not confirmed its unload",
                    udmar__device_label(tag->device, label));

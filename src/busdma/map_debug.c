@@ -5,11 +5,11 @@
  * the kernel's debugger turns them into lines.
  */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/debug.h"
 
 #ifdef UDMAR_DEBUG_MAPS
 
-static unsigned long long number(const void *place)
+static unsigned long long place_number(const void *place)
 {
     return (unsigned long long)(uintptr_t)place;
 }
@@ -27,8 +27,9 @@ void udmar__debug_mistake(const struct udmar_dma_map *map, const void *caller, c
                "%s%s%s: %s at 0x%llx; map made at 0x%llx, last loaded at 0x%llx, last unloaded at "
                "0x%llx",
                udmar__device_label(tag->device, label), tag->name != NULL ? " tag " : "",
-               tag->name != NULL ? tag->name : "", what, number(caller), number(map->created),
-               number(map->last_load), number(map->last_unload));
+               tag->name != NULL ? tag->name : "", what, place_number(caller),
+               place_number(map->created), place_number(map->last_load),
+               place_number(map->last_unload));
 }
 
 static void name_map(const struct udmar_dma_map *map)
@@ -39,8 +40,8 @@ static void name_map(const struct udmar_dma_map *map)
                "%s%s%s: a map is left, made at 0x%llx, last loaded at 0x%llx, last unloaded at "
                "0x%llx%s",
                udmar__device_label(map->tag->device, label), map->tag->name != NULL ? " tag " : "",
-               map->tag->name != NULL ? map->tag->name : "", number(map->created),
-               number(map->last_load), number(map->last_unload),
+               map->tag->name != NULL ? map->tag->name : "", place_number(map->created),
+               place_number(map->last_load), place_number(map->last_unload),
                udmar__is_loaded(map) ? ", still loaded" : "");
 }
 
@@ -69,7 +70,7 @@ void udmar__debug_leaks(const struct udmar_dma_tag *tag, const void *caller)
 
     udmar__log(tag->device->instance->host, UDMAR_LOG_ERROR,
                "%s: bus_dma_tag_destroy at 0x%llx of a tag that is in use",
-               udmar__device_label(tag->device, label), number(caller));
+               udmar__device_label(tag->device, label), place_number(caller));
     name_maps_of(tag->device, tag);
 }
 
@@ -86,7 +87,7 @@ void udmar__debug_created(struct udmar_dma_map *map, const void *caller)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-void udmar__debug_gone(struct udmar_dma_map *map)
+void udmar__debug_ended(struct udmar_dma_map *map)
 {
     struct udmar_device *device = map->tag->device;
     struct udmar *instance = device->instance;

@@ -7,10 +7,11 @@
  * page from the segments, NVMe's page lists want all but the first to begin at a border. It costs
  * at most the segments that physically contiguous memory would get there.
  */
-#include "busdma/internal.h"
+#include "busdma/map.h"
 
 /* How many of @length bytes from @address on are in one segment. */
-static uint64_t longest(const struct udmar_dma_tag *tag, udmar_bus_addr_t address, uint64_t length)
+static uint64_t longest_segment(const struct udmar_dma_tag *tag, udmar_bus_addr_t address,
+                                uint64_t length)
 {
     udmar_bus_addr_t border;
 
@@ -35,7 +36,7 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
 
     if (join && map->count > 0) {
         struct udmar_dma_segment *last = &map->segments[map->count - 1];
-        uint64_t end = longest(tag, last->ds_addr, last->ds_len + length);
+        uint64_t end = longest_segment(tag, last->ds_addr, last->ds_len + length);
         uint64_t here = end > last->ds_len ? end - last->ds_len : 0;
 
         last->ds_len += here;
@@ -43,7 +44,7 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
         length -= here;
     }
     while (length > 0) {
-        uint64_t here = longest(tag, address, length);
+        uint64_t here = longest_segment(tag, address, length);
 
         if (map->count == map->capacity) {
             return false;
@@ -54,4 +55,51 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
         length -= here;
     }
     return true;
+}
+
+/* Alignment that guest addresses cannot mend: they keep the offset in the page. */
+static bool is_aligned(const struct udmar_dma_tag *tag, udmar_paddr_t address)
+{
+    return (address & (udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1)) == 0;
+}
+
+/* Pieces that do not all follow each other at page borders. */
+static int make_each(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
+                     udmar_iova_t base)
+{
+    struct udmar__pieces rest = *pieces;
+    struct udmar__layout layout = { .next = 0 };
+    udmar_paddr_t physical;
+    uint64_t length;
+    uint64_t start = 0;
+    bool joins;
+
+    while (udmar__pieces_next(&rest, &physical, &length)) {
+        /* It has been measured, so there is a place for it. */
+        if (!udmar__layout_add(&layout, pieces->border, physical, length, &start, &joins)) {
+            return UDMAR_ENOMEM;
+        }
+        if (!joins && !is_aligned(map->tag, physical)) {
+            return UDMAR_EINVAL;
+        }
+        if (!udmar__segment_add(map, base + start, length, joins)) {
+            return UDMAR_EFBIG;
+        }
+    }
+    return 0;
+}
+
+int udmar__segments_make(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
+                         udmar_iova_t base)
+{
+    uint64_t offset = pieces->offsets;
+
+    if (pieces->buffer == NULL && !pieces->whole) {
+        return make_each(map, pieces, base);
+    }
+    /* Bytes that follow each other: one range. */
+    if (!is_aligned(map->tag, offset)) {
+        return UDMAR_EINVAL;
+    }
+    return udmar__segment_add(map, base + offset, pieces->bytes, false) ? 0 : UDMAR_EFBIG;
 }

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tags: limits that only ever get tighter on the way down. */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/bounce/bounce.h"
+#include "busdma/bounce/page_pool.h"
+#include "busdma/debug.h"
 
-#define LARGEST_DOMAIN 1023
-/* Slots are those of one leaf table. */
-#define LARGEST_SLOTS  (UINT64_C(512) << UDMAR_PAGE_SHIFT)
+#define LARGEST_NUMA_NODE 1023
 
-static void hold(struct udmar_dma_tag *tag)
+static void ref_tag(struct udmar_dma_tag *tag)
 {
-    (void)__atomic_add_fetch(&tag->holders, 1, __ATOMIC_RELAXED);
-    (void)__atomic_add_fetch(&tag->device->users, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&tag->refs, 1, __ATOMIC_RELAXED);
+    (void)__atomic_add_fetch(&tag->device->refs, 1, __ATOMIC_RELAXED);
 }
 
 /*
  * One holder less; the last one ends the tag, and lets go of its parent. A root tag holds itself.
  * @users: how many users the device has lost by that already.
  */
-static void let_go(struct udmar_dma_tag *tag, unsigned users)
+static void unref_tag(struct udmar_dma_tag *tag, unsigned users)
 {
     struct udmar_device *device = tag->device;
     void *host = device->instance->host;
 
-    while (__atomic_sub_fetch(&tag->holders, 1, __ATOMIC_ACQ_REL) == 0) {
+    while (__atomic_sub_fetch(&tag->refs, 1, __ATOMIC_ACQ_REL) == 0) {
         struct udmar_dma_tag *parent = tag->parent;
 
         if (tag->zone != NULL) {
-            udmar__zone_put(tag->zone);
+            udmar__bounce_zone_unref(tag->zone);
         }
         udmar_host_free(host, tag, sizeof(*tag));
         users++;
@@ -34,26 +34,26 @@ static void let_go(struct udmar_dma_tag *tag, unsigned users)
     }
     if (users > 0) {
         /* Last: with its last user the device may go, and the root tag with it. */
-        (void)__atomic_sub_fetch(&device->users, users, __ATOMIC_RELEASE);
+        (void)__atomic_sub_fetch(&device->refs, users, __ATOMIC_RELEASE);
     }
 }
 
-void udmar__tag_hold(struct udmar_dma_tag *tag)
+void udmar__tag_ref(struct udmar_dma_tag *tag)
 {
     (void)__atomic_add_fetch(&tag->maps, 1, __ATOMIC_RELAXED);
-    hold(tag);
+    ref_tag(tag);
 }
 
-void udmar__tag_drop(struct udmar_dma_tag *tag)
+void udmar__tag_unref(struct udmar_dma_tag *tag)
 {
     (void)__atomic_sub_fetch(&tag->maps, 1, __ATOMIC_RELEASE);
-    let_go(tag, 1);
+    unref_tag(tag, 1);
 }
 
 bool udmar__tag_follow(struct udmar_dma_tag *tag)
 {
     struct udmar_device *device = tag->device;
-    const struct udmar__backend *backend = &udmar__backend_bounce;
+    const struct udmar__backend *backend = &udmar__backend_direct;
     enum udmar_mode mode;
 
     if (tag->parent != NULL) {
@@ -62,10 +62,10 @@ bool udmar__tag_follow(struct udmar_dma_tag *tag)
     mode = udmar__device_mode(device);
     /* Only a translated device has addresses of its own; all others see physical ones. */
     if (mode == UDMAR_MODE_TRANSLATE) {
-        backend = &udmar__backend_dmar;
+        backend = &udmar__backend_translated;
     }
     /* All that a driver has at one time is of one kind, also where a unit has failed meanwhile. */
-    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) == 0 &&
+    if (__atomic_load_n(&device->refs, __ATOMIC_ACQUIRE) == 0 &&
         __atomic_load_n(&tag->backend, __ATOMIC_RELAXED) != backend) {
         __atomic_store_n(&tag->backend, backend, __ATOMIC_RELAXED);
         __atomic_store_n(&device->physical, !backend->scatters, __ATOMIC_RELAXED);
@@ -100,8 +100,8 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
     tag->maxsize = UINT64_MAX;
     tag->maxsegsz = UINT64_MAX;
     tag->nsegments = UINT32_MAX;
-    tag->domain = -1;
-    tag->holders = 1;
+    tag->numa_node = -1;
+    tag->refs = 1;
     (void)udmar__tag_follow(tag);
     /* Several drivers' threads may ask for the first time at once: one tag stays. */
     state = udmar__lock(instance->host, &instance->lock);
@@ -123,7 +123,7 @@ struct udmar_dma_tag *udmar_device_dma_tag(struct udmar_device *device)
  * or 0 bytes, is no error of the tag: drivers make tags that are only parents, and FreeBSD looks at
  * these numbers when there is something to load.
  */
-static const char *objection(udmar_dma_filter_t *filter, uint64_t maxsegsz)
+static const char *find_objection(udmar_dma_filter_t *filter, uint64_t maxsegsz)
 {
     if (filter != NULL) {
         return "filter functions are no longer supported";
@@ -184,11 +184,11 @@ static bool may_miss(const struct udmar_dma_tag *tag)
     return instance->ram_count == 0 && tag->lowaddr < tag->highaddr;
 }
 
-static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *parent)
+static void inherit_limits(struct udmar_dma_tag *tag, const struct udmar_dma_tag *parent)
 {
     tag->device = parent->device;
     tag->backend = __atomic_load_n(&parent->backend, __ATOMIC_RELAXED);
-    tag->domain = parent->domain;
+    tag->numa_node = parent->numa_node;
     tag->alignment = udmar__max(tag->alignment, parent->alignment);
     tag->boundary = tighter_boundary(tag->boundary, parent->boundary);
     /* An empty window of the parent's forbids nothing; two windows become one around both. */
@@ -199,8 +199,6 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
     if (tag->boundary != 0) {
         tag->maxsegsz = udmar__min(tag->maxsegsz, tag->boundary);
     }
-    /* None at all is the largest boundary. */
-    tag->plain = tag->maxsegsz >= tag->maxsize && tag->boundary - 1 >= LARGEST_SLOTS - 1;
     /* Where pages are moved anyway, only what lies below a page can be wrong. */
     tag->misaligned = tag->backend->scatters ? udmar__min(tag->alignment, UDMAR_PAGE_SIZE) - 1
                                              : tag->alignment - 1;
@@ -211,17 +209,17 @@ static void inherit(struct udmar_dma_tag *tag, const struct udmar_dma_tag *paren
  * The zone that the tag's loads may need, with pages in it where they are wanted at once; null
  * where there is no such zone. Translation moves pages: those that stand in may come from anywhere.
  */
-static struct udmar__zone *zone_for(const struct udmar_dma_tag *tag, int domain)
+static struct udmar__bounce_zone *zone_for(const struct udmar_dma_tag *tag, int numa_node)
 {
     bool moves = tag->backend->scatters;
     uint64_t pages = (tag->maxsize >> UDMAR_PAGE_SHIFT) + 1;
-    struct udmar__zone *zone =
-        udmar__zone_get(tag->device->instance, moves ? UINT64_MAX : tag->lowaddr,
-                        moves ? UDMAR_PAGE_SIZE : tag->alignment, domain);
+    struct udmar__bounce_zone *zone =
+        udmar__bounce_zone_get(tag->device->instance, moves ? UINT64_MAX : tag->lowaddr,
+                               moves ? UDMAR_PAGE_SIZE : tag->alignment, numa_node);
 
     if (zone != NULL && (tag->flags & UDMAR_DMA_ALLOCNOW) != 0 && tag->may_miss &&
-        !udmar__zone_fill(zone, udmar__min(pages, UDMAR__ZONE_MOST))) {
-        udmar__zone_put(zone);
+        !udmar__bounce_zone_fill(zone, udmar__min(pages, UDMAR__BOUNCE_ZONE_MOST))) {
+        udmar__bounce_zone_unref(zone);
         zone = NULL;
     }
     return zone;
@@ -262,7 +260,7 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
     if (!udmar__tag_follow(parent)) {
         return udmar__tag_refuse(parent, "the device is in a domain of its owner's");
     }
-    wrong = objection(filter, maxsegsz);
+    wrong = find_objection(filter, maxsegsz);
     if (wrong != NULL) {
         return udmar__tag_refuse(parent, wrong);
     }
@@ -282,17 +280,17 @@ int udmar_dma_tag_create(struct udmar_dma_tag *parent, udmar_bus_size_t alignmen
         .flags = flags,
         .lock = lock,
         .lock_argument = lock_argument,
-        .holders = 1,
+        .refs = 1,
     };
-    inherit(tag, parent);
+    inherit_limits(tag, parent);
     if (udmar__tag_needs_zone(tag)) {
-        tag->zone = zone_for(tag, tag->domain);
+        tag->zone = zone_for(tag, tag->numa_node);
         if (tag->zone == NULL) {
             udmar_host_free(host, tag, sizeof(*tag));
             return UDMAR_ENOMEM;
         }
     }
-    hold(parent);
+    ref_tag(parent);
     *out_tag = tag;
     return 0;
 }
@@ -313,32 +311,32 @@ int udmar_dma_tag_destroy(struct udmar_dma_tag *tag)
         return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EINVAL);
     }
     tag->ended = true;
-    let_go(tag, 0);
+    unref_tag(tag, 0);
     return 0;
 }
 
-int udmar_dma_tag_set_domain(struct udmar_dma_tag *tag, int domain)
+int udmar_dma_tag_set_numa_node(struct udmar_dma_tag *tag, int numa_node)
 {
-    struct udmar__zone *zone;
+    struct udmar__bounce_zone *zone;
 
     if (tag == NULL) {
         return UDMAR_EINVAL;
     }
-    if (domain < -1 || domain > LARGEST_DOMAIN) {
-        return udmar__tag_refuse(tag, "the NUMA domain is neither -1 nor 0 to 1023");
+    if (numa_node < -1 || numa_node > LARGEST_NUMA_NODE) {
+        return udmar__tag_refuse(tag, "the NUMA node is neither -1 nor 0 to 1023");
     }
-    if (__atomic_load_n(&tag->holders, __ATOMIC_ACQUIRE) != 1) {
+    if (__atomic_load_n(&tag->refs, __ATOMIC_ACQUIRE) != 1) {
         return udmar__mistake(tag, COUNT_ENDED_IN_USE, UDMAR_EBUSY);
     }
     if (tag->zone != NULL) {
-        zone = zone_for(tag, domain);
+        zone = zone_for(tag, numa_node);
         if (zone == NULL) {
             return UDMAR_ENOMEM;
         }
-        udmar__zone_put(tag->zone);
+        udmar__bounce_zone_unref(tag->zone);
         tag->zone = zone;
     }
-    tag->domain = domain;
+    tag->numa_node = numa_node;
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates: a tag's values by name. */
 #include "base/text.h"
-#include "busdma/internal.h"
+#include "busdma/tag.h"
 
 void udmar_dma_template_init(struct udmar_dma_template *out_template, struct udmar_dma_tag *parent)
 {
@@ -40,7 +40,7 @@ void udmar_dma_template_clone(struct udmar_dma_template *out_template, struct ud
     };
 }
 
-static void set(struct udmar_dma_template *out, const struct udmar_dma_param *param)
+static void set_value(struct udmar_dma_template *out, const struct udmar_dma_param *param)
 {
     switch (param->key) {
     case UDMAR_DMA_KEY_PARENT:
@@ -90,7 +90,7 @@ void udmar_dma_template_fill(struct udmar_dma_template *out_template,
                              const struct udmar_dma_param *params, unsigned count)
 {
     for (unsigned i = 0; out_template != NULL && params != NULL && i < count; i++) {
-        set(out_template, &params[i]);
+        set_value(out_template, &params[i]);
     }
 }
 

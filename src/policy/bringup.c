@@ -9,16 +9,16 @@
 #include "policy/instance.h"
 #include "space/context.h"
 
-typedef enum udmar_status step_fn(struct udmar *instance, struct udmar__unit_slot *slot);
+typedef enum udmar_status step_fn(struct udmar *instance, struct udmar__unit_record *slot);
 
 static void fault_interrupt(void *argument)
 {
-    struct udmar__unit_slot *slot = argument;
+    struct udmar__unit_record *slot = argument;
 
     (void)udmar__fault_service(slot->instance, slot->unit);
 }
 
-static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar__unit_record *slot)
 {
     uint32_t status = udmar__unit_adopt_state(slot->unit);
 
@@ -38,7 +38,7 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
     return UDMAR_OK;
 }
 
-static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status = UDMAR_OK;
@@ -56,7 +56,7 @@ static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__un
     return status;
 }
 
-static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status;
@@ -82,19 +82,19 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
 }
 
 /* What attached devices are to reach, before the unit is given a root table that leads there. */
-static enum udmar_status write_contexts(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status write_contexts(struct udmar *instance, struct udmar__unit_record *slot)
 {
     (void)instance;
-    return udmar__devices_settle(slot);
+    return udmar__devices_sync_contexts(slot);
 }
 
-static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_record *slot)
 {
     (void)instance;
     return udmar__root_activate(slot->unit);
 }
 
-static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     uint64_t address = 0;
@@ -111,7 +111,7 @@ static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_s
     return UDMAR_OK;
 }
 
-static enum udmar_status enable(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status enable_unit(struct udmar *instance, struct udmar__unit_record *slot)
 {
     enum udmar_status status = udmar__command(slot->unit, GCMD_TE, true);
 
@@ -124,13 +124,13 @@ static enum udmar_status enable(struct udmar *instance, struct udmar__unit_slot 
     return status;
 }
 
-static void set_failed(struct udmar__unit_slot *slot, bool failed)
+static void set_failed(struct udmar__unit_record *slot, bool failed)
 {
     __atomic_store_n(&slot->failed, failed, __ATOMIC_RELAXED);
 }
 
 /* A queue that is of no use any more goes where the unit shows that it still takes commands. */
-static void retire(struct udmar_unit *unit, uint32_t state)
+static void retire_unit(struct udmar_unit *unit, uint32_t state)
 {
     if (state == UINT32_MAX || (state & GCMD_PERSISTENT) != udmar__unit_commands(unit)) {
         return;
@@ -151,7 +151,7 @@ static void disarm_faults(struct udmar_unit *unit)
 }
 
 /* A unit that did not obey is left out; what it does with DMA is said, not guessed. */
-static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const char *step,
+static void give_up(struct udmar *instance, struct udmar__unit_record *slot, const char *step,
                     enum udmar_status status)
 {
     struct udmar_unit *unit = slot->unit;
@@ -172,14 +172,14 @@ static void give_up(struct udmar *instance, struct udmar__unit_slot *slot, const
                : state & GCMD_TE   ? "blocked or still under firmware's tables"
                                    : "not restricted");
     udmar__devices_abandon(slot);
-    retire(unit, state);
+    retire_unit(unit, state);
     udmar__give_back_host_queue(slot);
 }
 
 static void for_each(struct udmar *instance, const char *name, step_fn *step)
 {
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (!udmar__slot_failed(slot)) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (!udmar__unit_record_failed(slot)) {
             enum udmar_status status = step(instance, slot);
 
             if (status != UDMAR_OK) {
@@ -193,8 +193,8 @@ static unsigned running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
-        count += !udmar__slot_failed(slot);
+    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+        count += !udmar__unit_record_failed(slot);
     }
     return count;
 }
@@ -213,7 +213,7 @@ enum udmar_status udmar_start(struct udmar *instance)
         { "switching interrupt remapping", udmar__interrupts_start },
         { "stopping the fault log that firmware left on", udmar__stop_fault_log },
         { "programming the fault event", arm_faults },
-        { "switching translation on", enable },
+        { "switching translation on", enable_unit },
         { "opening protected memory regions", udmar__open_protected_regions },
     };
 
@@ -230,7 +230,7 @@ enum udmar_status udmar_start(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     /* Whoever failed the last time gets another chance. */
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         set_failed(slot, false);
     }
     udmar__devices_retry(instance);
@@ -248,7 +248,7 @@ enum udmar_status udmar_start(struct udmar *instance)
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
-static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
+static enum udmar_status stop_unit(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     bool stays_on = udmar__must_stay_on(slot);
@@ -274,7 +274,7 @@ static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
         status = udmar__queue_stop(unit);
     }
     if (!unit->translating) {
-        udmar__queue_settle(unit);
+        udmar__queue_let_run_out(unit);
     }
     udmar__queue_drop(unit);
     if (status == UDMAR_OK) {
@@ -284,7 +284,7 @@ static enum udmar_status stop_unit(struct udmar__unit_slot *slot)
 }
 
 /* What was left behind, in one line. */
-static void tell_end(struct udmar__unit_slot *slot, enum udmar_status status)
+static void tell_end(struct udmar__unit_record *slot, enum udmar_status status)
 {
     struct udmar_unit *unit = slot->unit;
     uint32_t state = udmar__read32(unit, REG_GSTS);
@@ -311,9 +311,9 @@ enum udmar_status udmar_stop(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     result = udmar__interrupts_stop(instance);
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         /* One that was left out may have obeyed since. */
-        if (!udmar__slot_failed(slot) || udmar__unit_translates(slot->unit)) {
+        if (!udmar__unit_record_failed(slot) || udmar__unit_translates(slot->unit)) {
             enum udmar_status status = stop_unit(slot);
 
             tell_end(slot, status);

@@ -9,7 +9,7 @@
 
 static bool is_strict(const struct udmar_device *device)
 {
-    const struct udmar__unit_slot *slot = device->slot;
+    const struct udmar__unit_record *slot = device->slot;
 
     return device->instance->tunables.strict ||
            (slot->graphics_only && (slot->quirks & QUIRK_GRAPHICS_STRICT));
@@ -71,33 +71,36 @@ static unsigned width_of(udmar_paddr_t last)
     return last == 0 ? 0 : udmar__log2(last) + 1;
 }
 
-static enum udmar_status translated(struct udmar_device *device, struct udmar_domain **out_domain)
+static enum udmar_status translated_mode(struct udmar_device *device,
+                                         struct udmar_domain **out_domain)
 {
     struct udmar *instance = device->instance;
     unsigned wanted =
         instance->tunables.width != 0 ? instance->tunables.width : UDMAR__DEFAULT_WIDTH;
     unsigned count;
     unsigned rmrr = width_of(udmar__rmrr_limit(device, &count));
-    struct udmar__domain_config config = {
+    const struct udmar__mapper_config config = {
         .cpus = instance->cpus,
         .ticking = instance->ticking,
-        .direct = instance->direct_map,
-        .strict = is_strict(device),
-        .small_pages = !instance->tunables.superpage,
-        .minimum_width = wanted > rmrr ? wanted : rmrr,
+        .domain = {
+            .direct = instance->direct_map,
+            .strict = is_strict(device),
+            .small_pages = !instance->tunables.superpage,
+            .minimum_width = wanted > rmrr ? wanted : rmrr,
+        },
     };
-    enum udmar_status status = udmar__domain_create(device->slot->unit, &config, out_domain);
+    enum udmar_status status = udmar__mapper_create(device->slot->unit, &config, out_domain);
 
     if (status != UDMAR_OK) {
         return status;
     }
-    (*out_domain)->users = 1;
+    (*out_domain)->refs = 1;
     status = udmar__apertures_reserve(device, *out_domain);
     if (status == UDMAR_OK) {
         status = udmar__rmrr_map(device, *out_domain);
     }
     if (status != UDMAR_OK) {
-        udmar__domain_destroy(*out_domain);
+        udmar__mapper_destroy(*out_domain);
         *out_domain = NULL;
     }
     return status;
@@ -142,27 +145,29 @@ static struct udmar_domain *find_shared(struct udmar_device *device, bool pass_t
 }
 
 /* One domain for all who see physical addresses, as far as their units can share tables. */
-static enum udmar_status physical(struct udmar_device *device, bool pass_through,
-                                  struct udmar_domain **out_domain)
+static enum udmar_status physical_mode(struct udmar_device *device, bool pass_through,
+                                       struct udmar_domain **out_domain)
 {
     struct udmar *instance = device->instance;
     struct udmar_domain *domain = find_shared(device, pass_through);
-    struct udmar__domain_config config = {
-        .direct = instance->direct_map,
-        .strict = true,
-        .identity = true,
-        .pass_through = pass_through,
-        .small_pages = !instance->tunables.superpage,
-        .minimum_width = width_of(identity_end(instance)),
+    const struct udmar__mapper_config config = {
+        .domain = {
+            .direct = instance->direct_map,
+            .strict = true,
+            .identity = true,
+            .pass_through = pass_through,
+            .small_pages = !instance->tunables.superpage,
+            .minimum_width = width_of(identity_end(instance)),
+        },
     };
     enum udmar_status status = UDMAR_OK;
 
     if (domain == NULL) {
-        status = udmar__domain_create(device->slot->unit, &config, &domain);
+        status = udmar__mapper_create(device->slot->unit, &config, &domain);
         if (status == UDMAR_OK && !pass_through) {
             status = udmar__identity_fill(instance, domain);
             if (status != UDMAR_OK) {
-                udmar__domain_destroy(domain);
+                udmar__mapper_destroy(domain);
             }
         }
         if (status != UDMAR_OK) {
@@ -171,21 +176,21 @@ static enum udmar_status physical(struct udmar_device *device, bool pass_through
         domain->next = instance->shared;
         instance->shared = domain;
     }
-    domain->users++;
+    domain->refs++;
     status = udmar__rmrr_map(device, domain);
     if (status != UDMAR_OK) {
-        udmar__domain_put(instance, domain);
+        udmar__domain_unref(instance, domain);
         return status;
     }
     *out_domain = domain;
     return UDMAR_OK;
 }
 
-void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain)
+void udmar__domain_unref(struct udmar *instance, struct udmar_domain *domain)
 {
     struct udmar_domain **link = &instance->shared;
 
-    if (--domain->users > 0) {
+    if (--domain->refs > 0) {
         return;
     }
     if (domain->owned) {
@@ -199,7 +204,7 @@ void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain)
     if (*link != NULL) {
         *link = domain->next;
     }
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
 }
 
 const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode)
@@ -234,17 +239,17 @@ enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mod
     }
     switch (*mode) {
     case UDMAR_MODE_TRANSLATE:
-        return translated(device, out_domain);
+        return translated_mode(device, out_domain);
     case UDMAR_MODE_IDENTITY:
-        return physical(device, false, out_domain);
+        return physical_mode(device, false, out_domain);
     case UDMAR_MODE_PASSTHROUGH:
         if (!can_pass) {
             *mode = UDMAR_MODE_IDENTITY;
             device->reason = "its unit cannot pass requests through: an identity table instead";
         }
-        return physical(device, can_pass, out_domain);
+        return physical_mode(device, can_pass, out_domain);
     case UDMAR_MODE_BOUNCE:
-        return physical(device, can_pass, out_domain);
+        return physical_mode(device, can_pass, out_domain);
     case UDMAR_MODE_BLOCKED:
         return UDMAR_OK;
     case UDMAR_MODE_UNPROTECTED:

@@ -2,7 +2,7 @@
 /* Devices: finding their unit, giving them their mode, letting them go. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 #include "space/context.h"
 
 /* Why nothing can be said for sure of the device's unit, by what is wrong with its structure. */
@@ -174,7 +174,8 @@ enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, ud
 
 struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
 {
-    return device->slot == NULL || udmar__slot_failed(device->slot) ? NULL : device->slot->unit;
+    return device->slot == NULL || udmar__unit_record_failed(device->slot) ? NULL
+                                                                           : device->slot->unit;
 }
 
 /* What hardware does with its DMA: without a group or without its contexts, nothing gets through.
@@ -200,7 +201,7 @@ static const char *reason_of(const struct udmar_device *device)
     if (device->slot == NULL) {
         return device->reason;
     }
-    if (udmar__slot_failed(device->slot)) {
+    if (udmar__unit_record_failed(device->slot)) {
         return unusable;
     }
     if (device->cut_off) {
@@ -238,7 +239,7 @@ void udmar__device_remove(struct udmar_device *device)
 /* Has its driver guest addresses in use? */
 static bool has_addresses(const struct udmar_device *device)
 {
-    return __atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+    return __atomic_load_n(&device->refs, __ATOMIC_ACQUIRE) != 0 ||
            (device->group != NULL && device->group->domain != NULL &&
             udmar__domain_in_use(device->group->domain));
 }
@@ -251,7 +252,7 @@ static bool group_is_physical(const struct udmar_device *device)
     }
     for (const struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
-        if (member->physical && __atomic_load_n(&member->users, __ATOMIC_ACQUIRE) != 0) {
+        if (member->physical && __atomic_load_n(&member->refs, __ATOMIC_ACQUIRE) != 0) {
             return true;
         }
     }
@@ -260,23 +261,23 @@ static bool group_is_physical(const struct udmar_device *device)
 
 /* Its devices do not use the guest addresses of their domain: from now on they get physical ones.
  */
-static void abandon(struct udmar_device *device, bool *answers)
+static void abandon_device(struct udmar_device *device, bool *answers)
 {
     struct udmar__group *group = device->group;
 
     if (group == NULL || group->mode != UDMAR_MODE_TRANSLATE || group->bypassed ||
-        device->attached == 0 || has_addresses(device) ||
-        udmar__group_users(group, device->instance) != 0) {
+        device->attach_refs == 0 || has_addresses(device) ||
+        udmar__group_refs(group, device->instance) != 0) {
         return;
     }
     udmar__group_bypass(device);
     /* A unit that has not answered once is not asked for each device. */
     if (*answers) {
-        *answers = udmar__device_settle(device) == UDMAR_OK;
+        *answers = udmar__device_sync_contexts(device) == UDMAR_OK;
     }
 }
 
-void udmar__devices_abandon(struct udmar__unit_slot *slot)
+void udmar__devices_abandon(struct udmar__unit_record *slot)
 {
     bool answers = true;
     char label[64];
@@ -286,16 +287,16 @@ void udmar__devices_abandon(struct udmar__unit_slot *slot)
         if (device->slot != slot) {
             continue;
         }
-        abandon(device, &answers);
-        device->unsettled = true;
-        slot->instance->unsettled = true;
-        if (device->attached > 0 && device->group != NULL && !device->group->bypassed &&
+        abandon_device(device, &answers);
+        device->unconfirmed = true;
+        slot->instance->unconfirmed = true;
+        if (device->attach_refs > 0 && device->group != NULL && !device->group->bypassed &&
             has_addresses(device)) {
             udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
                        "%s: its unit does not translate the addresses that it was given: do not "
                        "use it",
                        udmar__device_label(device, label));
-        } else if (device->attached > 0) {
+        } else if (device->attach_refs > 0) {
             udmar__device_announce(device);
         }
     }
@@ -309,16 +310,16 @@ void udmar__devices_retry(struct udmar *instance)
         if (group == NULL || (!group->bypassed && !group_is_physical(device))) {
             continue;
         }
-        device->unsettled = true;
-        instance->unsettled = true;
-        if (udmar__group_users(group, instance) != 0) {
+        device->unconfirmed = true;
+        instance->unconfirmed = true;
+        if (udmar__group_refs(group, instance) != 0) {
             udmar__group_bypass(device);
             continue;
         }
         group->bypassed = false;
         for (struct udmar_device *member = NULL;
              (member = udmar__group_next(device, member)) != NULL;) {
-            member->unsettled = true;
+            member->unconfirmed = true;
         }
     }
 }
@@ -338,7 +339,7 @@ static void tell_compromise(const struct udmar_device *device)
     }
 }
 
-enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot)
+enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *slot)
 {
     struct udmar_device *next;
 
@@ -347,7 +348,7 @@ enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot)
         enum udmar_status status;
 
         next = device->next;
-        if (device->slot != slot || (device->group == NULL && !device->unsettled)) {
+        if (device->slot != slot || (device->group == NULL && !device->unconfirmed)) {
             continue;
         }
         status = udmar__device_renew(device);
@@ -429,13 +430,13 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     if (instance == NULL || out_device == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    udmar__settle(instance);
+    udmar__devices_retry_unconfirmed(instance);
     device = find_exact(instance, segment, rid);
     if (device == NULL) {
         status = udmar__device_add(instance, segment, rid, &device);
-    } else if (device->unsettled && !udmar__slot_failed(device->slot)) {
+    } else if (device->unconfirmed && !udmar__unit_record_failed(device->slot)) {
         /* The unit still does not answer. */
-        status = device->leaving ? UDMAR_ERR_TIMEOUT : udmar__device_settle(device);
+        status = device->leaving ? UDMAR_ERR_TIMEOUT : udmar__device_sync_contexts(device);
     }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
@@ -445,8 +446,8 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
                    udmar_status_string(status));
         return status;
     }
-    device->attached++;
-    if (device->attached == 1) {
+    device->attach_refs++;
+    if (device->attach_refs == 1) {
         set_name(device, name);
         udmar__device_announce(device);
     }
@@ -474,7 +475,7 @@ static enum udmar_status change_mode(struct udmar_device *device, enum udmar_mod
         return udmar__group_move(device, domain, mode);
     }
     if (domain != NULL) {
-        udmar__domain_put(device->instance, domain);
+        udmar__domain_unref(device->instance, domain);
     }
     return status;
 }
@@ -484,7 +485,7 @@ static bool others_attached(const struct udmar_device *device)
 {
     for (const struct udmar_device *member = NULL;
          device->group != NULL && (member = udmar__group_next(device, member)) != NULL;) {
-        if (member != device && member->attached > 0) {
+        if (member != device && member->attach_refs > 0) {
             return true;
         }
     }
@@ -511,7 +512,7 @@ static enum udmar_status restore_mode(struct udmar_device *device)
 /* Firmware goes on using it; nothing is left of what its driver has set. */
 static void forget_driver(struct udmar_device *device)
 {
-    device->attached = 0;
+    device->attach_refs = 0;
     __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
     device->subpage = wants_subpage(device);
     set_name(device, NULL);
@@ -524,11 +525,11 @@ static enum udmar_status detach_last(struct udmar_device *device)
     bool last = device->group != NULL && !others_attached(device);
     enum udmar_status status = UDMAR_OK;
 
-    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 ||
+    if (__atomic_load_n(&device->refs, __ATOMIC_ACQUIRE) != 0 ||
         (last && !udmar__group_may_leave(device))) {
         return UDMAR_ERR_BUSY;
     }
-    udmar__settle(device->instance);
+    udmar__devices_retry_unconfirmed(device->instance);
     if (last) {
         status = restore_mode(device);
     }
@@ -549,11 +550,11 @@ enum udmar_status udmar_device_detach(struct udmar_device *device)
 {
     enum udmar_status status;
 
-    if (device == NULL || device->attached == 0) {
+    if (device == NULL || device->attach_refs == 0) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (device->attached > 1) {
-        device->attached--;
+    if (device->attach_refs > 1) {
+        device->attach_refs--;
         return UDMAR_OK;
     }
     status = detach_last(device);
@@ -582,8 +583,8 @@ static enum udmar_status join_again(struct udmar_device *device)
         return status;
     }
     status = udmar__group_join(device);
-    device->unsettled |= device->group == NULL;
-    device->instance->unsettled |= device->unsettled;
+    device->unconfirmed |= device->group == NULL;
+    device->instance->unconfirmed |= device->unconfirmed;
     return status;
 }
 
@@ -608,7 +609,7 @@ enum udmar_status udmar_device_set_mode(struct udmar_device *device, enum udmar_
     if (!may_set_mode(device)) {
         return UDMAR_ERR_BUSY;
     }
-    udmar__settle(device->instance);
+    udmar__devices_retry_unconfirmed(device->instance);
     device->wanted = mode;
     device->reason = "it was set at run time";
     status =
@@ -627,7 +628,7 @@ enum udmar_status udmar_device_set_subpage(struct udmar_device *device, bool on)
     if (device == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0) {
+    if (__atomic_load_n(&device->refs, __ATOMIC_ACQUIRE) != 0) {
         return UDMAR_ERR_BUSY;
     }
     device->subpage = on;
@@ -674,7 +675,7 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
 /* Nobody's any more, and kept until its unit has confirmed that its ids are blocked. */
 static bool is_gone(const struct udmar_device *device)
 {
-    return device->leaving && device->attached == 0;
+    return device->leaving && device->attach_refs == 0;
 }
 
 struct udmar_device *udmar_device_find(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
@@ -715,7 +716,7 @@ void udmar_device_info(struct udmar_device *device, struct udmar_device_info *ou
         .id_count = device->ids.count,
         .rmrr_count = device->rmrrs,
         .shares_ids = device->group != NULL && device->group->devices > 1,
-        .by_firmware = device->attached == 0,
+        .by_firmware = device->attach_refs == 0,
         .faults = device->faults,
         .reason = reason_of(device),
     };

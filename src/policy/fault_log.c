@@ -4,20 +4,20 @@
 #include "base/rate.h"
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 
-static struct udmar_fault *at(struct udmar__fault_log *log, unsigned index)
+static struct udmar_fault *fault_at(struct udmar__fault_log *log, unsigned index)
 {
     return &log->ring[index / UDMAR__FAULT_PIECE][index % UDMAR__FAULT_PIECE];
 }
 
 /* Where the fault with this sequence number is kept. */
-static struct udmar_fault *slot(struct udmar__fault_log *log, uint64_t sequence)
+static struct udmar_fault *fault_slot(struct udmar__fault_log *log, uint64_t sequence)
 {
     uint64_t index;
 
     (void)udmar__divide(sequence, log->size, &index);
-    return at(log, (unsigned)index);
+    return fault_at(log, (unsigned)index);
 }
 
 /* Faults in piece @piece of a ring. */
@@ -66,8 +66,8 @@ void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *
     uintptr_t state = udmar__lock(instance->host, &log->lock);
 
     for (unsigned i = 0; i < log->size; i++) {
-        if (at(log, i)->device == device) {
-            at(log, i)->device = NULL;
+        if (fault_at(log, i)->device == device) {
+            fault_at(log, i)->device = NULL;
         }
     }
     udmar__unlock(instance->host, &log->lock, state);
@@ -82,7 +82,7 @@ static bool keep_fault(struct udmar *instance, struct udmar_fault *fault, unsign
     bool print;
 
     fault->sequence = ++log->total;
-    *slot(log, fault->sequence) = *fault;
+    *fault_slot(log, fault->sequence) = *fault;
     if (fault->overflow) {
         log->overflows++;
     }
@@ -175,10 +175,10 @@ unsigned udmar_fault_poll(struct udmar *instance)
 {
     unsigned count = 0;
 
-    struct udmar__unit_slot *slot = instance != NULL ? instance->units : NULL;
+    struct udmar__unit_record *slot = instance != NULL ? instance->units : NULL;
 
     for (; slot != NULL; slot = slot->next) {
-        if (!udmar__slot_failed(slot)) {
+        if (!udmar__unit_record_failed(slot)) {
             count += udmar__fault_service(instance, slot->unit);
         }
     }
@@ -194,7 +194,7 @@ bool udmar_fault_next(struct udmar *instance, uint64_t sequence, struct udmar_fa
     bool found = next <= log->total;
 
     if (found) {
-        *out_fault = *slot(log, next);
+        *out_fault = *fault_slot(log, next);
     }
     udmar__unlock(instance->host, &log->lock, state);
     return found;

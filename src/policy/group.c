@@ -5,7 +5,8 @@
 #include "space/context.h"
 
 /* Hardware cannot tell them apart. @out_id: an id of both. */
-static bool related(const struct udmar_device *a, const struct udmar_device *b, udmar_rid_t *out_id)
+static bool is_related(const struct udmar_device *a, const struct udmar_device *b,
+                       udmar_rid_t *out_id)
 {
     return a != b && a->slot == b->slot && udmar__ids_meet(&a->ids, &b->ids, out_id);
 }
@@ -27,9 +28,9 @@ static bool in_use(struct udmar *instance, const struct udmar__group *group)
     struct udmar_device *device = NULL;
 
     while ((device = next_member(instance, group, device)) != NULL) {
-        if (__atomic_load_n(&device->users, __ATOMIC_ACQUIRE) != 0 || device->tag != NULL ||
+        if (__atomic_load_n(&device->refs, __ATOMIC_ACQUIRE) != 0 || device->tag != NULL ||
             __atomic_load_n(&device->domain_seen, __ATOMIC_RELAXED) || device->apart ||
-            (device->attached > 0 && group->domain != NULL &&
+            (device->attach_refs > 0 && group->domain != NULL &&
              group->mode != UDMAR_MODE_TRANSLATE)) {
             return true;
         }
@@ -51,7 +52,7 @@ static bool is_firmwares(struct udmar *instance, const struct udmar__group *grou
 }
 
 /* Of the groups that the device is related to, the one that stays; null: there is none. */
-static struct udmar__group *choose(struct udmar_device *device)
+static struct udmar__group *choose_domain(struct udmar_device *device)
 {
     struct udmar *instance = device->instance;
     struct udmar__group *best = NULL;
@@ -61,7 +62,7 @@ static struct udmar__group *choose(struct udmar_device *device)
     for (struct udmar_device *other = instance->devices; other != NULL; other = other->next) {
         struct udmar__group *group = other->group;
 
-        if (group != NULL && group != best && related(device, other, &id)) {
+        if (group != NULL && group != best && is_related(device, other, &id)) {
             unsigned rank = in_use(instance, group) ? 3 : is_firmwares(instance, group) ? 2 : 1;
 
             if (rank > best_rank) {
@@ -103,10 +104,10 @@ static void destroy_group(struct udmar *instance, struct udmar__group *group)
     }
     *link = group->next;
     if (group->domain != NULL) {
-        udmar__domain_put(instance, group->domain);
+        udmar__domain_unref(instance, group->domain);
     }
     if (group->bypass != NULL) {
-        udmar__domain_put(instance, group->bypass);
+        udmar__domain_unref(instance, group->bypass);
     }
     udmar_host_free(instance->host, group, sizeof(*group));
 }
@@ -135,7 +136,7 @@ static bool shared_id(const struct udmar_device *device, udmar_rid_t id)
 }
 
 /* Where the contexts of a device are to lead; null: nowhere. */
-static struct udmar_domain *target(const struct udmar_device *device)
+static struct udmar_domain *target_domain(const struct udmar_device *device)
 {
     const struct udmar__group *group = device->group;
 
@@ -169,16 +170,16 @@ bool udmar__not_confirmed(enum udmar_status status)
     return status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE || status == UDMAR_ERR_REFUSED;
 }
 
-enum udmar_status udmar__device_settle(struct udmar_device *device)
+enum udmar_status udmar__device_sync_contexts(struct udmar_device *device)
 {
     enum udmar_status result = UDMAR_OK;
     struct udmar_domain *wanted;
 
     if (device->group == NULL) {
-        device->unsettled = false;
+        device->unconfirmed = false;
         return UDMAR_OK;
     }
-    wanted = target(device);
+    wanted = target_domain(device);
     for (unsigned i = 0; i < device->ids.count; i++) {
         enum udmar_status status = UDMAR_OK;
 
@@ -190,20 +191,20 @@ enum udmar_status udmar__device_settle(struct udmar_device *device)
                      ? status
                      : result;
     }
-    device->unsettled = result != UDMAR_OK;
-    device->cut_off = wanted != NULL && device->unsettled && !udmar__not_confirmed(result);
-    device->instance->unsettled |= device->unsettled;
+    device->unconfirmed = result != UDMAR_OK;
+    device->cut_off = wanted != NULL && device->unconfirmed && !udmar__not_confirmed(result);
+    device->instance->unconfirmed |= device->unconfirmed;
     return result;
 }
 
-unsigned udmar__group_users(const struct udmar__group *group, const struct udmar *instance)
+unsigned udmar__group_refs(const struct udmar__group *group, const struct udmar *instance)
 {
     unsigned users = 0;
 
     for (const struct udmar_device *device = instance->devices; device != NULL;
          device = device->next) {
         if (device->group == group) {
-            users += __atomic_load_n(&device->users, __ATOMIC_ACQUIRE);
+            users += __atomic_load_n(&device->refs, __ATOMIC_ACQUIRE);
         }
     }
     return users;
@@ -225,7 +226,7 @@ void udmar__group_bypass(struct udmar_device *device)
     device->reason = reason;
 }
 
-static void explain(struct udmar_device *device)
+static void log_clash(struct udmar_device *device)
 {
     const struct udmar__group *group = device->group;
     struct udmar_device *other = NULL;
@@ -234,7 +235,7 @@ static void explain(struct udmar_device *device)
 
     do {
         other = next_member(device->instance, group, other);
-    } while (other != NULL && !related(device, other, &id));
+    } while (other != NULL && !is_related(device, other, &id));
     if (group->mode != device->wanted) {
         device->reason = "it shares a requester id with a device that has this mode";
         udmar__log(device->instance->host, UDMAR_LOG_WARN,
@@ -247,14 +248,14 @@ static void explain(struct udmar_device *device)
 }
 
 /* Nobody's contexts lead to the group on the device's account any more. */
-static void part(struct udmar_device *device)
+static void split_ids(struct udmar_device *device)
 {
     struct udmar__group *group = device->group;
 
     set_group(device, NULL);
     __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
     device->leaving = false;
-    device->unsettled = false;
+    device->unconfirmed = false;
     if (--group->devices == 0) {
         destroy_group(device->instance, group);
     }
@@ -263,15 +264,15 @@ static void part(struct udmar_device *device)
 /* A unit that has failed is left alone; the contexts are written when it starts. */
 static enum udmar_status give_contexts(struct udmar_device *device)
 {
-    if (udmar__slot_failed(device->slot)) {
+    if (udmar__unit_record_failed(device->slot)) {
         if (!device->group->bypassed && device->group->devices == 1) {
             udmar__group_bypass(device);
         }
-        device->unsettled = true;
-        device->instance->unsettled = true;
+        device->unconfirmed = true;
+        device->instance->unconfirmed = true;
         return UDMAR_OK;
     }
-    return udmar__device_settle(device);
+    return udmar__device_sync_contexts(device);
 }
 
 /* Puts the device into a group that is there, with all its contexts or none. */
@@ -296,7 +297,7 @@ static struct udmar__group *other_group(struct udmar_device *device,
 
     for (struct udmar_device *other = device->instance->devices; other != NULL;
          other = other->next) {
-        if (other->group != NULL && other->group != group && related(device, other, &id)) {
+        if (other->group != NULL && other->group != group && is_related(device, other, &id)) {
             return other->group;
         }
     }
@@ -353,7 +354,7 @@ static enum udmar_status can_merge(struct udmar_device *device, struct udmar__gr
 
     for (struct udmar_device *other = device->instance->devices;
          other != NULL && status == UDMAR_OK; other = other->next) {
-        if (other->group != NULL && other->group != group && related(device, other, &id)) {
+        if (other->group != NULL && other->group != group && is_related(device, other, &id)) {
             status = can_absorb(device->instance, group, other->group);
         }
     }
@@ -366,7 +367,7 @@ static void take_over(struct udmar_device *member, struct udmar__group *group)
     char label[64];
 
     if (status == UDMAR_OK) {
-        explain(member);
+        log_clash(member);
         return;
     }
     member->reason = "the domain that it has to share could not be given to it";
@@ -390,7 +391,8 @@ static void clear_contexts(struct udmar_device *member, const struct udmar__grou
  * All members of another group come into this one. Their firmware's memory is in its domain
  * already; between the old context and the new one their DMA is blocked.
  */
-static void absorb(struct udmar *instance, struct udmar__group *group, struct udmar__group *theirs)
+static void absorb_group(struct udmar *instance, struct udmar__group *group,
+                         struct udmar__group *theirs)
 {
     struct udmar_device *member = NULL;
 
@@ -429,7 +431,7 @@ static enum udmar_status stand_apart(struct udmar_device *device)
                "use",
                label);
     for (struct udmar_device *other = instance->devices; other != NULL; other = other->next) {
-        if (other->group != NULL && related(device, other, &id)) {
+        if (other->group != NULL && is_related(device, other, &id)) {
             char whose[64];
 
             udmar__log(instance->host, UDMAR_LOG_ERROR,
@@ -455,7 +457,7 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
             return status;
         }
     }
-    group = choose(device);
+    group = choose_domain(device);
     if (group == NULL) {
         status = create_group(device, &group);
         return status == UDMAR_OK ? enter_group(device, group) : status;
@@ -471,11 +473,11 @@ enum udmar_status udmar__group_join(struct udmar_device *device)
         return status;
     }
     while ((theirs = other_group(device, group)) != NULL) {
-        absorb(device->instance, group, theirs);
+        absorb_group(device->instance, group, theirs);
     }
     status = enter_group(device, group);
     if (status == UDMAR_OK) {
-        explain(device);
+        log_clash(device);
     }
     return status;
 }
@@ -488,9 +490,9 @@ enum udmar_status udmar__group_leave(struct udmar_device *device)
         return UDMAR_OK;
     }
     device->leaving = true;
-    status = udmar__device_settle(device);
+    status = udmar__device_sync_contexts(device);
     if (status == UDMAR_OK) {
-        part(device);
+        split_ids(device);
     }
     /* Else the unit may still use the tables: they must not go. */
     return status;
@@ -499,7 +501,7 @@ enum udmar_status udmar__group_leave(struct udmar_device *device)
 void udmar__group_stay(struct udmar_device *device)
 {
     device->leaving = false;
-    (void)udmar__device_settle(device);
+    (void)udmar__device_sync_contexts(device);
 }
 
 /* A device that was left without a group, since there was no memory for one, gets it. */
@@ -507,8 +509,8 @@ static enum udmar_status find_group(struct udmar_device *device)
 {
     enum udmar_status status = udmar__group_join(device);
 
-    device->unsettled = status != UDMAR_OK;
-    device->instance->unsettled |= device->unsettled;
+    device->unconfirmed = status != UDMAR_OK;
+    device->instance->unconfirmed |= device->unconfirmed;
     return status;
 }
 
@@ -517,36 +519,36 @@ enum udmar_status udmar__device_renew(struct udmar_device *device)
     enum udmar_status status = UDMAR_OK;
 
     if (device->group != NULL) {
-        status = device->leaving ? udmar__group_leave(device) : udmar__device_settle(device);
+        status = device->leaving ? udmar__group_leave(device) : udmar__device_sync_contexts(device);
     }
     if (status != UDMAR_OK || device->group != NULL) {
         return status;
     }
-    if (device->attached > 0 || device->keeps_context) {
+    if (device->attach_refs > 0 || device->keeps_context) {
         return find_group(device);
     }
     udmar__device_remove(device);
     return UDMAR_OK;
 }
 
-void udmar__settle(struct udmar *instance)
+void udmar__devices_retry_unconfirmed(struct udmar *instance)
 {
-    const struct udmar__unit_slot *silent = NULL;
+    const struct udmar__unit_record *silent = NULL;
     struct udmar_device *next;
 
-    if (!instance->unsettled) {
+    if (!instance->unconfirmed) {
         return;
     }
-    instance->unsettled = false;
+    instance->unconfirmed = false;
     for (struct udmar_device *device = instance->devices; device != NULL; device = next) {
-        const struct udmar__unit_slot *slot = device->slot;
+        const struct udmar__unit_record *slot = device->slot;
 
         next = device->next;
-        if (!device->unsettled) {
+        if (!device->unconfirmed) {
             continue;
         }
-        if (slot == silent || udmar__slot_failed(slot)) {
-            instance->unsettled = true;
+        if (slot == silent || udmar__unit_record_failed(slot)) {
+            instance->unconfirmed = true;
         } else if (udmar__not_confirmed(udmar__device_renew(device))) {
             /* It is not asked for each device. */
             silent = slot;

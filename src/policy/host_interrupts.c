@@ -7,12 +7,12 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
-bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot)
+bool udmar__interrupts_are_kept(const struct udmar__unit_record *slot)
 {
     return (udmar__unit_commands(slot->unit) & slot->unit->kept & GCMD_IRE) != 0;
 }
 
-void udmar__note_host_queue(struct udmar__unit_slot *slot)
+void udmar__note_host_queue(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
 
@@ -23,7 +23,7 @@ void udmar__note_host_queue(struct udmar__unit_slot *slot)
     }
 }
 
-void udmar__give_back_host_queue(struct udmar__unit_slot *slot)
+void udmar__give_back_host_queue(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     uint64_t address = slot->host_queue;
@@ -43,7 +43,7 @@ void udmar__give_back_host_queue(struct udmar__unit_slot *slot)
 
 /* Interrupt entries have no register interface: without our queue the switch alone must do. */
 enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
+                                                  struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     struct udmar__request request = udmar__interrupt_request_all();
@@ -72,7 +72,7 @@ enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
     return udmar__command(unit, GCMD_IRE, false);
 }
 
-void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot)
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     uint32_t status = udmar__read32(unit, REG_GSTS);
@@ -89,7 +89,7 @@ void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot)
 enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsigned index,
                                                    uint32_t first, unsigned count_log2)
 {
-    struct udmar__unit_slot *slot = instance != NULL ? udmar__unit_at(instance, index) : NULL;
+    struct udmar__unit_record *slot = instance != NULL ? udmar__unit_at(instance, index) : NULL;
     struct udmar__request request = udmar__interrupt_request_all();
     bool all = first == UDMAR_ALL_INTERRUPTS;
 
@@ -97,7 +97,7 @@ enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsig
                                   (first & ((UINT32_C(1) << count_log2) - 1)) != 0))) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (!instance->started || udmar__slot_failed(slot)) {
+    if (!instance->started || udmar__unit_record_failed(slot)) {
         return UDMAR_ERR_ORDER;
     }
     if (!slot->unit->facts.interrupt_remap || !udmar__uses_queue(slot->unit) ||

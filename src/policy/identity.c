@@ -69,13 +69,13 @@ enum udmar_status udmar__identity_map(struct udmar_domain *domain, udmar_paddr_t
     if (end - 1 > domain->end) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    if (base < MSI_WINDOW_FIRST) {
-        udmar_paddr_t stop = udmar__min(end, MSI_WINDOW_FIRST);
+    if (base < MSI_RANGE_FIRST) {
+        udmar_paddr_t stop = udmar__min(end, MSI_RANGE_FIRST);
 
         status = map_holes(domain, base, stop - base);
         base = stop;
     }
-    base = udmar__max(base, end > MSI_WINDOW_LAST ? MSI_WINDOW_LAST + 1 : end);
+    base = udmar__max(base, end > MSI_RANGE_LAST ? MSI_RANGE_LAST + 1 : end);
     if (status == UDMAR_OK && base < end) {
         status = map_holes(domain, base, end - base);
     }

@@ -2,7 +2,6 @@
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/cache.h"
 
 #define DEFAULT_FAULT_LOG    256u
 #define MOST_CPUS            4096u
@@ -165,11 +164,11 @@ static void wake_waiting_loads(struct udmar *instance)
     struct udmar__dma *dma = &instance->dma;
     uintptr_t state;
 
-    if (dma->wake == NULL || __atomic_load_n(&dma->room.hopeful, __ATOMIC_RELAXED) == 0) {
+    if (dma->wake == NULL || __atomic_load_n(&dma->wait_space.hopeful, __ATOMIC_RELAXED) == 0) {
         return;
     }
     state = udmar__lock(instance->host, &instance->lock);
-    dma->room.freed++;
+    dma->wait_space.freed++;
     udmar__unlock(instance->host, &instance->lock, state);
     dma->wake(dma->wake_argument);
 }
@@ -188,7 +187,7 @@ void udmar_tick(struct udmar *instance)
     state = udmar__lock(instance->host, &instance->lock);
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
         if (device->group != NULL && device->group->domain != NULL) {
-            udmar__domain_tick(device->group->domain);
+            udmar__mapper_tick(device->group->domain);
         }
     }
     udmar__unlock(instance->host, &instance->lock, state);
@@ -201,7 +200,7 @@ static enum udmar_status forget_devices(struct udmar *instance)
         return UDMAR_ERR_BUSY;
     }
     for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
-        if (device->attached > 0 || device->users > 0) {
+        if (device->attach_refs > 0 || device->refs > 0) {
             return UDMAR_ERR_BUSY;
         }
     }
@@ -241,7 +240,8 @@ unsigned udmar_unit_count(const struct udmar *instance)
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status)
 {
-    const struct udmar__unit_slot *slot = instance == NULL ? NULL : udmar__unit_at(instance, index);
+    const struct udmar__unit_record *slot =
+        instance == NULL ? NULL : udmar__unit_at(instance, index);
     const struct udmar_unit *unit;
 
     if (slot == NULL) {

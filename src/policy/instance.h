@@ -13,7 +13,7 @@
 #include "base/lock.h"
 #include "interrupt/remap_table.h"
 #include "interrupt/sender.h"
-#include "space/domain.h"
+#include "mapping/mapper.h"
 #include "unit/unit.h"
 
 /* Requester ids that one device may send: a whole bus of them, two a bridge, and some to spare. */
@@ -32,20 +32,20 @@ struct udmar__ids {
 };
 
 /* What the instance knows of a unit beyond the unit itself. */
-struct udmar__unit_slot {
-    struct udmar__unit_slot *next;
+struct udmar__unit_record {
+    struct udmar__unit_record *next;
     struct udmar_unit *unit;
     struct udmar *instance;
     bool include_all;
     bool graphics_only;
-    bool failed; /* left out after bring-up had begun; udmar__slot_failed() */
+    bool failed; /* left out after bring-up had begun; udmar__unit_record_failed() */
     unsigned quirks;
     udmar_paddr_t host_queue;         /* IQA of the queue to be given back at stop; 0: none */
     struct udmar__remap_table *remap; /* of its interrupts; null: it does not remap them */
 };
 
 /* Start changes it while faults are polled. */
-static inline bool udmar__slot_failed(const struct udmar__unit_slot *slot)
+static inline bool udmar__unit_record_failed(const struct udmar__unit_record *slot)
 {
     return __atomic_load_n(&slot->failed, __ATOMIC_RELAXED);
 }
@@ -72,7 +72,7 @@ struct udmar__group {
 
 struct udmar_dma_tag;
 struct udmar_dma_map;
-struct udmar__zone;
+struct udmar__bounce_zone;
 
 struct udmar_device {
     struct udmar *instance;
@@ -80,13 +80,13 @@ struct udmar_device {
     uint16_t segment;
     udmar_rid_t rid;
     char name[32];
-    unsigned attached;  /* udmar_device_attach() calls not yet undone */
-    bool keeps_context; /* RMRRs: firmware may go on using it */
-    bool in_doubt;  /* firmware's table is damaged where it may name it: physical addresses only */
-    bool leaving;   /* its ids are to have no context */
-    bool unsettled; /* the unit has not confirmed what its contexts are to be */
-    bool cut_off;   /* there was no memory for its contexts: they are absent */
-    struct udmar__unit_slot *slot; /* null: no unit */
+    unsigned attach_refs; /* udmar_device_attach() calls not yet undone */
+    bool keeps_context;   /* RMRRs: firmware may go on using it */
+    bool in_doubt; /* firmware's table is damaged where it may name it: physical addresses only */
+    bool leaving;  /* its ids are to have no context */
+    bool unconfirmed;                /* the unit has not confirmed what its contexts are to be */
+    bool cut_off;                    /* there was no memory for its contexts: they are absent */
+    struct udmar__unit_record *slot; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
     enum udmar_mode wanted;
@@ -98,7 +98,7 @@ struct udmar_device {
     struct udmar_dma_tag *tag; /* the root tag, made by busdma on first use; freed with the last
                                   attach undone */
     size_t tag_size;
-    unsigned users;             /* tags and maps below the root tag; atomic */
+    unsigned refs;              /* tags and maps below the root tag; atomic */
     bool physical;              /* they give out physical addresses; settled with the first */
     bool subpage;               /* partial pages of its loads are bounced */
     struct udmar_dma_map *maps; /* [instance lock] in the debug build: those there are */
@@ -130,8 +130,8 @@ struct udmar__fault_log {
 #define UDMAR__DMA_COUNTS 11u
 
 /* What busdma keeps with the instance. */
-/* Loads that wait for guest addresses or memory: busdma/room.c. */
-struct udmar__room {
+/* Loads that wait for guest addresses or memory: busdma/bounce/wait_space.c. */
+struct udmar__wait_space {
     struct udmar_dma_map *waiting; /* [instance lock] oldest first */
     size_t hopeful;                /* atomic: loads that wait, or look once more before they do */
     size_t freed; /* [instance lock] how often there may have come something back */
@@ -139,8 +139,8 @@ struct udmar__room {
 };
 
 struct udmar__dma {
-    struct udmar__zone *zones; /* [instance lock] */
-    struct udmar__room room;
+    struct udmar__bounce_zone *zones; /* [instance lock] */
+    struct udmar__wait_space wait_space;
     size_t maps;                      /* atomic */
     size_t counts[UDMAR__DMA_COUNTS]; /* atomic */
     void (*wake)(void *argument);     /* null: who unloads runs deferred loads */
@@ -154,7 +154,7 @@ struct udmar__line {
     uint16_t segment;
     udmar_rid_t rid; /* what it sends; where `resolved` */
     bool resolved;
-    struct udmar__unit_slot *slot; /* null: its unit is not usable */
+    struct udmar__unit_record *slot; /* null: its unit is not usable */
 };
 
 /* Interrupt remapping, as far as it is udmar's. */
@@ -176,7 +176,7 @@ struct udmar {
     struct udmar_tunables tunables;
     bool direct_map;
     bool started;
-    bool unsettled;   /* some device is */
+    bool unconfirmed; /* some device is */
     bool taking_over; /* faults read out now are firmware's; atomic */
     uint64_t window_limit;
     unsigned cpus;
@@ -184,11 +184,11 @@ struct udmar {
     struct udmar_ram_range *ram;
     unsigned ram_count;
     unsigned quirks;
-    struct udmar__unit_slot *units; /* one allocation each: firmware may list any number */
+    struct udmar__unit_record *units; /* one allocation each: firmware may list any number */
     unsigned unit_count;
-    struct udmar__unit_slot *left_out; /* never used, but firmware may have left them on */
-    bool keep_interrupts;              /* interrupt remapping is the host kernel's */
-    struct udmar_device *devices;      /* [lock] */
+    struct udmar__unit_record *left_out; /* never used, but firmware may have left them on */
+    bool keep_interrupts;                /* interrupt remapping is the host kernel's */
+    struct udmar_device *devices;        /* [lock] */
     struct udmar__group *groups;
     struct udmar_domain *shared; /* identity and pass-through domains */
     struct udmar_domain *owned;  /* of udmar_domain_create() */
@@ -202,34 +202,34 @@ struct udmar {
 enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu);
 void udmar__units_destroy(struct udmar *instance);
 /* Null: no such index. */
-struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned index);
+struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned index);
 /* The unit of a DRHD, or null. */
-struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
-                                        const struct udmar_entry *drhd);
+struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
+                                          const struct udmar_entry *drhd);
 
 /* ---- takeover.c ---- */
 /* Display engines of some generations hang when a unit of theirs that drains is switched off. */
-bool udmar__must_stay_on(const struct udmar__unit_slot *slot);
+bool udmar__must_stay_on(const struct udmar__unit_record *slot);
 /* Steps of udmar_start(), each for one unit. */
 enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot);
-enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot);
+                                                  struct udmar__unit_record *slot);
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *slot);
 enum udmar_status udmar__open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_slot *slot);
+                                                struct udmar__unit_record *slot);
 /* Units that are not used: what firmware has left on in them would block their devices' DMA. */
 void udmar__take_over_left_out(struct udmar *instance);
 
 /* ---- interrupt.c ---- */
 /* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
-bool udmar__interrupts_are_kept(const struct udmar__unit_slot *slot);
+bool udmar__interrupts_are_kept(const struct udmar__unit_record *slot);
 /* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
-void udmar__note_host_queue(struct udmar__unit_slot *slot);
-void udmar__give_back_host_queue(struct udmar__unit_slot *slot);
+void udmar__note_host_queue(struct udmar__unit_record *slot);
+void udmar__give_back_host_queue(struct udmar__unit_record *slot);
 /* Switches interrupt remapping off that nobody says is the host's. */
 enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot);
+                                                  struct udmar__unit_record *slot);
 /* At stop: it may have been switched on since start, and goes off with our next command. */
-void udmar__warn_of_interrupt_remapping(struct udmar__unit_slot *slot);
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot);
 
 /* ---- interrupt_lines.c ---- */
 /* Reads the scopes of I/O APICs and HPETs. UDMAR_ERR_MEMORY. */
@@ -246,7 +246,7 @@ const struct udmar__line *udmar__line_sending(const struct udmar *instance, uint
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
                                      struct udmar__sender *out_sender,
-                                     struct udmar__unit_slot **out_slot);
+                                     struct udmar__unit_record **out_slot);
 
 /* ---- interrupt_tables.c ---- */
 /* Decides which units remap interrupts, and makes their tables. Nothing of hardware changes. */
@@ -257,13 +257,13 @@ bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta);
 
 /* ---- interrupt_start.c ---- */
 /* A step of udmar_start(), for one unit: remapping goes on, or firmware's goes off. */
-enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_slot *slot);
+enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *slot);
 /* Its last one: the host writes its sources, and compatibility format is blocked. */
 void udmar__interrupts_hand_over(struct udmar *instance);
 /* All units, before their queues go. */
 enum udmar_status udmar__interrupts_stop(struct udmar *instance);
 /* A unit is left out. */
-void udmar__interrupts_give_up(struct udmar__unit_slot *slot);
+void udmar__interrupts_give_up(struct udmar__unit_record *slot);
 
 /* ---- interrupt_look.c ---- */
 /* The fault reason of interrupt requests that name no entry [VTD appendix A]. */
@@ -309,15 +309,15 @@ void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
 /*
  * Makes the context of each of the device's ids lead where the books say: to the group's domain, to
  * its bypass, or nowhere, where no other device of the group sends the id. May be called at any
- * time. After an error the device is unsettled, and this is to be called again.
+ * time. After an error the device is unconfirmed, and this is to be called again.
  */
-enum udmar_status udmar__device_settle(struct udmar_device *device);
+enum udmar_status udmar__device_sync_contexts(struct udmar_device *device);
 /* The unit's matter: it may answer another time. */
 bool udmar__not_confirmed(enum udmar_status status);
 /* Goes on with whatever was not confirmed, or had no memory; a device that has left is removed. */
 enum udmar_status udmar__device_renew(struct udmar_device *device);
-/* The same for all that are unsettled, a failed unit's devices excepted. */
-void udmar__settle(struct udmar *instance);
+/* The same for all that are unconfirmed, a failed unit's devices excepted. */
+void udmar__devices_retry_unconfirmed(struct udmar *instance);
 /*
  * Puts the device into the group of those that send one of its ids, which may make one group of
  * several, and gives all its ids the group's domain. On failure none of its ids has a context that
@@ -333,7 +333,7 @@ enum udmar_status udmar__group_leave(struct udmar_device *device);
 /* Takes an attempt to leave back: the contexts are again what they were. */
 void udmar__group_stay(struct udmar_device *device);
 /* Tags and maps of all its devices. */
-unsigned udmar__group_users(const struct udmar__group *group, const struct udmar *instance);
+unsigned udmar__group_refs(const struct udmar__group *group, const struct udmar *instance);
 /* From now on, or until further notice, drivers get physical addresses; contexts are for later. */
 void udmar__group_bypass(struct udmar_device *device);
 
@@ -349,7 +349,7 @@ enum udmar_status udmar__apertures_reserve(struct udmar_device *device,
 /* What is wrong with a mode for a device with a unit; null: nothing. */
 const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode);
 /* One user less; destroys it when it was the last, if it is nobody's own. */
-void udmar__domain_put(struct udmar *instance, struct udmar_domain *domain);
+void udmar__domain_unref(struct udmar *instance, struct udmar_domain *domain);
 
 /* ---- move.c ---- */
 /*
@@ -385,14 +385,14 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
  * The unit has failed: its devices are unprotected until it starts. Drivers' devices keep domain
  * and contexts, which hold again when it does; those that firmware alone made known are forgotten.
  */
-void udmar__devices_abandon(struct udmar__unit_slot *slot);
+void udmar__devices_abandon(struct udmar__unit_record *slot);
 /*
  * All units get another chance: devices whose unit had failed get their mode back, or, where they
  * are in use with physical addresses, keep those.
  */
 void udmar__devices_retry(struct udmar *instance);
 /* Writes the contexts of a unit's devices; says which of them is cut off. */
-enum udmar_status udmar__devices_settle(struct udmar__unit_slot *slot);
+enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *slot);
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */

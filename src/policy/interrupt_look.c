@@ -8,7 +8,7 @@ static unsigned remapping_units(struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         count += udmar__unit_remaps(slot->unit);
     }
     return count;
@@ -129,7 +129,7 @@ static struct udmar_interrupt_source line_source(const struct udmar__line *line)
 
 static struct udmar__remap_table *table_of(struct udmar *instance, const struct udmar_unit *unit)
 {
-    const struct udmar__unit_slot *slot = udmar__unit_at(instance, unit->index);
+    const struct udmar__unit_record *slot = udmar__unit_at(instance, unit->index);
 
     return slot != NULL ? slot->remap : NULL;
 }

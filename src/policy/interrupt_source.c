@@ -8,7 +8,7 @@
 static enum udmar_status find_line(struct udmar *instance,
                                    const struct udmar_interrupt_source *source,
                                    struct udmar__sender *out_sender,
-                                   struct udmar__unit_slot **out_slot)
+                                   struct udmar__unit_record **out_slot)
 {
     const struct udmar__line *line = udmar__line_find(instance, source->kind, source->id);
 
@@ -33,7 +33,7 @@ static enum udmar_status find_line(struct udmar *instance,
 static enum udmar_status find_function(struct udmar *instance,
                                        const struct udmar_interrupt_source *source,
                                        struct udmar__sender *out_sender,
-                                       struct udmar__unit_slot **out_slot)
+                                       struct udmar__unit_record **out_slot)
 {
     struct udmar_bus_reader reader = udmar__bus_reader(instance);
     struct udmar_entry drhd;
@@ -57,7 +57,7 @@ static enum udmar_status find_function(struct udmar *instance,
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
                                      struct udmar__sender *out_sender,
-                                     struct udmar__unit_slot **out_slot)
+                                     struct udmar__unit_record **out_slot)
 {
     *out_sender = (struct udmar__sender){ .known = false };
     switch (source->kind) {

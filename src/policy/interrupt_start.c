@@ -22,7 +22,7 @@ static bool passes_compatible(const struct udmar *instance)
  */
 
 /* Copies the table in force; false: it cannot be read. */
-static bool take_over_table(struct udmar *instance, struct udmar__unit_slot *slot)
+static bool take_over_table(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     uint64_t irta = udmar__read64(unit, REG_IRTA);
@@ -54,7 +54,7 @@ static bool take_over_table(struct udmar *instance, struct udmar__unit_slot *slo
 }
 
 /* The unit goes on without: its DMA is still translated. */
-static enum udmar_status go_without(struct udmar *instance, struct udmar__unit_slot *slot)
+static enum udmar_status go_without(struct udmar *instance, struct udmar__unit_record *slot)
 {
     udmar__log(instance->host, UDMAR_LOG_ERROR,
                "unit %u: interrupt remapping is refused: its queue does not work, and entries "
@@ -64,7 +64,7 @@ static enum udmar_status go_without(struct udmar *instance, struct udmar__unit_s
     return udmar__stop_interrupt_remapping(instance, slot);
 }
 
-enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_slot *slot)
+enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status;
@@ -89,7 +89,7 @@ enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__
                                                                  : status;
 }
 
-static void close_unit(struct udmar *instance, struct udmar__unit_slot *slot)
+static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     bool pass = passes_compatible(instance);
@@ -125,8 +125,8 @@ void udmar__interrupts_hand_over(struct udmar *instance)
     if (interrupts->program != NULL) {
         interrupts->program(instance->host, true);
     }
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (udmar__remaps(slot->unit) && !udmar__slot_failed(slot)) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (udmar__remaps(slot->unit) && !udmar__unit_record_failed(slot)) {
             close_unit(instance, slot);
         }
     }
@@ -135,7 +135,7 @@ void udmar__interrupts_hand_over(struct udmar *instance)
 /* ---- Stop --------------------------------------------------------------------------------------
  */
 
-static enum udmar_status switch_off(struct udmar__unit_slot *slot)
+static enum udmar_status switch_off(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status = udmar__remap_disable(unit);
@@ -149,7 +149,7 @@ static enum udmar_status switch_off(struct udmar__unit_slot *slot)
     return status;
 }
 
-void udmar__interrupts_give_up(struct udmar__unit_slot *slot)
+void udmar__interrupts_give_up(struct udmar__unit_record *slot)
 {
     (void)switch_off(slot);
 }
@@ -162,7 +162,7 @@ enum udmar_status udmar__interrupts_stop(struct udmar *instance)
     if (interrupts->tables == NULL) {
         return UDMAR_OK;
     }
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         if (udmar__remaps(slot->unit) && !interrupts->extended) {
             (void)udmar__let_compatible_pass(slot->unit);
         }
@@ -170,7 +170,7 @@ enum udmar_status udmar__interrupts_stop(struct udmar *instance)
     if (interrupts->program != NULL) {
         interrupts->program(instance->host, false);
     }
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         enum udmar_status status = switch_off(slot);
 
         result = status != UDMAR_OK ? status : result;

@@ -6,7 +6,8 @@
 #include "policy/instance.h"
 
 /* Why a unit does not remap; null: it can. */
-static const char *unit_objection(const struct udmar *instance, const struct udmar__unit_slot *slot)
+static const char *unit_objection(const struct udmar *instance,
+                                  const struct udmar__unit_record *slot)
 {
     const struct udmar_unit_facts *facts = &slot->unit->facts;
 
@@ -50,7 +51,7 @@ static const char *extended_objection(const struct udmar *instance)
     if (instance->left_out != NULL) {
         return "a unit is left out";
     }
-    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         if (!slot->unit->facts.extended_ids || unit_objection(instance, slot) != NULL) {
             return "not every unit can use them (ECAP.EIM)";
         }
@@ -91,7 +92,7 @@ bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta)
 }
 
 /* IRTA of a unit that remaps with a table that can be read; 0: none. */
-static uint64_t found_table(struct udmar *instance, struct udmar__unit_slot *slot)
+static uint64_t found_table(struct udmar *instance, struct udmar__unit_record *slot)
 {
     uint32_t status = udmar__read32(slot->unit, REG_GSTS);
     uint64_t irta;
@@ -115,7 +116,7 @@ static uint32_t entries_wanted(struct udmar *instance, uint32_t asked)
     uint32_t wanted = asked;
     uint32_t end = 0;
 
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         struct udmar__found_counts counts = { .present = 0 };
         uint64_t irta = found_table(instance, slot);
 
@@ -144,7 +145,7 @@ static struct udmar__remap_table *find_table(const struct udmar *instance, uint1
     return table;
 }
 
-static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar__unit_slot *slot,
+static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar__unit_record *slot,
                                             const struct udmar__remap_wish *common)
 {
     uint64_t found_at = found_table(instance, slot);
@@ -174,7 +175,7 @@ static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar
     return table;
 }
 
-static void give_table(struct udmar *instance, struct udmar__unit_slot *slot,
+static void give_table(struct udmar *instance, struct udmar__unit_record *slot,
                        const struct udmar__remap_wish *wish)
 {
     const char *objection = unit_objection(instance, slot);
@@ -208,7 +209,7 @@ void udmar__interrupts_create(struct udmar *instance, const struct udmar_interru
         choose_width(instance, config->x2apic);
         wish.extended = interrupts->extended;
         wish.entries = entries_wanted(instance, config->entries);
-        for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+        for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
             give_table(instance, slot, &wish);
         }
         if (interrupts->tables == NULL) {
@@ -224,7 +225,7 @@ void udmar__interrupts_create(struct udmar *instance, const struct udmar_interru
 /* May some unit still read it? */
 static bool is_in_use(const struct udmar *instance, const struct udmar__remap_table *table)
 {
-    for (const struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         if (slot->remap == table && udmar__remaps(slot->unit)) {
             return true;
         }

@@ -16,7 +16,7 @@ static enum udmar_status forget_everywhere(struct udmar *instance,
 {
     enum udmar_status result = UDMAR_OK;
 
-    for (struct udmar__unit_slot *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         if (slot->remap == table && udmar__remaps(slot->unit)) {
             enum udmar_status status = udmar__remap_forget(slot->unit, first, count_log2);
 
@@ -53,7 +53,7 @@ static bool count_makes_sense(const struct udmar_interrupt_source *source, unsig
 /* The table for a source, and who may use its entries. */
 static enum udmar_status place_source(struct udmar *instance, struct udmar_interrupt *interrupt)
 {
-    struct udmar__unit_slot *slot;
+    struct udmar__unit_record *slot;
     struct udmar__sender sender;
     enum udmar_status status = udmar__source_find(instance, &interrupt->source, &sender, &slot);
 
@@ -293,7 +293,7 @@ enum udmar_status udmar_interrupt_forget_found(struct udmar *instance,
                                                const struct udmar_interrupt_source *source)
 {
     enum udmar_status result = UDMAR_OK;
-    struct udmar__unit_slot *slot;
+    struct udmar__unit_record *slot;
     struct udmar__sender sender;
 
     if (instance == NULL) {

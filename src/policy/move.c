@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From one domain into another: all devices of a group at once, since hardware sees one of them. */
 #include "policy/instance.h"
-#include "space/address.h"
+#include "space/range.h"
 #include "space/context.h"
 
 struct udmar_device *udmar__group_next(const struct udmar_device *device,
@@ -21,7 +21,7 @@ bool udmar__group_may_leave(const struct udmar_device *device)
 
     for (const struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
-        if (__atomic_load_n(&member->users, __ATOMIC_ACQUIRE) != 0) {
+        if (__atomic_load_n(&member->refs, __ATOMIC_ACQUIRE) != 0) {
             return false;
         }
     }
@@ -89,16 +89,16 @@ static void set_domain(struct udmar_device *device, struct udmar_domain *domain,
 }
 
 /* Contexts are to be what the group says; what the unit does not confirm is tried again later. */
-static void stay(struct udmar_device *device)
+static void keep_domain(struct udmar_device *device)
 {
     for (struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
-        (void)udmar__device_settle(member);
+        (void)udmar__device_sync_contexts(member);
     }
 }
 
 /* The domain that they have now nobody has asked for. */
-static void unsee(struct udmar_device *device)
+static void forget_seen(struct udmar_device *device)
 {
     for (struct udmar_device *member = NULL;
          (member = udmar__group_next(device, member)) != NULL;) {
@@ -109,7 +109,7 @@ static void unsee(struct udmar_device *device)
 static void put_domain(struct udmar *instance, struct udmar_domain *domain)
 {
     if (domain != NULL) {
-        udmar__domain_put(instance, domain);
+        udmar__domain_unref(instance, domain);
     }
 }
 
@@ -151,7 +151,7 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
     }
     if (status != UDMAR_OK) {
         /* The unit may still use the old tables: they must not go, and nothing has changed. */
-        stay(device);
+        keep_domain(device);
         put_domain(device->instance, domain);
         return status;
     }
@@ -159,11 +159,11 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
     status = enter_domain(device, domain);
     if (status != UDMAR_OK) {
         return_to_domain(device, old, was, domain);
-        stay(device);
+        keep_domain(device);
         return status;
     }
     set_domain(device, domain, mode);
-    unsee(device);
+    forget_seen(device);
     put_domain(device->instance, old);
     return UDMAR_OK;
 }

@@ -7,7 +7,7 @@
 #include "policy/instance.h"
 
 /* What two units can do both. */
-static void intersect(struct udmar_unit_facts *facts, const struct udmar_unit_facts *other)
+static void intersect_facts(struct udmar_unit_facts *facts, const struct udmar_unit_facts *other)
 {
     facts->widths &= other->widths;
     facts->superpages &= other->superpages;
@@ -37,7 +37,7 @@ static struct udmar_unit *common_facts(struct udmar *instance,
             first = unit;
             *out_facts = unit->facts;
         } else {
-            intersect(out_facts, &unit->facts);
+            intersect_facts(out_facts, &unit->facts);
         }
     }
     return first;
@@ -58,7 +58,9 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
 {
     static const struct udmar_domain_config none;
     struct udmar_unit_facts facts;
-    struct udmar__domain_config made = { .strict = true, .owned = true, .facts = &facts };
+    struct udmar__mapper_config made = {
+        .domain = { .strict = true, .owned = true, .facts = &facts },
+    };
     struct udmar_unit *unit;
     enum udmar_status status;
 
@@ -79,13 +81,13 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
     if (unit == NULL || !all_units_can(&facts, config)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
-    made.direct = instance->direct_map;
-    made.small_pages = config->small_pages || !instance->tunables.superpage;
-    made.snoop = config->snoop;
-    made.minimum_width = config->width != 0              ? config->width
-                         : instance->tunables.width != 0 ? instance->tunables.width
-                                                         : UDMAR__DEFAULT_WIDTH;
-    status = udmar__domain_create(unit, &made, out_domain);
+    made.domain.direct = instance->direct_map;
+    made.domain.small_pages = config->small_pages || !instance->tunables.superpage;
+    made.domain.snoop = config->snoop;
+    made.domain.minimum_width = config->width != 0              ? config->width
+                                : instance->tunables.width != 0 ? instance->tunables.width
+                                                                : UDMAR__DEFAULT_WIDTH;
+    status = udmar__mapper_create(unit, &made, out_domain);
     if (status == UDMAR_OK) {
         (*out_domain)->next = instance->owned;
         instance->owned = *out_domain;
@@ -115,11 +117,11 @@ enum udmar_status udmar_domain_destroy(struct udmar *instance, struct udmar_doma
     if (*link == NULL) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    if (domain->users != 0) {
+    if (domain->refs != 0) {
         return UDMAR_ERR_BUSY;
     }
     *link = domain->next;
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     return UDMAR_OK;
 }
 
@@ -136,7 +138,7 @@ static enum udmar_status map_rmrrs(struct udmar_device *device, struct udmar_dom
 }
 
 /* Everything that can be refused before hardware is touched. */
-static enum udmar_status check(struct udmar_device *device, struct udmar_domain *domain)
+static enum udmar_status check_units(struct udmar_device *device, struct udmar_domain *domain)
 {
     struct udmar_unit *unit = udmar__device_unit(device);
     char label[64];
@@ -166,12 +168,12 @@ enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct ud
 {
     enum udmar_status status;
 
-    if (device == NULL || device->attached == 0 || domain == NULL ||
+    if (device == NULL || device->attach_refs == 0 || domain == NULL ||
         *find_owned(device->instance, domain) == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    udmar__settle(device->instance);
-    status = check(device, domain);
+    udmar__devices_retry_unconfirmed(device->instance);
+    status = check_units(device, domain);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -181,10 +183,10 @@ enum udmar_status udmar_device_set_domain(struct udmar_device *device, struct ud
     if (!udmar__group_may_leave(device)) {
         return UDMAR_ERR_BUSY;
     }
-    domain->users++;
+    domain->refs++;
     status = map_rmrrs(device, domain);
     if (status != UDMAR_OK) {
-        udmar__domain_put(device->instance, domain);
+        udmar__domain_unref(device->instance, domain);
         return status;
     }
     status = udmar__group_move(device, domain, UDMAR_MODE_DOMAIN);

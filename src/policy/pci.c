@@ -54,7 +54,7 @@ struct udmar_bus_reader udmar__bus_reader(struct udmar *instance)
 }
 
 /* Where the PCI Express capability lies; 0: there is none. */
-static unsigned express(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+static unsigned express_capability(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
     unsigned offset;
 
@@ -76,7 +76,7 @@ static unsigned express(struct udmar *instance, uint16_t segment, udmar_rid_t ri
 
 int udmar__pci_port_type(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
-    unsigned offset = express(instance, segment, rid);
+    unsigned offset = express_capability(instance, segment, rid);
 
     if (offset == 0) {
         return UDMAR__PORT_NONE;
@@ -86,7 +86,7 @@ int udmar__pci_port_type(struct udmar *instance, uint16_t segment, udmar_rid_t r
 
 unsigned udmar__pci_phantom_bits(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
-    unsigned offset = express(instance, segment, rid);
+    unsigned offset = express_capability(instance, segment, rid);
     uint32_t control;
 
     /* All ones: an absent function, or a capability too close to the end. */
@@ -101,9 +101,9 @@ unsigned udmar__pci_phantom_bits(struct udmar *instance, uint16_t segment, udmar
 }
 
 /* Where the capability of virtual functions lies; 0: there is none. */
-static unsigned virtualization(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+static unsigned sriov_capability(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
 {
-    unsigned offset = express(instance, segment, rid) != 0 ? PCI_EXTENDED : 0;
+    unsigned offset = express_capability(instance, segment, rid) != 0 ? PCI_EXTENDED : 0;
 
     for (unsigned i = 0; i < 480 && offset >= PCI_EXTENDED; i++) {
         uint32_t head = udmar__pci_config(instance, segment, rid, offset);
@@ -123,7 +123,7 @@ static unsigned virtualization(struct udmar *instance, uint16_t segment, udmar_r
 static bool has_virtual(struct udmar *instance, uint16_t segment, udmar_rid_t physical,
                         udmar_rid_t rid)
 {
-    unsigned offset = virtualization(instance, segment, physical);
+    unsigned offset = sriov_capability(instance, segment, physical);
     uint32_t number, first, stride, distance;
 
     if (offset == 0 || offset + PCI_SRIOV_PLACES > 0xffc) {

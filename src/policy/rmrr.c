@@ -2,7 +2,7 @@
 /* Reserved memory regions: what firmware has devices read and write behind our back [VTD 8.4]. */
 #include "base/text.h"
 #include "policy/instance.h"
-#include "space/cache.h"
+#include "mapping/cpu_cache.h"
 
 /* No page table holds more address bits than these. */
 #define MOST_WIDTH 52u
@@ -20,7 +20,7 @@ bool udmar__rmrr_extent(const struct udmar *instance, const struct udmar_entry *
 }
 
 /* The last address that the device's unit can translate. */
-static udmar_iova_t reach(const struct udmar_device *device)
+static udmar_iova_t rmrr_reach(const struct udmar_device *device)
 {
     const struct udmar_unit_facts *facts = &device->slot->unit->facts;
     unsigned width = 30 + 9 * udmar__log2(facts->widths);
@@ -110,7 +110,8 @@ udmar_paddr_t udmar__rmrr_limit(struct udmar_device *device, unsigned *out_count
 
     *out_count = 0;
     while (next_rmrr(device, &entry, &own)) {
-        if (udmar__rmrr_extent(device->instance, &entry, &first, &last) && last <= reach(device)) {
+        if (udmar__rmrr_extent(device->instance, &entry, &first, &last) &&
+            last <= rmrr_reach(device)) {
             *out_count += own;
             limit = udmar__max(limit, last);
         }
@@ -126,13 +127,14 @@ static enum udmar_status reserve_rmrr(struct udmar_domain *domain, udmar_paddr_t
 
     if (status == UDMAR_ERR_EXISTS) {
         /* What lies there may be nothing but caches. */
-        udmar__caches_trim(domain);
+        udmar__cpu_caches_trim(domain);
         status = udmar__domain_reserve(domain, first, last - first + 1, UDMAR_RANGE_FIRMWARE);
     }
     return status;
 }
 
-static enum udmar_status map(struct udmar_domain *domain, udmar_paddr_t first, udmar_paddr_t last)
+static enum udmar_status map_rmrr(struct udmar_domain *domain, udmar_paddr_t first,
+                                  udmar_paddr_t last)
 {
     enum udmar_status status = UDMAR_OK;
 
@@ -148,7 +150,7 @@ static enum udmar_status map(struct udmar_domain *domain, udmar_paddr_t first, u
     return status == UDMAR_ERR_EXISTS ? UDMAR_ERR_RMRR : status;
 }
 
-static void complain(struct udmar_device *device, const struct udmar_entry *entry, const char *what)
+static void log_rmrr(struct udmar_device *device, const struct udmar_entry *entry, const char *what)
 {
     char label[64];
 
@@ -162,14 +164,14 @@ static bool is_possible(struct udmar_device *device, const struct udmar_entry *e
                         udmar_paddr_t *out_first, udmar_paddr_t *out_last)
 {
     if (!udmar__rmrr_extent(device->instance, entry, out_first, out_last)) {
-        complain(device, entry, "this machine has no such addresses: ignored");
+        log_rmrr(device, entry, "this machine has no such addresses: ignored");
         return false;
     }
     if (*out_last < entry->u.rmrr.limit) {
-        complain(device, entry, "this machine has not all of these addresses: cut");
+        log_rmrr(device, entry, "this machine has not all of these addresses: cut");
     }
-    if (*out_last > reach(device)) {
-        complain(device, entry,
+    if (*out_last > rmrr_reach(device)) {
+        log_rmrr(device, entry,
                  "its unit cannot translate so high addresses: ignored, DMA there is "
                  "blocked");
         return false;
@@ -190,14 +192,14 @@ enum udmar_status udmar__rmrr_map(struct udmar_device *device, struct udmar_doma
     }
     while (status == UDMAR_OK && next_rmrr(device, &entry, &own)) {
         if (is_possible(device, &entry, &first, &last)) {
-            status = map(domain, first, last);
+            status = map_rmrr(domain, first, last);
         }
         if (status == UDMAR_ERR_RMRR) {
-            complain(device, &entry,
+            log_rmrr(device, &entry,
                      "it must see this memory at its own addresses, and the domain that it has to "
                      "share has handed them out already");
         } else if (status != UDMAR_OK) {
-            complain(device, &entry, udmar_status_string(status));
+            log_rmrr(device, &entry, udmar_status_string(status));
         }
     }
     return status;

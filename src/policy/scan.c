@@ -94,7 +94,7 @@ bool udmar_pci_find_bridge(void *host, uint16_t segment, uint8_t bus, udmar_rid_
 
 struct attachment {
     struct udmar *instance;
-    unsigned attached;
+    unsigned attach_refs;
     enum udmar_status status; /* of the first that failed */
 };
 
@@ -111,7 +111,7 @@ static bool attach_function(void *context, void *host, uint16_t segment, udmar_r
     }
     status = udmar_device_attach(all->instance, segment, rid, NULL, &device);
     if (status == UDMAR_OK) {
-        all->attached++;
+        all->attach_refs++;
     } else if (all->status == UDMAR_OK) {
         all->status = status;
     }
@@ -156,7 +156,7 @@ enum udmar_status udmar_attach_all(struct udmar *instance, unsigned *out_count)
         }
     }
     if (out_count != NULL) {
-        *out_count = all.attached;
+        *out_count = all.attach_refs;
     }
     return all.status;
 }
@@ -166,7 +166,7 @@ static enum udmar_status detach_wholly(struct udmar_device *device)
 {
     enum udmar_status status = UDMAR_OK;
 
-    for (unsigned times = device->attached; times > 0 && status == UDMAR_OK; times--) {
+    for (unsigned times = device->attach_refs; times > 0 && status == UDMAR_OK; times--) {
         status = udmar_device_detach(device);
     }
     return status;

@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
-bool udmar__must_stay_on(const struct udmar__unit_slot *slot)
+bool udmar__must_stay_on(const struct udmar__unit_record *slot)
 {
     const struct udmar_unit_facts *facts = &slot->unit->facts;
 
@@ -24,7 +24,7 @@ static bool may_change_format(struct udmar_unit *unit, uint64_t root)
 
 /* Before the queue is stopped, which a unit in scalable mode cannot do without. */
 enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_slot *slot)
+                                                  struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     uint64_t root = udmar__read64(unit, REG_RTADDR);
@@ -52,7 +52,7 @@ enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
 }
 
 /* While it is on, no fault reaches the registers that are read here [VTD 7.2]. */
-enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_slot *slot)
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *slot)
 {
     (void)instance;
     return (udmar__unit_commands(slot->unit) & GCMD_EAFL) == 0
@@ -61,7 +61,7 @@ enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__un
 }
 
 enum udmar_status udmar__open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_slot *slot)
+                                                struct udmar__unit_record *slot)
 {
     if (instance->tunables.pmr_disable && udmar__protected_regions_off(slot->unit) != UDMAR_OK) {
         /* Not a reason to give up translation: DMA outside of the regions works. */
@@ -76,7 +76,7 @@ enum udmar_status udmar__open_protected_regions(struct udmar *instance,
  */
 
 /* Its devices are given physical addresses, which firmware's tables do not know. */
-static void stop_left_out(struct udmar__unit_slot *slot)
+static void stop_left_out(struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     unsigned long long base = unit->base;
@@ -100,7 +100,7 @@ static void stop_left_out(struct udmar__unit_slot *slot)
 
 void udmar__take_over_left_out(struct udmar *instance)
 {
-    for (struct udmar__unit_slot *slot = instance->left_out; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *slot = instance->left_out; slot != NULL; slot = slot->next) {
         uint32_t status = udmar__unit_adopt_state(slot->unit);
 
         if (status == UINT32_MAX) {

@@ -179,7 +179,7 @@ static enum udmar_status set_width(struct udmar_tunables *tunables, const char *
     return UDMAR_OK;
 }
 
-static const char *after(const char *text, const char *prefix)
+static const char *skip_prefix(const char *text, const char *prefix)
 {
     for (; *prefix != '\0'; prefix++, text++) {
         if (*text != *prefix) {
@@ -229,7 +229,7 @@ enum udmar_status udmar_tunables_set(struct udmar_tunables *tunables, const char
         { "hw.dmar.ir.verify", &tunables->interrupt_verify },
         { "hw.busdma.subpage", &tunables->subpage },
     };
-    const char *device = after(name, "hw.busdma.pci");
+    const char *device = skip_prefix(name, "hw.busdma.pci");
 
     for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
         if (udmar__string_equal(name, switches[i].name)) {
@@ -284,7 +284,7 @@ unsigned udmar_tunables_parse(struct udmar_tunables *tunables, const char *line,
             }
         }
         word[length] = '\0';
-        if (after(word, "hw.dmar.") == NULL && after(word, "hw.busdma.") == NULL) {
+        if (skip_prefix(word, "hw.dmar.") == NULL && skip_prefix(word, "hw.busdma.") == NULL) {
             continue;
         }
         status = too_long ? UDMAR_ERR_NAME : take_word(tunables, word, &value);

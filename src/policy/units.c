@@ -10,9 +10,9 @@
 /* ---- Looking for them --------------------------------------------------------------------------
  */
 
-struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned index)
+struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned index)
 {
-    struct udmar__unit_slot *slot = instance->units;
+    struct udmar__unit_record *slot = instance->units;
 
     while (slot != NULL && slot->unit->index != index) {
         slot = slot->next;
@@ -20,7 +20,7 @@ struct udmar__unit_slot *udmar__unit_at(const struct udmar *instance, unsigned i
     return slot;
 }
 
-static struct udmar__unit_slot *find_base(struct udmar__unit_slot *slot, udmar_paddr_t base)
+static struct udmar__unit_record *find_base(struct udmar__unit_record *slot, udmar_paddr_t base)
 {
     while (slot != NULL && slot->unit->base != base) {
         slot = slot->next;
@@ -28,8 +28,8 @@ static struct udmar__unit_slot *find_base(struct udmar__unit_slot *slot, udmar_p
     return slot;
 }
 
-struct udmar__unit_slot *udmar__unit_of(const struct udmar *instance,
-                                        const struct udmar_entry *drhd)
+struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
+                                          const struct udmar_entry *drhd)
 {
     return find_base(instance->units, drhd->u.drhd.base);
 }
@@ -106,7 +106,7 @@ static void find_quirks(struct udmar *instance, uint32_t cpu)
     }
 }
 
-static void describe_unit(struct udmar *instance, const struct udmar__unit_slot *slot)
+static void describe_unit(struct udmar *instance, const struct udmar__unit_record *slot)
 {
     const struct udmar_unit_facts *facts = &slot->unit->facts;
 
@@ -120,27 +120,27 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_slot 
         facts->guest_width, facts->widths & UDMAR_WIDTH_30 ? " 30" : "",
         facts->widths & UDMAR_WIDTH_39 ? " 39" : "", facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
         facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
-    udmar__log(
-        instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
-        facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
-        facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
-        facts->queued ? "queue, " : "registers only, ",
-        facts->page_selective ? "page-selective invalidation, " : "",
-        facts->pass_through ? "pass-through, " : "",
-        facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
-        facts->write_buffer ? "write buffer, " : "", facts->caching_mode ? "caching mode, " : "",
-        facts->interrupt_remap ? "interrupt remapping" : "no interrupt remapping");
+    udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
+               facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
+               facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
+               facts->queued ? "queue, " : "registers only, ",
+               facts->page_selective ? "page-selective invalidation, " : "",
+               facts->pass_through ? "pass-through, " : "",
+               facts->coherent ? "coherent walks, " : "walks that need cache flushes, ",
+               facts->write_buffer ? "write buffer, " : "",
+               facts->caching_mode ? "caching mode, " : "",
+               facts->interrupt_remap ? "interrupt remapping" : "no interrupt remapping");
 }
 
 /* ---- Making them -------------------------------------------------------------------------------
  */
 
-static struct udmar__unit_slot *make_slot(struct udmar *instance, const struct udmar_entry *drhd,
-                                          unsigned index, enum udmar_status *out_status,
-                                          const char **out_reason)
+static struct udmar__unit_record *make_slot(struct udmar *instance, const struct udmar_entry *drhd,
+                                            unsigned index, enum udmar_status *out_status,
+                                            const char **out_reason)
 {
     size_t firmware_size = (size_t)UDMAR_PAGE_SIZE << (drhd->u.drhd.size_exponent & 3);
-    struct udmar__unit_slot *slot = udmar_host_alloc(instance->host, sizeof(*slot));
+    struct udmar__unit_record *slot = udmar_host_alloc(instance->host, sizeof(*slot));
     struct said said = read_unit(instance, drhd);
 
     *out_reason = "no memory";
@@ -148,9 +148,15 @@ static struct udmar__unit_slot *make_slot(struct udmar *instance, const struct u
     if (slot == NULL) {
         return NULL;
     }
-    *out_status =
-        udmar__unit_create(instance->host, index, drhd->u.drhd.segment, drhd->u.drhd.base,
-                           firmware_size, instance->tunables.timeout_ns, &slot->unit, out_reason);
+    *out_status = udmar__unit_create(instance->host,
+                                     &(struct udmar__unit_config){
+                                         .index = index,
+                                         .segment = drhd->u.drhd.segment,
+                                         .base = drhd->u.drhd.base,
+                                         .firmware_size = firmware_size,
+                                         .timeout_ns = instance->tunables.timeout_ns,
+                                     },
+                                     &slot->unit, out_reason);
     if (*out_status != UDMAR_OK) {
         udmar_host_free(instance->host, slot, sizeof(*slot));
         return NULL;
@@ -164,7 +170,7 @@ static struct udmar__unit_slot *make_slot(struct udmar *instance, const struct u
     return slot;
 }
 
-static void free_slot(struct udmar *instance, struct udmar__unit_slot *slot)
+static void free_slot(struct udmar *instance, struct udmar__unit_record *slot)
 {
     /* A unit that may still use the tables keeps them for ever. */
     if (!udmar__knows_tables(slot->unit)) {
@@ -174,7 +180,7 @@ static void free_slot(struct udmar *instance, struct udmar__unit_slot *slot)
     udmar_host_free(instance->host, slot, sizeof(*slot));
 }
 
-static void append_slot(struct udmar__unit_slot **list, struct udmar__unit_slot *slot)
+static void append_slot(struct udmar__unit_record **list, struct udmar__unit_record *slot)
 {
     while (*list != NULL) {
         list = &(*list)->next;
@@ -183,7 +189,7 @@ static void append_slot(struct udmar__unit_slot **list, struct udmar__unit_slot 
 }
 
 /* Not used, but start looks at what firmware has left on in it. */
-static void leave_out(struct udmar *instance, struct udmar__unit_slot *slot, const char *why)
+static void leave_out(struct udmar *instance, struct udmar__unit_record *slot, const char *why)
 {
     udmar__log(instance->host, UDMAR_LOG_WARN, "unit at 0x%llx left out: %s",
                (unsigned long long)slot->unit->base, why);
@@ -194,7 +200,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
 {
     enum udmar_status status;
     const char *reason;
-    struct udmar__unit_slot *slot =
+    struct udmar__unit_record *slot =
         make_slot(instance, drhd, instance->unit_count, &status, &reason);
 
     if (slot != NULL && slot->graphics_only && (instance->quirks & QUIRK_GRAPHICS_OFF)) {
@@ -223,7 +229,7 @@ static void leave_out_damaged(struct udmar *instance)
 {
     uint32_t offset = UDMAR__HEADER_SIZE;
     struct udmar_entry entry;
-    struct udmar__unit_slot *slot;
+    struct udmar__unit_record *slot;
     enum udmar_status status;
     const char *reason;
 
@@ -263,10 +269,10 @@ enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu)
     return instance->unit_count > 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
-static void destroy_list(struct udmar *instance, struct udmar__unit_slot *slot)
+static void destroy_list(struct udmar *instance, struct udmar__unit_record *slot)
 {
     while (slot != NULL) {
-        struct udmar__unit_slot *next = slot->next;
+        struct udmar__unit_record *next = slot->next;
 
         free_slot(instance, slot);
         slot = next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Root and context tables. */
 #include "space/context.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 #define ROOT_PRESENT         UINT64_C(1)
 #define CONTEXT_PRESENT      UINT64_C(1)
@@ -44,7 +44,7 @@ void udmar__root_destroy(struct udmar_unit *unit)
     }
     root = udmar_host_page_map(unit->host, unit->root.physical);
     for (unsigned bus = 0; bus < 256; bus++) {
-        struct udmar_page page = { .physical = root[2 * bus] & ENTRY_ADDRESS };
+        struct udmar_page page = { .physical = root[2 * bus] & PTE_ADDRESS };
 
         if (page.physical != 0) {
             udmar_host_page_free(unit->host, &page, 1);
@@ -75,20 +75,20 @@ static volatile uint64_t *open_contexts(struct udmar_unit *unit, uint8_t bus, bo
 {
     volatile uint64_t *root = udmar_host_page_map(unit->host, unit->root.physical);
     volatile uint64_t *entry = &root[2 * bus];
-    uint64_t low = udmar__entry_load(entry);
+    uint64_t low = udmar__pte_load(entry);
     struct udmar_page page;
 
     if ((low & ROOT_PRESENT) == 0 && create && new_table(unit, &page) == UDMAR_OK) {
         low = page.physical | ROOT_PRESENT;
-        udmar__entry128_set(entry, low, 0);
+        udmar__entry128_store(entry, low, 0);
         flush_context(unit, entry, 16);
     }
     udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
-    return (low & ROOT_PRESENT) == 0 ? NULL : udmar_host_page_map(unit->host, low & ENTRY_ADDRESS);
+    return (low & ROOT_PRESENT) == 0 ? NULL : udmar_host_page_map(unit->host, low & PTE_ADDRESS);
 }
 
-static void compose(const struct udmar_unit *unit, const struct udmar_domain *domain, uint16_t id,
-                    uint64_t *out_low, uint64_t *out_high)
+static void compose_context(const struct udmar_unit *unit, const struct udmar_domain *domain,
+                            uint16_t id, uint64_t *out_low, uint64_t *out_high)
 {
     unsigned levels = domain->levels;
 
@@ -101,9 +101,9 @@ static void compose(const struct udmar_unit *unit, const struct udmar_domain *do
     *out_high = (uint64_t)id << CONTEXT_DID_SHIFT | (levels - 2);
 }
 
-static bool carries(const volatile uint64_t *entry, uint16_t id)
+static bool carries_domain(const volatile uint64_t *entry, uint16_t id)
 {
-    return (udmar__entry_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id;
+    return (udmar__pte_load(&entry[1]) >> CONTEXT_DID_SHIFT) == id;
 }
 
 /* @out_new: the entry carries this id from now on; else it did already, present or not. */
@@ -118,11 +118,11 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
     *out_new = false;
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
-        bool absent = (udmar__entry_load(&entry[0]) & CONTEXT_PRESENT) == 0;
-        bool ours = carries(entry, id);
+        bool absent = (udmar__pte_load(&entry[0]) & CONTEXT_PRESENT) == 0;
+        bool ours = carries_domain(entry, id);
 
         status = UDMAR_OK;
-        if (!ours && (!absent || udmar__entry_load(&entry[1]) != 0)) {
+        if (!ours && (!absent || udmar__pte_load(&entry[1]) != 0)) {
             /* In use, or removed without the unit's confirmation: caches may still know it. */
             status = UDMAR_ERR_EXISTS;
         } else if (absent) {
@@ -130,8 +130,8 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
             uint64_t high;
 
             /* One that was taken away and not confirmed is right again as the caches have it. */
-            compose(unit, domain, id, &low, &high);
-            udmar__entry128_set(entry, low, high);
+            compose_context(unit, domain, id, &low, &high);
+            udmar__entry128_store(entry, low, high);
             flush_context(unit, entry, 16);
             *out_new = !ours;
         }
@@ -142,7 +142,7 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
 }
 
 /* A context that was not present became present [VTD 6.1]. */
-static enum udmar_status announce(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
+static enum udmar_status announce_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id)
 {
     /* In caching mode the absent entry is cached under domain id 0. */
     const struct udmar__request requests[2] = {
@@ -171,10 +171,10 @@ static bool erase_context(struct udmar_unit *unit, udmar_rid_t rid, uint16_t id,
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
 
-        if (carries(entry, id)) {
-            udmar__entry_store(&entry[0], 0);
+        if (carries_domain(entry, id)) {
+            udmar__pte_store(&entry[0], 0);
             if (confirmed) {
-                udmar__entry_store(&entry[1], 0);
+                udmar__pte_store(&entry[1], 0);
             }
             flush_context(unit, entry, 16);
             erased = true;
@@ -248,8 +248,8 @@ enum udmar_status udmar__context_set(struct udmar_unit *unit, udmar_rid_t rid,
         return status;
     }
     status = store_context(unit, rid, domain, binding->id, &added);
-    binding->contexts += added;
-    return status == UDMAR_OK ? announce(unit, rid, binding->id) : status;
+    binding->context_refs += added;
+    return status == UDMAR_OK ? announce_context(unit, rid, binding->id) : status;
 }
 
 enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
@@ -272,7 +272,7 @@ enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
     }
     if (status == UDMAR_OK) {
         (void)erase_context(unit, rid, binding->id, true);
-        binding->contexts--;
+        binding->context_refs--;
     }
     /* The binding stays with the domain: others may be mapping, and look at it without a lock. */
     return status;

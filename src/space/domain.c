@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Domains: creation, the units they are bound to, reserved addresses. */
 #include "space/domain.h"
-#include "space/address.h"
-#include "space/arena.h"
-#include "space/cache.h"
-#include "space/entry.h"
+#include "space/range.h"
+#include "space/pte.h"
 #include "space/reserved.h"
-#include "space/window.h"
 
 /* Levels of the narrowest supported table that is wide enough, or of the widest; 0: none. */
 static unsigned choose_levels(const struct udmar_unit_facts *facts, unsigned minimum_width)
@@ -39,10 +36,11 @@ static void take_facts(struct udmar_domain *domain, const struct udmar_unit_fact
     domain->coherent = facts->coherent;
     domain->caching_mode = facts->caching_mode;
     domain->write_buffer = facts->write_buffer;
+    domain->announces = facts->caching_mode || facts->write_buffer;
     /* Streams are for domains of one unit that are not a caller's own. */
-    domain->quick =
+    domain->fast_path =
         domain->direct && !facts->caching_mode && !facts->write_buffer && !config->owned;
-    domain->leaf_flags = config->snoop ? (unsigned)ENTRY_SNOOP : 0;
+    domain->leaf_flags = config->snoop ? (unsigned)PTE_SNOOP : 0;
 }
 
 static enum udmar_status make_tables(struct udmar_domain *domain)
@@ -50,7 +48,7 @@ static enum udmar_status make_tables(struct udmar_domain *domain)
     enum udmar_status status;
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
-    status = udmar__table_alloc(domain, &domain->table);
+    status = udmar__page_table_alloc(domain, &domain->table);
     udmar__unlock(domain->host, &domain->lock, state);
     return status;
 }
@@ -60,52 +58,36 @@ static enum udmar_status reserve_fixed(struct udmar_domain *domain)
     /* Nobody is given page 0, to catch null addresses; DMA to the MSI window is not translated. */
     enum udmar_status status = udmar__domain_reserve(domain, 0, UDMAR_PAGE_SIZE, UDMAR_RANGE_NULL);
 
-    if (status == UDMAR_OK && domain->end >= MSI_WINDOW_LAST) {
-        status = udmar__domain_reserve(
-            domain, MSI_WINDOW_FIRST, MSI_WINDOW_LAST - MSI_WINDOW_FIRST + 1, UDMAR_RANGE_RESERVED);
+    if (status == UDMAR_OK && domain->end >= MSI_RANGE_LAST) {
+        status = udmar__domain_reserve(domain, MSI_RANGE_FIRST,
+                                       MSI_RANGE_LAST - MSI_RANGE_FIRST + 1, UDMAR_RANGE_RESERVED);
     }
     return status;
 }
 
-enum udmar_status udmar__domain_create(struct udmar_unit *unit,
-                                       const struct udmar__domain_config *config,
-                                       struct udmar_domain **out_domain)
+enum udmar_status udmar__domain_init(struct udmar_domain *domain, struct udmar_unit *unit,
+                                     const struct udmar__domain_config *config)
 {
-    void *host = unit->host;
-    struct udmar_domain *domain = udmar_host_alloc(host, sizeof(*domain));
     enum udmar_status status = UDMAR_OK;
 
-    if (domain == NULL) {
-        return UDMAR_ERR_MEMORY;
-    }
-    domain->host = host;
+    domain->host = unit->host;
     domain->direct = config->direct;
     domain->strict = config->strict;
     domain->identity = config->identity;
     domain->pass_through = config->pass_through;
     domain->owned = config->owned;
-    domain->cpus = config->cpus == 0 ? 1 : config->cpus;
-    domain->ticking = config->ticking;
     take_facts(domain, config->facts != NULL ? config->facts : &unit->facts, config);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
-    udmar__iova_init(&domain->blocks, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
-    udmar__pools_init(domain);
-    domain->caches = udmar_host_alloc(host, domain->cpus * sizeof(*domain->caches));
-    if (domain->caches == NULL || !udmar__lock_create(host, &domain->lock)) {
-        status = UDMAR_ERR_MEMORY;
+    if (!udmar__lock_create(domain->host, &domain->lock)) {
+        return UDMAR_ERR_MEMORY;
     }
-    if (status == UDMAR_OK && !config->pass_through) {
+    if (!config->pass_through) {
         status = make_tables(domain);
     }
     if (status == UDMAR_OK && !config->pass_through && !config->identity) {
         status = reserve_fixed(domain);
     }
-    if (status != UDMAR_OK) {
-        udmar__domain_destroy(domain);
-        return status;
-    }
-    *out_domain = domain;
-    return UDMAR_OK;
+    return status;
 }
 
 static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigned level)
@@ -114,32 +96,16 @@ static void free_below(struct udmar_domain *domain, udmar_paddr_t table, unsigne
     volatile uint64_t *entries = udmar_host_page_map(domain->host, table);
 
     if (level > 1) {
-        for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-            uint64_t entry = udmar__entry_load(&entries[i]);
+        for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+            uint64_t entry = udmar__pte_load(&entries[i]);
 
-            if ((entry & ENTRY_PRESENT) != 0 && (entry & ENTRY_LARGE) == 0) {
-                free_below(domain, entry & ENTRY_ADDRESS, level - 1);
+            if ((entry & PTE_PRESENT) != 0 && (entry & PTE_LARGE) == 0) {
+                free_below(domain, entry & PTE_ADDRESS, level - 1);
             }
         }
     }
     udmar_host_page_unmap(domain->host, (void *)(uintptr_t)entries);
     udmar_host_page_free(domain->host, &page, 1);
-}
-
-static void free_tree(struct udmar_domain *domain, struct udmar__iova *iova, bool forgotten)
-{
-    struct udmar__range *range;
-
-    while ((range = udmar__iova_at_or_above(iova, 0)) != NULL) {
-        udmar__iova_remove(iova, range);
-        if (range->kind == UDMAR_RANGE_WINDOW) {
-            udmar__window_free(range, forgotten);
-        } else {
-            udmar_host_free(domain->host, range,
-                            range->kind == RANGE_ARENA ? sizeof(struct udmar__arena)
-                                                       : sizeof(*range));
-        }
-    }
 }
 
 /* Tables that were taken out while a unit did not answer. */
@@ -155,14 +121,13 @@ static void free_limbo(struct udmar_domain *domain)
     }
 }
 
-void udmar__domain_destroy(struct udmar_domain *domain)
+bool udmar__domain_forget(struct udmar_domain *domain)
 {
-    void *host = domain->host;
     bool forgotten = true;
 
     /* A context that was taken back without an answer has left its binding: the last chance. */
     while (domain->bindings != NULL) {
-        domain->bindings->contexts = 0;
+        domain->bindings->context_refs = 0;
         if (!udmar__domain_unbind(domain, domain->bindings)) {
             forgotten = false;
         }
@@ -174,12 +139,18 @@ void udmar__domain_destroy(struct udmar_domain *domain)
     if (forgotten) {
         free_limbo(domain);
     }
-    udmar__caches_free(domain);
-    free_tree(domain, &domain->blocks, forgotten);
-    free_tree(domain, &domain->iova, forgotten);
-    udmar__arenas_free(domain);
-    udmar__lock_destroy(host, &domain->lock);
-    udmar_host_free(host, domain, sizeof(*domain));
+    return forgotten;
+}
+
+void udmar__domain_fini(struct udmar_domain *domain)
+{
+    struct udmar__range *range;
+
+    while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
+        udmar__iova_remove(&domain->iova, range);
+        udmar_host_free(domain->host, range, sizeof(*range));
+    }
+    udmar__lock_destroy(domain->host, &domain->lock);
 }
 
 bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit)
@@ -195,33 +166,6 @@ bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_u
            (domain->superpages & ~facts->superpages) == 0 &&
            (facts->coherent || !domain->coherent) &&
            (facts->snoop_control || domain->leaf_flags == 0);
-}
-
-static bool take_id(struct udmar_unit *unit, uint16_t *out_id)
-{
-    uintptr_t state = udmar__lock(unit->host, &unit->lock);
-    bool found = false;
-
-    for (uint32_t word = 0; word < (unit->facts.domain_ids + 63) / 64 && !found; word++) {
-        uint64_t free = ~unit->domain_id_map[word];
-        uint32_t id = word * 64 + (free == 0 ? 0 : udmar__log2(free & (~free + 1)));
-
-        if (free != 0 && id < unit->facts.domain_ids) {
-            unit->domain_id_map[word] |= free & (~free + 1);
-            *out_id = (uint16_t)id;
-            found = true;
-        }
-    }
-    udmar__unlock(unit->host, &unit->lock, state);
-    return found;
-}
-
-static void give_id_back(struct udmar_unit *unit, uint16_t id)
-{
-    uintptr_t state = udmar__lock(unit->host, &unit->lock);
-
-    unit->domain_id_map[id / 64] &= ~(UINT64_C(1) << (id % 64));
-    udmar__unlock(unit->host, &unit->lock, state);
 }
 
 /* What the mapping calls of a domain with one unit ask that unit for. */
@@ -259,7 +203,7 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
         return UDMAR_ERR_MEMORY;
     }
     binding->unit = unit;
-    if (!take_id(unit, &binding->id)) {
+    if (!udmar__domain_id_take(unit, &binding->id)) {
         udmar_host_free(domain->host, binding, sizeof(*binding));
         return UDMAR_ERR_DOMAIN_ID;
     }
@@ -286,14 +230,14 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     uintptr_t state;
     bool confirmed;
 
-    if (binding->contexts != 0) {
+    if (binding->context_refs != 0) {
         return true;
     }
     /* The next domain with this id must not meet what the caches keep of this one. */
     confirmed =
         !udmar__knows_tables(unit) || udmar__invalidate(unit, requests, 2, true, NULL) == UDMAR_OK;
     if (confirmed) {
-        give_id_back(unit, binding->id);
+        udmar__domain_id_give(unit, binding->id);
     }
     state = udmar__lock(domain->host, &domain->lock);
     while (*link != binding) {

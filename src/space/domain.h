@@ -8,7 +8,6 @@
 #include <udmar/domain.h>
 
 #include "base/lock.h"
-#include "space/directory.h"
 #include "space/iova.h"
 #include "unit/descriptor.h"
 #include "unit/unit.h"
@@ -17,35 +16,17 @@
 struct udmar__binding {
     struct udmar_unit *unit;
     struct udmar__binding *next;
-    unsigned contexts; /* context entries of this unit that point to the domain */
+    unsigned context_refs; /* context entries of this unit that point to the domain */
     uint16_t id;
 };
 
 /* A mapping that is no more, for whoever reads a fault. */
-struct udmar__gone {
+struct udmar__ended_mapping {
     udmar_iova_t base;
     uint64_t size;
     uint64_t clock; /* udmar__domain_clock() at its end */
 };
-#define UDMAR__GONE 64u
-
-struct udmar__arena;
-struct udmar__cache;
-
-/* The kinds of pools: those that every domain has are served by its caches. */
-#define UDMAR__POOL_ALL   0u /* no limit */
-#define UDMAR__POOL_32    1u /* devices of 32 bits */
-#define UDMAR__POOL_OTHER 2u
-
-/* All arenas that keep out of one range of addresses; arena.h says what they are. */
-struct udmar__pool {
-    udmar_iova_t exclude_first;    /* constant */
-    udmar_iova_t exclude_last;     /* constant; 0: no limit */
-    unsigned kind;                 /* constant; UDMAR__POOL_... */
-    uint64_t taken;                /* [domain lock] pages of its arenas and large windows */
-    struct udmar__pool *next;      /* [domain lock] */
-    struct udmar__arena *free[11]; /* [domain lock] by the order of the largest free block plus 1 */
-};
+#define UDMAR__ENDED 64u
 
 struct udmar_domain {
     void *host;
@@ -57,13 +38,14 @@ struct udmar_domain {
     bool coherent;
     bool caching_mode;
     bool write_buffer;
-    bool direct; /* udmar_host_page_map() addresses stay valid */
-    bool quick;  /* direct, and entries that were written and flushed need nothing more */
+    bool direct;    /* udmar_host_page_map() addresses stay valid */
+    bool fast_path; /* direct, and entries that were written and flushed need nothing more */
+    bool announces; /* new entries need more: caching mode or a write buffer */
     bool strict;
     bool identity;                   /* shared by everyone who asks for identity */
     bool pass_through;               /* no tables at all */
     bool owned;                      /* made by a caller, who alone gives addresses out in it */
-    unsigned leaf_flags;             /* in each leaf beside the rights: ENTRY_SNOOP */
+    unsigned leaf_flags;             /* in each leaf beside the rights: PTE_SNOOP */
     udmar_paddr_t table;             /* root of the page tables; 0 for pass-through */
     struct udmar__iova iova;         /* [lock] */
     struct udmar__binding *bindings; /* changed under the instance lock, read by mapping calls */
@@ -72,24 +54,10 @@ struct udmar_domain {
     unsigned unlinking;   /* [lock] tables unlinked whose invalidation is still to come */
     unsigned splitting;   /* [lock] large leaves split, likewise */
     unsigned unconfirmed; /* [lock] flushes that failed since one of the whole domain succeeded */
-    struct udmar__gone gone[UDMAR__GONE]; /* [lock] */
-    unsigned gone_next;                   /* [lock] */
-    struct udmar_domain *next;            /* list of the instance */
-    unsigned users;                       /* groups that have it; guarded by the instance lock */
-    uint64_t windows;                     /* [lock] */
-    uint64_t taken;                       /* [lock] pages of all arenas and large windows */
-    /* Blocks (arena.h) and what stands in front of them (cache.h). */
-    struct udmar__pool pool_all;
-    struct udmar__pool pool_32;
-    struct udmar__pool *pools; /* [lock] */
-    struct udmar__directory arenas;
-    struct udmar__directory lent; /* windows for one mapping each (cache.h) */
-    struct udmar__iova blocks;    /* [lock] windows that stand in blocks */
-    struct udmar__cache **caches; /* one a CPU, made when first used; null: none */
-    unsigned cache_users;         /* atomic; maps without a window */
-    unsigned cpus;                /* constant */
-    bool ticking;                 /* constant; udmar_tick() is called: deferred work may rest */
-    unsigned stale;               /* atomic; something rests that the next tick has to ask for */
+    struct udmar__ended_mapping ended[UDMAR__ENDED]; /* [lock] */
+    unsigned ended_next;                             /* [lock] */
+    struct udmar_domain *next;                       /* list of the instance */
+    unsigned refs; /* groups that have it; guarded by the instance lock */
     /* The one unit that a translating domain has, and how its requests begin. */
     struct udmar_unit *unit;
     uint64_t request_low;     /* page-selective, with the domain's id */
@@ -114,8 +82,6 @@ struct udmar__gather {
 };
 
 struct udmar__domain_config {
-    unsigned cpus;
-    bool ticking;
     bool direct;
     bool strict;
     bool identity;
@@ -129,12 +95,20 @@ struct udmar__domain_config {
 
 /* ---- domain.c ---- */
 
-/* A domain that @unit can translate; nothing is attached yet. */
-enum udmar_status udmar__domain_create(struct udmar_unit *unit,
-                                       const struct udmar__domain_config *config,
-                                       struct udmar_domain **out_domain);
-/* No context may refer to it, no window may be left. */
-void udmar__domain_destroy(struct udmar_domain *domain);
+/*
+ * Makes a domain that @unit can translate of zeroed memory; nothing is attached yet. After an error
+ * udmar__domain_forget() and _fini() are still to be called.
+ */
+enum udmar_status udmar__domain_init(struct udmar_domain *domain, struct udmar_unit *unit,
+                                     const struct udmar__domain_config *config);
+/*
+ * The end, first half: takes its ids away on all units, and frees its tables. False: a unit has not
+ * confirmed that it has forgotten the domain, and may walk what it has for ever. No context may
+ * refer to it.
+ */
+bool udmar__domain_forget(struct udmar_domain *domain);
+/* The second half: its ranges and its lock. The memory is the caller's. */
+void udmar__domain_fini(struct udmar_domain *domain);
 /* May the unit walk this domain's tables? */
 bool udmar__domain_suits(const struct udmar_domain *domain, const struct udmar_unit *unit);
 /* The domain's binding to a unit, made (with a domain id) where there is none; it stays. */
@@ -171,19 +145,6 @@ static inline struct udmar__request udmar__block_request(const struct udmar_doma
                                     .high = iova | order | DESC_IOTLB_IH };
 }
 
-/*
- * Something was cleared whose invalidation will be asked for by somebody else, at the latest by the
- * next tick.
- */
-static inline void udmar__mark_stale(struct udmar_domain *domain)
-{
-    /* The cleared entries must be seen before the mark is looked at: a tick may be under way. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&domain->stale, __ATOMIC_RELAXED) == 0) {
-        __atomic_store_n(&domain->stale, 1, __ATOMIC_RELAXED);
-    }
-}
-
 /* ---- flush.c ---- */
 
 void udmar__gather_init(struct udmar__gather *gather);
@@ -200,7 +161,7 @@ enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iov
 
 /* ---- page_table.c: all with the domain's lock held ---- */
 
-enum udmar_status udmar__table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
+enum udmar_status udmar__page_table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
     UDMAR_REQUIRES(domain->lock);
 enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iova,
                                    udmar_paddr_t physical, uint64_t size, unsigned access,
@@ -208,16 +169,15 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
 enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
                                      struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
 /* Makes the tables down to @level for entries that somebody will write later; counts them used. */
-enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t iova,
-                                       unsigned level, unsigned count, udmar_paddr_t *out_table,
-                                       struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
-void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
-                          unsigned count, struct udmar__gather *gather)
-    UDMAR_REQUIRES(domain->lock);
+enum udmar_status udmar__ptes_reserve(struct udmar_domain *domain, udmar_iova_t iova,
+                                      unsigned level, unsigned count, udmar_paddr_t *out_table,
+                                      struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
+void udmar__ptes_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
+                         unsigned count, struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
 /* The first leaf that ends above @iova; false: there is none. */
 bool udmar__pages_next(struct udmar_domain *domain, udmar_iova_t iova,
                        struct udmar_mapping_info *out_mapping) UDMAR_REQUIRES(domain->lock);
-unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
-                            struct udmar_walk_step steps[5]) UDMAR_REQUIRES(domain->lock);
+unsigned udmar__page_table_walk(struct udmar_domain *domain, udmar_iova_t iova,
+                                struct udmar_walk_step steps[5]) UDMAR_REQUIRES(domain->lock);
 
 #endif

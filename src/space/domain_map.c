@@ -2,16 +2,16 @@
 /* Mapping and unmapping at addresses that the caller chooses. */
 #include <udmar/unit.h>
 
-#include "space/address.h"
+#include "space/range.h"
 #include "space/domain.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 static bool whole_pages(uint64_t iova, uint64_t physical, uint64_t size)
 {
     return size != 0 && ((iova | physical | size) & UDMAR_PAGE_MASK) == 0;
 }
 
-static bool inside(const struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
+static bool is_inside(const struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
 {
     return iova <= domain->end && size - 1 <= domain->end - iova;
 }
@@ -71,9 +71,9 @@ enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iov
                                    udmar_paddr_t physical, uint64_t size, unsigned access)
 {
     if (domain == NULL || domain->table == 0 || domain->identity ||
-        !whole_pages(iova, physical, size) || !inside(domain, iova, size) || access == 0 ||
-        (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || physical > ENTRY_ADDRESS ||
-        size - 1 > ENTRY_ADDRESS + UDMAR_PAGE_MASK - physical) {
+        !whole_pages(iova, physical, size) || !is_inside(domain, iova, size) || access == 0 ||
+        (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || physical > PTE_ADDRESS ||
+        size - 1 > PTE_ADDRESS + UDMAR_PAGE_MASK - physical) {
         return UDMAR_ERR_ARGUMENT;
     }
     return map_checked(domain, iova, physical, size, access, false);
@@ -82,7 +82,7 @@ enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iov
 enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iova_t iova,
                                           udmar_paddr_t physical, uint64_t size, unsigned access)
 {
-    if (!inside(domain, iova, size)) {
+    if (!is_inside(domain, iova, size)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     return map_checked(domain, iova, physical, size, access, true);
@@ -96,7 +96,7 @@ enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t i
     uintptr_t state;
 
     if (domain == NULL || domain->table == 0 || domain->identity || !whole_pages(iova, 0, size) ||
-        !inside(domain, iova, size)) {
+        !is_inside(domain, iova, size)) {
         return UDMAR_ERR_ARGUMENT;
     }
     udmar__gather_init(&gather);
@@ -106,7 +106,7 @@ enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t i
     } else {
         status = udmar__pages_unmap(domain, iova, size, &gather);
         if (status == UDMAR_OK) {
-            udmar__note_gone(domain, iova, size);
+            udmar__note_ended(domain, iova, size);
         }
     }
     udmar__unlock(domain->host, &domain->lock, state);
@@ -139,7 +139,7 @@ unsigned udmar_domain_walk(struct udmar_domain *domain, udmar_iova_t iova,
         return 0;
     }
     state = udmar__lock(domain->host, &domain->lock);
-    count = udmar__table_steps(domain, iova, out_steps);
+    count = udmar__page_table_walk(domain, iova, out_steps);
     udmar__unlock(domain->host, &domain->lock, state);
     return count;
 }
@@ -158,7 +158,7 @@ enum udmar_status udmar_domain_translate(struct udmar_domain *domain, udmar_iova
     }
     /* Rights are those that every level grants. */
     for (unsigned i = 0; i < count; i++) {
-        access &= (unsigned)(steps[i].entry & ENTRY_PRESENT);
+        access &= (unsigned)(steps[i].entry & PTE_PRESENT);
     }
     page = UINT64_C(1) << udmar__level_shift(steps[count - 1].level);
     if (out_access != NULL) {
@@ -172,7 +172,7 @@ enum udmar_status udmar_domain_translate(struct udmar_domain *domain, udmar_iova
     }
     if (out_physical != NULL) {
         *out_physical =
-            udmar__align_down(steps[count - 1].entry & ENTRY_ADDRESS, page) | (iova & (page - 1));
+            udmar__align_down(steps[count - 1].entry & PTE_ADDRESS, page) | (iova & (page - 1));
     }
     return UDMAR_OK;
 }
@@ -195,7 +195,7 @@ void udmar_domain_info(struct udmar_domain *domain, struct udmar_domain_info *ou
     };
     for (struct udmar__binding *binding = domain->bindings; binding != NULL;
          binding = binding->next) {
-        out_info->devices += binding->contexts;
+        out_info->devices += binding->context_refs;
         out_info->units++;
     }
     if (domain->bindings != NULL) {

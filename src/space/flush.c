@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What must happen after a change of page tables before anything else may rely on it [VTD 6.5]. */
 #include "space/domain.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 void udmar__gather_init(struct udmar__gather *gather)
 {
@@ -67,7 +67,7 @@ static void chain_replaced(struct udmar_domain *domain, struct udmar__gather *ga
         udmar_paddr_t table = gather->replaced[--gather->replaced_count];
         volatile uint64_t *link = chain_link(domain, table);
 
-        udmar__entry_store(link, gather->tables);
+        udmar__pte_store(link, gather->tables);
         udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
         gather->tables = table;
     }
@@ -82,7 +82,7 @@ static void keep_tables(struct udmar_domain *domain, udmar_paddr_t chain)
         volatile uint64_t *link = chain_link(domain, chain);
         udmar_paddr_t next = *link;
 
-        udmar__entry_store(link, domain->limbo);
+        udmar__pte_store(link, domain->limbo);
         udmar_host_page_unmap(domain->host, (void *)(uintptr_t)link);
         domain->limbo = chain;
         chain = next;
@@ -106,8 +106,8 @@ static void confirm_domain(struct udmar_domain *domain, unsigned seen)
     free_tables(domain, chain);
 }
 
-static enum udmar_status invalidate(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
-                                    bool leaf_only)
+static enum udmar_status invalidate_units(struct udmar_domain *domain, udmar_iova_t iova,
+                                          uint64_t size, bool leaf_only)
 {
     enum udmar_status result = UDMAR_OK;
 
@@ -143,11 +143,11 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
     enum udmar_status status = UDMAR_OK;
 
     if (unconfirmed == 0 && gather->first <= gather->last) {
-        status = invalidate(domain, gather->first, gather->last - gather->first + 1,
-                            !gather->tables_changed);
+        status = invalidate_units(domain, gather->first, gather->last - gather->first + 1,
+                                  !gather->tables_changed);
     } else if (unconfirmed != 0 || gather->tables != 0) {
         /* Tables that nothing points to any more, or addresses that an earlier call has left. */
-        status = invalidate(domain, 0, domain->end + 1, false);
+        status = invalidate_units(domain, 0, domain->end + 1, false);
     }
     if (status != UDMAR_OK) {
         chain_replaced(domain, gather);

@@ -14,7 +14,7 @@ static uint64_t gap_of(const struct udmar__range *node)
     return node == NULL ? 0 : node->largest_gap;
 }
 
-static void update(struct udmar__range *node)
+static void update_node(struct udmar__range *node)
 {
     unsigned left = height_of(node->left);
     unsigned right = height_of(node->right);
@@ -29,8 +29,8 @@ static struct udmar__range *rotate_right(struct udmar__range *node)
 
     node->left = up->right;
     up->right = node;
-    update(node);
-    update(up);
+    update_node(node);
+    update_node(up);
     return up;
 }
 
@@ -40,12 +40,12 @@ static struct udmar__range *rotate_left(struct udmar__range *node)
 
     node->right = up->left;
     up->left = node;
-    update(node);
-    update(up);
+    update_node(node);
+    update_node(up);
     return up;
 }
 
-static struct udmar__range *balance(struct udmar__range *node)
+static struct udmar__range *balance_node(struct udmar__range *node)
 {
     unsigned left = height_of(node->left);
     unsigned right = height_of(node->right);
@@ -62,7 +62,7 @@ static struct udmar__range *balance(struct udmar__range *node)
         }
         return rotate_left(node);
     }
-    update(node);
+    update_node(node);
     return node;
 }
 
@@ -70,7 +70,7 @@ static struct udmar__range *balance(struct udmar__range *node)
 static struct udmar__range *insert_below(struct udmar__range *node, struct udmar__range *range)
 {
     if (node == NULL) {
-        update(range);
+        update_node(range);
         return range;
     }
     if (range->first < node->first) {
@@ -78,7 +78,7 @@ static struct udmar__range *insert_below(struct udmar__range *node, struct udmar
     } else {
         node->right = insert_below(node->right, range);
     }
-    return balance(node);
+    return balance_node(node);
 }
 
 static struct udmar__range *take_lowest(struct udmar__range *node, struct udmar__range **out_lowest)
@@ -88,7 +88,7 @@ static struct udmar__range *take_lowest(struct udmar__range *node, struct udmar_
         return node->right;
     }
     node->left = take_lowest(node->left, out_lowest);
-    return balance(node);
+    return balance_node(node);
 }
 
 static struct udmar__range *remove_below(struct udmar__range *node, struct udmar__range *range)
@@ -108,7 +108,7 @@ static struct udmar__range *remove_below(struct udmar__range *node, struct udmar
         successor->right = node->right;
         node = successor;
     }
-    return balance(node);
+    return balance_node(node);
 }
 
 void udmar__iova_init(struct udmar__iova *iova, uint64_t pages)
@@ -193,7 +193,7 @@ struct search {
 };
 
 /* A place in [first, last] (page numbers)? */
-static bool fits(struct search *search, uint64_t first, uint64_t last)
+static bool fits_gap(struct search *search, uint64_t first, uint64_t last)
 {
     uint64_t place;
 
@@ -223,7 +223,7 @@ static bool find_below(const struct udmar__range *node, struct search *search)
     if (node->first > search->lowest && find_below(node->left, search)) {
         return true;
     }
-    if (node->gap >= search->gap && fits(search, node->first - node->gap, node->first - 1)) {
+    if (node->gap >= search->gap && fits_gap(search, node->first - node->gap, node->first - 1)) {
         return true;
     }
     return node->last < search->highest && find_below(node->right, search);

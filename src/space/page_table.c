@@ -7,7 +7,7 @@
  * after the invalidation that makes it unreachable.
  */
 #include "space/domain.h"
-#include "space/entry.h"
+#include "space/pte.h"
 
 /*
  * The tables from the root down to `lowest` are mapped; they are those that cover `iova`.
@@ -54,17 +54,17 @@ static void flush_table(const struct udmar_domain *domain, const volatile uint64
     }
 }
 
-static bool present(uint64_t entry)
+static bool is_present(uint64_t entry)
 {
-    return (entry & ENTRY_PRESENT) != 0;
+    return (entry & PTE_PRESENT) != 0;
 }
 
 static bool is_leaf(uint64_t entry, unsigned level)
 {
-    return level == 1 || (entry & ENTRY_LARGE) != 0;
+    return level == 1 || (entry & PTE_LARGE) != 0;
 }
 
-enum udmar_status udmar__table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
+enum udmar_status udmar__page_table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
 {
     struct udmar_page page;
 
@@ -86,7 +86,7 @@ enum udmar_status udmar__table_alloc(struct udmar_domain *domain, udmar_paddr_t 
 /* How many entries of the table at @level are used; the parent's entry keeps the number. */
 static unsigned count_of(const struct walk *walk, unsigned level)
 {
-    return ENTRY_COUNT(udmar__entry_load(entry_at(walk, level + 1)));
+    return PTE_COUNT(udmar__pte_load(entry_at(walk, level + 1)));
 }
 
 static void add_count(const struct walk *walk, unsigned level, int change)
@@ -95,8 +95,7 @@ static void add_count(const struct walk *walk, unsigned level, int change)
     if (level < walk->domain->levels) {
         volatile uint64_t *parent = entry_at(walk, level + 1);
 
-        udmar__entry_set_count(parent,
-                               (unsigned)((int)ENTRY_COUNT(udmar__entry_load(parent)) + change));
+        udmar__pte_set_count(parent, (unsigned)((int)PTE_COUNT(udmar__pte_load(parent)) + change));
     }
 }
 
@@ -105,12 +104,12 @@ static enum udmar_status add_table(struct walk *walk) UDMAR_NO_LOCK_ANALYSIS
 {
     volatile uint64_t *entry = entry_at(walk, walk->lowest);
     udmar_paddr_t table;
-    enum udmar_status status = udmar__table_alloc(walk->domain, &table);
+    enum udmar_status status = udmar__page_table_alloc(walk->domain, &table);
 
     if (status != UDMAR_OK) {
         return status;
     }
-    udmar__entry_store(entry, table | ENTRY_PRESENT);
+    udmar__pte_store(entry, table | PTE_PRESENT);
     flush_table(walk->domain, entry, 1);
     add_count(walk, walk->lowest, 1);
     return UDMAR_OK;
@@ -131,34 +130,34 @@ static enum udmar_status walk_to(struct walk *walk, udmar_iova_t iova, unsigned 
     walk_up_to(walk, keep > level ? keep : level);
     walk->iova = iova;
     while (walk->lowest > level) {
-        uint64_t entry = udmar__entry_load(entry_at(walk, walk->lowest));
+        uint64_t entry = udmar__pte_load(entry_at(walk, walk->lowest));
 
-        if (!present(entry)) {
+        if (!is_present(entry)) {
             enum udmar_status status = create ? add_table(walk) : UDMAR_ERR_NOT_FOUND;
 
             if (status != UDMAR_OK) {
                 return status;
             }
-            entry = udmar__entry_load(entry_at(walk, walk->lowest));
+            entry = udmar__pte_load(entry_at(walk, walk->lowest));
         } else if (is_leaf(entry, walk->lowest)) {
             return UDMAR_ERR_EXISTS;
         }
         walk->table[walk->lowest - 1] =
-            udmar_host_page_map(walk->domain->host, entry & ENTRY_ADDRESS);
+            udmar_host_page_map(walk->domain->host, entry & PTE_ADDRESS);
         walk->lowest--;
     }
     return UDMAR_OK;
 }
 
 /* Unlinks the table the walk stands on, and those above it, as long as they are empty. */
-static void prune(struct walk *walk, struct udmar__gather *gather)
+static void prune_tables(struct walk *walk, struct udmar__gather *gather)
 {
     while (walk->lowest < walk->domain->levels && count_of(walk, walk->lowest) == 0) {
         volatile uint64_t *empty = walk->table[walk->lowest];
         volatile uint64_t *parent = entry_at(walk, walk->lowest + 1);
-        udmar_paddr_t table = udmar__entry_load(parent) & ENTRY_ADDRESS;
+        udmar_paddr_t table = udmar__pte_load(parent) & PTE_ADDRESS;
 
-        udmar__entry_store(parent, 0);
+        udmar__pte_store(parent, 0);
         flush_table(walk->domain, parent, 1);
         /* One address below it is enough: the hint is off, so all that leads there goes. */
         udmar__gather_add(gather, walk->iova, walk->iova);
@@ -166,7 +165,7 @@ static void prune(struct walk *walk, struct udmar__gather *gather)
          * Hardware may still walk the table until it has been invalidated. The chain of tables to
          * free goes through entry 0: an aligned address has neither R nor W, so it is no mapping.
          */
-        udmar__entry_store(empty, gather->tables);
+        udmar__pte_store(empty, gather->tables);
         gather->tables = table;
         gather->tables_changed = true;
         gather->unlinked++;
@@ -192,19 +191,19 @@ static unsigned leaf_level(const struct udmar_domain *domain, udmar_iova_t iova,
 }
 
 /* Fills entries of one table until it ends, or something is there. Returns how many. */
-static unsigned fill(struct walk *walk, unsigned level, udmar_paddr_t physical, uint64_t size,
-                     uint64_t flags)
+static unsigned fill_ptes(struct walk *walk, unsigned level, udmar_paddr_t physical, uint64_t size,
+                          uint64_t flags)
 {
     volatile uint64_t *entry = entry_at(walk, level);
-    unsigned room = TABLE_ENTRIES - udmar__level_index(walk->iova, level);
+    unsigned room = PTES_PER_TABLE - udmar__level_index(walk->iova, level);
     unsigned shift = udmar__level_shift(level);
     unsigned count = 0;
 
     for (; count < room && (size >> shift) > count; count++) {
-        if (present(udmar__entry_load(&entry[count]))) {
+        if (is_present(udmar__pte_load(&entry[count]))) {
             break;
         }
-        udmar__entry_store(&entry[count], (physical + ((uint64_t)count << shift)) | flags);
+        udmar__pte_store(&entry[count], (physical + ((uint64_t)count << shift)) | flags);
     }
     if (count > 0) {
         flush_table(walk->domain, entry, count);
@@ -218,12 +217,12 @@ static bool is_one_leaf(const volatile uint64_t *table, unsigned level, uint64_t
 {
     uint64_t step = UINT64_C(1) << udmar__level_shift(level);
 
-    if (!present(first) || !is_leaf(first, level) ||
-        (first & ENTRY_ADDRESS & (step * TABLE_ENTRIES - 1)) != 0) {
+    if (!is_present(first) || !is_leaf(first, level) ||
+        (first & PTE_ADDRESS & (step * PTES_PER_TABLE - 1)) != 0) {
         return false;
     }
-    for (unsigned i = 1; i < TABLE_ENTRIES; i++) {
-        if (udmar__entry_load(&table[i]) != first + i * step) {
+    for (unsigned i = 1; i < PTES_PER_TABLE; i++) {
+        if (udmar__pte_load(&table[i]) != first + i * step) {
             return false;
         }
     }
@@ -235,7 +234,7 @@ static bool is_full(const struct walk *walk)
 {
     return walk->lowest < walk->domain->levels && walk->lowest <= 2 &&
            (walk->domain->superpages & (1u << (walk->lowest - 1))) != 0 &&
-           count_of(walk, walk->lowest) == TABLE_ENTRIES;
+           count_of(walk, walk->lowest) == PTES_PER_TABLE;
 }
 
 /*
@@ -257,7 +256,7 @@ static bool is_one_owners(const struct udmar_domain *domain, udmar_iova_t base, 
  * changes in one step between two equal translations. The table is freed after the invalidation,
  * and left as it is until then, because hardware may still walk it.
  */
-static void promote(struct walk *walk, struct udmar__gather *gather)
+static void promote_table(struct walk *walk, struct udmar__gather *gather)
 {
     struct udmar_domain *domain = walk->domain;
 
@@ -265,15 +264,15 @@ static void promote(struct walk *walk, struct udmar__gather *gather)
         unsigned level = walk->lowest;
         volatile uint64_t *table = walk->table[level];
         volatile uint64_t *parent = entry_at(walk, level + 1);
-        uint64_t first = udmar__entry_load(&table[0]);
+        uint64_t first = udmar__pte_load(&table[0]);
         uint64_t size = UINT64_C(1) << udmar__level_shift(level + 1);
         udmar_iova_t base = udmar__align_down(walk->iova, size);
 
         if (!is_one_leaf(table, level, first) || !is_one_owners(domain, base, base + size - 1)) {
             return;
         }
-        gather->replaced[gather->replaced_count++] = udmar__entry_load(parent) & ENTRY_ADDRESS;
-        udmar__entry_replace(parent, first | ENTRY_LARGE);
+        gather->replaced[gather->replaced_count++] = udmar__pte_load(parent) & PTE_ADDRESS;
+        udmar__pte_replace(parent, first | PTE_LARGE);
         flush_table(domain, parent, 1);
         gather->tables_changed = true;
         udmar__gather_add(gather, base, base + size - 1);
@@ -292,7 +291,7 @@ static void promote_all(struct walk *walk, udmar_iova_t iova, uint64_t size,
 
     for (udmar_iova_t at = iova; at - iova < size; at = udmar__align_down(at, step) + step) {
         (void)walk_to(walk, at, 1, false);
-        promote(walk, gather);
+        promote_table(walk, gather);
     }
 }
 
@@ -307,14 +306,14 @@ static enum udmar_status map_piece(struct walk *walk, udmar_iova_t iova, udmar_p
         return status;
     }
     /* A table of small pages is there already, kept by a window next door: use it. */
-    while (level > 1 && present(udmar__entry_load(entry_at(walk, level)))) {
+    while (level > 1 && is_present(udmar__pte_load(entry_at(walk, level)))) {
         level--;
         status = walk_to(walk, iova, level, true);
         if (status != UDMAR_OK) {
             return status;
         }
     }
-    count = fill(walk, level, physical, size, access | (level > 1 ? ENTRY_LARGE : 0));
+    count = fill_ptes(walk, level, physical, size, access | (level > 1 ? PTE_LARGE : 0));
     *out_done = (uint64_t)count << udmar__level_shift(level);
     return count > 0 ? UDMAR_OK : UDMAR_ERR_EXISTS;
 }
@@ -354,10 +353,10 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
     if (status == UDMAR_OK && full) {
         promote_all(&walk, iova, size, gather);
     } else if (status == UDMAR_OK) {
-        promote(&walk, gather);
+        promote_table(&walk, gather);
     } else {
         /* Tables that were made for the piece that failed hold nothing. */
-        prune(&walk, gather);
+        prune_tables(&walk, gather);
     }
     walk_end(&walk);
     if (status != UDMAR_OK && done > 0) {
@@ -374,33 +373,32 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
  * Replaces a large leaf at walk->lowest by a table that says the same. The entry changes in one
  * step between two equal translations, so a device that uses the page notices nothing.
  */
-static enum udmar_status split(struct walk *walk,
-                               struct udmar__gather *gather) UDMAR_NO_LOCK_ANALYSIS
+static enum udmar_status split_leaf(struct walk *walk,
+                                    struct udmar__gather *gather) UDMAR_NO_LOCK_ANALYSIS
 {
     unsigned level = walk->lowest;
     volatile uint64_t *entry = entry_at(walk, level);
-    uint64_t large = udmar__entry_load(entry);
+    uint64_t large = udmar__pte_load(entry);
     unsigned shift = udmar__level_shift(level - 1);
     udmar_iova_t first = udmar__align_down(walk->iova, UINT64_C(1) << (shift + 9));
-    uint64_t keep = level - 1 > 1 ? ~UINT64_C(0) : ~ENTRY_LARGE;
+    uint64_t keep = level - 1 > 1 ? ~UINT64_C(0) : ~PTE_LARGE;
     volatile uint64_t *small;
     udmar_paddr_t table;
-    enum udmar_status status = udmar__table_alloc(walk->domain, &table);
+    enum udmar_status status = udmar__page_table_alloc(walk->domain, &table);
 
     if (status != UDMAR_OK) {
         return status;
     }
     small = udmar_host_page_map(walk->domain->host, table);
-    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-        udmar__entry_store(&small[i], (large & keep) + ((uint64_t)i << shift));
+    for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+        udmar__pte_store(&small[i], (large & keep) + ((uint64_t)i << shift));
     }
-    flush_table(walk->domain, small, TABLE_ENTRIES);
+    flush_table(walk->domain, small, PTES_PER_TABLE);
     udmar_host_page_unmap(walk->domain->host, (void *)(uintptr_t)small);
-    udmar__entry_replace(entry,
-                         table | ENTRY_PRESENT | (uint64_t)TABLE_ENTRIES << ENTRY_COUNT_SHIFT);
+    udmar__pte_replace(entry, table | PTE_PRESENT | (uint64_t)PTES_PER_TABLE << PTE_COUNT_SHIFT);
     flush_table(walk->domain, entry, 1);
     gather->tables_changed = true;
-    udmar__gather_add(gather, first, first + ((uint64_t)TABLE_ENTRIES << shift) - 1);
+    udmar__gather_add(gather, first, first + ((uint64_t)PTES_PER_TABLE << shift) - 1);
     gather->split++;
     walk->domain->splitting++;
     return UDMAR_OK;
@@ -416,7 +414,7 @@ static enum udmar_status split_at(struct walk *walk, udmar_iova_t iova,
         if ((iova & ((UINT64_C(1) << udmar__level_shift(walk->lowest)) - 1)) == 0) {
             break;
         }
-        status = split(walk, gather);
+        status = split_leaf(walk, gather);
         if (status != UDMAR_OK) {
             return status;
         }
@@ -425,21 +423,21 @@ static enum udmar_status split_at(struct walk *walk, udmar_iova_t iova,
 }
 
 /* Clears the entries of one table in [walk->iova, last]; returns the bytes passed over. */
-static uint64_t clear(struct walk *walk, udmar_iova_t last, struct udmar__gather *gather)
+static uint64_t clear_ptes(struct walk *walk, udmar_iova_t last, struct udmar__gather *gather)
 {
     unsigned level = walk->lowest;
     unsigned index = udmar__level_index(walk->iova, level);
     unsigned shift = udmar__level_shift(level);
     uint64_t want = (last >> shift) - (walk->iova >> shift) + 1;
-    unsigned count = (unsigned)udmar__min(want, TABLE_ENTRIES - index);
+    unsigned count = (unsigned)udmar__min(want, PTES_PER_TABLE - index);
     volatile uint64_t *entry = entry_at(walk, level);
     int cleared = 0;
 
     /* Above level 1 only the one large leaf that stopped the walk. */
     count = level > 1 ? 1 : count;
     for (unsigned i = 0; i < count; i++) {
-        if (present(udmar__entry_load(&entry[i]))) {
-            udmar__entry_store(&entry[i], 0);
+        if (is_present(udmar__pte_load(&entry[i]))) {
+            udmar__pte_store(&entry[i], 0);
             cleared++;
         }
     }
@@ -447,7 +445,7 @@ static uint64_t clear(struct walk *walk, udmar_iova_t last, struct udmar__gather
         flush_table(walk->domain, entry, count);
         udmar__gather_add(gather, walk->iova, walk->iova + ((uint64_t)count << shift) - 1);
         add_count(walk, level, -cleared);
-        prune(walk, gather);
+        prune_tables(walk, gather);
     }
     return (uint64_t)count << shift;
 }
@@ -481,7 +479,7 @@ enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t i
 
             step = hole - (iova & (hole - 1));
         } else {
-            step = clear(&walk, last, gather);
+            step = clear_ptes(&walk, last, gather);
         }
         step = udmar__min(step, size);
         iova += step;
@@ -491,9 +489,9 @@ enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t i
     return status;
 }
 
-enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t iova,
-                                       unsigned level, unsigned count, udmar_paddr_t *out_table,
-                                       struct udmar__gather *gather)
+enum udmar_status udmar__ptes_reserve(struct udmar_domain *domain, udmar_iova_t iova,
+                                      unsigned level, unsigned count, udmar_paddr_t *out_table,
+                                      struct udmar__gather *gather)
 {
     struct walk walk;
     enum udmar_status status;
@@ -504,17 +502,17 @@ enum udmar_status udmar__slots_reserve(struct udmar_domain *domain, udmar_iova_t
         add_count(&walk, level, (int)count);
         *out_table = level == domain->levels
                          ? domain->table
-                         : udmar__entry_load(entry_at(&walk, level + 1)) & ENTRY_ADDRESS;
+                         : udmar__pte_load(entry_at(&walk, level + 1)) & PTE_ADDRESS;
         outrun_unlinking(domain, iova, (uint64_t)count << udmar__level_shift(level), gather);
     } else {
-        prune(&walk, gather);
+        prune_tables(&walk, gather);
     }
     walk_end(&walk);
     return status;
 }
 
-void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
-                          unsigned count, struct udmar__gather *gather)
+void udmar__ptes_release(struct udmar_domain *domain, udmar_iova_t iova, unsigned level,
+                         unsigned count, struct udmar__gather *gather)
 {
     struct walk walk;
 
@@ -522,7 +520,7 @@ void udmar__slots_release(struct udmar_domain *domain, udmar_iova_t iova, unsign
     if (walk_to(&walk, iova, level, false) == UDMAR_OK) {
         add_count(&walk, level, -(int)count);
         udmar__gather_add(gather, iova, iova + ((uint64_t)count << udmar__level_shift(level)) - 1);
-        prune(&walk, gather);
+        prune_tables(&walk, gather);
     }
     walk_end(&walk);
 }
@@ -535,23 +533,23 @@ static bool find_leaf(struct udmar_domain *domain, udmar_paddr_t table, unsigned
     unsigned shift = udmar__level_shift(level);
     bool found = false;
 
-    for (uint64_t i = from > base ? (from - base) >> shift : 0; i < TABLE_ENTRIES && !found; i++) {
-        uint64_t entry = udmar__entry_load(&entries[i]);
+    for (uint64_t i = from > base ? (from - base) >> shift : 0; i < PTES_PER_TABLE && !found; i++) {
+        uint64_t entry = udmar__pte_load(&entries[i]);
         uint64_t size = UINT64_C(1) << shift;
 
-        if (!present(entry)) {
+        if (!is_present(entry)) {
             continue;
         }
         found = is_leaf(entry, level);
         if (found) {
             *out_mapping = (struct udmar_mapping_info){
                 .iova = base + (i << shift),
-                .physical = udmar__align_down(entry & ENTRY_ADDRESS, size),
+                .physical = udmar__align_down(entry & PTE_ADDRESS, size),
                 .size = size,
-                .access = (unsigned)(entry & ENTRY_PRESENT),
+                .access = (unsigned)(entry & PTE_PRESENT),
             };
         } else {
-            found = find_leaf(domain, entry & ENTRY_ADDRESS, level - 1, base + (i << shift), from,
+            found = find_leaf(domain, entry & PTE_ADDRESS, level - 1, base + (i << shift), from,
                               out_mapping);
         }
     }
@@ -566,8 +564,8 @@ bool udmar__pages_next(struct udmar_domain *domain, udmar_iova_t iova,
            find_leaf(domain, domain->table, domain->levels, 0, iova, out_mapping);
 }
 
-unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
-                            struct udmar_walk_step steps[5])
+unsigned udmar__page_table_walk(struct udmar_domain *domain, udmar_iova_t iova,
+                                struct udmar_walk_step steps[5])
 {
     udmar_paddr_t table = domain->table;
     unsigned count = 0;
@@ -575,16 +573,16 @@ unsigned udmar__table_steps(struct udmar_domain *domain, udmar_iova_t iova,
     for (unsigned level = domain->levels; level > 0; level--) {
         volatile uint64_t *entries = udmar_host_page_map(domain->host, table);
         unsigned index = udmar__level_index(iova, level);
-        uint64_t entry = udmar__entry_load(&entries[index]);
+        uint64_t entry = udmar__pte_load(&entries[index]);
 
         udmar_host_page_unmap(domain->host, (void *)(uintptr_t)entries);
         steps[count++] = (struct udmar_walk_step){
             .level = level, .index = index, .table = table, .entry = entry
         };
-        if (!present(entry) || is_leaf(entry, level)) {
+        if (!is_present(entry) || is_leaf(entry, level)) {
             break;
         }
-        table = entry & ENTRY_ADDRESS;
+        table = entry & PTE_ADDRESS;
     }
     return count;
 }

@@ -6,7 +6,7 @@
 #include <udmar/types.h>
 
 /* Writes here are interrupts; requests to it never reach translation. */
-#define MSI_WINDOW_FIRST UINT64_C(0xfee00000)
-#define MSI_WINDOW_LAST  UINT64_C(0xfeefffff)
+#define MSI_RANGE_FIRST UINT64_C(0xfee00000)
+#define MSI_RANGE_LAST  UINT64_C(0xfeefffff)
 
 #endif

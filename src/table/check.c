@@ -27,8 +27,8 @@ static void pass_on(struct check *check, const struct udmar_defect *defect)
     }
 }
 
-static void tell(struct check *check, enum udmar_defect_kind kind, const struct udmar_entry *entry,
-                 uint32_t offset, uint64_t value)
+static void tell_finding(struct check *check, enum udmar_defect_kind kind,
+                         const struct udmar_entry *entry, uint32_t offset, uint64_t value)
 {
     struct udmar_defect defect = {
         .kind = kind, .offset = offset, .structure_type = entry->type, .value = value
@@ -37,9 +37,9 @@ static void tell(struct check *check, enum udmar_defect_kind kind, const struct 
     pass_on(check, &defect);
 }
 
-/* tell() for what costs the structure. */
-static void lose(struct check *check, enum udmar_defect_kind kind, const struct udmar_entry *entry,
-                 uint32_t offset, uint64_t value)
+/* tell_finding() for what costs the structure. */
+static void lose_structure(struct check *check, enum udmar_defect_kind kind,
+                           const struct udmar_entry *entry, uint32_t offset, uint64_t value)
 {
     struct udmar_defect defect = {
         .kind = kind,
@@ -94,15 +94,15 @@ static void check_drhd(struct check *check, const struct udmar_entry *entry)
 
     if (!entry->u.drhd.include_all) {
         if (entry->scopes_offset == entry->length) {
-            tell(check, UDMAR_DEFECT_NO_SCOPE, entry, entry->offset, base);
+            tell_finding(check, UDMAR_DEFECT_NO_SCOPE, entry, entry->offset, base);
         }
         return;
     }
     if (all_unit_before(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_INCLUDE_ALL_TWICE, entry, entry->offset, base);
+        tell_finding(check, UDMAR_DEFECT_INCLUDE_ALL_TWICE, entry, entry->offset, base);
     }
     if (plain_unit_after(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_INCLUDE_ALL_ORDER, entry, entry->offset, base);
+        tell_finding(check, UDMAR_DEFECT_INCLUDE_ALL_ORDER, entry, entry->offset, base);
     }
 }
 
@@ -125,15 +125,15 @@ static void check_rmrr(struct check *check, const struct udmar_entry *entry)
     uint64_t limit = entry->u.rmrr.limit;
 
     if ((base & UDMAR_PAGE_MASK) != 0) {
-        tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, base);
+        tell_finding(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, base);
     } else if (((limit + 1) & UDMAR_PAGE_MASK) != 0) {
-        tell(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, limit);
+        tell_finding(check, UDMAR_DEFECT_RMRR_ALIGNMENT, entry, entry->offset, limit);
     }
     if (overlaps_earlier(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_RMRR_OVERLAP, entry, entry->offset, base);
+        tell_finding(check, UDMAR_DEFECT_RMRR_OVERLAP, entry, entry->offset, base);
     }
     if (!udmar__fits_width(check->table, limit)) {
-        tell(check, UDMAR_DEFECT_RMRR_WIDTH, entry, entry->offset, limit);
+        tell_finding(check, UDMAR_DEFECT_RMRR_WIDTH, entry, entry->offset, limit);
     }
 }
 
@@ -146,7 +146,7 @@ static void check_rhsa(struct check *check, const struct udmar_entry *entry)
             return;
         }
     }
-    tell(check, UDMAR_DEFECT_RHSA_UNKNOWN, entry, entry->offset, entry->u.rhsa.base);
+    tell_finding(check, UDMAR_DEFECT_RHSA_UNKNOWN, entry, entry->offset, entry->u.rhsa.base);
 }
 
 static bool has_andd(const struct udmar_table *table, uint8_t number)
@@ -199,7 +199,7 @@ static void check_claim(struct check *check, const struct udmar_entry *entry,
     while (udmar__next_sound(check->table, &other) && other.offset < entry->offset) {
         if (is_other_unit(entry, &other) && lists_scope(check->table, &other, scope) &&
             !udmar__clashes(check->table, &other)) {
-            tell(check, UDMAR_DEFECT_SCOPE_TWICE, entry, scope->offset, other.u.drhd.base);
+            tell_finding(check, UDMAR_DEFECT_SCOPE_TWICE, entry, scope->offset, other.u.drhd.base);
             return;
         }
     }
@@ -212,18 +212,19 @@ static void check_scopes(struct check *check, const struct udmar_entry *entry)
 
     while (udmar_entry_next_scope(check->table, entry, &scope)) {
         if (scope.type < UDMAR_SCOPE_ENDPOINT || scope.type > UDMAR_SCOPE_NAMESPACE) {
-            tell(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
+            tell_finding(check, UDMAR_DEFECT_SCOPE_TYPE, entry, scope.offset, scope.type);
             continue;
         }
         if (udmar__bad_pair(&scope, &pair)) {
-            tell(check, UDMAR_DEFECT_SCOPE_PATH, entry, scope.offset, pair);
+            tell_finding(check, UDMAR_DEFECT_SCOPE_PATH, entry, scope.offset, pair);
             continue;
         }
         if (entry->type == UDMAR_ENTRY_DRHD) {
             check_claim(check, entry, &scope);
         }
         if (scope.type == UDMAR_SCOPE_NAMESPACE && !has_andd(check->table, scope.enumeration_id)) {
-            tell(check, UDMAR_DEFECT_NAMESPACE_UNKNOWN, entry, scope.offset, scope.enumeration_id);
+            tell_finding(check, UDMAR_DEFECT_NAMESPACE_UNKNOWN, entry, scope.offset,
+                         scope.enumeration_id);
         }
     }
 }
@@ -237,23 +238,23 @@ static bool check_use(struct check *check, struct udmar_entry *entry)
     uint64_t value;
 
     if (kind == UDMAR_DEFECT_UNKNOWN_TYPE) {
-        tell(check, kind, entry, entry->offset, entry->type);
+        tell_finding(check, kind, entry, entry->offset, entry->type);
         return false;
     }
     if (kind != UDMAR_DEFECT_NONE) {
-        lose(check, kind, entry, entry->offset, entry->length);
+        lose_structure(check, kind, entry, entry->offset, entry->length);
         return false;
     }
     kind = udmar__contents_defect(check->table, entry, &value);
     if (kind != UDMAR_DEFECT_NONE) {
-        lose(check, kind, entry, entry->offset, value);
+        lose_structure(check, kind, entry, entry->offset, value);
     }
     kind = udmar__scopes_defect(check->table, entry, &bad, &value);
     if (kind != UDMAR_DEFECT_NONE) {
-        lose(check, kind, entry, bad.offset, value);
+        lose_structure(check, kind, entry, bad.offset, value);
     }
     if (check->count == before && udmar__clashes(check->table, entry)) {
-        lose(check, UDMAR_DEFECT_DRHD_SEGMENT, entry, entry->offset, entry->u.drhd.base);
+        lose_structure(check, UDMAR_DEFECT_DRHD_SEGMENT, entry, entry->offset, entry->u.drhd.base);
     }
     return check->count == before;
 }
@@ -305,11 +306,12 @@ static bool check_repeated(struct check *check, const struct udmar_entry *entry)
         return true;
     }
     if (!is_copy(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
+        tell_finding(check, UDMAR_DEFECT_DRHD_DUPLICATE, entry, entry->offset, entry->u.drhd.base);
         return true;
     }
     if (!copy_before(check->table, entry)) {
-        tell(check, UDMAR_DEFECT_DRHD_COPY, entry, entry->offset, copies_from(check->table, entry));
+        tell_finding(check, UDMAR_DEFECT_DRHD_COPY, entry, entry->offset,
+                     copies_from(check->table, entry));
     }
     return false;
 }
@@ -340,11 +342,11 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
     while (offset < table->length) {
         kind = udmar__head_at(table, offset, &entry);
         if (kind != UDMAR_DEFECT_NONE) {
-            lose(&check, kind, &entry, offset, entry.length);
+            lose_structure(&check, kind, &entry, offset, entry.length);
             break;
         }
         if (entry.type < last_type) {
-            tell(&check, UDMAR_DEFECT_TYPE_ORDER, &entry, offset, entry.type);
+            tell_finding(&check, UDMAR_DEFECT_TYPE_ORDER, &entry, offset, entry.type);
         }
         last_type = entry.type;
         check_entry(&check, &entry);
@@ -352,81 +354,76 @@ unsigned udmar_table_check(const struct udmar_table *table, udmar_defect_fn *rep
     }
     if (table->buffer_size > table->length) {
         entry = (struct udmar_entry){ .type = 0xffff };
-        tell(&check, UDMAR_DEFECT_TRAILING, &entry, table->length, table->buffer_size);
+        tell_finding(&check, UDMAR_DEFECT_TRAILING, &entry, table->length, table->buffer_size);
     }
     return check.count;
 }
 
+/* By kind; a hole is a kind that there is not. */
+static const char *const defect_strings[] = {
+    [UDMAR_DEFECT_NONE] = "no defect",
+    [UDMAR_DEFECT_SHORT_HEAD] = "too few bytes are left for another structure: they are ignored",
+    [UDMAR_DEFECT_LENGTH_ZERO] =
+        "structure length is below 4: it and everything behind it is unreachable",
+    [UDMAR_DEFECT_PAST_END] = "structure goes on behind the end of the table: it is ignored",
+    [UDMAR_DEFECT_TOO_SHORT] = "structure is shorter than its type demands: it is ignored",
+    [UDMAR_DEFECT_SCOPE_LENGTH] =
+        "length of a device scope makes no sense: the structure is ignored",
+    [UDMAR_DEFECT_DRHD_BASE] =
+        "register base cannot be true: the remapping unit cannot be used, and the devices "
+        "that it governs are not translated",
+    [UDMAR_DEFECT_DRHD_DUPLICATE] =
+        "an earlier structure has the same register base: both are one unit, with the "
+        "scopes of both",
+    [UDMAR_DEFECT_DRHD_COPY] = "units are listed again, byte for byte: nothing is lost",
+    [UDMAR_DEFECT_DRHD_END] =
+        "unit is followed by what may be more of its device scopes: it is not used, and the "
+        "devices that it governs are not translated",
+    [UDMAR_DEFECT_DRHD_SEGMENT] =
+        "an earlier unit of another segment has the same register base: the later one "
+        "cannot be used, and the devices that it governs are not translated",
+    [UDMAR_DEFECT_RMRR_ORDER] =
+        "reserved memory ends before it begins: it is ignored and its devices may fault",
+    [UDMAR_DEFECT_ANDD_STRING] =
+        "device name does not end inside its structure: the name is ignored",
+    [UDMAR_DEFECT_UNKNOWN_TYPE] = "structure type is not known here: skipped",
+    [UDMAR_DEFECT_TYPE_ORDER] = "structure types do not ascend: harmless here",
+    [UDMAR_DEFECT_RMRR_ALIGNMENT] = "reserved memory is not made of whole pages: rounded outward",
+    [UDMAR_DEFECT_RMRR_OVERLAP] =
+        "reserved memory overlaps an earlier one of its segment: both are used",
+    [UDMAR_DEFECT_RMRR_WIDTH] =
+        "reserved memory reaches beyond the host address width: it cannot all be there",
+    [UDMAR_DEFECT_INCLUDE_ALL_TWICE] =
+        "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest",
+    [UDMAR_DEFECT_INCLUDE_ALL_ORDER] =
+        "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same",
+    [UDMAR_DEFECT_SCOPE_TYPE] =
+        "device scope type is not known here: what it may name is not translated",
+    [UDMAR_DEFECT_SCOPE_TWICE] = "an earlier unit claims the same device: the earlier one has it",
+    [UDMAR_DEFECT_NO_SCOPE] = "unit has neither scopes nor INCLUDE_PCI_ALL: it serves nobody",
+    [UDMAR_DEFECT_RHSA_UNKNOWN] =
+        "proximity domain is for a unit that the table does not have: no use for it",
+    [UDMAR_DEFECT_NAMESPACE_UNKNOWN] =
+        "device scope is for an ACPI device that has no name in the table: only its id is "
+        "known",
+    [UDMAR_DEFECT_SCOPE_PATH] =
+        "device scope's path has a device above 31 or a function above 7: the scope matches "
+        "nothing, and a unit that has it is not used",
+    [UDMAR_DEFECT_DRHD_WIDTH] =
+        "register base is beyond the host address width: the remapping unit cannot be used, "
+        "and the devices that it governs are not translated",
+    [UDMAR_DEFECT_RMRR_SIZE] = "reserved memory of more than 4 GiB cannot be meant: it is ignored",
+    [UDMAR_DEFECT_TRAILING] = "buffer is longer than the table: the rest is ignored",
+};
+
 const char *udmar_defect_string(enum udmar_defect_kind kind)
 {
-    switch (kind) {
-    case UDMAR_DEFECT_NONE:
-        return "no defect";
-    case UDMAR_DEFECT_SHORT_HEAD:
-        return "too few bytes are left for another structure: they are ignored";
-    case UDMAR_DEFECT_LENGTH_ZERO:
-        return "structure length is below 4: it and everything behind it is unreachable";
-    case UDMAR_DEFECT_PAST_END:
-        return "structure goes on behind the end of the table: it is ignored";
-    case UDMAR_DEFECT_TOO_SHORT:
-        return "structure is shorter than its type demands: it is ignored";
-    case UDMAR_DEFECT_SCOPE_LENGTH:
-        return "length of a device scope makes no sense: the structure is ignored";
-    case UDMAR_DEFECT_DRHD_BASE:
-        return "register base cannot be true: the remapping unit cannot be used, and the devices "
-               "that it governs are not translated";
-    case UDMAR_DEFECT_DRHD_DUPLICATE:
-        return "an earlier structure has the same register base: both are one unit, with the "
-               "scopes of both";
-    case UDMAR_DEFECT_DRHD_COPY:
-        return "units are listed again, byte for byte: nothing is lost";
-    case UDMAR_DEFECT_DRHD_END:
-        return "unit is followed by what may be more of its device scopes: it is not used, and the "
-               "devices that it governs are not translated";
-    case UDMAR_DEFECT_DRHD_SEGMENT:
-        return "an earlier unit of another segment has the same register base: the later one "
-               "cannot be used, and the devices that it governs are not translated";
-    case UDMAR_DEFECT_RMRR_ORDER:
-        return "reserved memory ends before it begins: it is ignored and its devices may fault";
-    case UDMAR_DEFECT_ANDD_STRING:
-        return "device name does not end inside its structure: the name is ignored";
-    case UDMAR_DEFECT_UNKNOWN_TYPE:
-        return "structure type is not known here: skipped";
-    case UDMAR_DEFECT_TYPE_ORDER:
-        return "structure types do not ascend: harmless here";
-    case UDMAR_DEFECT_RMRR_ALIGNMENT:
-        return "reserved memory is not made of whole pages: rounded outward";
-    case UDMAR_DEFECT_RMRR_OVERLAP:
-        return "reserved memory overlaps an earlier one of its segment: both are used";
-    case UDMAR_DEFECT_RMRR_WIDTH:
-        return "reserved memory reaches beyond the host address width: it cannot all be there";
-    case UDMAR_DEFECT_INCLUDE_ALL_TWICE:
-        return "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest";
-    case UDMAR_DEFECT_INCLUDE_ALL_ORDER:
-        return "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same";
-    case UDMAR_DEFECT_SCOPE_TYPE:
-        return "device scope type is not known here: what it may name is not translated";
-    case UDMAR_DEFECT_SCOPE_TWICE:
-        return "an earlier unit claims the same device: the earlier one has it";
-    case UDMAR_DEFECT_NO_SCOPE:
-        return "unit has neither scopes nor INCLUDE_PCI_ALL: it serves nobody";
-    case UDMAR_DEFECT_RHSA_UNKNOWN:
-        return "proximity domain is for a unit that the table does not have: no use for it";
-    case UDMAR_DEFECT_NAMESPACE_UNKNOWN:
-        return "device scope is for an ACPI device that has no name in the table: only its id is "
-               "known";
-    case UDMAR_DEFECT_SCOPE_PATH:
-        return "device scope's path has a device above 31 or a function above 7: the scope matches "
-               "nothing, and a unit that has it is not used";
-    case UDMAR_DEFECT_DRHD_WIDTH:
-        return "register base is beyond the host address width: the remapping unit cannot be used, "
-               "and the devices that it governs are not translated";
-    case UDMAR_DEFECT_RMRR_SIZE:
-        return "reserved memory of more than 4 GiB cannot be meant: it is ignored";
-    case UDMAR_DEFECT_TRAILING:
-        return "buffer is longer than the table: the rest is ignored";
-    }
-    return "unknown defect";
+    unsigned index = (unsigned)kind;
+
+    return index < sizeof(defect_strings) / sizeof(defect_strings[0]) &&
+                   defect_strings[index] != NULL
+               ? defect_strings[index]
+               : "unknown defect";
 }
 
 #endif

@@ -55,7 +55,7 @@ static void decode_ecap(uint64_t ecap, struct udmar_unit_facts *facts)
 }
 
 /* What no honest unit says. Null: nothing found. */
-static const char *contradiction(const struct udmar_unit_facts *facts)
+static const char *find_contradiction(const struct udmar_unit_facts *facts)
 {
     uint32_t faults_end = facts->fault_offset + 16u * facts->fault_count;
 
@@ -103,7 +103,7 @@ enum udmar_status udmar_unit_decode(uint32_t version, uint64_t cap, uint64_t eca
     decode_cap(cap, out_facts);
     decode_ecap(ecap, out_facts);
     out_facts->window_size = window_size(out_facts);
-    *reason = contradiction(out_facts);
+    *reason = find_contradiction(out_facts);
     if (*reason != NULL) {
         return UDMAR_ERR_REGISTERS;
     }

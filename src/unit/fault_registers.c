@@ -102,7 +102,7 @@ static uint32_t clear_records(struct udmar_unit *unit, uint32_t index, bool all)
  * alone they overflow, and then nothing is recorded that could stay behind; those that do not come
  * slowly enough to be cleared one by one.
  */
-static void discard(struct udmar_unit *unit)
+static void discard_records(struct udmar_unit *unit)
 {
     uint32_t count = unit->facts.fault_count;
     uint32_t status = 0;
@@ -149,7 +149,7 @@ static unsigned drain_once(struct udmar_unit *unit, udmar__fault_sink *sink, voi
             return found;
         }
     }
-    discard(unit);
+    discard_records(unit);
     return found;
 }
 

@@ -13,7 +13,7 @@ static enum udmar_status context_idle(struct udmar_unit *unit) UDMAR_REQUIRES(un
 }
 
 /* @granularity: what was done, as @value says. All ones: the unit has gone since it was idle. */
-static enum udmar_status granted(uint64_t value, unsigned granularity)
+static enum udmar_status granted_granularity(uint64_t value, unsigned granularity)
 {
     if (value == UINT64_MAX) {
         return UDMAR_ERR_TIMEOUT;
@@ -36,12 +36,13 @@ static enum udmar_status context_cache(struct udmar_unit *unit, uint64_t low)
     status = context_idle(unit);
     if (status == UDMAR_OK) {
         command = udmar__read64(unit, REG_CCMD);
-        status = granted(command, CCMD_CAIG(command));
+        status = granted_granularity(command, CCMD_CAIG(command));
     }
     return status;
 }
 
-static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__request *request)
+static enum udmar_status invalidate_iotlb(struct udmar_unit *unit,
+                                          const struct udmar__request *request)
     UDMAR_REQUIRES(unit->lock)
 {
     uint32_t block = unit->facts.iotlb_offset;
@@ -71,7 +72,7 @@ static enum udmar_status iotlb(struct udmar_unit *unit, const struct udmar__requ
     status = udmar__wait_register(unit, block + IOTLB_OFFSET + 4, 1u << 31, 0);
     if (status == UDMAR_OK) {
         command = udmar__read64(unit, block + IOTLB_OFFSET);
-        status = granted(command, IOTLB_IAIG(command));
+        status = granted_granularity(command, IOTLB_IAIG(command));
     }
     return status;
 }
@@ -92,7 +93,7 @@ enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
         status = context_cache(unit, request->low);
         break;
     case DESC_IOTLB:
-        status = iotlb(unit, request);
+        status = invalidate_iotlb(unit, request);
         break;
     default:
         /* Interrupt entries and device TLBs have no registers. */

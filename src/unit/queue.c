@@ -125,7 +125,7 @@ bool udmar__queue_done(struct udmar_unit *unit, uint64_t ticket)
 }
 
 /* Is a wait with this number or a later one on its way? */
-static bool covered(const struct udmar__queue *queue, uint64_t ticket)
+static bool is_covered(const struct udmar__queue *queue, uint64_t ticket)
 {
     uint32_t issued = __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
 
@@ -152,8 +152,9 @@ bool udmar__queue_offer(struct udmar_unit *unit, const struct udmar__request *re
     return *out_ticket != 0;
 }
 
-enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
-                                              uint64_t ticket, bool wait, uint64_t *out_ticket)
+enum udmar_status udmar__queue_execute_slow_path(struct udmar_unit *unit, uint64_t low,
+                                                 uint64_t high, uint64_t ticket, bool wait,
+                                                 uint64_t *out_ticket)
 {
     const struct udmar__request request = { .low = low, .high = high };
     enum udmar_status status;
@@ -166,17 +167,17 @@ enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t 
     return status;
 }
 
-enum udmar_status udmar__queue_complete_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
-                                               uint64_t ticket)
+enum udmar_status udmar__queue_complete_slow_path(struct udmar_unit *unit, uint64_t low,
+                                                  uint64_t high, uint64_t ticket)
 {
-    return udmar__queue_execute_slowly(unit, low, high, ticket, true, &ticket);
+    return udmar__queue_execute_slow_path(unit, low, high, ticket, true, &ticket);
 }
 
 /*
  * Makes sure that a wait descriptor with this number or a later one is on its way, unless another
  * one is: then nothing is done, and the caller comes back when it is complete.
  */
-static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
+static enum udmar_status ensure_wait(struct udmar_unit *unit, uint64_t ticket)
 {
     struct udmar__queue *queue = &unit->queue;
     enum udmar_status status = UDMAR_OK;
@@ -184,7 +185,7 @@ static enum udmar_status cover(struct udmar_unit *unit, uint64_t ticket)
     uint64_t unused;
     uintptr_t state;
 
-    if (covered(queue, ticket) || !udmar__queue_idle(queue)) {
+    if (is_covered(queue, ticket) || !udmar__queue_idle(queue)) {
         return UDMAR_OK;
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
@@ -212,7 +213,7 @@ enum udmar_status udmar__queue_wait(struct udmar_unit *unit, uint64_t ticket)
      * it and never gets a false yes, since nobody waits for tickets of the future.
      */
     for (unsigned turn = 1; !udmar__queue_reached(queue, ticket); turn++) {
-        enum udmar_status status = cover(unit, ticket);
+        enum udmar_status status = ensure_wait(unit, ticket);
         uint64_t now;
 
         if (status != UDMAR_OK) {

@@ -96,11 +96,12 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
  * The ways that are hardly ever taken: a full queue, hardware that is not done yet, and a queue
  * that is not there any more. @ticket: of udmar__queue_put_one().
  */
-enum udmar_status udmar__queue_execute_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
-                                              uint64_t ticket, bool wait, uint64_t *out_ticket);
-/* udmar__queue_execute_slowly() of who waits, and wants no ticket. */
-enum udmar_status udmar__queue_complete_slowly(struct udmar_unit *unit, uint64_t low, uint64_t high,
-                                               uint64_t ticket);
+enum udmar_status udmar__queue_execute_slow_path(struct udmar_unit *unit, uint64_t low,
+                                                 uint64_t high, uint64_t ticket, bool wait,
+                                                 uint64_t *out_ticket);
+/* udmar__queue_execute_slow_path() of who waits, and wants no ticket. */
+enum udmar_status udmar__queue_complete_slow_path(struct udmar_unit *unit, uint64_t low,
+                                                  uint64_t high, uint64_t ticket);
 
 /* One request, and until it is complete. */
 static inline __attribute__((__always_inline__)) enum udmar_status
@@ -109,7 +110,7 @@ udmar__queue_complete(struct udmar_unit *unit, uint64_t low, uint64_t high)
     uint64_t ticket = udmar__queue_put_one(unit, low, high, true);
 
     if (UDMAR__UNLIKELY(ticket == 0 || !udmar__queue_reached(&unit->queue, ticket))) {
-        return udmar__queue_complete_slowly(unit, low, high, ticket);
+        return udmar__queue_complete_slow_path(unit, low, high, ticket);
     }
     return UDMAR_OK;
 }
@@ -122,8 +123,8 @@ udmar__queue_execute_inline(struct udmar_unit *unit, const struct udmar__request
     uint64_t ticket = udmar__queue_put_one(unit, request->low, request->high, wait);
 
     if (UDMAR__UNLIKELY(ticket == 0 || (wait && !udmar__queue_reached(&unit->queue, ticket)))) {
-        return udmar__queue_execute_slowly(unit, request->low, request->high, ticket, wait,
-                                           out_ticket);
+        return udmar__queue_execute_slow_path(unit, request->low, request->high, ticket, wait,
+                                              out_ticket);
     }
     *out_ticket = wait ? 0 : ticket;
     return UDMAR_OK;

@@ -65,7 +65,7 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
     return UDMAR_OK;
 }
 
-void udmar__queue_settle(struct udmar_unit *unit)
+void udmar__queue_let_run_out(struct udmar_unit *unit)
 {
     struct udmar__queue *queue = &unit->queue;
     uintptr_t state = udmar__lock(unit->host, &queue->lock);
@@ -150,7 +150,7 @@ static enum udmar_status drain_foreign(struct udmar_unit *unit)
 }
 
 /* Hardware must have seen a wait last [VTD 6.5.2]. */
-static void drain(struct udmar_unit *unit)
+static void drain_queue(struct udmar_unit *unit)
 {
     enum udmar__queue_state state = udmar__queue_state(&unit->queue);
     uint64_t ticket;
@@ -176,7 +176,7 @@ static void await_leaver(struct udmar_unit *unit)
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
 {
     await_leaver(unit);
-    drain(unit);
+    drain_queue(unit);
     /* Even if it did not drain: switching it off is the best that is left. */
     if (udmar__command(unit, GCMD_QIE, false) != UDMAR_OK) {
         if (udmar__queue_state(&unit->queue) == QUEUE_RUNNING) {
@@ -281,7 +281,7 @@ void udmar__queue_leave(struct udmar_unit *unit)
     }
     status = udmar__invalidate_all(unit);
     if (status == UDMAR_OK) {
-        udmar__queue_settle(unit);
+        udmar__queue_let_run_out(unit);
     }
     udmar__log(unit->host, UDMAR_LOG_WARN,
                "unit %u: invalidation goes on by registers; what was in the queue is %s",

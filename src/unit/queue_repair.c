@@ -105,7 +105,7 @@ static void pay_cover(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
     }
 }
 
-static void repair(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit->queue.lock)
+static void repair_queue(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRES(unit->queue.lock)
 {
     struct udmar__queue *queue = &unit->queue;
     uint64_t info = udmar__read64(unit, REG_IQERCD);
@@ -155,7 +155,7 @@ void udmar__queue_service(struct udmar_unit *unit)
     errors = udmar__read32(unit, REG_FSTS);
     errors = errors == UINT32_MAX ? 0 : errors & FSTS_QUEUE;
     if (errors != 0 && queue->state != QUEUE_OFF) {
-        repair(unit, errors);
+        repair_queue(unit, errors);
     } else if (queue->owes_cover && queue->state == QUEUE_RUNNING) {
         pay_cover(unit);
         udmar__queue_ring(unit);

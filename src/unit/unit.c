@@ -5,7 +5,7 @@
 /* More than any decodable offset can ask for [VTD 11.4.2]. */
 #define LARGEST_WINDOW 0x8000u
 
-static enum udmar_status decode(struct udmar_unit *unit, const char **reason)
+static enum udmar_status decode_facts(struct udmar_unit *unit, const char **reason)
 {
     uint32_t version = udmar__read32(unit, REG_VER);
     uint64_t cap = udmar__read64(unit, REG_CAP);
@@ -49,7 +49,7 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
         !udmar__lock_create(unit->host, &unit->queue.lock)) {
         return UDMAR_ERR_MEMORY;
     }
-    status = decode(unit, reason);
+    status = decode_facts(unit, reason);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -59,18 +59,14 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
         return status;
     }
     *reason = "no memory";
-    unit->domain_id_map = udmar_host_alloc(unit->host, (unit->facts.domain_ids + 63) / 64 * 8);
-    if (unit->domain_id_map == NULL) {
+    if (!udmar__domain_ids_create(unit)) {
         return UDMAR_ERR_MEMORY;
     }
-    /* Id 0 tags not-present entries where CM is set [VTD 6.1]; leaving it out always is simpler. */
-    unit->domain_id_map[0] = 1;
     *reason = NULL;
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
-                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config *config,
                                      struct udmar_unit **out_unit, const char **reason)
 {
     struct udmar_unit *unit = udmar_host_alloc(host, sizeof(*unit));
@@ -81,11 +77,11 @@ enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segmen
         return UDMAR_ERR_MEMORY;
     }
     unit->host = host;
-    unit->index = index;
-    unit->segment = segment;
-    unit->base = base;
-    unit->timeout_ns = timeout_ns;
-    status = set_up_unit(unit, firmware_size, reason);
+    unit->index = config->index;
+    unit->segment = config->segment;
+    unit->base = config->base;
+    unit->timeout_ns = config->timeout_ns;
+    status = set_up_unit(unit, config->firmware_size, reason);
     if (status != UDMAR_OK) {
         udmar__unit_destroy(unit);
         return status;
@@ -102,9 +98,7 @@ void udmar__unit_destroy(struct udmar_unit *unit)
         udmar_host_interrupt_free(host, unit->interrupt);
     }
     udmar__queue_destroy(unit);
-    if (unit->domain_id_map != NULL) {
-        udmar_host_free(host, unit->domain_id_map, (unit->facts.domain_ids + 63) / 64 * 8);
-    }
+    udmar__domain_ids_destroy(unit);
     udmar__lock_destroy(host, &unit->lock);
     udmar__lock_destroy(host, &unit->fault_lock);
     if (unit->registers != NULL) {

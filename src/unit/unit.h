@@ -163,12 +163,18 @@ static inline void udmar__note_remaps(struct udmar_unit *unit, bool remaps)
 
 /* ---- unit.c: life ---- */
 
+struct udmar__unit_config {
+    unsigned index;
+    uint16_t segment;
+    udmar_paddr_t base;
+    size_t firmware_size; /* of its register window, as the table says */
+    uint64_t timeout_ns;
+};
 /*
  * Maps the registers, decodes the capabilities and leaves the hardware untouched.
  * @reason: a sentence for the log when it fails, or null.
  */
-enum udmar_status udmar__unit_create(void *host, unsigned index, uint16_t segment,
-                                     udmar_paddr_t base, size_t firmware_size, uint64_t timeout_ns,
+enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config *config,
                                      struct udmar_unit **out_unit, const char **reason);
 /* The hardware must be stopped. Memory that a hung unit might still write is not given back. */
 void udmar__unit_destroy(struct udmar_unit *unit);
@@ -270,7 +276,7 @@ enum udmar_status udmar__queue_start(struct udmar_unit *unit);
  */
 enum udmar_status udmar__queue_stop(struct udmar_unit *unit);
 /* Whatever was asked for so far needs no answer any more: everything has been invalidated. */
-void udmar__queue_settle(struct udmar_unit *unit);
+void udmar__queue_let_run_out(struct udmar_unit *unit);
 /*
  * A queue that has failed, once: registers take its place where the unit has them. What was on its
  * way is covered by a global invalidation; without that it ends in UDMAR_ERR_QUEUE. No lock held.
@@ -321,5 +327,14 @@ unsigned udmar__quirks_find(uint32_t host_bridge, uint8_t revision, uint32_t dis
 void udmar__quirks_apply(unsigned quirks, struct udmar_unit_facts *facts);
 /* The name of one quirk bit, for the log. */
 const char *udmar__quirk_name(unsigned bit);
+
+/* ---- domain_id.c ---- */
+/* False: no memory. The facts must be there. */
+bool udmar__domain_ids_create(struct udmar_unit *unit);
+void udmar__domain_ids_destroy(struct udmar_unit *unit);
+/* The lowest free id; false: all are in use. */
+bool udmar__domain_id_take(struct udmar_unit *unit, uint16_t *out_id);
+/* Nothing in the unit's caches may have this id any more. */
+void udmar__domain_id_give(struct udmar_unit *unit, uint16_t id);
 
 #endif

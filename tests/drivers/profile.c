@@ -38,7 +38,7 @@ static void open_on(struct scene *s, enum mode mode, uint32_t seed, const char *
     s->mode = mode;
     s->random = seed * 77 + (uint32_t)mode;
     machine_open(&s->mc, &setup);
-    udmar_dma_on_deferred(s->mc.instance, wake, s);
+    udmar_dma_on_waiting(s->mc.instance, wake, s);
 }
 
 void scene_open(struct scene *s, enum mode mode, uint32_t seed)
@@ -78,7 +78,7 @@ void scene_thread(struct scene *s)
     assert_int_equal(s->mutex.mtx_lock, 0);
     while (s->ready) {
         s->ready = false;
-        udmar_dma_run_deferred(s->mc.instance);
+        udmar_dma_run_waiting(s->mc.instance);
     }
 }
 

@@ -80,7 +80,7 @@ static void do_map(struct world *w, struct input *in)
             page->data = (uint16_t)(data + i);
             page->access = (uint8_t)access;
         } else if (hardware(status)) {
-            page->unsettled = true;
+            page->unconfirmed = true;
         }
     }
 }
@@ -101,7 +101,7 @@ static void do_unmap(struct world *w, struct input *in)
         return;
     for (unsigned i = first; i < first + count; i++) {
         dev->page[i].access = 0;
-        dev->page[i].unsettled = status != UDMAR_OK || dev->page[i].unsettled;
+        dev->page[i].unconfirmed = status != UDMAR_OK || dev->page[i].unconfirmed;
     }
 }
 
@@ -172,12 +172,12 @@ static void do_attach(struct world *w, struct input *in)
     REQUIRE(status == UDMAR_OK || excused(w, status) || status == UDMAR_ERR_UNSUPPORTED ||
             status == UDMAR_ERR_DOMAIN_ID);
     if (status != UDMAR_OK) {
-        dev->unsettled = dev->unsettled || (dev->handle == NULL && hardware(status));
+        dev->unconfirmed = dev->unconfirmed || (dev->handle == NULL && hardware(status));
         return;
     }
     REQUIRE(dev->handle == NULL || dev->handle == handle);
     dev->handle = handle;
-    dev->attached++;
+    dev->attach_refs++;
     world_settle(w, dev);
 }
 
@@ -201,17 +201,17 @@ static void do_detach(struct world *w, struct input *in)
     if (dev->handle == NULL)
         return;
     status = udmar_device_detach(dev->handle);
-    if (dev->attached == 1 && is_in_use(w, dev)) {
+    if (dev->attach_refs == 1 && is_in_use(w, dev)) {
         REQUIRE(status == UDMAR_ERR_BUSY);
         world_release(w, dev);
         return;
     }
     REQUIRE(status == UDMAR_OK || excused(w, status));
     if (status != UDMAR_OK) {
-        dev->unsettled = true;
+        dev->unconfirmed = true;
         return;
     }
-    if (--dev->attached > 0)
+    if (--dev->attach_refs > 0)
         return;
     dev->handle = NULL;
     world_forget(dev);
@@ -238,7 +238,7 @@ static void do_mode(struct world *w, struct input *in)
     REQUIRE(status == UDMAR_OK || excused(w, status) || status == UDMAR_ERR_UNSUPPORTED ||
             status == UDMAR_ERR_DOMAIN_ID);
     if (hardware(status)) {
-        dev->unsettled = true;
+        dev->unconfirmed = true;
         return;
     }
     world_forget(dev);
@@ -259,7 +259,7 @@ static void do_stop_start(struct world *w, struct input *in)
         w->shaky = true;
         /* The address spaces of a unit's devices stay when it is left out, but nobody uses them. */
         for (unsigned i = 0; i < DEVICES && status == UDMAR_ERR_NO_UNIT; i++)
-            w->dev[i].unsettled = true;
+            w->dev[i].unconfirmed = true;
         return;
     }
     for (unsigned i = 0; i < DEVICES && w->started; i++)

@@ -127,8 +127,8 @@ static void calm_down(struct world *w)
     (void)udmar_fault_poll(w->d);
 }
 
-/* What a late unit refuses at first it has to do in the end: addresses that it has not confirmed keep
- * the device too. */
+/* What a late unit refuses at first it has to do in the end: addresses that it has not confirmed
+ * keep the device too. */
 static bool tried_again(struct world *w, struct dev *dev)
 {
     for (unsigned i = 0; i < 8 && w->shaky; i++) {
@@ -141,11 +141,11 @@ static bool tried_again(struct world *w, struct dev *dev)
 
 static void detach(struct world *w, struct dev *dev)
 {
-    if (dev->attached > 0)
+    if (dev->attach_refs > 0)
         world_release(w, dev);
-    while (dev->attached > 0) {
+    while (dev->attach_refs > 0) {
         REQUIRE(udmar_device_detach(dev->handle) == UDMAR_OK || tried_again(w, dev));
-        dev->attached--;
+        dev->attach_refs--;
     }
 }
 
@@ -238,7 +238,7 @@ void world_release(struct world *w, struct dev *dev)
     if (status != UDMAR_OK) {
         w->shaky = true;
         for (unsigned i = 0; i < PAGES; i++)
-            dev->page[i] = (struct page){ .unsettled = true };
+            dev->page[i] = (struct page){ .unconfirmed = true };
         return;
     }
     REQUIRE(udmar_domain_free_iova(dev->domain, IOVA_BASE) == UDMAR_OK);
@@ -278,7 +278,7 @@ static void access_dictionary(struct world *w, struct dev *dev, unsigned index, 
     uint64_t at = IOVA_BASE + index * UINT64_C(4096) + value;
     uint64_t physical = DATA_BASE + page->data * UINT64_C(4096) + value;
 
-    if (page->unsettled || dev->unsettled)
+    if (page->unconfirmed || dev->unconfirmed)
         return;
     if ((page->access & (write ? UDMAR_WRITE : UDMAR_READ)) != 0)
         must_reach(w, dev, at, physical, write, value);
@@ -308,7 +308,7 @@ void world_access(struct world *w, struct dev *dev, unsigned page, bool write, u
         must_reach(w, dev, physical, physical, write, value);
         return;
     }
-    if (dev->unsettled)
+    if (dev->unconfirmed)
         return;
     switch (world_mode(dev)) {
     case UDMAR_MODE_TRANSLATE:
@@ -361,7 +361,7 @@ void world_check_load(struct world *w, struct slot *slot, unsigned at, uint8_t v
     uint8_t byte = 0;
     int i = 0;
 
-    if (!w->started || dev->unsettled || world_mode(dev) == UDMAR_MODE_BLOCKED)
+    if (!w->started || dev->unconfirmed || world_mode(dev) == UDMAR_MODE_BLOCKED)
         return;
     while (place - skipped >= slot->segment[i].ds_len)
         skipped += slot->segment[i++].ds_len;
@@ -422,7 +422,7 @@ void world_check_stream(struct world *w, struct dev *dev, const struct stream *s
     bool allowed = (stream->access & (write ? UDMAR_WRITE : UDMAR_READ)) != 0;
     uint64_t iova = stream->iova;
 
-    if (!w->started || dev->unsettled || world_domain(dev) == NULL)
+    if (!w->started || dev->unconfirmed || world_domain(dev) == NULL)
         return;
     for (unsigned i = 0; i < stream->count; i++) {
         const struct udmar_dma_physical *piece = &stream->piece[i];

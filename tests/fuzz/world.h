@@ -25,9 +25,9 @@
 #define RMRR_SIZE UINT64_C(0x4000)
 
 struct page {
-    uint16_t data;  /* index of the page of memory */
-    uint8_t access; /* 0: not mapped */
-    bool unsettled; /* a unit has not confirmed the last change: anything may happen */
+    uint16_t data;    /* index of the page of memory */
+    uint8_t access;   /* 0: not mapped */
+    bool unconfirmed; /* a unit has not confirmed the last change: anything may happen */
 };
 
 struct stream {
@@ -40,9 +40,9 @@ struct stream {
 struct dev {
     uint16_t rid;
     struct udmar_device *handle; /* null: not attached */
-    unsigned attached;
+    unsigned attach_refs;
     bool rmrr;                   /* firmware named it: it keeps its context */
-    bool unsettled;              /* a change of its context failed */
+    bool unconfirmed;            /* a change of its context failed */
     bool region;                 /* the dictionary's addresses are reserved for it */
     struct udmar_domain *domain; /* where; ours for as long as they are */
     struct page page[PAGES];

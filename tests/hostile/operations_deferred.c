@@ -447,7 +447,7 @@ static void let_be_ready(struct trial *t)
 static void one_is_ready(struct trial *t)
 {
     tag_and_maps(t, 64, UINT64_MAX, 2 * PAGE, 0);
-    udmar_dma_on_deferred(t->mc.instance, wake, t);
+    udmar_dma_on_waiting(t->mc.instance, wake, t);
     let_be_ready(t);
 }
 
@@ -456,7 +456,7 @@ static enum answer run(struct trial *t)
     if (!t->waits)
         let_be_ready(t);
     t->waits = false;
-    udmar_dma_run_deferred(t->mc.instance);
+    udmar_dma_run_waiting(t->mc.instance);
     return last_outcome(t, WAITER);
 }
 
@@ -473,15 +473,15 @@ static enum answer call_off_ready(struct trial *t)
     if (begin(t, WAITER) != UDMAR_EBUSY ||
         udmar_dmamap_destroy(t->tag, t->load[WAITER].map) != UDMAR_EBUSY)
         return UNDOCUMENTED;
-    udmar_dma_run_deferred(t->mc.instance);
+    udmar_dma_run_waiting(t->mc.instance);
     return t->load[WAITER].calls == 0 && !is_loaded(t, WAITER) ? DONE : UNDOCUMENTED;
 }
 
 static void one_is_ready_gone(struct trial *t)
 {
     end(t, WAITER);
-    udmar_dma_run_deferred(t->mc.instance);
-    udmar_dma_on_deferred(t->mc.instance, NULL, NULL);
+    udmar_dma_run_waiting(t->mc.instance);
+    udmar_dma_on_waiting(t->mc.instance, NULL, NULL);
     maps_gone(t);
 }
 

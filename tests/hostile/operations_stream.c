@@ -270,12 +270,12 @@ static void free_memory(struct trial *t)
 
 static enum answer other_node(struct trial *t)
 {
-    return answer_of_busdma(udmar_dma_tag_set_domain(t->tag, 1));
+    return answer_of_busdma(udmar_dma_tag_set_numa_node(t->tag, 1));
 }
 
 static void any_node(struct trial *t)
 {
-    assert_int_equal(udmar_dma_tag_set_domain(t->tag, -1), 0);
+    assert_int_equal(udmar_dma_tag_set_numa_node(t->tag, -1), 0);
 }
 
 static void bounced_buffer(struct trial *t)

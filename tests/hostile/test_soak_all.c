@@ -60,11 +60,11 @@ struct soak {
     struct entry area[2][PAGES]; /* of devices 0 and 1 */
     struct load load[MAPS];
     struct flow flow[FLOWS];
-    struct gone gone[GONE];
-    unsigned gone_next;
+    struct gone ended[GONE];
+    unsigned ended_next;
     uint64_t fresh;       /* physical memory that no stream has had */
     enum udmar_mode mode; /* of device 2 */
-    bool attached;
+    bool attach_refs;
     bool strict;
     bool ticking;
     /* The operation that goes on. */
@@ -111,7 +111,7 @@ static void check_guest(struct soak *s)
 {
     enum model_result result = model_translate_cached(s->mc.m, 0, RID2, MEMORY, true).result;
     bool allowed =
-        s->attached && (s->mode == UDMAR_MODE_IDENTITY || s->mode == UDMAR_MODE_PASSTHROUGH);
+        s->attach_refs && (s->mode == UDMAR_MODE_IDENTITY || s->mode == UDMAR_MODE_PASSTHROUGH);
 
     s->tried++;
     if ((result == MODEL_OK) != allowed) {
@@ -433,7 +433,7 @@ static void map_flow(struct soak *s, struct flow *f)
 
 static void unmap_flow(struct soak *s, struct flow *f)
 {
-    struct gone *g = &s->gone[s->gone_next++ % GONE];
+    struct gone *g = &s->ended[s->ended_next++ % GONE];
     struct udmar_domain *domain = udmar_device_domain(s->mc.device[f->device]);
 
     *g = (struct gone){ f->iova, f->piece[0].address, f->device, 0 };
@@ -463,9 +463,9 @@ static void tick(struct soak *s)
 {
     udmar_tick(s->mc.instance);
     (void)model_queue_step(s->mc.u, 4096);
-    for (unsigned i = 0; i < GONE && i < s->gone_next; i++) {
-        if (++s->gone[i].ticks >= 2)
-            check_gone(s, &s->gone[i]);
+    for (unsigned i = 0; i < GONE && i < s->ended_next; i++) {
+        if (++s->ended[i].ticks >= 2)
+            check_gone(s, &s->ended[i]);
     }
 }
 
@@ -476,15 +476,15 @@ static void guest_step(struct soak *s)
     static const enum udmar_mode modes[] = { UDMAR_MODE_TRANSLATE, UDMAR_MODE_IDENTITY,
                                              UDMAR_MODE_BLOCKED };
 
-    if (!s->attached) {
+    if (!s->attach_refs) {
         assert_int_equal(udmar_device_attach(s->mc.instance, 0, RID2, NULL, &s->mc.device[2]),
                          UDMAR_OK);
-        s->attached = true;
+        s->attach_refs = true;
         s->mode = UDMAR_MODE_TRANSLATE;
     } else if (roll_below(&s->random, 3) == 0) {
         assert_int_equal(udmar_device_detach(s->mc.device[2]), UDMAR_OK);
         s->mc.device[2] = NULL;
-        s->attached = false;
+        s->attach_refs = false;
     } else {
         enum udmar_status status;
 
@@ -601,7 +601,7 @@ static void course(const struct setup *setup, uint32_t seed, unsigned long steps
     s.random = seed;
     s.busy_device = 99;
     machine_open(&s.mc, setup);
-    s.attached = true;
+    s.attach_refs = true;
     s.mode = UDMAR_MODE_TRANSLATE;
     udmar_domain_info(s.mc.domain, &info);
     s.strict = info.strict;

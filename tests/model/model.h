@@ -83,7 +83,7 @@ unsigned model_leaks(struct model *m);
 size_t model_pages_in_use(struct model *m);
 size_t model_bytes_in_use(struct model *m);
 
-/* The NUMA domain that the last udmar_host_page_alloc_near() asked for. */
+/* The NUMA node that the last udmar_host_page_alloc_near() asked for. */
 int model_near_domain(struct model *m);
 /* Was the last dmamem_alloc asked for memory that is not cached? */
 bool model_dmamem_uncached(struct model *m);

@@ -224,7 +224,7 @@ static void expect_fault(struct bench *t, bool write)
     assert_int_equal(fault.access, write ? UDMAR_FAULT_WRITE : UDMAR_FAULT_READ);
     assert_int_equal(fault.reason, write ? NOT_WRITABLE : NOT_READABLE);
     assert_int_equal(fault.address, t->segment[0].ds_addr & ~UDMAR_PAGE_MASK);
-    assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+    assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
     while (bed_take_fault(t->b, &fault))
         assert_int_equal(fault.rid, t->ops->rid);
 }

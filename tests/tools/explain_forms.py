@@ -212,7 +212,7 @@ FORMS = {
         'iommu: 00:02.0 was REFUSED a read at 0x9c000000 - no mapping, or no permission (reason '
         '0x06)\n', 'other', READ),
     'udmar-ir': (
-        'udmar, src/policy/fault_text.c, udmar_fault_format: an interrupt through an entry of another',
+        'udmar, src/policy/fault_sentence.c, udmar_fault_format: an interrupt through an entry of another',
         'udmar: fault 22: QEMU edu device (0000:00:04.0) tried to raise an interrupt through entry 47, '
         "which is of 00:03.0, and was stopped: the interrupt's source id does not match its remapping "
         'entry\n', 'udmar', ('00:04.0', 'interrupt', 0x2f, '0x26')),
@@ -237,7 +237,7 @@ FORMS = {
         'stopped: the page is not mapped, or the device may not write it\n', 'udmar',
         ('03:00.0', 'write', '0xfee01000', '0x5')),
     'udmar': (
-        'udmar, src/policy/fault_text.c, udmar_fault_format',
+        'udmar, src/policy/fault_sentence.c, udmar_fault_format',
         'udmar: fault 1: device 0000:00:02.0 tried to read from 0x9c000000 and was stopped: '
         'the page is not mapped, or the device may not read it\n', 'udmar', READ),
 }

@@ -10,7 +10,10 @@
 
 #include "support_space.h"
 
-#include "space/stream.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 
@@ -56,7 +59,7 @@ static inline void close_scene(struct scene *s)
 {
     for (unsigned i = 0; i < 2; i++)
         model_buffer_free(s->mc.m, s->page[i]);
-    udmar__caches_trim(s->mc.domain);
+    udmar__cpu_caches_trim(s->mc.domain);
     if (!s->mc.forgive_pages)
         expect_empty_tables(s);
     machine_close(&s->mc);

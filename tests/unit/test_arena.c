@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Arenas: blocks of all orders taken and given back, against a naive list of what is taken. */
-#include "space/arena.h"
+#include "mapping/arena.h"
 #include "support_space.h"
 
 #define HELD 300u
@@ -18,8 +18,8 @@ static void expect_table_pages(struct machine *mc, uint64_t pages)
     assert_int_equal(info.table_pages, pages);
 }
 
-static void check_block(struct machine *mc, const struct udmar__pool *pool, const struct held *held,
-                        unsigned count, struct held block)
+static void check_block(struct machine *mc, const struct udmar__arena_pool *pool,
+                        const struct held *held, unsigned count, struct held block)
 {
     uint64_t size = UINT64_C(1) << block.order;
     uint64_t first = (uint64_t)block.page << 12;
@@ -46,12 +46,12 @@ static void test_random_blocks(void **state)
         unsigned count = 0;
         uint32_t seed = 7 + kind;
         struct machine mc;
-        struct udmar__pool *pool;
+        struct udmar__arena_pool *pool;
 
         machine_open(&mc, NULL);
-        pool = kind == 0   ? udmar__pool_get(mc.domain, 0, 0)
-               : kind == 1 ? udmar__pool_get(mc.domain, GIB(4), UINT64_MAX)
-                           : udmar__pool_get(mc.domain, MIB(5) + PAGE, MIB(77) - 1);
+        pool = kind == 0   ? udmar__arena_pool_get(mc.domain, 0, 0)
+               : kind == 1 ? udmar__arena_pool_get(mc.domain, GIB(4), UINT64_MAX)
+                           : udmar__arena_pool_get(mc.domain, MIB(5) + PAGE, MIB(77) - 1);
         assert_non_null(pool);
         for (unsigned step = 0; step < 4000; step++) {
             if (count < HELD && roll_below(&seed, 100) < (step % 1000 < 600 ? 65u : 35u)) {
@@ -86,13 +86,13 @@ static void test_random_blocks(void **state)
 static void test_lowest_and_smallest_first(void **state)
 {
     struct machine mc;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint32_t page[20], again;
     unsigned taken;
 
     (void)state;
     machine_open(&mc, NULL);
-    pool = udmar__pool_get(mc.domain, 0, 0);
+    pool = udmar__arena_pool_get(mc.domain, 0, 0);
     for (unsigned i = 0; i < 20; i++) {
         assert_int_equal(udmar__blocks_take(mc.domain, pool, 2, 1, &page[i], &taken), UDMAR_OK);
         assert_int_equal(page[i], page[0] + 4 * i);
@@ -117,13 +117,13 @@ static void test_lowest_and_smallest_first(void **state)
 static void test_spare(void **state)
 {
     struct machine mc;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint32_t page[3];
     unsigned taken;
 
     (void)state;
     machine_open(&mc, NULL);
-    pool = udmar__pool_get(mc.domain, 0, 0);
+    pool = udmar__arena_pool_get(mc.domain, 0, 0);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(
             udmar__blocks_take(mc.domain, pool, UDMAR__ARENA_ORDER, 1, &page[i], &taken), UDMAR_OK);
@@ -145,13 +145,13 @@ static void test_arena_that_nobody_confirms(void **state)
     const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
     struct udmar_domain_info before, after;
     struct machine mc;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint32_t page, next;
     unsigned taken;
 
     (void)state;
     machine_open(&mc, &setup);
-    pool = udmar__pool_get(mc.domain, 0, 0);
+    pool = udmar__arena_pool_get(mc.domain, 0, 0);
     assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &page, &taken), UDMAR_OK);
     udmar_domain_info(mc.domain, &before);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
@@ -169,14 +169,14 @@ static void test_arena_that_nobody_confirms(void **state)
 static void test_no_memory_leaves_nothing(void **state)
 {
     struct machine mc;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint32_t other, page;
     unsigned taken;
     enum udmar_status status = UDMAR_ERR_MEMORY;
 
     (void)state;
     machine_open(&mc, NULL);
-    pool = udmar__pool_get(mc.domain, 0, 0);
+    pool = udmar__arena_pool_get(mc.domain, 0, 0);
     /* The directories stay once they are there. */
     assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &other, &taken), UDMAR_OK);
     udmar__blocks_give(mc.domain, &other, 1, false);
@@ -203,7 +203,7 @@ static void test_no_memory_leaves_nothing(void **state)
 struct giver {
     struct machine *mc;
     uint32_t page[2];
-    bool given;
+    bool client_pieces;
 };
 
 /* Somebody else gives blocks back in the moment in which there is no memory for another arena. */
@@ -212,8 +212,8 @@ static void give_meanwhile(void *context, struct model *m, enum model_event even
     struct giver *giver = context;
 
     (void)m;
-    if (event == MODEL_EVENT_ALLOC && !giver->given) {
-        giver->given = true;
+    if (event == MODEL_EVENT_ALLOC && !giver->client_pieces) {
+        giver->client_pieces = true;
         udmar__blocks_give(giver->mc->domain, giver->page, 2, true);
     }
 }
@@ -222,20 +222,20 @@ static void test_block_that_comes_back_meanwhile(void **state)
 {
     struct machine mc;
     struct giver giver = { .mc = &mc };
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     unsigned taken;
     uint32_t page;
 
     (void)state;
     machine_open(&mc, NULL);
-    pool = udmar__pool_get(mc.domain, 0, 0);
+    pool = udmar__arena_pool_get(mc.domain, 0, 0);
     assert_int_equal(udmar__blocks_take(mc.domain, pool, 8, 2, giver.page, &taken), UDMAR_OK);
     assert_int_equal(taken, 2);
     model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, 1, false);
     model_set_hook(mc.m, give_meanwhile, &giver);
     assert_int_equal(udmar__blocks_take(mc.domain, pool, 8, 1, &page, &taken), UDMAR_OK);
     model_set_hook(mc.m, NULL, NULL);
-    assert_true(giver.given);
+    assert_true(giver.client_pieces);
     assert_int_equal(model_host_calls_failed(mc.m), 1);
     assert_int_equal(taken, 1);
     udmar__blocks_give(mc.domain, &page, 1, false);

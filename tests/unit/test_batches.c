@@ -241,7 +241,7 @@ static void test_trim_of_a_unit_that_is_dead(void **state)
     for (unsigned i = 0; i < 5; i++)
         unmap(&s, map(&s, s.page[0], PAGE, UINT64_MAX));
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    udmar__caches_trim(s.mc.domain);
+    udmar__cpu_caches_trim(s.mc.domain);
     assert_true(model_log_contains(s.mc.m, "guest addresses of 5 unmapped buffers are given up"));
     assert_false(model_log_contains(s.mc.m, "guest addresses of 0"));
     model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
@@ -273,7 +273,7 @@ static void test_turn_with_a_full_queue(void **state)
     for (unsigned i = 0; i < 32; i++)
         assert_false(can_read(&s.mc, RID0, iova[i]));
     drain_faults(&s.mc);
-    assert_int_equal(s.mc.domain->caches[0]->resting->count, 0);
+    assert_int_equal(udmar__mapper_of(s.mc.domain)->caches[0]->pending->count, 0);
     close_scene(&s);
 }
 

@@ -32,7 +32,7 @@ struct course {
     uint32_t random;
     struct udmar_device *device[DEVICES];
     struct udmar_dma_tag *tag[DEVICES];
-    unsigned attached[DEVICES];
+    unsigned attach_refs[DEVICES];
     unsigned starts_failed;
 };
 
@@ -141,21 +141,21 @@ static void harm(struct course *c)
 
 static void attach(struct course *c, unsigned i)
 {
-    if (c->attached[i] < 2 &&
+    if (c->attach_refs[i] < 2 &&
         udmar_device_attach(c->r.d, 0, rids[i], NULL, &c->device[i]) == UDMAR_OK)
-        c->attached[i]++;
+        c->attach_refs[i]++;
 }
 
 static void detach(struct course *c, unsigned i)
 {
-    if (c->attached[i] > 0 && udmar_device_detach(c->device[i]) == UDMAR_OK &&
-        --c->attached[i] == 0)
+    if (c->attach_refs[i] > 0 && udmar_device_detach(c->device[i]) == UDMAR_OK &&
+        --c->attach_refs[i] == 0)
         c->device[i] = NULL;
 }
 
 static void set_mode(struct course *c, unsigned i)
 {
-    if (c->attached[i] > 0)
+    if (c->attach_refs[i] > 0)
         (void)udmar_device_set_mode(c->device[i], UDMAR_MODE_TRANSLATE + roll(c, 5));
 }
 
@@ -168,7 +168,7 @@ static void drop_tag(struct course *c, unsigned i)
 
 static void use(struct course *c, unsigned i)
 {
-    struct udmar_dma_tag *root = c->attached[i] > 0 ? udmar_device_dma_tag(c->device[i]) : NULL;
+    struct udmar_dma_tag *root = c->attach_refs[i] > 0 ? udmar_device_dma_tag(c->device[i]) : NULL;
 
     if (c->tag[i] != NULL)
         drop_tag(c, i);
@@ -179,7 +179,7 @@ static void use(struct course *c, unsigned i)
 
 static void map_and_unmap(struct course *c, unsigned i)
 {
-    struct udmar_domain *domain = c->attached[i] > 0 ? udmar_device_domain(c->device[i]) : NULL;
+    struct udmar_domain *domain = c->attach_refs[i] > 0 ? udmar_device_domain(c->device[i]) : NULL;
 
     if (domain == NULL || rig_info(c->device[i]).mode != UDMAR_MODE_TRANSLATE)
         return;
@@ -260,14 +260,14 @@ static bool recover(struct course *c)
     }
     /* The next chance for what was not confirmed. */
     attach(c, 0);
-    return c->attached[0] > 0;
+    return c->attach_refs[0] > 0;
 }
 
 /* A device in translate mode reaches what is mapped for it, and no longer. */
 static bool works(struct course *c, unsigned i)
 {
-    struct udmar_domain *domain = c->attached[i] > 0 ? udmar_device_domain(c->device[i]) : NULL;
-    enum udmar_mode mode = c->attached[i] > 0 ? rig_info(c->device[i]).mode : 0;
+    struct udmar_domain *domain = c->attach_refs[i] > 0 ? udmar_device_domain(c->device[i]) : NULL;
+    enum udmar_mode mode = c->attach_refs[i] > 0 ? rig_info(c->device[i]).mode : 0;
     bool reached;
 
     if (mode == UDMAR_MODE_PASSTHROUGH || mode == UDMAR_MODE_IDENTITY || mode == UDMAR_MODE_BOUNCE)
@@ -326,9 +326,9 @@ static void close_course(struct course *c)
 {
     for (unsigned i = 0; i < DEVICES; i++) {
         drop_tag(c, i);
-        while (c->attached[i] > 0) {
+        while (c->attach_refs[i] > 0) {
             assert_int_equal(udmar_device_detach(c->device[i]), UDMAR_OK);
-            c->attached[i]--;
+            c->attach_refs[i]--;
         }
     }
     assert_int_equal(udmar_stop(c->r.d), UDMAR_OK);

@@ -91,7 +91,7 @@ static void test_fault_says_that_a_stream_is_gone(void **state)
         (void)udmar_fault_poll(s.mc.instance);
         while (udmar_fault_next(s.mc.instance, fault.sequence, &next))
             fault = next;
-        assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+        assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
         (void)udmar_fault_format(s.mc.instance, &fault, text, sizeof(text));
         snprintf(wanted, sizeof(wanted), "it lies in the mapping 0x%llx-0x%llx, ",
                  (unsigned long long)iova, (unsigned long long)(iova + length - 1));
@@ -192,7 +192,7 @@ static void test_without_a_cache(void **state)
             drain_faults(&s.mc);
         }
         model_fail_host_calls_of(s.mc.m, MODEL_CALL_LOCK_CREATE, 0, false);
-        assert_null(s.mc.domain->caches[0]);
+        assert_null(udmar__mapper_of(s.mc.domain)->caches[0]);
         close_scene(&s);
     }
 }
@@ -275,7 +275,7 @@ static void test_magazine_changes_in_between(void **state)
         open_scene(&s, NULL);
         for (unsigned i = 0; i < UDMAR__MAGAZINE; i++)
             meddler.held[meddler.count++] = map(&s, s.page[1], PAGE, UINT64_MAX);
-        magazine = &s.mc.domain->caches[0]->blocks[0][0];
+        magazine = &udmar__mapper_of(s.mc.domain)->caches[0]->blocks[0][0];
         while (magazine->count > 0)
             iova[count++] = map(&s, s.page[0], PAGE, UINT64_MAX);
         if (meddler.fills) {
@@ -343,9 +343,9 @@ static void test_unmap_with_a_queue_that_is_dead(void **state)
             assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), wanted);
             assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
         }
-        s.mc.domain->stale = 1;
-        udmar__domain_tick(s.mc.domain);
-        assert_int_equal(s.mc.domain->stale, 1);
+        udmar__mapper_of(s.mc.domain)->flush_pending = 1;
+        udmar__mapper_tick(s.mc.domain);
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->flush_pending, 1);
         model_set_hook(s.mc.m, NULL, NULL);
         model_inject_queue_error(s.mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
         for (unsigned i = 0; i < 2; i++)

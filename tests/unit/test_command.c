@@ -12,7 +12,11 @@ static void open_bare(struct bare *b, const char *profile)
     const char *reason;
 
     rig_machine(&b->r, profile);
-    assert_int_equal(udmar__unit_create(b->r.m, 0, 0, BASE, 4096, 10000000, &b->unit, &reason),
+    assert_int_equal(udmar__unit_create(b->r.m,
+                                        &(struct udmar__unit_config){ .base = BASE,
+                                                                      .firmware_size = 4096,
+                                                                      .timeout_ns = 10000000 },
+                                        &b->unit, &reason),
                      UDMAR_OK);
     (void)udmar__unit_adopt_state(b->unit);
 }
@@ -210,7 +214,11 @@ static void low_or_high_protected_region(void **state)
         struct bare b;
 
         rig_machine_config(&b.r, NULL, &unit);
-        assert_int_equal(udmar__unit_create(b.r.m, 0, 0, BASE, 4096, 10000000, &b.unit, &reason),
+        assert_int_equal(udmar__unit_create(b.r.m,
+                                            &(struct udmar__unit_config){ .base = BASE,
+                                                                          .firmware_size = 4096,
+                                                                          .timeout_ns = 10000000 },
+                                            &b.unit, &reason),
                          UDMAR_OK);
         model_poke32(b.r.u, PMEN, 0x80000001);
         assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
@@ -302,7 +310,11 @@ static void unit_that_cannot_be_mapped(void **state)
 
         rig_machine(&r, "bigwindow");
         model_fail_host_calls_of(r.m, MODEL_CALL_MMIO_MAP, n, false);
-        assert_int_equal(udmar__unit_create(r.m, 0, 0, BASE, 4096, 1000000, &unit, &reason),
+        assert_int_equal(udmar__unit_create(r.m,
+                                            &(struct udmar__unit_config){ .base = BASE,
+                                                                          .firmware_size = 4096,
+                                                                          .timeout_ns = 1000000 },
+                                            &unit, &reason),
                          UDMAR_ERR_MEMORY);
         assert_non_null(reason);
         assert_null(unit);

@@ -394,12 +394,12 @@ static void test_context_appears_whole(void **state)
     domain = mc.domain;
     unit = domain->unit;
     /* A domain without a context, but with its binding. */
-    domain->bindings->contexts++;
+    domain->bindings->context_refs++;
     assert_int_equal(udmar__context_clear(unit, RID0, domain), UDMAR_OK);
     model_step_begin(mc.m, judge_context, &look);
     assert_int_equal(udmar__context_set(unit, RID0, domain), UDMAR_OK);
     model_step_end(mc.m);
-    domain->bindings->contexts--;
+    domain->bindings->context_refs--;
     assert_true(look.absent > 0);
     assert_true(look.whole > 0);
     assert_int_equal(look.other, 0);

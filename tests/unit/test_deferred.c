@@ -345,12 +345,12 @@ static void test_a_thread_of_its_own(void **state)
     (void)state;
     open_scene(&s, lock);
     wakes = 0;
-    udmar_dma_on_deferred(s.mc.instance, wake, &wakes);
+    udmar_dma_on_waiting(s.mc.instance, wake, &wakes);
     assert_int_equal(start(&s, 0, EACH, 0), 0);
     assert_int_equal(start(&s, 1, EACH, 0), 0);
     for (unsigned i = 2; i < 5; i++)
         assert_int_equal(start(&s, i, 2, 0), UDMAR_EINPROGRESS);
-    udmar_dma_run_deferred(s.mc.instance);
+    udmar_dma_run_waiting(s.mc.instance);
     assert_string_equal(story, "01");
     end(&s, 0);
     assert_int_equal(wakes, 1);
@@ -360,15 +360,15 @@ static void test_a_thread_of_its_own(void **state)
     end(&s, 2);
     assert_int_equal(udmar_dmamap_destroy(s.tag, s.load[2].map), UDMAR_EBUSY);
     assert_int_equal(start(&s, 2, 1, 0), UDMAR_EBUSY);
-    udmar_dma_run_deferred(s.mc.instance);
+    udmar_dma_run_waiting(s.mc.instance);
     assert_string_equal(story, "01LUL3UL4U");
     assert_int_equal(s.load[2].calls, 0);
     assert_int_equal(zone_of(&s).reserved_pages, 0);
     end(&s, 3);
     end(&s, 4);
     end(&s, 1);
-    udmar_dma_run_deferred(NULL);
-    udmar_dma_on_deferred(NULL, wake, NULL);
+    udmar_dma_run_waiting(NULL);
+    udmar_dma_on_waiting(NULL, wake, NULL);
     close_scene(&s);
 }
 

@@ -427,10 +427,10 @@ static void set_mode_checks_its_arguments(void **state)
     assert_int_equal(udmar_device_set_mode(NULL, UDMAR_MODE_BLOCKED), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_UNPROTECTED), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_set_mode(r.nic, (enum udmar_mode)0), UDMAR_ERR_ARGUMENT);
-    r.nic->users = 1;
+    r.nic->refs = 1;
     assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
     assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_BUSY);
-    r.nic->users = 0;
+    r.nic->refs = 0;
     assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
     rig_close(&r);
 }

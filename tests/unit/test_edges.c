@@ -601,7 +601,11 @@ static void window_larger_than_any(void **state)
 
     (void)state;
     rig_machine(&r, "bigwindow");
-    assert_int_equal(udmar__unit_create(r.m, 0, 0, BASE, 1u << 20, 1000000, &unit, &reason),
+    assert_int_equal(udmar__unit_create(r.m,
+                                        &(struct udmar__unit_config){ .base = BASE,
+                                                                      .firmware_size = 1u << 20,
+                                                                      .timeout_ns = 1000000 },
+                                        &unit, &reason),
                      UDMAR_OK);
     /* What firmware says is beyond belief: what the registers say is mapped. */
     assert_int_equal(unit->window, unit->facts.window_size);
@@ -609,7 +613,12 @@ static void window_larger_than_any(void **state)
     rig_close(&r);
     /* Four pages are believed. */
     rig_machine(&r, "generic48");
-    assert_int_equal(udmar__unit_create(r.m, 0, 0, BASE, 16384, 1000000, &unit, &reason), UDMAR_OK);
+    assert_int_equal(udmar__unit_create(r.m,
+                                        &(struct udmar__unit_config){ .base = BASE,
+                                                                      .firmware_size = 16384,
+                                                                      .timeout_ns = 1000000 },
+                                        &unit, &reason),
+                     UDMAR_OK);
     assert_int_equal(unit->window, 16384);
     assert_true(unit->facts.window_size < 16384);
     udmar__unit_destroy(unit);

@@ -138,7 +138,7 @@ static void test_gone_with_its_age(void **state)
         iova = load_one(s.tag, s.map, s.buffer, 3 * PAGE);
         udmar_dmamap_unload(s.tag, s.map);
         fault = fault_at(&s.mc, iova + PAGE, false);
-        expect_place(&fault, UDMAR_PLACE_GONE, iova, 3 * PAGE);
+        expect_place(&fault, UDMAR_PLACE_ENDED, iova, 3 * PAGE);
         age = fault.near_age;
         assert_true(age <= 1);
         /* Others come and go elsewhere. */
@@ -152,7 +152,7 @@ static void test_gone_with_its_age(void **state)
             assert_int_equal(udmar_domain_free_iova(s.mc.domain, at), UDMAR_OK);
         }
         fault = fault_at(&s.mc, iova + 2 * PAGE, false);
-        expect_place(&fault, UDMAR_PLACE_GONE, iova, 3 * PAGE);
+        expect_place(&fault, UDMAR_PLACE_ENDED, iova, 3 * PAGE);
         assert_int_equal(fault.near_age, age + 5);
         drop_map(s.tag, other);
         close_scene(&s);
@@ -174,7 +174,7 @@ static void test_unmapped_but_still_reserved(void **state)
     expect_place(&fault, UDMAR_PLACE_LIVE, iova, 4 * PAGE);
     assert_int_equal(udmar_domain_unmap(mc.domain, iova, 4 * PAGE), UDMAR_OK);
     fault = fault_at(&mc, iova + PAGE, false);
-    expect_place(&fault, UDMAR_PLACE_GONE, iova, 4 * PAGE);
+    expect_place(&fault, UDMAR_PLACE_ENDED, iova, 4 * PAGE);
     assert_int_equal(udmar_domain_free_iova(mc.domain, iova), UDMAR_OK);
     machine_close(&mc);
 }

@@ -320,11 +320,11 @@ static int tag_without_result(struct scene *s)
 }
 static int bad_domain(struct scene *s)
 {
-    return udmar_dma_tag_set_domain(s->tag, 5000);
+    return udmar_dma_tag_set_numa_node(s->tag, 5000);
 }
 static int late_domain(struct scene *s)
 {
-    return udmar_dma_tag_set_domain(s->tag, 1);
+    return udmar_dma_tag_set_numa_node(s->tag, 1);
 }
 static int bad_key(struct scene *s)
 {
@@ -506,7 +506,7 @@ static void test_nobody_to_count_for(void **state)
     udmar_dmamem_free(NULL, NULL, NULL);
     assert_int_equal(udmar_dma_tag_destroy(NULL), 0);
     assert_int_equal(udmar_dmamap_destroy(NULL, NULL), 0);
-    assert_int_equal(udmar_dma_tag_set_domain(NULL, 0), UDMAR_EINVAL);
+    assert_int_equal(udmar_dma_tag_set_numa_node(NULL, 0), UDMAR_EINVAL);
     udmar_dma_template_init(NULL, NULL);
     udmar_dma_template_fill(NULL, NULL, 3);
     udmar_dma_template_init(&values, NULL);

@@ -9,7 +9,7 @@
 
 #include "page_table_scene.h"
 
-#include "space/cache.h"
+#include "mapping/cpu_cache.h"
 
 /* ---- A naive dictionary of pages ------------------------------------------------------------- */
 
@@ -272,7 +272,7 @@ static void test_map_while_a_table_goes(void **state)
             assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 40 * PAGE, PAGE), UDMAR_OK);
             model_set_hook(mc.m, NULL, NULL);
             assert_false(can_read(&mc, RID0, SHARED + 40 * PAGE));
-            udmar__caches_trim(mc.domain);
+            udmar__cpu_caches_trim(mc.domain);
             assert_int_equal(udmar_domain_unmap(mc.domain, SHARED + 9 * PAGE, PAGE), UDMAR_OK);
             assert_int_equal(model_cache_stale(mc.u), 0);
             machine_close(&mc);

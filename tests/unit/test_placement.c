@@ -7,8 +7,8 @@
 
 #include <udmar/stream.h>
 
-#include "busdma/internal.h"
-#include "space/arena.h"
+#include "busdma/map.h"
+#include "mapping/arena.h"
 #include "support_space.h"
 
 #define LOW_24 (MIB(16) - 1)
@@ -246,7 +246,7 @@ static void test_more_windows_than_addresses(void **state)
     const struct limits limits = { .lowaddr = LOW_32, .maxsize = MIB(1) };
     struct machine mc;
     struct udmar_dma_tag *tag;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     uint8_t *buffer;
     unsigned windows = 0;
 
@@ -259,8 +259,8 @@ static void test_more_windows_than_addresses(void **state)
         windows += maps[i]->window != NULL;
     }
     assert_int_equal(windows, 1024);
-    pool = &mc.domain->pool_32;
-    assert_int_equal(pool->taken, udmar__pool_reach(mc.domain, pool) / 2);
+    pool = &udmar__mapper_of(mc.domain)->pool_32;
+    assert_int_equal(pool->taken, udmar__arena_pool_reach(mc.domain, pool) / 2);
     for (unsigned i = 0; i < MOST; i++)
         assert_int_equal(load(tag, maps[i], buffer, MIB(1)), 0);
     for (unsigned i = 0; i < MOST; i++) {
@@ -268,7 +268,7 @@ static void test_more_windows_than_addresses(void **state)
         drop_map(tag, maps[i]);
     }
     assert_int_equal(pool->taken, 0);
-    assert_int_equal(mc.domain->taken, 0);
+    assert_int_equal(udmar__mapper_of(mc.domain)->taken, 0);
     drop_tag(tag);
     model_buffer_free(mc.m, buffer);
     machine_close(&mc);

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "busdma/internal.h"
-#include "space/address.h"
-#include "space/cache.h"
+#include "busdma/map.h"
+#include "space/range.h"
+#include "mapping/cpu_cache.h"
 #include "support_space.h"
 
 #define LARGE MIB(4) /* physical: 12 MiB of the tests' own, at a large page */
@@ -405,7 +405,7 @@ static void test_unloads_that_are_not_confirmed(void **state)
         model_buffer_free(s.mc.m, other);
         drop_map(s.tag, s.map);
         drop_tag(s.tag);
-        udmar__caches_trim(s.mc.domain);
+        udmar__cpu_caches_trim(s.mc.domain);
         s.mc.forgive_pages = true;
         machine_close(&s.mc);
     }
@@ -487,7 +487,8 @@ static void test_lent_window_that_is_not_ready(void **state)
     udmar_dmamap_unload(s.tag, s.map);
     model_buffer_free(s.mc.m, buffer);
     drop_map(s.tag, s.map);
-    assert_int_equal(s.mc.domain->windows, 0); /* it has come back, and has gone */
+    assert_int_equal(udmar__mapper_of(s.mc.domain)->windows,
+                     0); /* it has come back, and has gone */
     drop_tag(s.tag);
     machine_close(&s.mc);
 }
@@ -761,7 +762,7 @@ static void test_resting_windows(void **state)
         }
         /* The last of the places, after which the first comes again. */
         udmar__locate(s.mc.domain, iova, &fault);
-        assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+        assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
         assert_int_equal(fault.near_base, iova);
         model_buffer_free(s.mc.m, buffer);
         close_scene(&s);
@@ -907,7 +908,7 @@ static void test_limits_that_cut_nothing(void **state)
         machine_open(&s.mc, &setup);
         s.tag = new_tag(&s.mc, 0, &limits);
         s.map = new_map(s.tag);
-        assert_int_equal(s.map->quick, cases[i].quick ? QUICK_IDLE : QUICK_NEVER);
+        assert_int_equal(s.map->may_fast, cases[i].quick);
         /* Longer and shorter ones, again and again, at each place that there is. */
         for (unsigned round = 0; round < 20; round++) {
             uint64_t length = limits.maxsize / shares[round % 4];

@@ -5,7 +5,7 @@
  */
 #include "cache_scene.h"
 
-#include "space/address.h"
+#include "space/range.h"
 
 static uint64_t leaf_entry(struct scene *s, uint64_t iova, unsigned *out_level)
 {
@@ -146,7 +146,8 @@ static void test_full_racks(void **state)
                 assert_false(can_read(&s.mc, RID0, iova[i]));
             }
             drain_faults(&s.mc);
-            assert_int_equal(s.mc.domain->windows, 3); /* the others have gone back */
+            assert_int_equal(udmar__mapper_of(s.mc.domain)->windows,
+                             3); /* the others have gone back */
         }
         close_scene(&s);
     }
@@ -231,7 +232,7 @@ static void test_windows_beyond_the_racks(void **state)
         unmap(&s, iova);
         assert_false(can_read(&s.mc, RID0, iova));
         assert_false(can_read(&s.mc, RID0, iova + MIB(8) - 1));
-        assert_int_equal(s.mc.domain->windows, 0); /* such windows are not kept */
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, 0); /* such windows are not kept */
         drain_faults(&s.mc);
     }
     close_scene(&s);
@@ -248,13 +249,13 @@ static void test_windows_of_an_odd_limit(void **state)
     for (unsigned round = 0; round < 2; round++) {
         iova = map(&s, s.large, MIB(2), MIB(200) - 1);
         assert_true(iova + MIB(2) <= MIB(200));
-        assert_int_equal(s.mc.domain->windows, 1 + round);
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, 1 + round);
         unmap(&s, iova);
-        assert_int_equal(s.mc.domain->windows, round);
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, round);
         iova = map(&s, s.large, MIB(3), UINT64_MAX);
         assert_true(device_sees(&s.mc, RID0, iova + MIB(2), s.large + MIB(2), PAGE));
         unmap(&s, iova);
-        assert_int_equal(s.mc.domain->windows, 1);
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, 1);
     }
     close_scene(&s);
 }
@@ -271,13 +272,13 @@ static void test_one_page_more_than_a_block(void **state)
         iova[i] = map(&s, s.large, MIB(2), UINT64_MAX);
     for (unsigned i = 0; i < 3; i++)
         unmap(&s, iova[i]);
-    assert_int_equal(s.mc.domain->windows, 3);
+    assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, 3);
     for (unsigned i = 0; i < 3; i++) {
         iova[i] = map(&s, s.large + 77, MIB(1), UINT64_MAX);
         assert_true(device_sees(&s.mc, RID0, iova[i], s.large + 77, MIB(1)));
         /* In one of the windows that have come back. */
-        assert_non_null(udmar__window_lent(s.mc.domain, iova[i] / PAGE));
-        assert_int_equal(s.mc.domain->windows, 3);
+        assert_non_null(udmar__window_transient(s.mc.domain, iova[i] / PAGE));
+        assert_int_equal(udmar__mapper_of(s.mc.domain)->windows, 3);
     }
     for (unsigned i = 0; i < 3; i++)
         unmap(&s, iova[i]);

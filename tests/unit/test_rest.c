@@ -5,8 +5,11 @@
  */
 #include <string.h>
 
-#include "space/address.h"
-#include "space/stream.h"
+#include "space/range.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 #define PAGES 600u
@@ -53,7 +56,7 @@ static void close_scene(struct scene *s, bool all_back)
     model_behaviour(s->mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     (void)model_queue_step(s->mc.u, 4096);
     udmar_tick(s->mc.instance);
-    udmar__caches_trim(s->mc.domain);
+    udmar__cpu_caches_trim(s->mc.domain);
     udmar_domain_info(s->mc.domain, &info);
     if (all_back)
         assert_int_equal(info.table_pages, 1);
@@ -166,7 +169,7 @@ static void test_who_does_not_rest(void **state)
         machine_open(&mc, &setups[i]);
         buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
         piece.address = physical_of(&mc, buffer);
-        for (unsigned n = 0; n < 3 * UDMAR__RESTING; n++) {
+        for (unsigned n = 0; n < 3 * UDMAR__FLUSH_BATCH; n++) {
             assert_int_equal(
                 udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &iova),
                 UDMAR_OK);
@@ -176,7 +179,7 @@ static void test_who_does_not_rest(void **state)
             drain_faults(&mc);
         }
         model_buffer_free(mc.m, buffer);
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -192,7 +195,7 @@ static void test_batch_is_one_request(void **state)
     map_one(&s, 1);
     unmap_one(&s, 0);
     assert_int_equal(udmar_unit_status(s.mc.instance, 0, &before), UDMAR_OK);
-    for (unsigned n = 0; n < 10 * UDMAR__RESTING; n++) {
+    for (unsigned n = 0; n < 10 * UDMAR__FLUSH_BATCH; n++) {
         map_one(&s, 1);
         unmap_one(&s, 0);
     }
@@ -208,11 +211,11 @@ static void test_addresses_go_round(void **state)
 
     (void)state;
     open_scene(&s, UINT64_MAX, "hw.dmar.strict=0");
-    for (unsigned n = 0; n < 100 * UDMAR__RESTING; n++) {
+    for (unsigned n = 0; n < 100 * UDMAR__FLUSH_BATCH; n++) {
         map_one(&s, 1);
         unmap_one(&s, 0);
     }
-    assert_true(100 * UDMAR__RESTING - s.again < 6 * UDMAR__RESTING);
+    assert_true(100 * UDMAR__FLUSH_BATCH - s.again < 6 * UDMAR__FLUSH_BATCH);
     close_scene(&s, true);
 }
 

@@ -97,7 +97,7 @@ static void close_room(struct room *r)
     drop(r->unlocked, r->unlocked_map);
     drop_tag(r->tag);
     model_buffer_free(r->mc.m, r->one[0].buffer);
-    assert_int_equal(r->mc.instance->dma.room.hopeful, 0);
+    assert_int_equal(r->mc.instance->dma.wait_space.hopeful, 0);
     machine_close(&r->mc);
 }
 
@@ -235,7 +235,7 @@ static void test_memory_comes_back(void **state)
         for (unsigned call = 1; error != 0; call++) {
             assert_true(call < 40);
             open_room(&r, strict ? "" : "hw.dmar.strict=0", true);
-            udmar_dma_on_deferred(r.mc.instance, wake, NULL);
+            udmar_dma_on_waiting(r.mc.instance, wake, NULL);
             wakes = 0;
             model_fail_host_call(r.mc.m, call, true);
             error = start(&r, 0, MIB(3), 0);
@@ -245,13 +245,13 @@ static void test_memory_comes_back(void **state)
                 /* In vain, and again. */
                 udmar_tick(r.mc.instance);
                 assert_int_equal(wakes, 1);
-                udmar_dma_run_deferred(r.mc.instance);
+                udmar_dma_run_waiting(r.mc.instance);
                 assert_int_equal(r.one[0].calls, 0);
                 model_fail_host_call(r.mc.m, 0, false);
                 udmar_tick(r.mc.instance);
                 assert_int_equal(wakes, 2);
                 assert_int_equal(r.one[0].calls, 0); /* not in the tick */
-                udmar_dma_run_deferred(r.mc.instance);
+                udmar_dma_run_waiting(r.mc.instance);
             }
             assert_int_equal(r.one[0].calls, 1);
             assert_int_equal(r.one[0].error, 0);
@@ -259,7 +259,7 @@ static void test_memory_comes_back(void **state)
             wakes = 0;
             udmar_tick(r.mc.instance);
             assert_int_equal(wakes, 0);
-            udmar_dma_on_deferred(r.mc.instance, NULL, NULL);
+            udmar_dma_on_waiting(r.mc.instance, NULL, NULL);
             close_room(&r);
         }
     }
@@ -276,10 +276,10 @@ static void test_deadline(void **state)
     assert_int_equal(start(&r, 0, MIB(9), 0), 0);
     assert_int_equal(start(&r, 1, MIB(9), 0), UDMAR_EINPROGRESS);
     model_advance_time(r.mc.m, DEADLINE / 2);
-    udmar_dma_run_deferred(r.mc.instance);
+    udmar_dma_run_waiting(r.mc.instance);
     assert_int_equal(r.one[1].calls, 0);
     model_advance_time(r.mc.m, DEADLINE);
-    udmar_dma_run_deferred(r.mc.instance);
+    udmar_dma_run_waiting(r.mc.instance);
     assert_int_equal(r.one[1].calls, 1);
     assert_int_equal(r.one[1].error, UDMAR_ENOMEM);
     assert_int_equal(r.one[1].count, 0);

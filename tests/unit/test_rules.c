@@ -292,10 +292,10 @@ static void allocnow_gets_pages_at_once(struct scene *s)
         assert_int_equal(bus_dma_tag_set_domain(tag, 2), UDMAR_ENOMEM);
         model_fail_host_call(s->mc.m, 0, false);
         assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
-        assert_int_equal(zone.domain, -1);
+        assert_int_equal(zone.numa_node, -1);
         assert_int_equal(bus_dma_tag_set_domain(tag, 2), 0);
         assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
-        assert_int_equal(zone.domain, 2);
+        assert_int_equal(zone.numa_node, 2);
         assert_int_equal(zone.free_pages, 6);
     }
     drop_tag(tag);

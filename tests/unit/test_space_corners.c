@@ -5,11 +5,14 @@
  */
 #include <string.h>
 
-#include "space/address.h"
-#include "space/arena.h"
-#include "space/cache.h"
+#include "space/range.h"
+#include "mapping/arena.h"
+#include "mapping/cpu_cache.h"
 #include "space/context.h"
-#include "space/stream.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
@@ -125,7 +128,7 @@ static void test_contexts_of_nobody(void **state)
     assert_int_equal(udmar__context_set(mc.domain->unit, RID0, udmar_device_domain(mc.device[1])),
                      UDMAR_ERR_EXISTS);
     assert_int_equal(udmar__context_set(mc.domain->unit, RID0, mc.domain), UDMAR_OK);
-    assert_int_equal(mc.domain->bindings->contexts, 1);
+    assert_int_equal(mc.domain->bindings->context_refs, 1);
     /* No context of this domain is there: nothing to do, and nothing is done. */
     assert_int_equal(udmar__context_clear(mc.domain->unit, RID0, &nowhere), UDMAR_OK);
     assert_int_equal(udmar__context_clear(&elsewhere, RID0, mc.domain), UDMAR_OK);
@@ -271,13 +274,15 @@ static void test_arena_that_is_not_confirmed(void **state)
     (void)state;
     machine_open(&mc, &setup);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    status = udmar__blocks_take(mc.domain, &mc.domain->pool_all, 0, 1, &page, &taken);
+    status =
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 0, 1, &page, &taken);
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     model_queue_step(mc.u, 10000);
     if (status == UDMAR_OK)
         udmar__blocks_give(mc.domain, &page, 1, false);
-    assert_int_equal(udmar__blocks_take(mc.domain, &mc.domain->pool_all, 0, 1, &page, &taken),
-                     UDMAR_OK);
+    assert_int_equal(
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 0, 1, &page, &taken),
+        UDMAR_OK);
     udmar__blocks_give(mc.domain, &page, 1, false);
     assert_int_equal(table_pages(&mc), 1);
     machine_close(&mc);
@@ -308,7 +313,7 @@ static void test_full_table_that_is_no_page(void **state)
             uintptr_t irq = udmar__lock(mc.m, &mc.domain->lock);
 
             udmar__gather_init(&gather);
-            assert_int_equal(udmar__slots_reserve(mc.domain, base, 2, 1, &parent, &gather),
+            assert_int_equal(udmar__ptes_reserve(mc.domain, base, 2, 1, &parent, &gather),
                              UDMAR_OK);
             udmar__unlock(mc.m, &mc.domain->lock, irq);
         }
@@ -332,7 +337,7 @@ static void test_full_table_that_is_no_page(void **state)
             assert_int_equal(udmar_domain_translate(mc.domain, base, &seen, NULL, &page),
                              UDMAR_ERR_NOT_FOUND);
             irq = udmar__lock(mc.m, &mc.domain->lock);
-            udmar__slots_release(mc.domain, base, 2, 1, &gather);
+            udmar__ptes_release(mc.domain, base, 2, 1, &gather);
             udmar__unlock(mc.m, &mc.domain->lock, irq);
             assert_int_equal(udmar__gather_flush(mc.domain, &gather), UDMAR_OK);
         }
@@ -381,14 +386,14 @@ static void test_halves_of_one_owner(void **state)
 static void test_second_part_of_the_directory(void **state)
 {
     struct machine mc;
-    struct udmar__pool *pools[2];
+    struct udmar__arena_pool *pools[2];
     uint32_t pages[2], page;
     unsigned taken;
 
     (void)state;
     machine_open(&mc, NULL);
-    pools[0] = udmar__pool_get(mc.domain, 0, GIB(5) - 1);
-    pools[1] = udmar__pool_get(mc.domain, GIB(3), UINT64_MAX);
+    pools[0] = udmar__arena_pool_get(mc.domain, 0, GIB(5) - 1);
+    pools[1] = udmar__arena_pool_get(mc.domain, GIB(3), UINT64_MAX);
     assert_int_equal(udmar__blocks_take(mc.domain, pools[0], 0, 1, &pages[0], &taken), UDMAR_OK);
     for (unsigned call = 1;; call++) {
         size_t bytes = model_bytes_in_use(mc.m);
@@ -415,9 +420,10 @@ static void test_second_part_of_the_directory(void **state)
     assert_null(udmar__arena_of(mc.domain, GIB(4) / PAGE));
     udmar__blocks_give(mc.domain, pages, 2, false);
     /* A pool that keeps out of nothing is the one of all. */
-    assert_ptr_equal(udmar__pool_get(mc.domain, mc.domain->end + 1, UINT64_MAX),
-                     &mc.domain->pool_all);
-    assert_ptr_equal(udmar__pool_get(mc.domain, MIB(1), 0), &mc.domain->pool_all);
+    assert_ptr_equal(udmar__arena_pool_get(mc.domain, mc.domain->end + 1, UINT64_MAX),
+                     &udmar__mapper_of(mc.domain)->pool_all);
+    assert_ptr_equal(udmar__arena_pool_get(mc.domain, MIB(1), 0),
+                     &udmar__mapper_of(mc.domain)->pool_all);
     machine_close(&mc);
 }
 
@@ -434,8 +440,9 @@ static void test_checkers_find_damage(void **state)
 
     (void)state;
     machine_open(&mc, NULL);
-    assert_int_equal(udmar__blocks_take(mc.domain, &mc.domain->pool_all, 2, 2, pages, &taken),
-                     UDMAR_OK);
+    assert_int_equal(
+        udmar__blocks_take(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, 2, 2, pages, &taken),
+        UDMAR_OK);
     arena = udmar__arena_of(mc.domain, pages[0]);
     assert_true(udmar__arena_check(arena));
     arena->largest[1]--;
@@ -522,20 +529,20 @@ static void test_checker_finds_a_tree_without_balance(void **state)
 
 static void test_domain_before_its_first_context(void **state)
 {
-    const struct udmar__domain_config config = { .strict = true };
+    const struct udmar__mapper_config config = { .domain = { .strict = true } };
     struct udmar_domain_info info;
     struct udmar_domain *domain;
     struct machine mc;
 
     (void)state;
     machine_open(&mc, NULL);
-    assert_int_equal(udmar__domain_create(mc.domain->unit, &config, &domain), UDMAR_OK);
-    assert_int_equal(domain->cpus, 1);
+    assert_int_equal(udmar__mapper_create(mc.domain->unit, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar__mapper_of(domain)->cpus, 1);
     udmar_domain_info(domain, &info);
     assert_int_equal(info.devices, 0);
     assert_int_equal(info.domain_id, 0);
     assert_int_equal(udmar__domain_clock(domain), 0);
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     machine_close(&mc);
 }
 
@@ -557,13 +564,14 @@ static void test_domain_with_a_second_unit(void **state)
     assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova),
                      UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_stream_unmap(mc.domain, MIB(4)), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar__window_create(mc.domain, &mc.domain->pool_all, PAGE, 0, 0, &window),
+    assert_int_equal(udmar__window_create(mc.domain, &udmar__mapper_of(mc.domain)->pool_all, PAGE,
+                                          0, 0, &window),
                      UDMAR_ERR_UNSUPPORTED);
     assert_true(udmar__domain_unbind(mc.domain, binding));
     assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
     assert_true(can_read(&mc, RID0, iova));
     assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -637,7 +645,7 @@ static void test_windows_and_streams_are_listed(void **state)
     drop_map(large, chunked);
     drop_tag(tag);
     drop_tag(large);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -661,7 +669,7 @@ static void test_listing_from_where_nothing_is(void **state)
         at = info.base + info.size;
     }
     assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -673,7 +681,7 @@ static void test_addresses_beyond_the_directory(void **state)
                                    .maxsize = MIB(4) };
     static const uint64_t sizes[] = { PAGE, MIB(2), MIB(4) };
     struct machine mc;
-    struct udmar__pool *pool;
+    struct udmar__arena_pool *pool;
     struct udmar__window *window;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
@@ -684,9 +692,9 @@ static void test_addresses_beyond_the_directory(void **state)
     (void)state;
     machine_open(&mc, &(struct setup){ .tunables = "hw.dmar.width=48", .window_limit = 1 });
     assert_true(mc.domain->end > UDMAR__DIRECTORY_END);
-    pool = udmar__pool_get(mc.domain, PAGE, UDMAR__DIRECTORY_END - 1);
+    pool = udmar__arena_pool_get(mc.domain, PAGE, UDMAR__DIRECTORY_END - 1);
     assert_int_equal(udmar__blocks_take(mc.domain, pool, 0, 1, &page, &taken), UDMAR_ERR_IOVA);
-    assert_int_equal(udmar__window_create_lent(mc.domain, pool, 1, &window), UDMAR_ERR_IOVA);
+    assert_int_equal(udmar__window_create_transient(mc.domain, pool, 1, &window), UDMAR_ERR_IOVA);
     tag = new_tag(&mc, 0, &limits);
     map = new_map(tag);
     buffer = model_buffer_alloc(mc.m, MIB(4), 0, 0);
@@ -742,20 +750,20 @@ static void test_places_far_from_everything(void **state)
 static void test_tick_passes_by_who_has_nothing(void **state)
 {
     const struct setup setup = { .tunables = "hw.dmar.strict=0", .ticking = true };
-    struct udmar_domain nowhere = { .unit = NULL, .stale = 1 };
+    struct udmar__mapper nowhere = { .flush_pending = 1 };
     struct machine mc;
 
     (void)state;
-    udmar__domain_tick(&nowhere);
-    assert_int_equal(nowhere.stale, 1);
+    udmar__mapper_tick(&nowhere.domain);
+    assert_int_equal(nowhere.flush_pending, 1);
     machine_open(&mc, &setup);
     assert_int_equal(udmar_device_set_mode(mc.device[1], UDMAR_MODE_BLOCKED), UDMAR_OK);
     assert_int_equal(udmar_device_set_mode(mc.device[2], UDMAR_MODE_PASSTHROUGH), UDMAR_OK);
     model_stats(mc.u)->iotlb_domain = 0;
-    mc.domain->stale = 1;
+    udmar__mapper_of(mc.domain)->flush_pending = 1;
     udmar_tick(mc.instance);
     assert_int_equal(model_stats(mc.u)->iotlb_domain, 1);
-    assert_int_equal(mc.domain->stale, 0);
+    assert_int_equal(udmar__mapper_of(mc.domain)->flush_pending, 0);
     machine_close(&mc);
 }
 

@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <time.h>
 
-#include "space/address.h"
-#include "space/stream.h"
+#include "space/range.h"
+#include <udmar/stream.h>
+
+#include "mapping/block.h"
+#include "mapping/mapping.h"
 #include "support_space.h"
 
 static uint64_t map_one(struct machine *mc, uint8_t *buffer, uint64_t length, uint64_t highest)
@@ -52,7 +55,7 @@ static void test_sizes(void **state)
             assert_false(can_read(&mc, RID0, iova + length - 1));
         }
         model_buffer_free(mc.m, buffer);
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -92,11 +95,11 @@ static void test_large(void **state)
                 assert_false(can_read(&mc, RID0, iova));
             }
             if (n % 3 == 2) {
-                udmar__caches_trim(mc.domain);
+                udmar__cpu_caches_trim(mc.domain);
                 assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_ERR_NOT_FOUND);
             }
         }
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -104,7 +107,7 @@ static void test_large(void **state)
 /* Every magazine has blocks of its own kind and size only. */
 static void check_magazines(const struct udmar_domain *domain)
 {
-    const struct udmar__cache *cache = domain->caches[0];
+    const struct udmar__cpu_cache *cache = udmar__mapper_of(domain)->caches[0];
 
     for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
         for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
@@ -155,7 +158,7 @@ static void test_rest_by_kind(void **state)
         assert_int_equal(udmar_stream_unmap(mc.domain, live[i]), UDMAR_OK);
     }
     check_magazines(mc.domain);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -207,7 +210,7 @@ static void test_tick(void **state)
     for (unsigned n = 0; n < 20; n++)
         assert_false(can_read(&mc, RID0, old[n]));
     model_buffer_free(mc.m, buffer);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -251,7 +254,7 @@ static void test_lists(void **state)
         drain_faults(&mc);
     }
     model_buffer_free(mc.m, buffer);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -277,7 +280,7 @@ static void test_ranges_end_where_they_end(void **state)
     assert_int_equal(range.base, iova);
     assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
     model_buffer_free(mc.m, buffer);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -309,7 +312,7 @@ static void test_place_of_a_range(void **state)
         }
         for (unsigned n = 0; n < 2; n++)
             assert_int_equal(udmar_stream_unmap(mc.domain, iova[n]), UDMAR_OK);
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -338,7 +341,7 @@ static void test_unanswered_address_is_lost(void **state)
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(udmar_stream_unmap(mc.domain, iova[i]), UDMAR_OK);
     model_buffer_free(mc.m, buffer);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     mc.forgive_pages = true;
     machine_close(&mc);
 }
@@ -432,7 +435,7 @@ static void test_places_of_a_window(void **state)
     udmar_tick(mc.instance);
     assert_false(can_read(&mc, RID0, iova[0]));
     udmar__locate(mc.domain, iova[0], &fault);
-    assert_int_equal(fault.place, UDMAR_PLACE_GONE);
+    assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
     assert_int_equal(fault.near_base, iova[0]);
     drop_map(tag, map);
     drop_tag(tag);
@@ -562,7 +565,7 @@ static void test_blocks_larger_than_a_request(void **state)
         /* None was refused and had to be replaced. */
         assert_int_equal(mc.domain->unit->counts.queue_errors, 0);
         model_buffer_free(mc.m, buffer);
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -616,7 +619,7 @@ static void test_unmap_after_a_stop_that_failed(void **state)
     assert_false(can_read(&mc, RID0, small));
     assert_false(can_read(&mc, RID0, large));
     model_buffer_free(mc.m, buffer);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -674,7 +677,7 @@ static void test_tick_during_a_stop(void **state)
     model_set_hook(late.mc.m, NULL, NULL);
     assert_int_equal(udmar_start(late.mc.instance), UDMAR_OK);
     model_buffer_free(late.mc.m, buffer);
-    udmar__caches_trim(late.mc.domain);
+    udmar__cpu_caches_trim(late.mc.domain);
     machine_close(&late.mc);
 }
 

@@ -9,7 +9,7 @@
 
 #include <udmar/stream.h>
 
-#include "space/cache.h"
+#include "mapping/cpu_cache.h"
 #include "support_space.h"
 
 #define THREADS 8u
@@ -134,7 +134,7 @@ static void *work(void *argument)
         if (worker->number == 0 && round % 8 == 0)
             udmar_tick(mc->instance);
         if (worker->number == 1 && round % 40 == 39)
-            udmar__caches_trim(mc->domain);
+            udmar__cpu_caches_trim(mc->domain);
     }
     return NULL;
 }
@@ -185,11 +185,11 @@ static void run(struct setup setup)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
     for (unsigned i = 0; i < THREADS; i++) {
         close_worker(&workers[i]);
-        caches += mc.domain->caches[i] != NULL;
+        caches += udmar__mapper_of(mc.domain)->caches[i] != NULL;
     }
     /* Each has worked on a CPU of its own; without a direct map there is nothing to cache. */
     assert_int_equal(caches, setup.no_direct_map ? 0 : THREADS);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     udmar_domain_info(mc.domain, &info);
     assert_int_equal(info.table_pages, 1);
     machine_close(&mc);

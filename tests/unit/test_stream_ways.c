@@ -7,7 +7,7 @@
 
 #include <udmar/stream.h>
 
-#include "space/cache.h"
+#include "mapping/cpu_cache.h"
 #include "space/domain.h"
 #include "support_space.h"
 
@@ -69,7 +69,7 @@ static void test_rights(void **state)
             }
         }
     }
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -97,7 +97,7 @@ static void test_limit_below_what_is_at_hand(void **state)
             assert_true(low + sizes[i] <= MIB(64));
             unmap(&mc, low);
         }
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -126,7 +126,7 @@ static void test_limit_of_32_bits(void **state)
         } else {
             assert_true(sizes[i] > MIB(1));
         }
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }
@@ -160,7 +160,7 @@ static void test_two_mib_at_any_offset(void **state)
                          physical + MIB(2) - 1);
         unmap(&mc, iova);
     }
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -177,7 +177,7 @@ static void test_nothing_beyond_all_addresses(void **state)
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(udmar_stream_unmap(mc.domain, far[i]), UDMAR_ERR_NOT_FOUND);
     unmap(&mc, iova);
-    udmar__caches_trim(mc.domain);
+    udmar__cpu_caches_trim(mc.domain);
     machine_close(&mc);
 }
 
@@ -309,10 +309,10 @@ static void test_processors_without_a_cache(void **state)
             assert_int_equal(pthread_create(&thread, NULL, on_another_processor, &mc), 0);
             assert_int_equal(pthread_join(thread, &tried), 0);
         }
-        assert_non_null(mc.domain->caches[0]);
-        assert_null(mc.domain->caches[1]);
+        assert_non_null(udmar__mapper_of(mc.domain)->caches[0]);
+        assert_null(udmar__mapper_of(mc.domain)->caches[1]);
         all_ways(&mc);
-        udmar__caches_trim(mc.domain);
+        udmar__cpu_caches_trim(mc.domain);
         machine_close(&mc);
     }
 }

@@ -393,28 +393,59 @@ static void test_pages_of_loads_without_a_window(void **state)
     }
 }
 
+/* What a tag refuses is refused before an entry is live: the pages are free at once. */
+static void test_pages_of_a_load_that_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned w = 0; w < 2; w++) {
+        const struct setup setup = { .tunables = ASKED, .window_limit = w ? PAGE : 0 };
+        const struct limits limits = { .maxsegsz = 64 };
+        struct machine mc;
+        struct udmar_dma_tag *tag;
+        struct udmar_dma_map *map;
+        uint8_t *buffer;
+        uint64_t asked;
+
+        machine_open(&mc, &setup);
+        tag = new_tag(&mc, 0, &limits);
+        map = new_map(tag);
+        buffer = model_buffer_alloc(mc.m, 200, 0, 0);
+        assert_int_equal(load(tag, map, buffer, 10, 0), 0);
+        udmar_dmamap_unload(tag, map);
+        asked = model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain;
+        assert_int_equal(load(tag, map, buffer, 200, 0), 0);
+        assert_int_equal(result.error, UDMAR_EFBIG);
+        assert_int_equal(active(&mc), 0);
+        assert_int_equal(model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain,
+                         asked);
+        drop_map(tag, map);
+        drop_tag(tag);
+        model_buffer_free(mc.m, buffer);
+        machine_close(&mc);
+    }
+}
+
 /* A load that fails after its entries were live ends like an unload: confirmed, or not at all. */
 static void test_pages_of_a_load_that_failed(void **state)
 {
     (void)state;
     for (unsigned w = 0; w < 2; w++) {
         const struct setup setup = {
+            .profile = "cm",
             .tunables = ASKED " hw.dmar.timeout=100000",
             .window_limit = w ? PAGE : 0,
         };
-        const struct limits limits = { .maxsegsz = 64 };
         struct machine mc;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
 
         machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, &limits);
+        tag = new_tag(&mc, 0, NULL);
         map = new_map(tag);
         buffer = model_buffer_alloc(mc.m, 200, 0, 0);
         model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-        assert_int_equal(load(tag, map, buffer, 200, 0), 0);
-        assert_int_equal(result.error, UDMAR_EFBIG);
+        assert_int_equal(load(tag, map, buffer, 200, 0), UDMAR_ENOMEM);
         assert_int_equal(active(&mc), 1);
         assert_int_equal(load(tag, map, buffer, 10, 0), UDMAR_ENOMEM);
         model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
@@ -486,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_another_buffer_in_a_map_of_memory),
         cmocka_unit_test(test_pages_come_back_when_the_unit_has_confirmed),
         cmocka_unit_test(test_pages_of_loads_without_a_window),
+        cmocka_unit_test(test_pages_of_a_load_that_is_refused),
         cmocka_unit_test(test_pages_of_a_load_that_failed),
         cmocka_unit_test(test_a_page_that_is_left_is_not_the_next_loads),
     };

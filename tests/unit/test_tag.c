@@ -7,7 +7,7 @@
 
 #include <udmar/bus_dma.h>
 
-#include "busdma/internal.h"
+#include "busdma/map.h"
 #include "support_space.h"
 
 struct request {
@@ -458,11 +458,11 @@ static void test_mode_changes_the_back_end(void **state)
     (void)state;
     machine_open(&mc, NULL);
     root = udmar_device_dma_tag(mc.device[0]);
-    assert_ptr_equal(root->backend, &udmar__backend_dmar);
+    assert_ptr_equal(root->backend, &udmar__backend_translated);
     assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_bounce);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_direct);
     assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_dmar);
+    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_translated);
     assert_ptr_equal(udmar_device_dma_tag(mc.device[0]), root);
     machine_close(&mc);
 }

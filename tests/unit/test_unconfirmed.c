@@ -5,6 +5,7 @@
  */
 #include <udmar/stream.h>
 
+#include "mapping/mapper.h"
 #include "space/context.h"
 #include "space/domain.h"
 #include "support_space.h"
@@ -106,10 +107,10 @@ static void test_replaced_table_is_not_lost(void **state)
 /* A domain of the unit of device 0, which a requester id of no device uses. */
 static struct udmar_domain *new_domain(struct machine *mc, uint16_t rid, uint16_t *out_id)
 {
-    const struct udmar__domain_config config = { .strict = true, .direct = true };
+    const struct udmar__mapper_config config = { .domain = { .strict = true, .direct = true } };
     struct udmar_domain *domain;
 
-    assert_int_equal(udmar__domain_create(mc->domain->unit, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar__mapper_create(mc->domain->unit, &config, &domain), UDMAR_OK);
     assert_int_equal(udmar__context_set(mc->domain->unit, rid, domain), UDMAR_OK);
     *out_id = domain->bindings->id;
     return domain;
@@ -118,7 +119,7 @@ static struct udmar_domain *new_domain(struct machine *mc, uint16_t rid, uint16_
 static void end_domain(struct udmar_domain *domain, uint16_t rid)
 {
     assert_int_equal(udmar__context_clear(domain->unit, rid, domain), UDMAR_OK);
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
 }
 
 /* Its id is nobody's until the unit has forgotten what it knows under it. */
@@ -135,10 +136,10 @@ static void test_id_is_not_given_again(void **state)
     domain = new_domain(&mc, OTHER, &second);
     assert_int_equal(second, first); /* the lowest that is free */
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-    domain->bindings->contexts = 0;
+    domain->bindings->context_refs = 0;
     assert_false(udmar__domain_unbind(domain, domain->bindings));
     answer_again(&mc);
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     domain = new_domain(&mc, NEXT, &third);
     assert_int_not_equal(third, second);
     end_domain(domain, NEXT);
@@ -162,7 +163,7 @@ static void test_unbinding_forgets_translations(void **state)
     assert_true(can_read(&mc, OTHER, AREA));
     model_refuse_invalidations(mc.u, 1);
     assert_int_equal(udmar__context_clear(domain->unit, OTHER, domain), UDMAR_ERR_REFUSED);
-    udmar__domain_destroy(domain);
+    udmar__mapper_destroy(domain);
     domain = new_domain(&mc, NEXT, &second);
     assert_int_equal(second, first);
     assert_false(can_read(&mc, NEXT, AREA));
@@ -189,8 +190,8 @@ static void test_tables_outlive_their_domain(void **state)
     assert_int_equal(udmar_domain_unmap(domain, AREA, PAGE), UDMAR_ERR_TIMEOUT);
     assert_int_not_equal(domain->limbo, 0);
     pages = model_pages_in_use(mc.m);
-    domain->bindings->contexts = 0;
-    udmar__domain_destroy(domain);
+    domain->bindings->context_refs = 0;
+    udmar__mapper_destroy(domain);
     assert_int_equal(model_pages_in_use(mc.m), pages);
     assert_true(can_read(&mc, OTHER, AREA)); /* through tables that are nobody else's */
     answer_again(&mc);
@@ -217,8 +218,8 @@ static void test_tables_of_windows_outlive_their_domain(void **state)
     model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
     assert_int_equal(udmar_stream_unmap(domain, iova), UDMAR_ERR_TIMEOUT);
     pages = model_pages_in_use(mc.m);
-    domain->bindings->contexts = 0;
-    udmar__domain_destroy(domain);
+    domain->bindings->context_refs = 0;
+    udmar__mapper_destroy(domain);
     assert_int_equal(model_pages_in_use(mc.m), pages);
     assert_false(can_read(&mc, OTHER, iova + PAGE)); /* there the unit has only the way */
     answer_again(&mc);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "space/window.h"
+#include "mapping/window.h"
 #include "support_space.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"

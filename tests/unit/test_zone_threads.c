@@ -165,7 +165,7 @@ static void *run_deferred(void *argument)
     bool *end = ((void **)argument)[1];
 
     while (!__atomic_load_n(end, __ATOMIC_ACQUIRE)) {
-        udmar_dma_run_deferred(mc->instance);
+        udmar_dma_run_waiting(mc->instance);
         sched_yield();
     }
     return NULL;
@@ -192,7 +192,7 @@ static void run(bool own_thread)
     for (unsigned i = 0; i < THREADS; i++)
         make_worker(&workers[i], &mc, i);
     if (own_thread) {
-        udmar_dma_on_deferred(mc.instance, do_nothing, NULL);
+        udmar_dma_on_waiting(mc.instance, do_nothing, NULL);
         assert_int_equal(pthread_create(&runner, NULL, run_deferred, arguments), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)
@@ -202,7 +202,7 @@ static void run(bool own_thread)
     if (own_thread) {
         __atomic_store_n(&end, true, __ATOMIC_RELEASE);
         assert_int_equal(pthread_join(runner, NULL), 0);
-        udmar_dma_run_deferred(mc.instance);
+        udmar_dma_run_waiting(mc.instance);
     }
     assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
     assert_int_equal(zone.free_pages, zone.total_pages);

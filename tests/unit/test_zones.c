@@ -25,7 +25,7 @@ static void note_late(void *argument, struct udmar_dma_segment *segments, int co
     late->calls++;
     late->error = error;
     if (late->runs)
-        udmar_dma_run_deferred(late->mc->instance);
+        udmar_dma_run_waiting(late->mc->instance);
 }
 
 static void wake(void *argument)
@@ -137,19 +137,19 @@ static void test_domain_of_a_zone_without_memory(void **state)
     tag = new_tag(&mc, 0, &(struct limits){ .lowaddr = LOW_4G });
     for (unsigned call = 1; call <= 2; call++) {
         model_fail_host_call(mc.m, call, true);
-        assert_int_equal(udmar_dma_tag_set_domain(tag, 3), UDMAR_ENOMEM);
+        assert_int_equal(udmar_dma_tag_set_numa_node(tag, 3), UDMAR_ENOMEM);
         model_fail_host_call(mc.m, 0, false);
         assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-        assert_int_equal(zone.domain, -1);
+        assert_int_equal(zone.numa_node, -1);
     }
-    assert_int_equal(udmar_dma_tag_set_domain(tag, 3), 0);
+    assert_int_equal(udmar_dma_tag_set_numa_node(tag, 3), 0);
     assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    assert_int_equal(zone.domain, 3);
+    assert_int_equal(zone.numa_node, 3);
     drop_tag(tag);
     machine_close(&mc);
 }
 
-/* Which NUMA domains there can be, and whose pages a child of the tag gets. */
+/* Which NUMA nodes there can be, and whose pages a child of the tag gets. */
 static void test_domains_and_children(void **state)
 {
     static const struct {
@@ -167,13 +167,13 @@ static void test_domains_and_children(void **state)
     machine_open(&mc, &setup);
     parent = new_tag(&mc, 0, NULL);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(udmar_dma_tag_set_domain(parent, rows[i].domain), rows[i].error);
+        assert_int_equal(udmar_dma_tag_set_numa_node(parent, rows[i].domain), rows[i].error);
         last = rows[i].error == 0 ? rows[i].domain : last;
         assert_int_equal(udmar_dma_tag_create(parent, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, PAGE, 1,
                                               PAGE, UDMAR_DMA_ALLOCNOW, NULL, NULL, &child),
                          0);
         assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-        assert_int_equal(zone.domain, last);
+        assert_int_equal(zone.numa_node, last);
         assert_int_equal(model_near_domain(mc.m), last);
         drop_tag(child);
     }
@@ -493,7 +493,7 @@ static void test_load_without_pages_is_called_off(void **state)
 
     (void)state;
     shrink(&s);
-    udmar_dma_on_deferred(s.mc.instance, wake, &wakes);
+    udmar_dma_on_waiting(s.mc.instance, wake, &wakes);
     lose_pages(&s);
     assert_int_equal(wakes, 1);
     assert_int_equal(s.late.calls, 0);
@@ -501,10 +501,10 @@ static void test_load_without_pages_is_called_off(void **state)
     udmar_dmamap_unload(s.tag, s.waiter);
     udmar_dma_counts(s.mc.instance, &counts);
     assert_int_equal(counts.cancelled, 1);
-    udmar_dma_run_deferred(s.mc.instance);
+    udmar_dma_run_waiting(s.mc.instance);
     assert_int_equal(s.late.calls, 0);
-    udmar_dma_on_deferred(s.mc.instance, NULL, NULL);
-    udmar_dma_on_deferred(NULL, wake, NULL);
+    udmar_dma_on_waiting(s.mc.instance, NULL, NULL);
+    udmar_dma_on_waiting(NULL, wake, NULL);
     end_shrinking(&s);
 }
 

@@ -277,7 +277,7 @@ static void of_course(const struct log *log, const struct log_group *group,
 static void of_place(const struct udmar_fault *fault, struct features *features)
 {
     features->has[P_LIVE] = fault->place == UDMAR_PLACE_LIVE;
-    features->has[P_GONE] = fault->place == UDMAR_PLACE_GONE;
+    features->has[P_GONE] = fault->place == UDMAR_PLACE_ENDED;
     features->has[P_NOTHING] = fault->place == UDMAR_PLACE_NOTHING;
     features->has[P_RESERVED] = fault->place == UDMAR_PLACE_RESERVED;
     features->has[S_BEHIND] =

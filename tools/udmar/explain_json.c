@@ -29,7 +29,7 @@ static void json_place(struct json *json, const struct log_fault *fault)
         json_hex(json, "base", fault->fault.near_base);
         json_hex(json, "size", fault->fault.near_size);
     }
-    if (fault->fault.place == UDMAR_PLACE_GONE)
+    if (fault->fault.place == UDMAR_PLACE_ENDED)
         json_number(json, "unmaps_since", fault->fault.near_age);
     json_close(json);
 }

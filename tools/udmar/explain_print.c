@@ -241,7 +241,7 @@ static void details(const struct log *log, const struct log_group *group, char *
     if (group->first.place_known && fault->near_size != 0 && length < size)
         snprintf(buffer + length, size - length, "%s 0x%" PRIx64 "-0x%" PRIx64 " (%s). ",
                  fault->place == UDMAR_PLACE_LIVE       ? "It lies in the live mapping"
-                 : fault->place == UDMAR_PLACE_GONE     ? "It lies in the former mapping"
+                 : fault->place == UDMAR_PLACE_ENDED     ? "It lies in the former mapping"
                  : fault->place == UDMAR_PLACE_RESERVED ? "It lies in the reserved range"
                                                         : "The nearest mapping is",
                  fault->near_base, fault->near_base + (fault->near_size - 1),

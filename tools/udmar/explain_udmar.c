@@ -32,7 +32,7 @@ static const struct {
     bool range;
 } places[] = {
     { "it lies in the live mapping ", UDMAR_PLACE_LIVE, true },
-    { "it lies in the mapping ", UDMAR_PLACE_GONE, true },
+    { "it lies in the mapping ", UDMAR_PLACE_ENDED, true },
     { "it lies in the reserved range ", UDMAR_PLACE_RESERVED, true },
     { "the nearest mapping is ", UDMAR_PLACE_NEAR, true },
     { "the device has no mapping at all", UDMAR_PLACE_NOTHING, false },

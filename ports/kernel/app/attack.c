@@ -336,7 +336,7 @@ const struct attack attacks[] = {
     { "write-kernel", write_kernel, 0 },
     { "read-kernel", read_kernel, 0 },
     { "write-neighbour", write_neighbour, 0 },
-    { "after-unload", write_after_unload, UDMAR_PLACE_GONE },
+    { "after-unload", write_after_unload, UDMAR_PLACE_ENDED },
     { "read-only", write_read_only, UDMAR_PLACE_LIVE },
     { "beyond", write_beyond, UDMAR_PLACE_NEAR },
     { "null", read_null, UDMAR_PLACE_RESERVED },

@@ -9,6 +9,7 @@
 
 #include "bench_profile.h"
 #include "bench_stats.h"
+#include "kprintf.h"
 
 #define ROUNDS        1001u
 #define LARGE         (2u << 20)
@@ -224,18 +225,30 @@ static bool run_churn(const struct bench *bench)
 
 /* ---- The machine ---- */
 
-static const char *mode_of(const struct unit_under_test *device, bool dynamic)
+static bool caches_absent_entries(const struct system *system, const struct unit_under_test *device)
 {
+    struct udmar_device_info info;
+    struct udmar_unit_status unit;
+
+    udmar_device_info(device->device, &info);
+    return udmar_unit_status(system->dmar, (unsigned)info.unit, &unit) == UDMAR_OK &&
+           unit.facts.caching_mode;
+}
+
+/* The mode as ./bench names it. */
+static const char *mode_of(const struct system *system, const struct unit_under_test *device,
+                           bool dynamic)
+{
+    static char name[32];
     struct udmar_domain_info info;
 
     if (device->mode != UDMAR_MODE_TRANSLATE) {
         return udmar_mode_string(device->mode);
     }
     udmar_domain_info(udmar_device_domain(device->device), &info);
-    if (dynamic) {
-        return info.strict ? "strict-dynamic" : "deferred-dynamic";
-    }
-    return info.strict ? "strict" : "deferred";
+    ksnprintf(name, sizeof(name), "%s%s%s", info.strict ? "strict" : "deferred",
+              dynamic ? "-dynamic" : "", caches_absent_entries(system, device) ? "-caching" : "");
+    return name;
 }
 
 /* Bounced is what the device cannot reach; everywhere else it does not matter where memory is. */
@@ -276,7 +289,7 @@ bool bench_run(struct system *system)
         return bench_interrupts(system);
     }
     good = get_buffers(&bench);
-    bench.mode = mode_of(device, bench.dynamic);
+    bench.mode = mode_of(system, device, bench.dynamic);
     /* Churn first: it gives back all that it took. */
     if (good && wanted("bench.size", "random")) {
         good = run_churn(&bench);

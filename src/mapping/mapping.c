@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one way through a mapping; mapping.h has the kinds. */
+#include "mapping/mapping.h"
+
+#include "mapping/block.h"
+#include "space/range.h"
+
+#define LARGE_PAGES UDMAR__ARENA_PAGES
+
+/* ---- Addresses ---- */
+
+/*
+ * The 2 MiB rule: what is large begins at the offset that its first piece has in its physical 2 MiB
+ * page, so that large leaves fit. @room: pages, in which it stays at 0 where it does not fit moved,
+ * or could cross a boundary that it need not cross.
+ */
+static uint32_t offset_in_large_page(const struct udmar__mapping_request *request, uint64_t room)
+{
+    uint32_t offset = (uint32_t)(request->physical >> UDMAR_PAGE_SHIFT) % LARGE_PAGES;
+
+    if (request->pages < LARGE_PAGES || request->alignment > UDMAR_PAGE_SIZE ||
+        request->pages + offset > room ||
+        (request->boundary != 0 && request->boundary < room << UDMAR_PAGE_SHIFT)) {
+        return 0;
+    }
+    return offset;
+}
+
+/* A window that is ready; @room: pages that it has. */
+static inline void stand_in_window(const struct udmar__mapping_request *request,
+                                   struct udmar__window *window, struct udmar__mapping *mapping)
+{
+    mapping->in.window = window;
+    mapping->pages = 0;
+    mapping->first = 0;
+    mapping->ptes = window->ptes;
+    mapping->iova = window->base;
+    if (request->pages >= LARGE_PAGES) {
+        mapping->ptes = NULL;
+        mapping->first = offset_in_large_page(request, window->pages);
+        mapping->iova += (uint64_t)mapping->first << UDMAR_PAGE_SHIFT;
+    }
+}
+
+static inline enum udmar_status get_window(const struct udmar__mapping_request *request,
+                                           struct udmar__mapping *mapping)
+{
+    struct udmar__window *window = request->window;
+
+    if (!udmar__window_is_ready(window)) {
+        enum udmar_status status = udmar__window_ready(window);
+
+        if (status != UDMAR_OK) {
+            return status;
+        }
+    }
+    stand_in_window(request, window, mapping);
+    mapping->kind = MAPPING_WINDOW;
+    return UDMAR_OK;
+}
+
+static inline enum udmar_status get_block(struct udmar_domain *domain,
+                                          const struct udmar__mapping_request *request,
+                                          unsigned order, struct udmar__mapping *mapping)
+{
+    uint32_t page;
+    enum udmar_status status = udmar__block_get(domain, request->pool, order, &page);
+
+    if (UDMAR__UNLIKELY(status != UDMAR_OK)) {
+        return status;
+    }
+    mapping->kind = MAPPING_BLOCK;
+    mapping->in.arena = udmar__arena_of_block(domain, page);
+    mapping->pages = 0;
+    mapping->iova = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
+    mapping->ptes = udmar__block_ptes(mapping->in.arena, page);
+    return UDMAR_OK;
+}
+
+static enum udmar_status get_transient(struct udmar_domain *domain,
+                                       const struct udmar__mapping_request *request,
+                                       struct udmar__mapping *mapping)
+{
+    uint64_t pages = request->pages + offset_in_large_page(request, UINT32_MAX);
+    unsigned chunks = (unsigned)((pages + LARGE_PAGES - 1) / LARGE_PAGES);
+    struct udmar__window *window;
+    enum udmar_status status = udmar__window_get(domain, request->pool, chunks, &window);
+
+    if (status != UDMAR_OK) {
+        return status;
+    }
+    if (!udmar__window_is_ready(window)) {
+        status = udmar__window_ready(window);
+        if (status != UDMAR_OK) {
+            udmar__window_put(domain, window);
+            return status;
+        }
+    }
+    stand_in_window(request, window, mapping);
+    mapping->kind = MAPPING_TRANSIENT;
+    return UDMAR_OK;
+}
+
+/* Takes @skip pages more in front, and gives them back: only the alignment behind them counts. */
+static bool place_range(struct udmar_domain *domain, const struct udmar__mapping_request *request,
+                        uint32_t skip, uint64_t alignment, struct udmar__range *range)
+{
+    const struct udmar_iova_limits limits = {
+        .alignment = alignment,
+        .boundary = request->boundary,
+    };
+    uint64_t pages = skip + request->pages;
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    bool found = udmar__arena_pool_find(domain, request->pool, pages, pages << UDMAR_PAGE_SHIFT,
+                                        &limits, &range->first);
+
+    if (found) {
+        range->last = range->first + pages - 1;
+        range->first += skip;
+        found = udmar__iova_insert(&domain->iova, range);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return found;
+}
+
+static enum udmar_status get_range(struct udmar_domain *domain,
+                                   const struct udmar__mapping_request *request,
+                                   struct udmar__mapping *mapping)
+{
+    bool large = request->pages >= LARGE_PAGES &&
+                 udmar__arena_pool_suits(domain, request->pool, request->pages);
+    uint64_t alignment =
+        large ? udmar__max(request->alignment, LARGE_PAGES * UDMAR_PAGE_SIZE) : request->alignment;
+    uint32_t skip = large ? offset_in_large_page(request, request->pages + LARGE_PAGES) : 0;
+    struct udmar__range *range = udmar_host_alloc(domain->host, sizeof(*range));
+
+    if (range == NULL) {
+        return UDMAR_ERR_MEMORY;
+    }
+    range->kind = UDMAR_RANGE_ALLOCATED;
+    range->of_load = true;
+    /* Small leaves are better than none. */
+    if (!place_range(domain, request, skip, alignment, range) &&
+        !(large && place_range(domain, request, 0, request->alignment, range))) {
+        udmar_host_free(domain->host, range, sizeof(*range));
+        return UDMAR_ERR_IOVA;
+    }
+    *mapping = (struct udmar__mapping){
+        .kind = MAPPING_RANGE,
+        .in.range = range,
+        .iova = range->first << UDMAR_PAGE_SHIFT,
+    };
+    return UDMAR_OK;
+}
+
+enum udmar_status udmar__mapping_get(struct udmar_domain *domain,
+                                     const struct udmar__mapping_request *request,
+                                     struct udmar__mapping *out_mapping)
+{
+    enum udmar_status status = UDMAR_ERR_UNSUPPORTED;
+    uint64_t pages = request->pages;
+    unsigned order;
+
+    if (request->window != NULL && pages <= request->window->pages) {
+        return get_window(request, out_mapping);
+    }
+    if (domain->direct && pages <= UDMAR__BLOCK_MOST) {
+        order = udmar__log2_up(pages);
+        if (request->alignment <= UDMAR_PAGE_SIZE << order) {
+            status = get_block(domain, request, order, out_mapping);
+        }
+    } else if (domain->direct && pages <= UDMAR__WINDOW_MOST &&
+               request->alignment <= LARGE_PAGES * UDMAR_PAGE_SIZE) {
+        status = get_transient(domain, request, out_mapping);
+    }
+    /* No block or window of that kind is to be had: anywhere. */
+    if (status == UDMAR_ERR_UNSUPPORTED || status == UDMAR_ERR_IOVA || status == UDMAR_ERR_MEMORY) {
+        status = get_range(domain, request, out_mapping);
+    }
+    return status;
+}
+
+/* ---- PTEs ---- */
+
+/* Entries of pages that follow each other; @page: which of the mapping's the first one is. */
+static enum udmar_status write_pages(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                     uint64_t page, udmar_paddr_t physical, uint64_t count,
+                                     unsigned access)
+{
+    if (mapping->ptes != NULL) {
+        udmar__ptes_fill(mapping->ptes + page, physical | access, count);
+        return UDMAR_OK;
+    }
+    if (mapping->kind == MAPPING_RANGE) {
+        return udmar__domain_map_fixed(domain, mapping->iova + (page << UDMAR_PAGE_SHIFT), physical,
+                                       count << UDMAR_PAGE_SHIFT, access);
+    }
+    udmar__window_write(mapping->in.window, mapping->first + (uint32_t)page, physical,
+                        (uint32_t)count, access);
+    return UDMAR_OK;
+}
+
+/* Pages that are neighbours in memory and in the mapping: what can become a large leaf. */
+struct run {
+    uint64_t page;
+    udmar_paddr_t physical;
+    uint64_t count; /* 0: none yet */
+};
+
+static bool extend_run(struct run *run, uint64_t page, udmar_paddr_t physical, uint64_t count)
+{
+    if (run->count == 0 || run->page + run->count != page ||
+        run->physical + (run->count << UDMAR_PAGE_SHIFT) != physical) {
+        return false;
+    }
+    run->count += count;
+    return true;
+}
+
+static enum udmar_status write_each(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                    const struct udmar__pieces *pieces, unsigned access)
+{
+    struct udmar__pieces rest = *pieces;
+    struct udmar__layout layout = { .next = 0 };
+    struct run run = { .count = 0 };
+    enum udmar_status status = UDMAR_OK;
+    udmar_paddr_t physical;
+    uint64_t length;
+
+    while (status == UDMAR_OK && udmar__pieces_next(&rest, &physical, &length)) {
+        uint64_t start;
+        uint64_t count;
+        bool joins;
+
+        if (physical >= UDMAR__PHYSICAL_END || length > UDMAR__PHYSICAL_END - physical ||
+            !udmar__layout_add(&layout, pieces->border, physical, length, &start, &joins)) {
+            return UDMAR_ERR_ARGUMENT;
+        }
+        start >>= UDMAR_PAGE_SHIFT;
+        count = udmar__pages_touched(physical, length);
+        physical &= ~UDMAR_PAGE_MASK;
+        if (count > pieces->pages - start) {
+            return UDMAR_ERR_ARGUMENT; /* the host puts a buffer at another offset in its page */
+        }
+        if (!extend_run(&run, start, physical, count)) {
+            if (run.count != 0) {
+                status = write_pages(domain, mapping, run.page, run.physical, run.count, access);
+            }
+            run = (struct run){ .page = start, .physical = physical, .count = count };
+        }
+    }
+    return status != UDMAR_OK
+               ? status
+               : write_pages(domain, mapping, run.page, run.physical, run.count, access);
+}
+
+static void write_whole(volatile uint64_t *pte, const struct udmar_dma_physical *piece,
+                        uint64_t count, unsigned access)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        udmar__pte_store(&pte[i], piece[i].address | access);
+    }
+}
+
+/* What was written is in memory, noted for its end, and announced where the unit wants that. */
+static inline enum udmar_status publish(struct udmar_domain *domain, struct udmar__mapping *mapping)
+{
+    switch (mapping->kind) {
+    case MAPPING_WINDOW:
+    case MAPPING_TRANSIENT:
+        udmar__window_note(mapping->in.window, mapping->first, mapping->pages);
+        break;
+    case MAPPING_BLOCK:
+        udmar__ptes_write_back(domain->host, domain->coherent, mapping->ptes, mapping->pages);
+        udmar__block_note_pages(mapping->in.arena, mapping->iova >> UDMAR_PAGE_SHIFT,
+                                mapping->pages);
+        break;
+    default:
+        return UDMAR_OK; /* the walker has done it */
+    }
+    return domain->announces ? udmar__domain_published(domain, mapping->iova,
+                                                       (uint64_t)mapping->pages << UDMAR_PAGE_SHIFT)
+                             : UDMAR_OK;
+}
+
+enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                       const struct udmar__pieces *pieces, unsigned access)
+{
+    enum udmar_status status = UDMAR_OK;
+    enum udmar_status published;
+
+    if (pieces->whole && mapping->ptes != NULL) {
+        write_whole(mapping->ptes, pieces->list, pieces->pages, access);
+    } else {
+        status = write_each(domain, mapping, pieces, access);
+    }
+    /* Also after an error: entries were live from the first store on. */
+    mapping->pages = (uint32_t)pieces->pages;
+    published = publish(domain, mapping);
+    return status != UDMAR_OK ? status : published;
+}
+
+enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
+                                           struct udmar__mapping *mapping, udmar_paddr_t physical,
+                                           uint64_t pages, unsigned access)
+{
+    enum udmar_status status = write_pages(domain, mapping, 0, physical, pages, access);
+    enum udmar_status published;
+
+    mapping->pages = (uint32_t)pages;
+    published = publish(domain, mapping);
+    return status != UDMAR_OK ? status : published;
+}
+
+/* ---- The end ---- */
+
+/* After a failure it stays taken for ever: nobody may get addresses that a device may reach. */
+static enum udmar_status end_range(struct udmar_domain *domain, struct udmar__range *range)
+{
+    enum udmar_status status =
+        udmar_domain_unmap(domain, range->first << UDMAR_PAGE_SHIFT,
+                           (range->last - range->first + 1) << UDMAR_PAGE_SHIFT);
+    uintptr_t state;
+
+    if (status == UDMAR_OK) {
+        state = udmar__lock(domain->host, &domain->lock);
+        udmar__iova_remove(&domain->iova, range);
+        udmar__unlock(domain->host, &domain->lock, state);
+        udmar_host_free(domain->host, range, sizeof(*range));
+    }
+    return status;
+}
+
+static enum udmar_status end_block(struct udmar_domain *domain,
+                                   const struct udmar__mapping *mapping)
+{
+    struct udmar__arena *arena = mapping->in.arena;
+    uint32_t page = (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT);
+
+    if (mapping->pages == 0) {
+        udmar__block_put(domain, arena, page, UDMAR__BLOCK_ORDER(udmar__block_at(arena, page)), 0);
+        return UDMAR_OK;
+    }
+    return udmar__block_end(domain, arena, page);
+}
+
+enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping)
+{
+    struct udmar__window *window = mapping->in.window;
+    enum udmar__mapping_kind kind = mapping->kind;
+    enum udmar_status status = UDMAR_OK;
+
+    mapping->kind = MAPPING_NONE;
+    switch (kind) {
+    case MAPPING_BLOCK:
+        return end_block(domain, mapping);
+    case MAPPING_WINDOW:
+        return mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
+    case MAPPING_TRANSIENT:
+        status = mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
+        udmar__window_put(domain, window);
+        return status;
+    case MAPPING_RANGE:
+        return end_range(domain, mapping->in.range);
+    default:
+        return UDMAR_OK;
+    }
+}
+
+/* ---- Is it possible at all? ---- */
+
+/* More than firmware and hardware ever reserve; what is beyond is taken for free. */
+#define MOST_RESERVED 24u
+
+bool udmar__mapping_possible(struct udmar_domain *domain,
+                             const struct udmar__mapping_request *request)
+{
+    const struct udmar_iova_limits limits = {
+        .alignment = request->alignment,
+        .exclude_first = request->pool->exclude_first,
+        .exclude_last = request->pool->exclude_last,
+    };
+    struct udmar__range reserved[MOST_RESERVED];
+    struct udmar__iova space;
+    struct udmar__range *range;
+    uint64_t first;
+    unsigned count = 0;
+    uintptr_t state;
+
+    if (request->window != NULL && request->pages <= request->window->pages) {
+        return true;
+    }
+    state = udmar__lock(domain->host, &domain->lock);
+    udmar__iova_init(&space, domain->iova.end.first);
+    range = udmar__iova_at_or_above(&domain->iova, 0);
+    while (range != NULL && range != &domain->iova.end && count < MOST_RESERVED) {
+        if (range->kind == UDMAR_RANGE_RESERVED || range->kind == UDMAR_RANGE_FIRMWARE) {
+            reserved[count] = (struct udmar__range){ .first = range->first, .last = range->last };
+            (void)udmar__iova_insert(&space, &reserved[count++]);
+        }
+        range = udmar__iova_at_or_above(&domain->iova, range->last + 1);
+    }
+    udmar__unlock(domain->host, &domain->lock, state);
+    return udmar__iova_find(&space, request->pages, request->pages << UDMAR_PAGE_SHIFT, &limits,
+                            &first);
+}

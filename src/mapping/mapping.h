@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where one load or stream lives: the one way to get guest addresses for it, to write its PTEs and
+ * to end it. busdma and streams both go this way.
+ */
+#ifndef UDMAR_MAPPING_MAPPING_H
+#define UDMAR_MAPPING_MAPPING_H
+
+#include "mapping/pieces.h"
+#include "mapping/window.h"
+
+enum udmar__mapping_kind {
+    MAPPING_NONE,
+    MAPPING_WINDOW,    /* in the window that a busdma map has for good */
+    MAPPING_BLOCK,     /* in a block of an arena, up to 1 MiB */
+    MAPPING_TRANSIENT, /* in a window of 2 MiB chunks that is this mapping's until it ends */
+    MAPPING_RANGE,     /* anywhere in the address tree, through the page-table walker */
+};
+
+struct udmar__mapping {
+    enum udmar__mapping_kind kind;
+    uint32_t pages;          /* what has to be taken back at the end; 0: nothing was written */
+    uint32_t first;          /* windows: pages in front of the mapping */
+    udmar_iova_t iova;       /* of its first page */
+    volatile uint64_t *ptes; /* from that page on; null: not always in reach, or large leaves fit */
+    union {
+        struct udmar__window *window;
+        struct udmar__arena *arena;
+        struct udmar__range *range;
+    } in;
+};
+
+struct udmar__mapping_request {
+    struct udmar__window *window; /* the map's own, for what fits in; or null */
+    struct udmar__arena_pool *pool;
+    uint64_t pages;
+    uint64_t alignment;     /* bytes, a power of two, at least a page */
+    uint64_t boundary;      /* bytes; 0: none */
+    udmar_paddr_t physical; /* of the first piece, if there are 2 MiB or more: large leaves */
+};
+
+/*
+ * Finds the addresses: the window if it is large enough, else a block or a transient window, else a
+ * range. UDMAR_ERR_MEMORY, UDMAR_ERR_IOVA, or that a unit has not confirmed what was there before.
+ */
+enum udmar_status udmar__mapping_get(struct udmar_domain *domain,
+                                     const struct udmar__mapping_request *request,
+                                     struct udmar__mapping *out_mapping);
+/*
+ * Writes the PTEs of measured pieces and makes them visible to the unit. UDMAR_ERR_ARGUMENT: a part
+ * of a buffer is not mapped. After any error the mapping is to be ended: a device may have seen a
+ * part of it.
+ */
+enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                       const struct udmar__pieces *pieces, unsigned access);
+/* The same for pages that follow each other in memory. */
+enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
+                                           struct udmar__mapping *mapping, udmar_paddr_t physical,
+                                           uint64_t pages, unsigned access);
+/*
+ * Ends it: clears the PTEs, asks the unit to forget them (deferred mode puts that off) and gives
+ * the addresses back. An error: the unit has not confirmed, devices may still reach the memory, and
+ * the addresses stay taken.
+ */
+enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping);
+
+/* Would there be a place for it if nothing were taken but what is reserved for ever? */
+bool udmar__mapping_possible(struct udmar_domain *domain,
+                             const struct udmar__mapping_request *request);
+
+#endif
