@@ -13,7 +13,7 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LAYERS = ["base", "table", "unit", "space", "policy", "busdma"]
+LAYERS = ["base", "table", "unit", "space", "mapping", "interrupt", "policy", "busdma"]
 LOCAL = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:<(udmar/[^>]+)>|"([^"]+)")')
 
 # clang would complain of each inline function that this file itself does not use.

@@ -263,7 +263,8 @@ static void write_whole(volatile uint64_t *pte, const struct udmar_dma_physical 
 }
 
 /* What was written is in memory, noted for its end, and announced where the unit wants that. */
-static inline enum udmar_status publish(struct udmar_domain *domain, struct udmar__mapping *mapping)
+static inline enum udmar_status publish_mapping(struct udmar_domain *domain,
+                                                struct udmar__mapping *mapping)
 {
     switch (mapping->kind) {
     case MAPPING_WINDOW:
@@ -296,7 +297,7 @@ enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar
     }
     /* Also after an error: entries were live from the first store on. */
     mapping->pages = (uint32_t)pieces->pages;
-    published = publish(domain, mapping);
+    published = publish_mapping(domain, mapping);
     return status != UDMAR_OK ? status : published;
 }
 
@@ -308,7 +309,7 @@ enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
     enum udmar_status published;
 
     mapping->pages = (uint32_t)pages;
-    published = publish(domain, mapping);
+    published = publish_mapping(domain, mapping);
     return status != UDMAR_OK ? status : published;
 }
 

@@ -98,7 +98,7 @@ static const char *wide_ids(const struct machine_options *o)
 {
     if (!o->wide_ids)
         return "";
-    return qtest_has_property("intel-iommu", "x-buggy-eim") ? ",eim=on,x-buggy-eim=on" : ",eim=on";
+    return qemu_has("x-buggy-eim") ? ",eim=on,x-buggy-eim=on" : ",eim=on";
 }
 
 static void make_words(struct words *w, const struct machine_options *o)

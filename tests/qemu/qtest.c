@@ -492,7 +492,7 @@ void qtest_out32(struct qtest *q, uint16_t port, uint32_t value)
 
 void qtest_input(struct qtest *q, const char *path, const char *input, unsigned number, bool up)
 {
-    post(q, "set_irq_in %s %s %u %d\n", path, input, number, up);
+    post(q, NULL, "set_irq_in %s %s %u %d\n", path, input, number, up);
     (void)finish(q);
 }
 
@@ -502,23 +502,4 @@ size_t qtest_printed(struct qtest *q, size_t offset, char *text, size_t size)
 
     text[got > 0 ? got : 0] = '\0';
     return got > 0 ? (size_t)got : 0;
-}
-
-bool qtest_has_property(const char *device, const char *property)
-{
-    char command[512], line[256];
-    bool found = false;
-    FILE *help;
-
-    snprintf(command, sizeof(command), "%s -device %s,help 2>/dev/null", program(), device);
-    help = popen(command, "r");
-    while (help != NULL && fgets(line, sizeof(line), help) != NULL) {
-        const char *name = line + strspn(line, " ");
-
-        found = found ||
-                (strncmp(name, property, strlen(property)) == 0 && name[strlen(property)] == '=');
-    }
-    if (help != NULL)
-        (void)pclose(help);
-    return found;
 }

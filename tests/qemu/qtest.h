@@ -52,9 +52,6 @@ void qtest_input(struct qtest *q, const char *path, const char *input, unsigned 
 /* What QEMU has printed from @offset on, at most @size - 1 bytes and a NUL; how many. */
 size_t qtest_printed(struct qtest *q, size_t offset, char *text, size_t size);
 
-/* Has a device this property? */
-bool qtest_has_property(const char *device, const char *property);
-
 /*
  * The same, but without waiting for the answer: QEMU does these in order, and before anything that
  * is asked for later. Nothing is known to have happened until another function has returned.
