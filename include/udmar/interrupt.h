@@ -213,7 +213,7 @@ enum udmar_status udmar_interrupt_set(struct udmar_interrupt *interrupt, unsigne
  * Returns UDMAR_OK. UDMAR_ERR_ARGUMENT (null, no such entry, an address that is 0, not aligned or
  * beyond the host address width, a vector below 16, a pin), UDMAR_ERR_UNSUPPORTED (the unit has no
  * posted interrupts), UDMAR_ERR_ORDER: nothing has changed. UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE: as
- * for udmar_interrupt_set().
+ * for udmar_interrupt_set(); without CMPXCHG16B nothing has changed.
  */
 enum udmar_status udmar_interrupt_post(struct udmar_interrupt *interrupt, unsigned number,
                                        udmar_paddr_t descriptor, uint8_t vector, bool urgent,

@@ -322,6 +322,46 @@ static void posted_entries_are_never_half_new(void **state)
     }
 }
 
+/* Without CMPXCHG16B and without an answer nothing has changed. */
+static void a_post_that_times_out_changes_nothing(void **state)
+{
+    struct udmar_interrupt_message message;
+    struct udmar_interrupt *interrupt;
+    struct scene s;
+
+    (void)state;
+    scene_machine_of(&s, NULL, "generic48", CAP_PI, 0);
+    s.ir.wide_exchange = false;
+    rig_create(&s.r);
+    rig_start(&s.r);
+    interrupt = allocate(&s, from_function(NIC), 1);
+    message = set_to(interrupt, 0, 4, 0x51);
+    model_hang_wait(s.r.u, 1, true);
+    assert_int_equal(udmar_interrupt_post(interrupt, 0, descriptor(&s), 0x85, false, NULL),
+                     UDMAR_ERR_TIMEOUT);
+    model_release_waits(s.r.u);
+    assert_int_equal(fires(&s, NIC, &message), ARRIVES(4, 0x51));
+    assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
+/* In caching mode the unit has the entry as an absent one. */
+static void absence_is_forgotten_in_caching_mode(void **state)
+{
+    struct udmar_interrupt_message message;
+    struct udmar_interrupt *interrupt;
+    struct scene s;
+
+    (void)state;
+    scene_open(&s, "cm");
+    interrupt = allocate(&s, from_function(NIC), 1);
+    model_interrupts_warm(s.r.u);
+    message = set_to(interrupt, 0, 4, 0x51);
+    assert_int_equal(fires(&s, NIC, &message), ARRIVES(4, 0x51));
+    assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
 /* ---- Stop and start ----------------------------------------------------------------------------
  */
 
@@ -764,6 +804,8 @@ int main(void)
         cmocka_unit_test(interrupts_are_posted_to_a_guest),
         cmocka_unit_test(bad_descriptors),
         cmocka_unit_test(posted_entries_are_never_half_new),
+        cmocka_unit_test(a_post_that_times_out_changes_nothing),
+        cmocka_unit_test(absence_is_forgotten_in_caching_mode),
         cmocka_unit_test(stop_and_start_again),
         cmocka_unit_test(nothing_is_lost_while_the_host_writes_its_sources),
         cmocka_unit_test(units_of_a_segment_share_a_table),
