@@ -93,6 +93,7 @@ static inline bool map_block(struct udmar_dma_map *map, udmar_paddr_t physical, 
     udmar__ptes_write_back(map->host, domain->coherent, udmar__block_ptes(arena, page), pages);
     udmar__block_note_pages(arena, page, pages);
     map->mapping.kind = MAPPING_BLOCK;
+    map->mapping.pages = pages;
     map->mapping.in.arena = arena;
     map->mapping.iova = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
     return true;

@@ -299,15 +299,10 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
 /* Nothing is loaded: a load that waits is called off, everything else is a mistake. */
 static void unload_nothing(struct udmar_dma_map *map, const void *caller)
 {
-    struct udmar *instance = map->tag->device->instance;
-
-    if (udmar__waiting_cancel(map)) {
-        /* Another load may have been waiting for a unit that answers again. */
-        udmar__wait_space_freed(instance);
-        return;
+    if (!udmar__waiting_cancel(map)) {
+        udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
+        (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
     }
-    udmar__debug_mistake(map, caller, "bus_dmamap_unload of a map that is not loaded");
-    (void)udmar__mistake(map->tag, COUNT_UNLOADED_TWICE, 0);
 }
 
 /* The pieces that were added; with the last of them the pages of all go to others. */

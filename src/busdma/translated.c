@@ -152,8 +152,10 @@ static bool translated_id_mapped(const struct udmar_dma_tag *tag, udmar_paddr_t 
 static bool translated_possible(struct udmar_dma_map *map, const struct udmar__pieces *pieces)
 {
     const struct udmar__mapping_request request = udmar__map_request(map, pieces->pages, 0);
+    bool bounces = pieces->buffer == NULL && (pieces->offsets & map->offset_mask) != 0;
 
-    return pieces->pages != 0 && udmar__mapping_possible(map->domain, &request);
+    /* Where bounce pages have failed, it is not for want of addresses. */
+    return !bounces && pieces->pages != 0 && udmar__mapping_possible(map->domain, &request);
 }
 
 const struct udmar__backend udmar__backend_translated = {
