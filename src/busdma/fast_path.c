@@ -35,13 +35,13 @@ void udmar__fast_path_prepare(struct udmar_dma_map *map)
     /* The host counts bytes in a size_t, and what is beyond is a range. */
     map->run_bytes = udmar__min(udmar__min(tag->maxsize, tag->maxsegsz),
                                 udmar__min(UDMAR__WINDOW_MOST << UDMAR_PAGE_SHIFT, SIZE_MAX));
-    if (window == NULL || map->domain->announces) {
+    if (window == NULL) {
         return;
     }
     map->may_large = window->chunk_count != 0;
     if (window->chunk_count == 0 && window->ptes != NULL) {
-        map->window_bytes = map->run_bytes;
         map->fast_way = window->lane_pages != 0 ? LOAD_FAST_LANE : LOAD_FAST_WINDOW;
+        map->window_bytes = map->domain->announces ? 0 : map->run_bytes;
     }
 }
 
@@ -64,15 +64,15 @@ static inline bool map_run(struct udmar_dma_map *map, udmar_paddr_t physical, ui
     return true;
 }
 
-/* One large leaf in the map's window of chunks. */
-static inline bool map_large_leaf(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
-                                  unsigned access)
+/* New entries are announced where the unit wants that; a failure undoes the mapping. */
+static inline bool announce_or_end(struct udmar_dma_map *map)
 {
-    if (pages != UDMAR__ARENA_PAGES || !map->may_large ||
-        !udmar__window_load_large(map->window, physical | access)) {
+    if (UDMAR__UNLIKELY(map->domain->announces) &&
+        UDMAR__UNLIKELY(udmar__announce(map->domain, map->mapping.iova, map->mapping.pages) !=
+                        UDMAR_OK)) {
+        map->tag->backend->unload(map);
         return false;
     }
-    map->mapping.iova = map->window->base;
     return true;
 }
 
@@ -84,7 +84,7 @@ static inline bool map_block(struct udmar_dma_map *map, udmar_paddr_t physical, 
     struct udmar__arena *arena;
     uint32_t page;
 
-    if (map->window != NULL || pages > UDMAR__BLOCK_MOST || !domain->fast_path ||
+    if (map->window != NULL || pages > UDMAR__BLOCK_MOST || !domain->direct ||
         udmar__block_get(domain, map->pool, udmar__log2_up(pages), &page) != UDMAR_OK) {
         return false;
     }
@@ -96,7 +96,43 @@ static inline bool map_block(struct udmar_dma_map *map, udmar_paddr_t physical, 
     map->mapping.pages = pages;
     map->mapping.in.arena = arena;
     map->mapping.iova = (udmar_iova_t)page << UDMAR_PAGE_SHIFT;
-    return true;
+    return announce_or_end(map);
+}
+
+/* The window of a map on a unit that new entries are announced to. */
+static inline bool map_window(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                              unsigned access)
+{
+    struct udmar__window *window = map->window;
+
+    if (!map->domain->announces || map->fast_way == LOAD_NONE ||
+        UDMAR__UNLIKELY(!udmar__window_is_ready(window))) {
+        return false;
+    }
+    udmar__ptes_fill(window->ptes, (physical & ~UDMAR_PAGE_MASK) | access, pages);
+    udmar__window_note_ptes(window, pages);
+    map->mapping.kind = MAPPING_WINDOW;
+    map->mapping.pages = pages;
+    map->mapping.in.window = window;
+    map->mapping.iova = window->base;
+    return announce_or_end(map);
+}
+
+/* One large leaf in the map's window of chunks. */
+static inline bool map_large_leaf(struct udmar_dma_map *map, udmar_paddr_t physical, uint32_t pages,
+                                  unsigned access)
+{
+    struct udmar__window *window = map->window;
+
+    if (pages != UDMAR__ARENA_PAGES || !map->may_large ||
+        !udmar__window_load_large(window, physical | access)) {
+        return false;
+    }
+    map->mapping.kind = MAPPING_WINDOW;
+    map->mapping.pages = pages;
+    map->mapping.in.window = window;
+    map->mapping.iova = window->base;
+    return announce_or_end(map);
 }
 
 enum udmar_status udmar__fast_path_end_block(struct udmar_dma_map *map)
@@ -124,6 +160,8 @@ int udmar__fast_path_load_run(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     pages = (uint32_t)udmar__pages_touched(physical, load->length);
     if (map_block(map, physical, pages, access)) {
         way = LOAD_FAST_BLOCK;
+    } else if (map_window(map, physical, pages, access)) {
+        way = map->fast_way;
     } else if (map_large_leaf(map, physical, pages, access)) {
         way = LOAD_FAST_LARGE;
     } else if (!map_run(map, physical, pages, access)) {

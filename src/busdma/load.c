@@ -159,6 +159,24 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     return udmar__load_finish(map, start_load(map, &pieces));
 }
 
+/* A frame of its own, so that the fast path has none. */
+static UDMAR__SLOW_PATH int load_slow_path(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                           void *buffer, udmar_bus_size_t length,
+                                           udmar_dma_callback_t *callback, void *callback_argument,
+                                           int flags)
+{
+    const struct udmar__buffer_load load = {
+        .buffer = buffer,
+        .length = length,
+        .callback = callback,
+        .callback_argument = callback_argument,
+        .flags = flags,
+        .caller = UDMAR__CALLER,
+    };
+
+    return udmar__fast_path_load_run(tag, map, &load);
+}
+
 int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buffer,
                       udmar_bus_size_t length, udmar_dma_callback_t *callback,
                       void *callback_argument, int flags)
@@ -169,15 +187,7 @@ int udmar_dmamap_load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void
             return 0;
         }
     }
-    return udmar__fast_path_load_run(tag, map,
-                                     &(struct udmar__buffer_load){
-                                         .buffer = buffer,
-                                         .length = length,
-                                         .callback = callback,
-                                         .callback_argument = callback_argument,
-                                         .flags = flags,
-                                         .caller = UDMAR__CALLER,
-                                     });
+    return load_slow_path(tag, map, buffer, length, callback, callback_argument, flags);
 }
 
 int udmar_dmamap_load_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,

@@ -279,9 +279,7 @@ static inline enum udmar_status publish_mapping(struct udmar_domain *domain,
     default:
         return UDMAR_OK; /* the walker has done it */
     }
-    return domain->announces ? udmar__domain_published(domain, mapping->iova,
-                                                       (uint64_t)mapping->pages << UDMAR_PAGE_SHIFT)
-                             : UDMAR_OK;
+    return domain->announces ? udmar__announce(domain, mapping->iova, mapping->pages) : UDMAR_OK;
 }
 
 enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar__mapping *mapping,

@@ -64,6 +64,23 @@ enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
  */
 enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping);
 
+/* Tells a unit that wants to know of them about new entries: caching mode, or a write buffer. */
+static inline enum udmar_status udmar__announce(struct udmar_domain *domain, udmar_iova_t iova,
+                                                uint64_t pages)
+{
+    uint64_t size = pages << UDMAR_PAGE_SHIFT;
+    uint64_t difference = (iova ^ (iova + size - 1)) >> UDMAR_PAGE_SHIFT;
+    unsigned order = difference == 0 ? 0 : udmar__log2(difference) + 1;
+
+    if (domain->caching_mode && (int)order <= domain->request_order &&
+        udmar__uses_queue(domain->unit)) {
+        /* Without the hint: absent entries of upper tables may be cached as well. */
+        return udmar__queue_complete(domain->unit, domain->request_low,
+                                     udmar__align_down(iova, UDMAR_PAGE_SIZE << order) | order);
+    }
+    return udmar__domain_published(domain, iova, size);
+}
+
 /* Would there be a place for it if nothing were taken but what is reserved for ever? */
 bool udmar__mapping_possible(struct udmar_domain *domain,
                              const struct udmar__mapping_request *request);
