@@ -58,6 +58,11 @@ static inline uint64_t udmar__word_load(volatile uint64_t *word)
 #if defined(__x86_64__)
 #define UDMAR__WIDE_EXCHANGE true
 
+/* Both halves, for the compiler: what the instruction below changes. */
+struct udmar__pair {
+    uint64_t half[2];
+};
+
 /* @pair: aligned to 16 bytes. */
 static inline void udmar__pair_exchange(volatile uint64_t *pair, uint64_t low, uint64_t high)
 {
@@ -67,7 +72,7 @@ static inline void udmar__pair_exchange(volatile uint64_t *pair, uint64_t low, u
 
     do {
         __asm__ volatile("lock cmpxchg16b %1"
-                         : "=@ccz"(done), "+m"(*(volatile unsigned __int128 *)pair), "+a"(old_low),
+                         : "=@ccz"(done), "+m"(*(volatile struct udmar__pair *)pair), "+a"(old_low),
                            "+d"(old_high)
                          : "b"(low), "c"(high)
                          : "memory");

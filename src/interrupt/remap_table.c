@@ -77,7 +77,7 @@ struct udmar__remap_table *udmar__remap_table_create(void *host,
     table->wide = wish->wide;
     table->coherent = true;
     table->entries = UINT32_C(1) << udmar__log2_up(udmar__min(entries, UDMAR__REMAP_MOST));
-    table->most_log2 = UINT8_MAX;
+    table->most_log2 = 255;
     table->found_owner.source.kind = UDMAR_INTERRUPT_FOUND;
     table->found_owner.table = table;
     if (!get_table_memory(table)) {

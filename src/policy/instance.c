@@ -119,7 +119,7 @@ static bool interrupts_make_sense(const struct udmar_config *config)
     const struct udmar_interrupt_config *interrupts = config->interrupts;
 
     return !config->keep_interrupt_remapping && interrupts->entries <= UDMAR__REMAP_MOST &&
-           interrupts->ioapic_count <= UINT8_MAX &&
+           interrupts->ioapic_count <= 255 &&
            (interrupts->ioapic_count == 0 || interrupts->ioapics != NULL);
 }
 
