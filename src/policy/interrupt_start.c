@@ -43,7 +43,7 @@ static bool take_over_table(struct udmar *instance, struct udmar__unit_record *s
     udmar__log(instance->host, UDMAR_LOG_INFO,
                "unit %u: interrupt remapping was on: %u entries of its table are kept until their "
                "sources are written again",
-               unit->index, counts.kept);
+               unit->index, (unsigned)counts.kept);
     if (counts.lost > 0) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "unit %u: %u entries of the table that was found on cannot be kept: their "
