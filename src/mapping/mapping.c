@@ -5,6 +5,9 @@
 #include "mapping/block.h"
 #include "space/range.h"
 
+/* Who wants neither of them has nothing to map. */
+#if !defined(UDMAR_WITHOUT_BUSDMA) || !defined(UDMAR_WITHOUT_STREAMS)
+
 #define LARGE_PAGES UDMAR__ARENA_PAGES
 
 /* ---- Addresses ---- */
@@ -403,3 +406,5 @@ bool udmar__mapping_possible(struct udmar_domain *domain,
     return udmar__iova_find(&space, request->pages, request->pages << UDMAR_PAGE_SHIFT, &limits,
                             &first);
 }
+
+#endif

@@ -48,7 +48,7 @@ static bool take_over_table(struct udmar *instance, struct udmar__unit_record *s
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "unit %u: %u entries of the table that was found on cannot be kept: their "
                    "interrupts are lost until their sources are written again",
-                   unit->index, counts.lost);
+                   unit->index, (unsigned)counts.lost);
     }
     return true;
 }
