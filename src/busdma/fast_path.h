@@ -3,9 +3,9 @@
  * The fast path: a buffer that is contiguous in memory, and one segment, into the window of its
  * map; and its unload. All else takes udmar__mapping_get() and the slow path in load.c.
  *
- * It skips what a map settles when it is made (udmar__fast_path_prepare()): the tag cannot cut the
- * segment, nothing can have to bounce, the window's PTEs are always in reach, and new entries need
- * not be announced. `map->fast` closes it while anything else is so. What depends on the call is
+ * It skips what is known when a map is made (udmar__fast_path_prepare()): the tag cannot cut the
+ * segment, nothing has to bounce, the window's PTEs are always in reach, and new entries need not
+ * be announced. While one of these is not so, `map->fast` is null. What depends on the call is
  * checked here. It calls nothing but the host's look-up and the callback, so that the compiler has
  * few registers to save.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of somebody else that a unit was found remapping with. */
+/* The table of an earlier kernel that a unit was found remapping with. */
 #ifndef UDMAR_INTERRUPT_REMAP_FOUND_H
 #define UDMAR_INTERRUPT_REMAP_FOUND_H
 

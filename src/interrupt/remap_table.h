@@ -86,7 +86,7 @@ void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t fir
 /* Whose entry it is; null: nobody's, or beyond the end. */
 struct udmar_interrupt *udmar__remap_owner(struct udmar__remap_table *table, uint32_t index)
     UDMAR_REQUIRES(table->lock);
-/* The first entry from @index on that somebody has; `entries`: there is none. */
+/* The first entry from @index on that is taken; `entries`: there is none. */
 uint32_t udmar__remap_table_next(struct udmar__remap_table *table, uint32_t index)
     UDMAR_REQUIRES(table->lock);
 

@@ -424,13 +424,13 @@ enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__
         *out_taken = take_some(pool, order, count, out_pages);
         udmar__unlock(domain->host, &domain->lock, state);
         if (*out_taken > 0) {
-            /* Also where there was no memory for an arena: somebody has given something back. */
+            /* Also where there was no memory for an arena: a block has come back since. */
             return UDMAR_OK;
         }
         if (status != UDMAR_OK) {
             return status;
         }
-        /* What a new arena has may be somebody else's at once: then another one. */
+        /* What a new arena has may be another caller's at once: then another one. */
         status = add_arena(domain, pool);
     }
 }

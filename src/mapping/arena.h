@@ -2,10 +2,10 @@
 /*
  * Arenas: 2 MiB of guest addresses whose leaf table stays linked, cut into blocks of 2^n pages.
  *
- * A block is addresses and leaf entries in one: whoever has a block writes its entries where they
+ * A block is addresses and leaf entries in one: the owner of a block writes its entries where they
  * are, without a lock, because nobody else writes them and the table above cannot go. Windows of
- * busdma maps keep a block for as long as they live; a mapping of the moment takes one from the
- * caches in front (cache.h).
+ * busdma maps keep a block for as long as they live; a mapping without a window takes one from the
+ * caches in front (cpu_cache.h).
  *
  * The blocks of an arena are a buddy system kept as a binary tree in an array: node 1 is the whole
  * arena, nodes 2n and 2n + 1 are the halves of node n, node 512 + p is page p. largest[n] is the
@@ -56,7 +56,7 @@ static inline struct udmar__arena *udmar__arena_of(const struct udmar_domain *do
     return udmar__directory_at(&udmar__mapper_of(domain)->arenas, page);
 }
 
-/* The same for a block that somebody owns: his arena is there. */
+/* The same for a block that has an owner, so its arena is there. */
 static inline struct udmar__arena *udmar__arena_of_block(const struct udmar_domain *domain,
                                                          uint32_t page)
 {
@@ -77,7 +77,7 @@ static inline void udmar__block_note(struct udmar__arena *arena, uint64_t page, 
                      __ATOMIC_RELAXED);
 }
 
-/* The same for a block whose notes are at hand: nothing of it is mapped any more. */
+/* The same for a block whose notes were read before: nothing of it is mapped any more. */
 static inline void udmar__block_note_none(struct udmar__arena *arena, uint64_t page, unsigned block)
 {
     __atomic_store_n(&arena->block[page % UDMAR__ARENA_PAGES], (uint16_t)(block & ~0xfffu),

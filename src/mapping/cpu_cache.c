@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Per-CPU caches; cache.h says what they are for. */
+/* Per-CPU caches; cpu_cache.h says what they are for. */
 #include "mapping/block.h"
 
 #include "base/text.h"
@@ -163,7 +163,7 @@ static void return_blocks(struct udmar_domain *domain, const struct udmar__flush
     }
 }
 
-/* The usual turn: what waited is done, and what rested waits. False: not now. */
+/* The usual turn: flushing becomes flushed, and pending becomes flushing. False: not now. */
 static bool rotate_batches(struct udmar_domain *domain, struct udmar__cpu_cache *cache)
 {
     struct udmar__flush_batch *empty = cache->flushed;
@@ -230,7 +230,7 @@ static __attribute__((__noinline__)) void defer_slow_path(struct udmar_domain *d
     }
 }
 
-/* Nowhere to rest: as in strict mode. */
+/* There is no batch for it: as in strict mode. */
 static __attribute__((__noinline__)) void flush_now(struct udmar_domain *domain, uint32_t page)
 {
     const struct udmar__flush_batch one = { .count = 1, .block = { page } };
@@ -313,7 +313,7 @@ static void trim_blocks(struct udmar_domain *domain, struct udmar__cpu_cache *ca
     }
 }
 
-/* What rests is asked for first. */
+/* Pending flushes are asked for first. */
 static void trim_batches(struct udmar_domain *domain,
                          struct udmar__cpu_cache *cache) UDMAR_NO_LOCK_ANALYSIS
 {

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Per-CPU caches of free blocks and small large windows, in front of the arenas: what a mapping of
- * the moment takes and gives back.
+ * Per-CPU caches of free blocks and transient windows, in front of the arenas: what a mapping
+ * without a window takes and gives back.
  *
- * A cache belongs to a domain and a CPU. Its lock is there for the rare thread that is moved to
- * another CPU in between, so nobody waits for it. A full magazine gives half of its blocks back to
- * the arenas, an empty one takes a few, so the domain's lock is taken once for many mappings.
+ * A cache belongs to a domain and a CPU. Its lock is there for a thread that is moved to another
+ * CPU in between, which seldom happens, so hardly any caller waits for it. A full magazine gives
+ * half of its blocks back to the arenas, an empty one takes a few, so the domain's lock is taken
+ * once for many mappings.
  *
- * Deferred mode: a block whose entries are clear, but not yet invalidated, rests. When `resting` is
- * full, one request for the whole domain is queued for all of them and they become those that wait;
- * those that waited until then become ready, and go back to the magazines two by two as others come
- * to rest, so that no unmap pays for all. Nobody polls: their request was done long ago.
+ * Deferred mode: a block whose entries are clear, but not yet invalidated, goes into the batch
+ * `pending`. When that is full, one request for the whole domain is queued for it, and it becomes
+ * `flushing`; the batch that was flushing until then becomes `flushed`, and its blocks go back to
+ * the magazines two by two with later unmaps, so that no unmap pays for all. No caller polls: the
+ * request before was done long ago.
  */
 #ifndef UDMAR_SPACE_CACHE_H
 #define UDMAR_SPACE_CACHE_H
@@ -46,8 +48,7 @@ struct udmar__flush_batch {
 #define UDMAR__BATCH_PAGE(block)              ((block) & ((UINT32_C(1) << 27) - 1))
 #define UDMAR__BATCH_MAGAZINE(block)          ((block) >> 27)
 
-/* A mapping that is no more; small fields, because a fault's look-up reads them without the lock.
- */
+/* A mapping that is no more. Small fields: a fault's look-up reads them without the lock. */
 struct udmar__ended_block {
     uint32_t page;
     uint32_t pages;
@@ -122,7 +123,7 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
 void udmar__block_put_slow_path(struct udmar_domain *domain, struct udmar__arena *arena,
                                 uint32_t page, unsigned pages);
 
-/* A free block that this CPU has at hand, of 2^order pages, or 0; @kind: that is cached. */
+/* A free block of 2^order pages from this CPU's magazine, or 0; @kind: that is cached. */
 static inline uint32_t udmar__magazine_take(struct udmar_domain *domain, unsigned kind,
                                             unsigned order)
 {
@@ -201,7 +202,7 @@ static inline void udmar__block_put(struct udmar_domain *domain, struct udmar__a
 void udmar__block_defer_flush(struct udmar_domain *domain, const struct udmar__arena *arena,
                               uint32_t page, unsigned order, unsigned pages);
 
-/* A window of 2^order chunks that this CPU has at hand, or null; @kind: that is cached. */
+/* A window of 2^order chunks from this CPU's magazine, or null; @kind: that is cached. */
 static inline struct udmar__window *udmar__window_magazine_take(struct udmar_domain *domain,
                                                                 unsigned kind, unsigned order)
 {
@@ -242,14 +243,14 @@ static inline bool udmar__window_magazine_put(struct udmar_domain *domain, unsig
     return kept;
 }
 
-/* A window of @chunks 2 MiB chunks for one mapping; made where none is at hand. */
+/* A window of @chunks 2 MiB chunks for one mapping; made where the cache has none. */
 enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                     unsigned chunks, struct udmar__window **out_window);
 void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window);
 
 /*
- * Somebody whose mappings take from the caches, and his end: with the last one everything goes back
- * to the arenas, and what is empty to the host. Without locks.
+ * A reference of a user whose mappings take from the caches, and its end: with the last one
+ * everything goes back to the arenas, and what is empty to the host. Without locks.
  */
 void udmar__cpu_caches_ref(struct udmar_domain *domain);
 void udmar__cpu_caches_unref(struct udmar_domain *domain);

@@ -33,7 +33,7 @@ static bool is_mapped(struct udmar_domain *domain, udmar_iova_t address)
     return (steps[count - 1].entry & PTE_PRESENT) != 0;
 }
 
-/* Mappings of the moment: live ones say so in their arena. */
+/* Mappings in blocks: live ones say so in their arena. */
 static void consider_arena(const struct udmar__arena *arena, udmar_iova_t address,
                            struct udmar_fault *fault, uint64_t *distance)
 {
@@ -73,7 +73,7 @@ static void consider_range(struct udmar_domain *domain, struct udmar__range *ran
         }
     } else if (range->kind == UDMAR_RANGE_FIRMWARE || address - base >= size ||
                is_mapped(domain, address)) {
-        /* Addresses that somebody has kept after an unmap are no mapping. */
+        /* Addresses that a caller has kept after an unmap are no mapping. */
         consider_range_near(fault, distance, address, base, size, UDMAR_PLACE_LIVE);
     }
 }

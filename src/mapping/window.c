@@ -310,8 +310,7 @@ enum udmar_status udmar__window_create_transient(struct udmar_domain *domain,
     return UDMAR_OK;
 }
 
-/* Places that loads take in turn, where deferred work may rest: a power of two, 1 where it may not.
- */
+/* Lanes that loads take in turn: a power of two, 1 where no flush may be pending. */
 static unsigned lanes_for(const struct udmar_domain *domain, const struct udmar__arena_pool *pool,
                           unsigned order)
 {

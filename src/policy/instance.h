@@ -99,7 +99,7 @@ struct udmar_device {
                                   attach undone */
     size_t tag_size;
     unsigned refs;              /* tags and maps below the root tag; atomic */
-    bool physical;              /* they give out physical addresses; settled with the first */
+    bool physical;              /* they give out physical addresses; decided with the first */
     bool subpage;               /* partial pages of its loads are bounced */
     struct udmar_dma_map *maps; /* [instance lock] in the debug build: those there are */
     void (*name_maps)(struct udmar_device *device); /* logs them; null but in the debug build */
@@ -135,7 +135,7 @@ struct udmar__wait_space {
     struct udmar_dma_map *waiting; /* [instance lock] oldest first */
     size_t hopeful;                /* atomic: loads that wait, or look once more before they do */
     size_t freed; /* [instance lock] how often there may have come something back */
-    bool running; /* [instance lock] somebody tries them */
+    bool running; /* [instance lock] a thread tries them */
 };
 
 struct udmar__dma {
@@ -219,7 +219,7 @@ enum udmar_status udmar__open_protected_regions(struct udmar *instance,
 /* Units that are not used: what firmware has left on in them would block their devices' DMA. */
 void udmar__take_over_left_out(struct udmar *instance);
 
-/* ---- interrupt.c ---- */
+/* ---- host_interrupts.c ---- */
 /* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
 bool udmar__interrupts_are_kept(const struct udmar__unit_record *slot);
 /* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
@@ -292,7 +292,7 @@ bool udmar__pci_physical_function(struct udmar *instance, uint16_t segment, udma
 /* A table's paths and bridges are read through this. */
 struct udmar_bus_reader udmar__bus_reader(struct udmar *instance);
 
-/* ---- alias.c ---- */
+/* ---- requester_alias.c ---- */
 /*
  * The requester ids of a function; UDMAR_ERR_TOO_BIG when its bridges form a loop or the port names
  * more ids than there is room for.
@@ -307,8 +307,8 @@ void udmar__ids_without(struct udmar__ids *ids, const struct udmar__ids *others)
 
 /* ---- group.c ---- */
 /*
- * Makes the context of each of the device's ids lead where the books say: to the group's domain, to
- * its bypass, or nowhere, where no other device of the group sends the id. May be called at any
+ * Makes the context of each of the device's ids lead where the group says: to its domain, to its
+ * bypass, or nowhere, where no other device of the group sends the id. May be called at any
  * time. After an error the device is unconfirmed, and this is to be called again.
  */
 enum udmar_status udmar__device_sync_contexts(struct udmar_device *device);
@@ -368,7 +368,7 @@ enum udmar_status udmar__group_move(struct udmar_device *device, struct udmar_do
 struct udmar_device *udmar__group_next(const struct udmar_device *device,
                                        const struct udmar_device *previous);
 
-/* ---- device.c ---- */
+/* ---- devices.c ---- */
 /* What the device has as things are. */
 enum udmar_mode udmar__device_mode(const struct udmar_device *device);
 /* The unit that governs it and works, or null. */
@@ -433,7 +433,7 @@ void udmar__fault_log_forget(struct udmar *instance, const struct udmar_device *
 /* Reads out one unit's records. */
 unsigned udmar__fault_service(struct udmar *instance, struct udmar_unit *unit);
 
-/* ---- fault_text.c ---- */
+/* ---- fault_sentence.c ---- */
 /* The two halves of udmar_fault_format(): the sentence, and the raw fields in brackets. */
 size_t udmar__fault_sentence(const struct udmar *instance, const struct udmar_fault *fault,
                              char *buffer, size_t size);

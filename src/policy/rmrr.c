@@ -60,7 +60,7 @@ static bool is_own(struct udmar_device *device, const struct udmar_entry *entry)
            (is_storage_of_be3(device) && is_named(device, entry, device->rid - 4));
 }
 
-/* Does it name somebody, there or not, whose requests cannot be told from the device's? */
+/* Does it name a function, there or not, whose requests cannot be told from the device's? */
 static bool is_of_kin(struct udmar_device *device, const struct udmar_entry *entry)
 {
     struct udmar *instance = device->instance;

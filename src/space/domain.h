@@ -121,8 +121,8 @@ enum udmar_status udmar__domain_bind(struct udmar_domain *domain, struct udmar_u
 bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *binding);
 
 /*
- * Takes what is free of a range, and of what is reserved already. UDMAR_ERR_EXISTS: somebody's
- * addresses are there, or (for UDMAR_RANGE_FIRMWARE) somebody's mappings; UDMAR_ERR_MEMORY.
+ * Takes what is free of a range, and of what is reserved already. UDMAR_ERR_EXISTS: addresses of a
+ * caller are there, or (for UDMAR_RANGE_FIRMWARE) mappings of a caller; UDMAR_ERR_MEMORY.
  */
 enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_t base,
                                         uint64_t size, enum udmar_range_kind kind);
@@ -168,7 +168,7 @@ enum udmar_status udmar__pages_map(struct udmar_domain *domain, udmar_iova_t iov
                                    struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
 enum udmar_status udmar__pages_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size,
                                      struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);
-/* Makes the tables down to @level for entries that somebody will write later; counts them used. */
+/* Makes the tables down to @level for entries that their owner writes later; counts them used. */
 enum udmar_status udmar__ptes_reserve(struct udmar_domain *domain, udmar_iova_t iova,
                                       unsigned level, unsigned count, udmar_paddr_t *out_table,
                                       struct udmar__gather *gather) UDMAR_REQUIRES(domain->lock);

@@ -319,7 +319,7 @@ static enum udmar_status map_piece(struct walk *walk, udmar_iova_t iova, udmar_p
 }
 
 /*
- * While somebody's unlinked table is still to be invalidated, the unit may know the old one in the
+ * While an unlinked table is still to be invalidated, the unit may know the old one in the
  * place of a new one that leads to [iova, iova + size): before that range is used it is invalidated
  * as well.
  */

@@ -99,8 +99,8 @@ static uint32_t clear_records(struct udmar_unit *unit, uint32_t index, bool all)
 
 /*
  * Faults come faster than they are read: what is there goes unread, so that an event can come. Left
- * alone they overflow, and then nothing is recorded that could stay behind; those that do not come
- * slowly enough to be cleared one by one.
+ * alone they overflow, and then nothing is recorded that could stay behind; those that do not
+ * overflow come seldom enough to be cleared one by one.
  */
 static void discard_records(struct udmar_unit *unit)
 {

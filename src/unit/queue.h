@@ -41,7 +41,7 @@ static inline bool udmar__queue_idle(const struct udmar__queue *queue)
            __atomic_load_n(&queue->issued_low, __ATOMIC_RELAXED);
 }
 
-/* Right for tickets that are less than 2^31 waits old: those that somebody is waiting for. */
+/* Right for tickets that are less than 2^31 waits old: those that a thread is waiting for. */
 static inline bool udmar__queue_reached(const struct udmar__queue *queue, uint64_t ticket)
 {
     uint32_t written = __atomic_load_n(queue->status, __ATOMIC_ACQUIRE);

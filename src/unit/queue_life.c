@@ -70,7 +70,7 @@ void udmar__queue_let_run_out(struct udmar_unit *unit)
     struct udmar__queue *queue = &unit->queue;
     uintptr_t state = udmar__lock(unit->host, &queue->lock);
 
-    /* Numbers are not used twice: somebody may still hold the ticket behind the last wait. */
+    /* Numbers are not used twice: a caller may still hold the ticket behind the last wait. */
     if (queue->status != NULL && queue->state == QUEUE_OFF) {
         queue->issued++;
         __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
@@ -123,7 +123,7 @@ enum udmar_status udmar__queue_start(struct udmar_unit *unit)
     struct udmar__queue *queue = &unit->queue;
     enum udmar_status status;
 
-    /* A tail left by somebody else would be worked off the moment the queue is switched on. */
+    /* A tail left by an earlier owner would be worked off the moment the queue is switched on. */
     udmar__write64(unit, REG_IQT, 0);
     udmar__write64(unit, REG_IQA, queue->memory.physical | udmar__log2(queue->pages));
     status = udmar__command(unit, GCMD_QIE, true);
@@ -156,14 +156,14 @@ static void drain_queue(struct udmar_unit *unit)
     uint64_t ticket;
 
     if (state == QUEUE_OFF) {
-        /* What somebody else has left in it concerns nobody: it need not drain. */
+        /* What an earlier owner has left in it concerns nobody: it need not drain. */
         (void)drain_foreign(unit);
     } else if (udmar__queue_submit(unit, NULL, 0, true, &ticket) == UDMAR_OK) {
         (void)udmar__queue_wait(unit, ticket);
     }
 }
 
-/* Somebody may be about to put registers in its place; that ends within two timeouts. */
+/* A thread may be about to put registers in its place; that ends within two timeouts. */
 static void await_leaver(struct udmar_unit *unit)
 {
     uint64_t deadline = udmar_host_time_ns(unit->host) + 4 * unit->timeout_ns;

@@ -124,7 +124,7 @@ static void repair_queue(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRE
         udmar__write32(unit, REG_FSTS, errors);
         return;
     }
-    /* Exactly the bits that are dealt with: the others belong to somebody else. */
+    /* Exactly the bits that are dealt with: the others belong to other callers. */
     udmar__write32(unit, REG_FSTS, errors);
     if (aborted != 0) {
         __atomic_store_n(&queue->owes_cover, true, __ATOMIC_RELAXED);
@@ -151,7 +151,7 @@ void udmar__queue_service(struct udmar_unit *unit)
         return;
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
-    /* Somebody else may have been faster. */
+    /* Another thread may have been faster. */
     errors = udmar__read32(unit, REG_FSTS);
     errors = errors == UINT32_MAX ? 0 : errors & FSTS_QUEUE;
     if (errors != 0 && queue->state != QUEUE_OFF) {

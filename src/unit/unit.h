@@ -28,7 +28,7 @@ enum udmar__queue_state {
     QUEUE_OFF,     /* hardware has no use for the ring, if there is one: nothing is put into it */
     QUEUE_RUNNING, /* ours, and it takes requests */
     QUEUE_FAILED,  /* dead, or not to be switched off: takes nothing, and hardware may read it */
-    QUEUE_LEAVING, /* the same, while somebody puts registers in its place */
+    QUEUE_LEAVING, /* the same, while a thread puts registers in its place */
 };
 
 /*

@@ -7,9 +7,9 @@
  * loads, which tries, too. A load waits only where some other map could give something back and
  * where it would fit if all did, and no longer than MOST_WAIT.
  *
- * No wake-up is lost: a load says that it hopes (room.hopeful) and tries once more before it
+ * No wake-up is lost: a load says that it hopes (wait_space.hopeful) and tries once more before it
  * queues, and who gives back looks for such loads afterwards, with a fence between on both sides.
- * room.freed tells whether something came back during a try.
+ * wait_space.freed tells whether something came back during a try.
  */
 #include "busdma/bounce/wait.h"
 
@@ -221,7 +221,7 @@ static void retry_loads(struct udmar *instance)
     udmar__unlock(instance->host, &instance->lock, state);
 }
 
-/* Whether there is somebody to be tried. */
+/* Does a load wait that may be tried? */
 static bool note_freed(struct udmar *instance)
 {
     struct udmar__wait_space *room = &instance->dma.wait_space;
