@@ -20,8 +20,8 @@
  * which are as long as one mapping and end with it. Low addresses are scarce: pools that reach
  * further leave most of them alone.
  */
-#ifndef UDMAR_SPACE_ARENA_H
-#define UDMAR_SPACE_ARENA_H
+#ifndef UDMAR_MAPPING_ARENA_H
+#define UDMAR_MAPPING_ARENA_H
 
 #include "mapping/mapper.h"
 #include "space/pte.h"

@@ -193,7 +193,7 @@ static void flush_batches(struct udmar_domain *domain, struct udmar__cpu_cache *
                           uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
 {
     struct udmar__request request = whole_domain(domain);
-    struct udmar__flush_batch resting = *cache->pending;
+    struct udmar__flush_batch pending = *cache->pending;
     struct udmar__flush_batch waiting = *cache->flushing;
     struct udmar__flush_batch ready = *cache->flushed;
     enum udmar_status status;
@@ -207,7 +207,7 @@ static void flush_batches(struct udmar_domain *domain, struct udmar__cpu_cache *
     /* In order: what covers the newest covers all. */
     status = udmar__invalidate(domain->unit, &request, 1, true, &ticket);
     return_blocks(domain, &waiting, status);
-    return_blocks(domain, &resting, status);
+    return_blocks(domain, &pending, status);
 }
 
 /* A full batch, or a full magazine. Takes the lock away. */
@@ -327,13 +327,13 @@ static void trim_batches(struct udmar_domain *domain,
 }
 
 static void trim_windows(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
-                         struct udmar__window_magazine *rack)
+                         struct udmar__window_magazine *magazine)
 {
     struct udmar__window_magazine local;
     uintptr_t state = udmar__lock(domain->host, &cache->lock);
 
-    local = *rack;
-    rack->count = 0;
+    local = *magazine;
+    magazine->count = 0;
     udmar__unlock(domain->host, &cache->lock, state);
     while (local.count > 0) {
         udmar__window_destroy(local.window[--local.count]);

@@ -14,8 +14,8 @@
  * the magazines two by two with later unmaps, so that no unmap pays for all. No caller polls: the
  * request before was done long ago.
  */
-#ifndef UDMAR_SPACE_CACHE_H
-#define UDMAR_SPACE_CACHE_H
+#ifndef UDMAR_MAPPING_CACHE_H
+#define UDMAR_MAPPING_CACHE_H
 
 #include "mapping/arena.h"
 #include "mapping/window.h"
@@ -209,14 +209,14 @@ static inline struct udmar__window *udmar__window_magazine_take(struct udmar_dom
     uintptr_t state;
     struct udmar__cpu_cache *cache = udmar__cpu_cache_lock(domain, &state);
     struct udmar__window *window = NULL;
-    struct udmar__window_magazine *rack;
+    struct udmar__window_magazine *magazine;
 
     if (UDMAR__UNLIKELY(cache == NULL)) {
         return NULL;
     }
-    rack = &cache->windows[order][kind];
-    if (rack->count > 0) {
-        window = rack->window[--rack->count];
+    magazine = &cache->windows[order][kind];
+    if (magazine->count > 0) {
+        window = magazine->window[--magazine->count];
     }
     udmar__cpu_cache_unlock(domain, cache, state);
     return window;
@@ -228,16 +228,16 @@ static inline bool udmar__window_magazine_put(struct udmar_domain *domain, unsig
 {
     uintptr_t state;
     struct udmar__cpu_cache *cache = udmar__cpu_cache_lock(domain, &state);
-    struct udmar__window_magazine *rack;
+    struct udmar__window_magazine *magazine;
     bool kept;
 
     if (UDMAR__UNLIKELY(cache == NULL)) {
         return false;
     }
-    rack = &cache->windows[order][kind];
-    kept = rack->count < UDMAR__WINDOW_MAGAZINE;
+    magazine = &cache->windows[order][kind];
+    kept = magazine->count < UDMAR__WINDOW_MAGAZINE;
     if (kept) {
-        rack->window[rack->count++] = window;
+        magazine->window[magazine->count++] = window;
     }
     udmar__cpu_cache_unlock(domain, cache, state);
     return kept;

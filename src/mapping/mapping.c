@@ -30,8 +30,8 @@ static uint32_t offset_in_large_page(const struct udmar__mapping_request *reques
 }
 
 /* A window that is ready; @room: pages that it has. */
-static inline void stand_in_window(const struct udmar__mapping_request *request,
-                                   struct udmar__window *window, struct udmar__mapping *mapping)
+static inline void use_window(const struct udmar__mapping_request *request,
+                              struct udmar__window *window, struct udmar__mapping *mapping)
 {
     mapping->in.window = window;
     mapping->pages = 0;
@@ -57,7 +57,7 @@ static inline enum udmar_status get_window(const struct udmar__mapping_request *
             return status;
         }
     }
-    stand_in_window(request, window, mapping);
+    use_window(request, window, mapping);
     mapping->kind = MAPPING_WINDOW;
     return UDMAR_OK;
 }
@@ -99,7 +99,7 @@ static enum udmar_status get_transient(struct udmar_domain *domain,
             return status;
         }
     }
-    stand_in_window(request, window, mapping);
+    use_window(request, window, mapping);
     mapping->kind = MAPPING_TRANSIENT;
     return UDMAR_OK;
 }

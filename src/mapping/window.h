@@ -19,8 +19,8 @@
  *
  * One thread at a time uses a window. The domain's lock is needed to make and to destroy it only.
  */
-#ifndef UDMAR_SPACE_WINDOW_H
-#define UDMAR_SPACE_WINDOW_H
+#ifndef UDMAR_MAPPING_WINDOW_H
+#define UDMAR_MAPPING_WINDOW_H
 
 #include "mapping/mapper.h"
 #include "space/pte.h"

@@ -150,8 +150,8 @@ static struct udmar_domain *target_domain(const struct udmar_device *device)
     return group->mode == UDMAR_MODE_BLOCKED ? NULL : group->domain;
 }
 
-static enum udmar_status settle_id(struct udmar_device *device, udmar_rid_t id,
-                                   struct udmar_domain *wanted)
+static enum udmar_status sync_id(struct udmar_device *device, udmar_rid_t id,
+                                 struct udmar_domain *wanted)
 {
     struct udmar_domain *const known[2] = { device->group->domain, device->group->bypass };
     struct udmar_unit *unit = device->slot->unit;
@@ -184,7 +184,7 @@ enum udmar_status udmar__device_sync_contexts(struct udmar_device *device)
         enum udmar_status status = UDMAR_OK;
 
         if (wanted != NULL || !shared_id(device, device->ids.id[i])) {
-            status = settle_id(device, device->ids.id[i], wanted);
+            status = sync_id(device, device->ids.id[i], wanted);
         }
         /* What cannot be done at all says more than what may be done another time. */
         result = status != UDMAR_OK && (result == UDMAR_OK || !udmar__not_confirmed(status))

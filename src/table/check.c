@@ -396,7 +396,7 @@ static const char *const defect_strings[] = {
     [UDMAR_DEFECT_INCLUDE_ALL_TWICE] =
         "second unit of its segment with INCLUDE_PCI_ALL: the first one has the rest",
     [UDMAR_DEFECT_INCLUDE_ALL_ORDER] =
-        "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback all the same",
+        "INCLUDE_PCI_ALL unit is not its segment's last: taken as the fallback nevertheless",
     [UDMAR_DEFECT_SCOPE_TYPE] =
         "device scope type is not known here: what it may name is not translated",
     [UDMAR_DEFECT_SCOPE_TWICE] = "an earlier unit claims the same device: the earlier one has it",
