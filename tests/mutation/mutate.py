@@ -43,6 +43,8 @@ FIRST = {
     "base": ["base", "faults", "tunable", "bringup", "command"],
     "space": ["page_table", "leaves", "domain", "context", "iova", "arena", "cache", "batches", "racks",
               "stream_limits", "space_corners", "rest", "stream", "window", "load", "places", "locate", "deferred"],
+    "mapping": ["arena", "cache", "batches", "racks", "placement", "page_lists", "stream_limits", "stream_ways", "stream",
+                "window", "load", "places", "rest", "locate", "unconfirmed", "deferred"],
     "busdma": ["misuse", "rules", "rest", "places", "load", "tag", "dmamem", "bounce", "quick", "stand_ins",
                "zones", "zone_growth", "pieces", "segments", "deferred", "settled", "subpage", "window"],
 }
@@ -184,7 +186,7 @@ class Bench:
 
     def __init__(self, work, slow, only):
         self.work, self.slow, self.only = work, slow, only
-        self.sources = sorted(glob.glob(os.path.join(ROOT, "src", "*", "*.c")))
+        self.sources = sorted(glob.glob(os.path.join(ROOT, "src", "**", "*.c"), recursive=True))
         self.objects = os.path.join(work, "objects")
         os.makedirs(self.objects, exist_ok=True)
         headers = [h for folder in ("include", "src", "tests/model", "tests/unit")
