@@ -70,6 +70,17 @@ static inline uint64_t udmar__divide(uint64_t number, uint64_t divisor, uint64_t
 #endif
 }
 
+/*
+ * The order of the smallest block of pages, aligned to its size, that holds [address, address +
+ * size).
+ */
+static inline unsigned udmar__covering_order(uint64_t address, uint64_t size)
+{
+    uint64_t difference = (address ^ (address + size - 1)) >> UDMAR_PAGE_SHIFT;
+
+    return difference == 0 ? 0 : udmar__log2(difference) + 1;
+}
+
 static inline uint64_t udmar__min(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

@@ -111,10 +111,7 @@ static inline bool map_window(struct udmar_dma_map *map, udmar_paddr_t physical,
     }
     udmar__ptes_fill(window->ptes, (physical & ~UDMAR_PAGE_MASK) | access, pages);
     udmar__window_note_ptes(window, pages);
-    map->mapping.kind = MAPPING_WINDOW;
-    map->mapping.pages = pages;
-    map->mapping.in.window = window;
-    map->mapping.iova = window->base;
+    map->mapping = udmar__mapping_in_window(MAPPING_WINDOW, window, pages);
     return announce_or_end(map);
 }
 
@@ -128,10 +125,7 @@ static inline bool map_large_leaf(struct udmar_dma_map *map, udmar_paddr_t physi
         !udmar__window_load_large(window, physical | access)) {
         return false;
     }
-    map->mapping.kind = MAPPING_WINDOW;
-    map->mapping.pages = pages;
-    map->mapping.in.window = window;
-    map->mapping.iova = window->base;
+    map->mapping = udmar__mapping_in_window(MAPPING_WINDOW, window, pages);
     return announce_or_end(map);
 }
 

@@ -89,11 +89,8 @@ void udmar__further_end(struct udmar_dma_map *map)
 static void become_pieces(struct udmar_dma_map *map)
 {
     if (map->way <= LOAD_FAST_LARGE) {
-        map->mapping = (struct udmar__mapping){
-            .kind = MAPPING_WINDOW,
-            .in.window = map->window,
-            .pages = udmar__window_pages(map->window),
-        };
+        map->mapping =
+            udmar__mapping_in_window(MAPPING_WINDOW, map->window, udmar__window_pages(map->window));
     }
     map->count = map->way == LOAD_PIECES ? map->count : 1;
     map->way = LOAD_PIECES;

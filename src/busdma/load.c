@@ -9,9 +9,6 @@
 #include "busdma/debug.h"
 #include "busdma/fast_path.h"
 
-/* Out of the way of the fast path. */
-#define SLOW_PATH __attribute__((__noinline__))
-
 /* Counts what went wrong; the mistake of a caller has been told to it, too. */
 int udmar__load_count(struct udmar_dma_map *map, int error)
 {
@@ -331,7 +328,7 @@ static void unload_further(struct udmar_dma_map *map)
 }
 
 /* All unloads but those of the fast path. */
-static SLOW_PATH void unload_map(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
 {
     struct udmar *instance = map->tag->device->instance;
 
@@ -348,7 +345,7 @@ static SLOW_PATH void unload_map(struct udmar_dma_map *map)
 }
 
 /* One function each: each has few registers to save. */
-static SLOW_PATH void unload_window(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_window(struct udmar_dma_map *map)
 {
     enum udmar_status status;
 
@@ -359,7 +356,7 @@ static SLOW_PATH void unload_window(struct udmar_dma_map *map)
     }
 }
 
-static SLOW_PATH void flush_half(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void flush_half(struct udmar_dma_map *map)
 {
     enum udmar_status status = udmar__window_flush_half(map->window);
 
@@ -368,7 +365,7 @@ static SLOW_PATH void flush_half(struct udmar_dma_map *map)
     }
 }
 
-static SLOW_PATH void unload_lane(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_lane(struct udmar_dma_map *map)
 {
     udmar__fast_path_unload(map);
     if (udmar__window_defer_ptes(map->window)) {
@@ -376,7 +373,7 @@ static SLOW_PATH void unload_lane(struct udmar_dma_map *map)
     }
 }
 
-static SLOW_PATH void unload_large(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_large(struct udmar_dma_map *map)
 {
     enum udmar_status status;
 
@@ -387,7 +384,7 @@ static SLOW_PATH void unload_large(struct udmar_dma_map *map)
     }
 }
 
-static SLOW_PATH void unload_block(struct udmar_dma_map *map)
+static UDMAR__SLOW_PATH void unload_block(struct udmar_dma_map *map)
 {
     struct udmar *instance = map->tag->device->instance;
     enum udmar_status status;

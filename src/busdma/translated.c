@@ -120,7 +120,7 @@ static int translated_load(struct udmar_dma_map *map, const struct udmar__pieces
 static bool flush_transient(struct udmar_dma_map *map)
 {
     struct udmar_domain *domain = map->domain;
-    const struct udmar__request request = { .low = domain->request_low_all };
+    const struct udmar__request request = udmar__domain_request(domain);
 
     if (!map->unconfirmed && (domain->strict || (map->window != NULL && !map->used_transient))) {
         return true;

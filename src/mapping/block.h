@@ -31,10 +31,13 @@ udmar__block_end(struct udmar_domain *domain, struct udmar__arena *arena, uint32
     unsigned pages = UDMAR__BLOCK_PAGES(block);
     enum udmar_status status;
 
-    if (pages > 0) {
-        udmar__ptes_clear(ptes, pages);
-        udmar__ptes_write_back(domain->host, domain->coherent, ptes, pages);
+    if (UDMAR__UNLIKELY(pages == 0)) {
+        /* Nothing was written, so the unit has nothing to forget. */
+        udmar__block_put(domain, arena, page, order, 0);
+        return UDMAR_OK;
     }
+    udmar__ptes_clear(ptes, pages);
+    udmar__ptes_write_back(domain->host, domain->coherent, ptes, pages);
     udmar__block_note_none(arena, page, block);
     if (udmar__defers_flush(domain)) {
         udmar__block_defer_flush(domain, arena, page, order, pages);

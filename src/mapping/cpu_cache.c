@@ -140,11 +140,6 @@ static inline bool recycle_block(struct udmar__cpu_cache *cache)
     return true;
 }
 
-static struct udmar__request whole_domain(const struct udmar_domain *domain)
-{
-    return (struct udmar__request){ .low = domain->request_low_all };
-}
-
 /* What a unit has not confirmed is not used again. */
 static void return_blocks(struct udmar_domain *domain, const struct udmar__flush_batch *batch,
                           enum udmar_status status)
@@ -192,7 +187,7 @@ static bool rotate_batches(struct udmar_domain *domain, struct udmar__cpu_cache 
 static void flush_batches(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
                           uintptr_t state) UDMAR_NO_LOCK_ANALYSIS
 {
-    struct udmar__request request = whole_domain(domain);
+    struct udmar__request request = udmar__domain_request(domain);
     struct udmar__flush_batch pending = *cache->pending;
     struct udmar__flush_batch waiting = *cache->flushing;
     struct udmar__flush_batch ready = *cache->flushed;
@@ -234,7 +229,7 @@ static __attribute__((__noinline__)) void defer_slow_path(struct udmar_domain *d
 static __attribute__((__noinline__)) void flush_now(struct udmar_domain *domain, uint32_t page)
 {
     const struct udmar__flush_batch one = { .count = 1, .block = { page } };
-    struct udmar__request request = whole_domain(domain);
+    struct udmar__request request = udmar__domain_request(domain);
     uint64_t ticket;
 
     return_blocks(domain, &one, udmar__invalidate(domain->unit, &request, 1, true, &ticket));

@@ -72,7 +72,7 @@ void udmar__mapper_destroy(struct udmar_domain *domain)
 void udmar__mapper_tick(struct udmar_domain *domain)
 {
     struct udmar__mapper *mapper = udmar__mapper_of(domain);
-    struct udmar__request request = { .low = domain->request_low_all };
+    struct udmar__request request = udmar__domain_request(domain);
     uint64_t ticket;
 
     if (domain->unit != NULL &&

@@ -48,18 +48,13 @@ static inline void use_window(const struct udmar__mapping_request *request,
 static inline enum udmar_status get_window(const struct udmar__mapping_request *request,
                                            struct udmar__mapping *mapping)
 {
-    struct udmar__window *window = request->window;
+    enum udmar_status status = udmar__window_ready(request->window);
 
-    if (!udmar__window_is_ready(window)) {
-        enum udmar_status status = udmar__window_ready(window);
-
-        if (status != UDMAR_OK) {
-            return status;
-        }
+    if (status == UDMAR_OK) {
+        use_window(request, request->window, mapping);
+        mapping->kind = MAPPING_WINDOW;
     }
-    use_window(request, window, mapping);
-    mapping->kind = MAPPING_WINDOW;
-    return UDMAR_OK;
+    return status;
 }
 
 static inline enum udmar_status get_block(struct udmar_domain *domain,
@@ -92,12 +87,10 @@ static enum udmar_status get_transient(struct udmar_domain *domain,
     if (status != UDMAR_OK) {
         return status;
     }
-    if (!udmar__window_is_ready(window)) {
-        status = udmar__window_ready(window);
-        if (status != UDMAR_OK) {
-            udmar__window_put(domain, window);
-            return status;
-        }
+    status = udmar__window_ready(window);
+    if (status != UDMAR_OK) {
+        udmar__window_put(domain, window);
+        return status;
     }
     use_window(request, window, mapping);
     mapping->kind = MAPPING_TRANSIENT;
@@ -265,10 +258,14 @@ static void write_whole(volatile uint64_t *pte, const struct udmar_dma_physical 
     }
 }
 
-/* What was written is in memory, noted for its end, and announced where the unit wants that. */
+/*
+ * What was written is in memory, noted for its end, and announced where the unit wants that. Also
+ * where writing has failed: entries were live from the first store on.
+ */
 static inline enum udmar_status publish_mapping(struct udmar_domain *domain,
-                                                struct udmar__mapping *mapping)
+                                                struct udmar__mapping *mapping, uint64_t pages)
 {
+    mapping->pages = (uint32_t)pages;
     switch (mapping->kind) {
     case MAPPING_WINDOW:
     case MAPPING_TRANSIENT:
@@ -296,9 +293,7 @@ enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar
     } else {
         status = write_each(domain, mapping, pieces, access);
     }
-    /* Also after an error: entries were live from the first store on. */
-    mapping->pages = (uint32_t)pieces->pages;
-    published = publish_mapping(domain, mapping);
+    published = publish_mapping(domain, mapping, pieces->pages);
     return status != UDMAR_OK ? status : published;
 }
 
@@ -307,10 +302,8 @@ enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
                                            uint64_t pages, unsigned access)
 {
     enum udmar_status status = write_pages(domain, mapping, 0, physical, pages, access);
-    enum udmar_status published;
+    enum udmar_status published = publish_mapping(domain, mapping, pages);
 
-    mapping->pages = (uint32_t)pages;
-    published = publish_mapping(domain, mapping);
     return status != UDMAR_OK ? status : published;
 }
 
@@ -333,19 +326,6 @@ static enum udmar_status end_range(struct udmar_domain *domain, struct udmar__ra
     return status;
 }
 
-static enum udmar_status end_block(struct udmar_domain *domain,
-                                   const struct udmar__mapping *mapping)
-{
-    struct udmar__arena *arena = mapping->in.arena;
-    uint32_t page = (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT);
-
-    if (mapping->pages == 0) {
-        udmar__block_put(domain, arena, page, UDMAR__BLOCK_ORDER(udmar__block_at(arena, page)), 0);
-        return UDMAR_OK;
-    }
-    return udmar__block_end(domain, arena, page);
-}
-
 enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping)
 {
     struct udmar__window *window = mapping->in.window;
@@ -355,7 +335,8 @@ enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__
     mapping->kind = MAPPING_NONE;
     switch (kind) {
     case MAPPING_BLOCK:
-        return end_block(domain, mapping);
+        return udmar__block_end(domain, mapping->in.arena,
+                                (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT));
     case MAPPING_WINDOW:
         return mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
     case MAPPING_TRANSIENT:

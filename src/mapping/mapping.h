@@ -64,13 +64,25 @@ enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
  */
 enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__mapping *mapping);
 
+/* What is loaded in the first @pages of a window. */
+static inline struct udmar__mapping udmar__mapping_in_window(enum udmar__mapping_kind kind,
+                                                             struct udmar__window *window,
+                                                             uint32_t pages)
+{
+    return (struct udmar__mapping){
+        .kind = kind,
+        .pages = pages,
+        .iova = window->base,
+        .in.window = window,
+    };
+}
+
 /* Tells a unit that wants to know of them about new entries: caching mode, or a write buffer. */
 static inline enum udmar_status udmar__announce(struct udmar_domain *domain, udmar_iova_t iova,
                                                 uint64_t pages)
 {
     uint64_t size = pages << UDMAR_PAGE_SHIFT;
-    uint64_t difference = (iova ^ (iova + size - 1)) >> UDMAR_PAGE_SHIFT;
-    unsigned order = difference == 0 ? 0 : udmar__log2(difference) + 1;
+    unsigned order = udmar__covering_order(iova, size);
 
     if (domain->caching_mode && (int)order <= domain->request_order &&
         udmar__uses_queue(domain->unit)) {

@@ -171,9 +171,7 @@ static SLOW_PATH enum udmar_status unmap_other(struct udmar_domain *domain, uint
     if (udmar__window_pages(window) == 0 || page != window->range.first + window->first) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    mapping = (struct udmar__mapping){ .kind = MAPPING_TRANSIENT,
-                                       .in.window = window,
-                                       .pages = udmar__window_pages(window) };
+    mapping = udmar__mapping_in_window(MAPPING_TRANSIENT, window, udmar__window_pages(window));
     return udmar__mapping_end(domain, &mapping);
 }
 

@@ -451,14 +451,11 @@ void udmar__window_destroy(struct udmar__window *window)
 
 /* ---- Loading ---- */
 
-enum udmar_status udmar__window_ready(struct udmar__window *window)
+enum udmar_status udmar__window_wait(struct udmar__window *window)
 {
     enum udmar_status status;
     uint64_t unused;
 
-    if (udmar__window_is_ready(window)) {
-        return UDMAR_OK;
-    }
     if (window->ticket == WINDOW_UNCONFIRMED) {
         status = udmar__invalidate(window->unit, &window->request, 1, true, &unused);
     } else {

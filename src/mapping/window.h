@@ -104,8 +104,8 @@ void udmar__window_destroy(struct udmar__window *window);
  */
 void udmar__window_free(struct udmar__range *range, bool forgotten);
 
-/* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
-enum udmar_status udmar__window_ready(struct udmar__window *window);
+/* The last unload is not known to be complete: waits for it, or asks once more. */
+enum udmar_status udmar__window_wait(struct udmar__window *window);
 /* Everything that was ever loaded is out of reach, also where the flush is pending: waits. */
 enum udmar_status udmar__window_flush(struct udmar__window *window);
 
@@ -118,6 +118,12 @@ static inline void udmar__window_store(uint32_t *field, uint32_t value)
 static inline bool udmar__window_is_ready(const struct udmar__window *window)
 {
     return window->ticket == 0;
+}
+
+/* Before the first write of a load: is the last unload complete? Waits in deferred mode. */
+static inline enum udmar_status udmar__window_ready(struct udmar__window *window)
+{
+    return udmar__window_is_ready(window) ? UDMAR_OK : udmar__window_wait(window);
 }
 
 /* How many pages are loaded. */
@@ -216,7 +222,7 @@ static inline bool udmar__window_load_large(struct udmar__window *window, uint64
     struct udmar__chunk *chunk = window->chunks;
 
     if (!window->large_leaves || chunk->parent_pte == NULL || (entry & UDMAR__MASK(20, 12)) != 0 ||
-        (!udmar__window_is_ready(window) && udmar__window_ready(window) != UDMAR_OK)) {
+        udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
     chunk->state = CHUNK_LARGE;

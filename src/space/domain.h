@@ -134,12 +134,18 @@ enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iov
 /* The clock of "gone since": counts invalidations of the domain's first unit. With its lock. */
 uint64_t udmar__domain_clock(const struct udmar_domain *domain);
 
+/* Invalidates all of a domain with one unit. */
+static inline struct udmar__request udmar__domain_request(const struct udmar_domain *domain)
+{
+    return (struct udmar__request){ .low = domain->request_low_all };
+}
+
 /* Invalidates 2^order leaf entries, aligned to their size, of a domain with one unit. */
 static inline struct udmar__request udmar__block_request(const struct udmar_domain *domain,
                                                          udmar_iova_t iova, unsigned order)
 {
     if ((int)order > domain->request_order) {
-        return (struct udmar__request){ .low = domain->request_low_all };
+        return udmar__domain_request(domain);
     }
     return (struct udmar__request){ .low = domain->request_low,
                                     .high = iova | order | DESC_IOTLB_IH };

@@ -47,8 +47,7 @@ struct udmar__request udmar__interrupt_request(uint16_t first, unsigned count_lo
 struct udmar__request udmar__iotlb_range(const struct udmar_unit *unit, uint16_t domain_id,
                                          udmar_iova_t iova, uint64_t size, bool leaf_only)
 {
-    uint64_t difference = (iova ^ (iova + size - 1)) >> UDMAR_PAGE_SHIFT;
-    unsigned pages_log2 = difference == 0 ? 0 : udmar__log2(difference) + 1;
+    unsigned pages_log2 = udmar__covering_order(iova, size);
 
     if (!unit->facts.page_selective || pages_log2 > unit->facts.max_mask) {
         return udmar__iotlb_request(unit, GRAN_DOMAIN, domain_id, 0, 0, false);
