@@ -15,6 +15,7 @@
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
+. "$top/scripts/download.sh"
 
 series=${1-}
 case $series in
@@ -75,26 +76,11 @@ for name in "$image" "$headers" "${more[@]}"; do
     total=$((total + $(apt-cache show --no-all-versions "$name" | sed -n 's/^Size: //p' | head -n 1)))
 done
 echo "fetching $image, $headers, ${more[*]}: $((total / 1048576)) MiB" >&2
-progress() {
-    local before=0 here
-    while sleep 5; do
-        here=$(du -sm "$new/deb" | cut -f 1)
-        [ "$here" -le $((before + 1)) ] || echo "  $here of $((total / 1048576)) MiB are here" >&2
-        before=$here
-    done
-}
-get() {
-    local shows status
-    progress 9>&- &
-    shows=$!
-    download
-    status=$?
-    kill $shows
-    wait $shows 2>/dev/null
-    return $status
-}
 download() {
     (cd "$new/deb" && apt-get download "${quick[@]}" -o APT::Sandbox::User= "$image" "$headers" "${more[@]}") >"$new/log" 2>&1
+}
+get() {
+    with_progress "$new/deb" $((total / 1048576)) download
 }
 if ! get; then
     # Lists that are older than the archive name files that have gone.

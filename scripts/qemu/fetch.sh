@@ -17,6 +17,7 @@
 # Exit status 0; 1 when something went wrong; 77 when there is no archive and nothing was kept.
 set -u -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/scripts/download.sh"
 
 series=${1-}
 case $series in
@@ -95,26 +96,11 @@ fi
 
 size=$(apt-get "${options[@]}" --print-uris "${install[@]}" 2>/dev/null | awk "/^'/ { sum += \$3 } END { print int(sum / 1048576) + 1 }")
 echo "fetching QEMU $number of $suite with its libraries: $size MiB" >&2
-progress() {
-    local before=0 here
-    while sleep 5; do
-        here=$(du -sm "$apt/archives" | cut -f 1)
-        [ "$here" -le $((before + 1)) ] || echo "  $here of $size MiB are here" >&2
-        before=$here
-    done
-}
 download() {
     apt-get "${options[@]}" --download-only "${install[@]}" >"$apt/log" 2>&1 9>&-
 }
 get() {
-    local shows status
-    progress 9>&- &
-    shows=$!
-    download
-    status=$?
-    kill $shows
-    wait $shows 2>/dev/null
-    return $status
+    with_progress "$apt/archives" "$size" download
 }
 # Lists that are older than the archive name files that have gone.
 if ! get; then

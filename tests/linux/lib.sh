@@ -90,6 +90,16 @@ address_of() { # DRIVER [NUMBER]
     grep " driver=$1 " $DEBUG/devices | cut -d ' ' -f 1 | sort | sed -n "${2-1}p"
 }
 
+# What the units have had to say, and the table of devices, which the console keeps.
+show_table() {
+    ! grep -q 'queue-errors=[1-9]\|timeouts=[1-9]' $DEBUG/counters
+    claim $? "no queue error, no time-out"
+    echo "-- table"
+    cat $DEBUG/devices
+    echo "-- end of the table"
+    sed 's/^/# /' $DEBUG/units $DEBUG/counters
+}
+
 # The block device whose first sector carries this name.
 find_disk() { # NAME
     local dev

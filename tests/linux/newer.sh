@@ -173,11 +173,6 @@ done
 grep -q '^faults total=0 ' $DEBUG/counters
 claim $? "no fault"
 grep -q '^faults total=0 ' $DEBUG/counters || sed 's/^/# /' $DEBUG/faults
-! grep -q 'queue-errors=[1-9]\|timeouts=[1-9]' $DEBUG/counters
-claim $? "no queue error, no time-out"
-echo "-- table"
-cat $DEBUG/devices
-echo "-- end of the table"
-sed 's/^/# /' $DEBUG/units $DEBUG/counters
+show_table
 check "igbvf: switched off at the end" sh -c "echo 0 >$card/sriov_numvfs"
 finish
