@@ -83,11 +83,17 @@ static inline void scene_machine(struct scene *s, const char *profile)
     scene_machine_of(s, NULL, profile, 0, 0);
 }
 
+/* The instance, started; what it was to find or to be told has been said. */
+static inline void scene_start(struct scene *s)
+{
+    rig_create(&s->r);
+    rig_start(&s->r);
+}
+
 static inline void scene_open(struct scene *s, const char *profile)
 {
     scene_machine(s, profile);
-    rig_create(&s->r);
-    rig_start(&s->r);
+    scene_start(s);
 }
 
 static inline void scene_close(struct scene *s)

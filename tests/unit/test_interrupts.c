@@ -390,8 +390,7 @@ static void tables_have_the_size_that_was_asked_for(void **state)
 
         scene_machine(&s, "generic48");
         s.ir.entries = sizes[i].asked;
-        rig_create(&s.r);
-        rig_start(&s.r);
+        scene_start(&s);
         assert_int_equal(state_of(&s).entries, sizes[i].made);
         assert_int_equal((model_peek32(s.r.u, IRTA) & 15) + 1,
                          (unsigned)__builtin_ctz(sizes[i].made));
@@ -421,8 +420,7 @@ static void blocks_are_no_larger_than_what_a_unit_forgets_at_once(void **state)
     memset(&s, 0, sizeof(s));
     rig_machine_config(&s.r, NULL, &unit);
     scene_ask(&s);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_int_equal(try_alloc(&s, from_function(NIC), 8), UDMAR_ERR_UNSUPPORTED);
     interrupt = allocate(&s, from_function(NIC), 4);
     (void)set_to(interrupt, 3, 1, 0x40);
@@ -456,8 +454,7 @@ static void off_unless_asked_for(void **state)
             model_set_dmar_header(s.r.m, 0, 0);
             break;
         }
-        rig_create(&s.r);
-        rig_start(&s.r);
+        scene_start(&s);
         assert_int_equal(model_peek32(s.r.u, GSTS) & (IRE | IRTP | CFI), 0);
         assert_int_equal(udmar_interrupt_alloc(s.r.d, &source, 1, &interrupt),
                          way < 2 ? UDMAR_ERR_DISABLED : UDMAR_ERR_UNSUPPORTED);
@@ -491,8 +488,7 @@ static void every_io_apic_must_have_a_scope(void **state)
     scene_machine(&s, "generic48");
     s.ir.ioapics = unknown;
     s.ir.ioapic_count = 2;
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_non_null(state_of(&s).refused);
     assert_true(model_log_contains(s.r.m, "no unit's scope names I/O APIC 9"));
     assert_int_equal(model_peek32(s.r.u, GSTS) & IRE, 0);
@@ -527,8 +523,7 @@ static void compatibility_format_passes_where_it_is_said(void **state)
     (void)state;
     scene_machine(&s, "generic48");
     rig_tune(&s.r, "hw.dmar.ir.compat", "1");
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_true(state_of(&s).compatible);
     assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), COMPATIBLE);
     interrupt = allocate(&s, from_function(NIC), 1);
@@ -540,8 +535,7 @@ static void compatibility_format_passes_where_it_is_said(void **state)
     scene_machine_of(&s, NULL, "generic48", 0, WITH_EIM);
     s.ir.x2apic = true;
     rig_tune(&s.r, "hw.dmar.ir.compat", "1");
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_false(state_of(&s).compatible);
     assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), BLOCKED);
     scene_close(&s);
@@ -556,8 +550,7 @@ static void entries_without_verification(void **state)
     (void)state;
     scene_machine(&s, "generic48");
     rig_tune(&s.r, "hw.dmar.ir.verify", "0");
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_false(state_of(&s).verified);
     interrupt = allocate(&s, from_function(NIC), 1);
     message = set_to(interrupt, 0, 3, 0x51);
@@ -605,8 +598,7 @@ static void functions_behind_bridges(void **state)
     model_add_bridge(s.r.m, 0, UDMAR_RID(0, 0x1c, 1), 9, 10, MODEL_ROOT_PORT);
     model_add_bridge(s.r.m, 0, UDMAR_RID(9, 0, 0), 10, 10, MODEL_BUGGY_PCIE_TO_PCI);
     model_add_function(s.r.m, 0, UDMAR_RID(10, 2, 0), 0x8086, 0x10d3, 0x020000);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     /* A root port changes nothing. */
     fields = check_for(&s, UDMAR_RID(4, 0, 1));
     assert_int_equal(fields.check, 1);
@@ -689,8 +681,7 @@ static void odd_functions(void **state)
     model_add_function(s.r.m, 0, UDMAR_RID(4, 3, 4), 0x1180, 0xe832, 0x020000);
     model_add_function(s.r.m, 0, UDMAR_RID(4, 4, 0), 0x1b4b, 0x9120, 0x010601);
     model_add_function(s.r.m, 0, UDMAR_RID(4, 5, 0), 0x10b5, 0x87b0, 0x068000);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     fields = check_for(&s, UDMAR_RID(4, 3, 4));
     assert_int_equal(fields.check, 1);
     assert_int_equal(fields.ignore, 1);

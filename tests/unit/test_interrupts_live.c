@@ -177,8 +177,7 @@ static void interrupts_are_posted_to_a_guest(void **state)
 
     (void)state;
     scene_machine_of(&s, NULL, "generic48", CAP_PI, 0);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     page = descriptor(&s);
     interrupt = allocate(&s, from_function(NIC), 1);
     assert_int_equal(udmar_interrupt_post(interrupt, 0, page, 0x85, false, &message), UDMAR_OK);
@@ -216,8 +215,7 @@ static void bad_descriptors(void **state)
 
     (void)state;
     scene_machine_of(&s, NULL, "generic48", CAP_PI, 0);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     interrupt = allocate(&s, from_function(NIC), 1);
     pin = allocate(&s, from_pin(IOAPIC_ID, 1), 1);
     message = set_to(interrupt, 0, 4, 0x51);
@@ -332,8 +330,7 @@ static void a_post_that_times_out_changes_nothing(void **state)
     (void)state;
     scene_machine_of(&s, NULL, "generic48", CAP_PI, 0);
     s.ir.wide_exchange = false;
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     interrupt = allocate(&s, from_function(NIC), 1);
     message = set_to(interrupt, 0, 4, 0x51);
     model_hang_wait(s.r.u, 1, true);
@@ -470,8 +467,7 @@ static void units_of_a_segment_share_a_table(void **state)
     (void)state;
     scene_machine(&s, "generic48");
     u = second_unit(&s, 0, DISK, WITH_IR);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_int_equal(state_of(&s).tables, 1);
     assert_int_equal(state_of(&s).units, 2);
     assert_int_equal(model_peek32(s.r.u, IRTA), model_peek32(u, IRTA));
@@ -499,8 +495,7 @@ static void another_segment_has_a_table_of_its_own(void **state)
     (void)state;
     scene_machine(&s, "generic48");
     u = second_unit(&s, 1, DISK, WITH_IR);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_int_equal(state_of(&s).tables, 2);
     assert_int_not_equal(model_peek32(s.r.u, IRTA), model_peek32(u, IRTA));
     scene_close(&s);
@@ -516,8 +511,7 @@ static void a_unit_that_cannot_remap_is_named(void **state)
     (void)state;
     scene_machine(&s, "generic48");
     (void)second_unit(&s, 0, DISK, 0);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     /* The include-all unit comes last. */
     assert_true(model_log_contains(s.r.m, "unit 0: interrupt remapping is refused: it has no "
                                           "interrupt remapping; its devices can forge"));
@@ -539,8 +533,7 @@ static void broken_chipsets_are_refused(void **state)
     model_add_function(s.r.m, 0, 0, 0x8086, 0x3403, 0x060000);
     model_set_config(s.r.m, 0, 0, 8, 0x06000013);
     model_set_errata(s.r.u, MODEL_ERRATUM_NO_REMAPPING);
-    rig_create(&s.r);
-    rig_start(&s.r);
+    scene_start(&s);
     assert_true(model_log_contains(s.r.m, "5500 errata 47 and 53"));
     assert_int_equal(state_of(&s).units, 0);
     scene_close(&s);
