@@ -31,6 +31,14 @@
 #include UDMAR_HOST_INLINE
 #endif
 
+/*
+ * UDMAR_ASSERT(condition) marks what only a mistake of the library's own can make untrue. It is
+ * nothing in a release build. A library that is compiled with -DUDMAR_DEBUG calls udmar_host_log()
+ * with null for @host and one line (file, line, condition), and traps; it also checks more, and is
+ * slower. A port that wants another end, or these checks alone, defines the macro itself: in the
+ * header of UDMAR_HOST_INLINE, or on the compiler's command line. All files are compiled alike.
+ */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -138,6 +146,7 @@ enum udmar_log_level {
  * udmar_host_log - one line for people
  * @text: NUL-terminated, without a line end, at most 319 bytes; valid during the call only. It
  *        begins with "udmar: ", so a host adds no name of its own.
+ * @host: null in a build with -DUDMAR_DEBUG, for a condition of UDMAR_ASSERT() that is untrue.
  * Never called on the load and unload path. Any context, also the fault interrupt.
  */
 void udmar_host_log(void *host, enum udmar_log_level level, const char *text);

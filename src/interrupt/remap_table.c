@@ -125,6 +125,7 @@ void udmar__remap_table_destroy(struct udmar__remap_table *table, bool keep_memo
 
 static struct udmar_interrupt **owner_at(struct udmar__remap_table *table, uint32_t index)
 {
+    UDMAR_ASSERT(index < table->entries);
     return &table->owner[index / UDMAR__OWNER_PIECE][index % UDMAR__OWNER_PIECE];
 }
 
@@ -148,6 +149,8 @@ static bool block_is_free(const struct udmar__remap_table *table, uint32_t first
 static void mark_block(struct udmar__remap_table *table, uint32_t first, uint32_t count,
                        struct udmar_interrupt *owner) UDMAR_REQUIRES(table->lock)
 {
+    UDMAR__ASSERT_HELD(&table->lock);
+    UDMAR_ASSERT(first + count <= table->entries && first % count == 0);
     for (uint32_t at = first; at < first + count; at += 64) {
         if (owner != NULL) {
             table->taken[at / 64] |= block_bits(at, count);
@@ -224,8 +227,10 @@ void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t fir
     uintptr_t state = udmar__lock(table->host, &table->lock);
 
     if (*owner_at(table, first) == &table->found_owner) {
+        UDMAR_ASSERT(table->found >= count);
         table->found -= count;
     } else {
+        UDMAR_ASSERT(table->used >= count);
         table->used -= count;
     }
     mark_block(table, first, count, NULL);

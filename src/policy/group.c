@@ -256,6 +256,7 @@ static void split_ids(struct udmar_device *device)
     __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
     device->leaving = false;
     device->unconfirmed = false;
+    UDMAR_ASSERT(group->devices > 0);
     if (--group->devices == 0) {
         destroy_group(device->instance, group);
     }

@@ -165,7 +165,7 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
 enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
                                           uint64_t size);
 
-/* ---- page_table.c: all with the domain's lock held ---- */
+/* ---- page_table.c and page_walk.c: all with the domain's lock held ---- */
 
 enum udmar_status udmar__page_table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
     UDMAR_REQUIRES(domain->lock);

@@ -24,6 +24,11 @@ bool udmar__queue_look(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
  */
 bool udmar__queue_late(struct udmar_unit *unit);
 
+#ifdef UDMAR_DEBUG
+/* ---- queue_invariants.c: null, or what is wrong, in words; takes the queue's lock ---- */
+const char *udmar__queue_check(struct udmar_unit *unit);
+#endif
+
 /* For comparison, ./bench host compiles the library with a wait for each request. */
 #ifdef UDMAR_ONE_WAIT_EACH
 #define QUEUE_SHARES_WAITS false
@@ -73,6 +78,7 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
         udmar__unlock(unit->host, &unit->queue.lock, state);
         return 0;
     }
+    UDMAR_ASSERT(tail < queue->slots && queue->head < queue->slots);
     udmar__count_iotlb(&unit->counts);
     slot = &queue->descriptors[2 * tail];
     slot[0] = low;

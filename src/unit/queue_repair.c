@@ -12,6 +12,7 @@
 static void write_slot(struct udmar_unit *unit, uint32_t slot, uint64_t low, uint64_t high)
     UDMAR_REQUIRES(unit->queue.lock)
 {
+    UDMAR_ASSERT(slot < unit->queue.slots);
     unit->queue.descriptors[2 * slot] = low;
     unit->queue.descriptors[2 * slot + 1] = high;
 }
@@ -111,6 +112,8 @@ static void repair_queue(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRE
     uint64_t info = udmar__read64(unit, REG_IQERCD);
     uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
 
+    UDMAR__ASSERT_HELD(&queue->lock);
+    UDMAR_ASSERT(queue->state != QUEUE_OFF);
     unit->counts.queue_errors++;
     if ((errors & FSTS_IQE) != 0 && queue->state == QUEUE_RUNNING) {
         replace_refused(unit);
