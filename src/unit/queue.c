@@ -32,16 +32,23 @@ static bool has_room(struct udmar_unit *unit, uint32_t wanted) UDMAR_REQUIRES(un
     return udmar__queue_look(unit) && (int32_t)free_slots(unit) >= (int32_t)wanted;
 }
 
-void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
+/* The next free slot, which is taken from here on. */
+static volatile uint64_t *next_slot(struct udmar__queue *queue)
 {
-    struct udmar__queue *queue = &unit->queue;
     volatile uint64_t *slot = &queue->descriptors[2 * queue->tail];
 
     UDMAR__ASSERT_HELD(&queue->lock);
     UDMAR_ASSERT(queue->tail < queue->slots);
+    queue->tail = (queue->tail + 1) & (queue->slots - 1);
+    return slot;
+}
+
+void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
+{
+    volatile uint64_t *slot = next_slot(&unit->queue);
+
     slot[0] = low;
     slot[1] = high;
-    queue->tail = (queue->tail + 1) & (queue->slots - 1);
 }
 
 void udmar__queue_put_wait(struct udmar_unit *unit)
@@ -50,8 +57,7 @@ void udmar__queue_put_wait(struct udmar_unit *unit)
 
     queue->issued++;
     __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
-    udmar__queue_put(unit, QUEUE_WAIT | queue->issued << DESC_WAIT_DATA_SHIFT,
-                     queue->status_page.physical);
+    udmar__wait_descriptor_write(next_slot(queue), queue, queue->issued);
 }
 
 void udmar__queue_ring(struct udmar_unit *unit)

@@ -52,10 +52,8 @@ static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.
     switch (DESC_TYPE(low)) {
     case DESC_WAIT:
         /* Only our own numbers may reach the status word; the data field is kept. */
-        write_slot(unit, slot,
-                   DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
-                       (low & UDMAR__MASK(63, DESC_WAIT_DATA_SHIFT)),
-                   queue->status_page.physical);
+        udmar__wait_descriptor_write(&queue->descriptors[2 * slot], queue,
+                                     low >> DESC_WAIT_DATA_SHIFT);
         return;
     case DESC_CONTEXT:
         wide = udmar__context_request(GRAN_GLOBAL, 0, 0);
