@@ -139,7 +139,7 @@ enum udmar_log_level {
     UDMAR_LOG_ERROR = 1, /* something does not work, and what that means */
     UDMAR_LOG_WARN = 2,  /* firmware or a caller did something wrong, dealt with */
     UDMAR_LOG_INFO = 3,  /* what was found and decided, a few lines a boot */
-    UDMAR_LOG_DEBUG = 4, /* details for somebody who looks for an error */
+    UDMAR_LOG_DEBUG = 4, /* details for the search for an error */
 };
 
 /*
@@ -243,11 +243,11 @@ void udmar_host_interrupt_free(void *host, void *interrupt);
 /*
  * udmar_host_virtual_to_physical - the memory behind a driver's pointer
  * @address: any address that a driver hands to bus_dmamap_load(), wrong ones and null included:
- * they are not mapped.
+ *           they are not mapped.
  * @length: in: how many bytes from there on are wanted, at least 1. Out: how many of them are
  *          physically contiguous, at most what was asked for, and up to a page border if fewer.
  *          A simple host answers with what is left of the page; one that knows its direct map
- * answers for whole buffers, which makes loads of them cheaper.
+ *          answers for whole buffers, which makes loads of them cheaper.
  *
  * Returns the physical address of the first byte, or UINT64_MAX where nothing is mapped (@length
  * does not matter then). Any context.

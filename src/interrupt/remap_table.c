@@ -6,8 +6,7 @@
 
 #define ENTRY_BYTES 16u
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static size_t memory_pages(const struct udmar__remap_table *table)
 {
@@ -52,7 +51,7 @@ static bool get_table_memory(struct udmar__remap_table *table)
 }
 
 /* Before any unit is given it: fresh memory is zero for the processor alone. */
-static void publish(struct udmar__remap_table *table)
+static void publish_table(struct udmar__remap_table *table)
 {
     for (size_t page = 0; page < memory_pages(table); page++) {
         udmar_host_cache_flush(table->host,
@@ -84,7 +83,7 @@ struct udmar__remap_table *udmar__remap_table_create(void *host,
         udmar__remap_table_destroy(table, false);
         return NULL;
     }
-    publish(table);
+    publish_table(table);
     return table;
 }
 
@@ -120,8 +119,7 @@ void udmar__remap_table_destroy(struct udmar__remap_table *table, bool keep_memo
     udmar_host_free(table->host, table, sizeof(*table));
 }
 
-/* ---- Who has what ------------------------------------------------------------------------------
- */
+/* ---- Who has what ---------------------------------------------------------------------------- */
 
 static struct udmar_interrupt **owner_at(struct udmar__remap_table *table, uint32_t index)
 {

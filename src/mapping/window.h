@@ -153,8 +153,10 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
  */
 enum udmar_status udmar__window_flush_half(struct udmar__window *window);
 
-/* The flush is pending until the half of this lane has been used, or until the next tick. True: it
- * has been. */
+/*
+ * The flush is pending until the half of this lane has been used, or until the next tick. True: it
+ * has been.
+ */
 static inline bool udmar__window_next_lane(struct udmar__window *window)
 {
     uint32_t step = window->lane_pages;
@@ -217,7 +219,8 @@ static inline bool udmar__window_defer_ptes(struct udmar__window *window)
     return udmar__window_next_lane(window);
 }
 
-/* Without a loop: the first chunk gets a large leaf, and nothing else. False: that is not possible.
+/*
+ * Without a loop: the first chunk gets a large leaf, and nothing else. False: that is not possible.
  */
 static inline bool udmar__window_load_large(struct udmar__window *window, uint64_t entry)
 {

@@ -305,7 +305,8 @@ static struct udmar__group *other_group(struct udmar_device *device,
     return NULL;
 }
 
-/* What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
+/*
+ * What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
  */
 static enum udmar_status prepare_domain(struct udmar_device *device, struct udmar_domain *domain)
 {

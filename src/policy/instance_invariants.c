@@ -49,7 +49,8 @@ static unsigned count_groups(const struct udmar *instance, const struct udmar_do
 
 /* ---- Domains ---- */
 
-/* Context entries of the unit that carry the id: those that are there, and those that went unheard.
+/*
+ * Context entries of the unit that carry the id: those that are there, and those that went unheard.
  */
 static unsigned count_contexts(struct udmar_unit *unit, uint16_t id)
 {

@@ -73,7 +73,8 @@ struct udmar__gather {
     udmar_iova_t last;
     bool tables_changed;  /* a non-leaf entry went or came: the leaf-only hint would be wrong */
     udmar_paddr_t tables; /* chain of unlinked tables */
-    /* Unlinked tables whose entries are still right: hardware may use them, so nothing is written.
+    /*
+     * Unlinked tables whose entries are still right: hardware may use them, so nothing is written.
      */
     udmar_paddr_t replaced[UDMAR__REPLACED];
     unsigned replaced_count;

@@ -278,7 +278,8 @@ bool udmar__iova_find(const struct udmar__iova *iova, uint64_t pages, uint64_t b
     if (limits->highest != 0 && limits->highest < UDMAR_PAGE_MASK) {
         return false;
     }
-    /* The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
+    /*
+     * The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
      */
     if (search.boundary != 0 && (search.offset & (search.boundary - 1)) + bytes > search.boundary) {
         return false;
