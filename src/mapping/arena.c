@@ -41,7 +41,7 @@ static unsigned tree_take(struct udmar__arena *arena, unsigned order)
 {
     unsigned node = 1;
 
-    UDMAR_ASSERT(order < UDMAR__ARENA_ORDER && arena->largest[1] > order);
+    UDMAR_ASSERT(order <= UDMAR__ARENA_ORDER && arena->largest[1] > order);
     for (unsigned at = UDMAR__ARENA_ORDER; at > order; at--) {
         node *= 2;
         node += arena->largest[node] < order + 1;
@@ -424,7 +424,7 @@ enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__
 {
     enum udmar_status status = UDMAR_OK;
 
-    UDMAR_ASSERT(order < UDMAR__ARENA_ORDER && count > 0);
+    UDMAR_ASSERT(order <= UDMAR__ARENA_ORDER && count > 0);
     for (;;) {
         uintptr_t state = udmar__lock(domain->host, &domain->lock);
 

@@ -138,21 +138,23 @@ static bool is_filed(const struct udmar__arena *arena)
 static const char *check_free_pages(const struct udmar_domain *domain,
                                     const struct udmar__arena *arena)
 {
+    volatile uint64_t *entries = open_entries(domain, arena->table);
+    const char *wrong = NULL;
     unsigned page = 0;
 
-    while (page < UDMAR__ARENA_PAGES) {
+    while (page < UDMAR__ARENA_PAGES && wrong == NULL) {
         unsigned block = udmar__block_at(arena, page);
         unsigned order = block != 0 ? UDMAR__BLOCK_ORDER(block) : 0;
 
         if (block != 0 && UDMAR__BLOCK_PAGES(block) > 1u << order) {
-            return "more pages are mapped than a block has";
-        }
-        if (block == 0 && !are_clear(domain, arena->table, page, 1)) {
-            return "a free page of an arena has an entry";
+            wrong = "more pages are mapped than a block has";
+        } else if (block == 0 && udmar__pte_load(&entries[page]) != 0) {
+            wrong = "a free page of an arena has an entry";
         }
         page += 1u << order;
     }
-    return NULL;
+    close_entries(domain, entries);
+    return wrong;
 }
 
 static const char *check_arena(const struct udmar_domain *domain, const struct udmar__arena *arena)

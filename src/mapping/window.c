@@ -566,7 +566,7 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         uint32_t begin = first % CHUNK_PAGES;
         uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
 
-        UDMAR_ASSERT(first / CHUNK_PAGES < window->chunk_count && chunk->state != CHUNK_EMPTY);
+        UDMAR_ASSERT(first / CHUNK_PAGES < window->chunk_count);
         set_chunk(window, first / CHUNK_PAGES, 0);
         if (chunk->state == CHUNK_SMALL) {
             volatile uint64_t *entries = open_table(window, chunk->ptes, chunk->small);
