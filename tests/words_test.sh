@@ -86,14 +86,27 @@ check_words()
 
     banned | paste -sd '|' >"$work/banned"
     {
-        find src -name '*.[ch]' | sort | while read -r file; do
+        find include src -name '*.[ch]' | sort | while read -r file; do
             words_of "$file" |
                 grep -oiE "[^A-Za-z]($(cat "$work/banned"))([^A-Za-z]|\$)" | sed "s,^,$file: ,"
         done
         excused | while read -r file code; do
             grep -qF -- "$code" "$file" || echo "$file: '$code' is excused, and not there"
         done
-    } | verdict "src/ has no word of its own where the field has one"
+    } | verdict "include/ and src/ have no word of their own where the field has one"
+}
+
+# In a backtrace a name stands alone: verb and object, not one bare word.
+check_names()
+{
+    find src -name '*.[ch]' -exec awk '
+        /^[a-z]/ && /\(/ && !/^(typedef|extern)/ {
+            name = $0
+            sub(/ *\(.*/, "", name)
+            sub(/.*[ *]/, "", name)
+            if (name ~ /^[a-z]+$/)
+                print FILENAME ": " name
+        }' {} + | verdict "no function of src/ is called one bare word"
 }
 
 check_glossary()
@@ -160,6 +173,7 @@ check_functions()
 }
 
 check_words
+check_names
 check_glossary
 check_files
 check_functions

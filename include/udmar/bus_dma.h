@@ -225,8 +225,10 @@ UDMAR_BUS_DMA_INLINE int bus_dmamap_load(bus_dma_tag_t dmat, bus_dmamap_t map, v
     return udmar_dmamap_load(dmat, map, buf, buflen, callback, callback_arg, flags);
 }
 
-/* The end of foreign/mbuf.h's and uio.h's forms: never deferred; every error is the callback's and
- * the call's. */
+/*
+ * The end of foreign/mbuf.h's and uio.h's forms: never deferred; every error is the callback's and
+ * the call's.
+ */
 static inline int udmar_bus_dma_tell(bus_dmamap_t map, int error, bus_size_t mapsize,
                                      bus_dmamap_callback2_t *callback, void *callback_arg)
 {

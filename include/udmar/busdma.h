@@ -92,7 +92,7 @@ typedef void udmar_dma_callback_t(void *argument, struct udmar_dma_segment *segm
  * What a bus's bus_get_dma_tag() returns: no limits but the device's address width in the domain.
  * It belongs to the device and lives as long as it, until the udmar_device_detach() that undoes the
  * last attach: don't destroy it. No change of mode and no start or stop ends it. The first tag or
- * map that is made below it settles which addresses all of them give out: those of the mode that
+ * map that is made below it decides which addresses all of them give out: those of the mode that
  * the device has at that time, which cannot be changed before the last of them has gone. In a
  * domain of udmar_domain_create() busdma makes none (EINVAL). Null: no memory. Any thread.
  */
@@ -202,12 +202,15 @@ void udmar_dmamem_free(struct udmar_dma_tag *tag, void *address, struct udmar_dm
  * @flags: UDMAR_DMA_NOWAIT, UDMAR_DMA_NOWRITE (the device only reads).
  *
  * Each error is told once, as FreeBSD's code does it: by the callback, and by the result as well
- * only for ENOMEM of a load that could not wait. Returns 0                  the callback has run:
- * with the segments; or with an error and none of them, everything undone: UDMAR_EFBIG (more
- * segments than the tag allows), UDMAR_EINVAL (buffer null or wrapping, length 0 or above maxsize,
- * address that is not mapped, offset that KEEP_PG_OFFSET forbids to mend), or, for a load that may
- * wait, UDMAR_ENOMEM (waiting would be in vain); UDMAR_EINPROGRESS  what the load needs is in use
- * by others, and it may wait: no UDMAR_DMA_NOWAIT, a tag with a lock function, not the map of
+ * only for ENOMEM of a load that could not wait. Returns
+ *
+ *   0                  the callback has run: with the segments; or with an error and none of them,
+ *                      everything undone: UDMAR_EFBIG (more segments than the tag allows),
+ *                      UDMAR_EINVAL (buffer null or wrapping, length 0 or above maxsize, address
+ *                      that is not mapped, offset that KEEP_PG_OFFSET forbids to mend), or, for a
+ *                      load that may wait, UDMAR_ENOMEM (waiting would be in vain);
+ *   UDMAR_EINPROGRESS  what the load needs is in use by others, and it may wait: no
+ *                      UDMAR_DMA_NOWAIT, a tag with a lock function, not the map of
  *                      udmar_dmamem_alloc(). The callback will run once, under the tag's lock, with
  *                      segments or an error, first come first served among the loads that wait for
  *                      the same;
@@ -255,7 +258,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
  *                  maxsize a call.
  * @segments: room for the tag's nsegments; the new ones go behind @last, and the first of them
  *            becomes a part of that one where it continues it and the tag allows it. Null: the
- * map's own, see udmar_dmamap_segments() (which knows none that went elsewhere).
+ *            map's own, see udmar_dmamap_segments() (which knows none that went elsewhere).
  * @last: index of the last segment that is there, -1 for none; of the last new one after success.
  * @flags: UDMAR_DMA_NOWRITE; for this piece.
  *
@@ -271,7 +274,8 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
 int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
                      void *context, struct udmar_dma_segment *segments, int *last, int flags);
 
-/* The segments of a loaded map, the map's own and valid until unload; null and 0 when not loaded.
+/*
+ * The segments of a loaded map, the map's own and valid until unload; null and 0 when not loaded.
  */
 struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *out_count);
 
@@ -374,8 +378,8 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
  * @wake: called when loads have become ready or may be tried again, from inside what has given
  *        pages, addresses or memory back: an unload or a map's end, a load that fails, a map or tag
  *        (ALLOCNOW) that is made, udmar_tick(); possibly with the driver's locks held. It must do
- * no more than wake the thread that calls udmar_dma_run_waiting(). Null (the default): the thread
- * that is there runs them itself.
+ *        no more than wake the thread that calls udmar_dma_run_waiting(). Null (the default): the
+ *        thread that is there runs them itself.
  *
  * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
  * whose drivers do so gives a thread of its own. Call it before drivers attach.

@@ -31,6 +31,14 @@
 #include UDMAR_HOST_INLINE
 #endif
 
+/*
+ * UDMAR_ASSERT(condition) marks what only a mistake of the library's own can make untrue. It is
+ * nothing in a release build. A library that is compiled with -DUDMAR_DEBUG calls udmar_host_log()
+ * with null for @host and one line (file, line, condition), and traps; it also checks more, and is
+ * slower. A port that wants another end, or these checks alone, defines the macro itself: in the
+ * header of UDMAR_HOST_INLINE, or on the compiler's command line. All files are compiled alike.
+ */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -131,13 +139,14 @@ enum udmar_log_level {
     UDMAR_LOG_ERROR = 1, /* something does not work, and what that means */
     UDMAR_LOG_WARN = 2,  /* firmware or a caller did something wrong, dealt with */
     UDMAR_LOG_INFO = 3,  /* what was found and decided, a few lines a boot */
-    UDMAR_LOG_DEBUG = 4, /* details for somebody who looks for an error */
+    UDMAR_LOG_DEBUG = 4, /* details for the search for an error */
 };
 
 /*
  * udmar_host_log - one line for people
  * @text: NUL-terminated, without a line end, at most 319 bytes; valid during the call only. It
  *        begins with "udmar: ", so a host adds no name of its own.
+ * @host: null in a build with -DUDMAR_DEBUG, for a condition of UDMAR_ASSERT() that is untrue.
  * Never called on the load and unload path. Any context, also the fault interrupt.
  */
 void udmar_host_log(void *host, enum udmar_log_level level, const char *text);
@@ -234,11 +243,11 @@ void udmar_host_interrupt_free(void *host, void *interrupt);
 /*
  * udmar_host_virtual_to_physical - the memory behind a driver's pointer
  * @address: any address that a driver hands to bus_dmamap_load(), wrong ones and null included:
- * they are not mapped.
+ *           they are not mapped.
  * @length: in: how many bytes from there on are wanted, at least 1. Out: how many of them are
  *          physically contiguous, at most what was asked for, and up to a page border if fewer.
  *          A simple host answers with what is left of the page; one that knows its direct map
- * answers for whole buffers, which makes loads of them cheaper.
+ *          answers for whole buffers, which makes loads of them cheaper.
  *
  * Returns the physical address of the first byte, or UINT64_MAX where nothing is mapped (@length
  * does not matter then). Any context.

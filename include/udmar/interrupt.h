@@ -52,7 +52,8 @@ struct udmar_interrupt_config {
      * bits, and udmar_interrupt_state.extended says so after udmar_create().
      */
     bool x2apic;
-    /* The processor has CMPXCHG16B (CPUID.1:ECX bit 13). Matters to udmar_interrupt_post() alone.
+    /*
+     * The processor has CMPXCHG16B (CPUID.1:ECX bit 13). Matters to udmar_interrupt_post() alone.
      */
     bool wide_exchange;
     /*
@@ -131,7 +132,7 @@ enum udmar_status udmar_interrupt_alloc(struct udmar *instance,
  * blocked. The entries are used again only after every unit has forgotten them.
  * Returns UDMAR_OK (also for null). UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE: nothing is present any
  * more, but a unit may still know the old entries: the object lives on, without use, and this is
- * called again; udmar_stop() settles it, and udmar_destroy() gives it back.
+ * called again; udmar_stop() ends its use, and udmar_destroy() gives it back.
  */
 enum udmar_status udmar_interrupt_free(struct udmar_interrupt *interrupt);
 

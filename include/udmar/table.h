@@ -127,7 +127,7 @@ enum udmar_defect_kind {
     UDMAR_DEFECT_SCOPE_PATH = 33, /* path device > 31 or function > 7: matches nothing; costs a unit
                                      unless it is an IOAPIC's or HPET's, no other structure */
     UDMAR_DEFECT_DRHD_END = 37,   /* a unit too short for its scopes: the rest is no structure */
-    /* These cost nothing else, but somebody should know. */
+    /* These cost nothing else, but they should be known. */
     UDMAR_DEFECT_DRHD_DUPLICATE = 7,  /* base of an earlier DRHD of the segment: one unit */
     UDMAR_DEFECT_DRHD_COPY = 36,      /* DRHDs are there twice, byte for byte; reported once */
     UDMAR_DEFECT_UNKNOWN_TYPE = 20,   /* structure type not known here; skipped as the spec asks */

@@ -97,7 +97,7 @@ typedef void udmar_tunable_report(void *context, const char *name, const char *v
 /*
  * udmar_tunables_parse - take them from a kernel's command line
  * @line: words separated by blanks. Words that begin with hw.dmar. or hw.busdma. are ours; all
- *        others belong to somebody else and are passed over. Words longer than 127 bytes are wrong.
+ *        others are not udmar's and are passed over. Words longer than 127 bytes are wrong.
  * @report: may be null.
  * Returns the number of words that were wrong; the others have been set.
  */

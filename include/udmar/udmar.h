@@ -17,10 +17,10 @@
  *              udmar_device_next() among others, until it is destroyed or the unit fails; then
  *              by_firmware is true, and nothing is left of what its driver has set
  *   root tag   (busdma.h) as long as its device. Changes of mode or domain, start and stop never
- * end it: what is made below it next is for the mode that the device then has domain     (domain.h)
- * as long as the device stays in it; only detach, set_mode and set_domain take a device out, and
- * not while anything of a caller lives in there. One of udmar_domain_create() until
- * udmar_domain_destroy() returns UDMAR_OK
+ *              end it: what is made below it next is for the mode that the device then has
+ *   domain     (domain.h) as long as the device stays in it; only detach, set_mode and set_domain
+ *              take a device out, and not while anything of a caller lives in there. One of
+ *              udmar_domain_create() until udmar_domain_destroy() returns UDMAR_OK
  *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
  * attach, detach, set_mode, set_domain, domain_create, domain_destroy) are called one at a time for

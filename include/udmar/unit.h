@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a remapping unit can do, decoded once from VER, CAP and ECAP [VTD 11.4.1-11.4.3].
- * These functions call no host function: a tool may use them on numbers that somebody sent.
+ * These functions call no host function: a tool may use them on numbers from another machine.
  */
 #ifndef UDMAR_UNIT_H
 #define UDMAR_UNIT_H

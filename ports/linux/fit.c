@@ -46,7 +46,7 @@ static int look_at_device(struct pci_dev *pci)
         return -EBUSY;
     }
     if (pci->dev.dma_ops != NULL) {
-        pr_err("udmar: refused: %s has DMA operations of somebody else\n", pci_name(pci));
+        pr_err("udmar: refused: %s has DMA operations of another driver\n", pci_name(pci));
         return -EBUSY;
     }
     return 0;

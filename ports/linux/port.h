@@ -54,7 +54,7 @@ struct port {
     struct list_head devices;
     struct udmar *instance;
     bool running; /* translation is on */
-    bool ticking; /* deferred mode: somebody must come by now and then */
+    bool ticking; /* deferred mode: udmar_tick() must be called now and then */
     struct acpi_table_header *table;
     struct udmar_ram_range *ram;
     unsigned ram_count;

@@ -54,6 +54,7 @@ static inline bool udmar__is_one_run(const struct udmar_dma_map *map, const void
 /* One segment is loaded that way: the path closes. */
 static inline void udmar__fast_path_note(struct udmar_dma_map *map, uint16_t way)
 {
+    UDMAR_ASSERT(map->state == MAP_IDLE && map->may_fast && way != LOAD_NONE);
     map->fast = NULL;
     map->state = MAP_LOADED;
     map->way = way;
@@ -74,6 +75,7 @@ static inline bool udmar__fast_path_load(struct udmar_dma_map *map, const void *
         return false;
     }
     pages = (uint32_t)udmar__pages_touched(physical, length);
+    UDMAR_ASSERT(pages <= window->pages && udmar__window_pages(window) == 0);
     ptes = window->ptes;
     udmar__ptes_fill(ptes, (physical & ~UDMAR_PAGE_MASK) | udmar__load_access(flags), pages);
     udmar__ptes_write_back(map->host, window->coherent, ptes, pages);
@@ -90,6 +92,7 @@ static inline bool udmar__fast_path_load(struct udmar_dma_map *map, const void *
 /* The unload's part of the map; the window's follows. */
 static inline void udmar__fast_path_unload(struct udmar_dma_map *map)
 {
+    UDMAR_ASSERT(map->state == MAP_LOADED && map->bounces == NULL);
     map->state = MAP_IDLE;
     map->way = LOAD_NONE;
     map->fast = map->tag;

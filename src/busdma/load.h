@@ -29,7 +29,8 @@ int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                        const struct udmar__buffer_load *load);
 /* The back end's load and the state after it. Returns an error number. */
 int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pieces);
-/* The end of a load whose callback is noted in the map, good or not; returns what the load returns.
+/*
+ * The end of a load whose callback is noted in the map, good or not; returns what the load returns.
  */
 int udmar__load_finish(struct udmar_dma_map *map, int error);
 

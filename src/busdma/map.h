@@ -98,6 +98,23 @@ struct udmar_dma_map {
 #endif
 };
 
+/* May a map go from one state to the other? The same again: what else it has has changed. */
+static inline bool udmar__map_may_go(enum udmar__map_state from, enum udmar__map_state to)
+{
+    switch (from) {
+    case MAP_IDLE:
+        return to <= MAP_WAITING;
+    case MAP_LOADED:
+        return to <= MAP_LOADED;
+    case MAP_WAITING:
+        return to == MAP_IDLE || to == MAP_READY;
+    case MAP_READY:
+        return to == MAP_IDLE || to == MAP_CANCELLED;
+    default:
+        return to == MAP_IDLE;
+    }
+}
+
 /*
  * The one place where a state changes, but for fast_path.h. The fast path asks neither whether a
  * load waits nor whether bounce pages are left from an unload that was not confirmed: while there
@@ -107,6 +124,7 @@ static inline void udmar__map_set_state(struct udmar_dma_map *map, enum udmar__m
 {
     bool open = state == MAP_IDLE && map->may_fast && map->bounces == NULL;
 
+    UDMAR_ASSERT(udmar__map_may_go((enum udmar__map_state)map->state, state));
     map->fast = open ? map->tag : NULL;
     /* After it the map may be another thread's. */
     __atomic_store_n(&map->state, (uint16_t)state, __ATOMIC_RELEASE);

@@ -46,6 +46,7 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
     while (length > 0) {
         uint64_t here = longest_segment(tag, address, length);
 
+        UDMAR_ASSERT(here > 0 && here <= length && map->count <= map->capacity);
         if (map->count == map->capacity) {
             return false;
         }

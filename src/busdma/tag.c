@@ -22,6 +22,7 @@ static void unref_tag(struct udmar_dma_tag *tag, unsigned users)
     struct udmar_device *device = tag->device;
     void *host = device->instance->host;
 
+    UDMAR_ASSERT(__atomic_load_n(&tag->refs, __ATOMIC_RELAXED) > 0);
     while (__atomic_sub_fetch(&tag->refs, 1, __ATOMIC_ACQ_REL) == 0) {
         struct udmar_dma_tag *parent = tag->parent;
 
@@ -34,6 +35,7 @@ static void unref_tag(struct udmar_dma_tag *tag, unsigned users)
     }
     if (users > 0) {
         /* Last: with its last user the device may go, and the root tag with it. */
+        UDMAR_ASSERT(__atomic_load_n(&device->refs, __ATOMIC_RELAXED) >= users);
         (void)__atomic_sub_fetch(&device->refs, users, __ATOMIC_RELEASE);
     }
 }
@@ -46,6 +48,7 @@ void udmar__tag_ref(struct udmar_dma_tag *tag)
 
 void udmar__tag_unref(struct udmar_dma_tag *tag)
 {
+    UDMAR_ASSERT(__atomic_load_n(&tag->maps, __ATOMIC_RELAXED) > 0);
     (void)__atomic_sub_fetch(&tag->maps, 1, __ATOMIC_RELEASE);
     unref_tag(tag, 1);
 }

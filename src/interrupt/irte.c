@@ -96,7 +96,8 @@ bool udmar__irte_convert(struct udmar__irte *entry, bool was_extended, bool exte
     struct udmar_interrupt_fields fields;
 
     udmar_interrupt_decode(raw, was_extended, &fields);
-    /* Hardware would go on writing into the descriptor, which was memory whose owner is gone.
+    /*
+     * Hardware would go on writing into the descriptor, which was memory whose owner is gone.
      */
     if (fields.defect != NULL || fields.posted) {
         return false;

@@ -21,7 +21,7 @@
 #include "interrupt/exchange.h"
 #include "interrupt/remap_table.h"
 
-static void flush(struct udmar__remap_table *table, uint32_t index)
+static void flush_entry(struct udmar__remap_table *table, uint32_t index)
 {
     if (!table->coherent) {
         udmar_host_cache_flush(table->host, (const void *)(uintptr_t)&table->words[2 * index], 16);
@@ -51,12 +51,12 @@ bool udmar__irte_write(struct udmar__remap_table *table, uint32_t index, struct 
     } else {
         return false;
     }
-    flush(table, index);
+    flush_entry(table, index);
     return true;
 }
 
 void udmar__irte_clear(struct udmar__remap_table *table, uint32_t index)
 {
     (void)udmar__word_exchange(&table->words[2 * index], 0);
-    flush(table, index);
+    flush_entry(table, index);
 }

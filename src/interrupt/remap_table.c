@@ -6,8 +6,7 @@
 
 #define ENTRY_BYTES 16u
 
-/* ---- Life --------------------------------------------------------------------------------------
- */
+/* ---- Life ------------------------------------------------------------------------------------ */
 
 static size_t memory_pages(const struct udmar__remap_table *table)
 {
@@ -52,7 +51,7 @@ static bool get_table_memory(struct udmar__remap_table *table)
 }
 
 /* Before any unit is given it: fresh memory is zero for the processor alone. */
-static void publish(struct udmar__remap_table *table)
+static void publish_table(struct udmar__remap_table *table)
 {
     for (size_t page = 0; page < memory_pages(table); page++) {
         udmar_host_cache_flush(table->host,
@@ -84,7 +83,7 @@ struct udmar__remap_table *udmar__remap_table_create(void *host,
         udmar__remap_table_destroy(table, false);
         return NULL;
     }
-    publish(table);
+    publish_table(table);
     return table;
 }
 
@@ -120,11 +119,11 @@ void udmar__remap_table_destroy(struct udmar__remap_table *table, bool keep_memo
     udmar_host_free(table->host, table, sizeof(*table));
 }
 
-/* ---- Who has what ------------------------------------------------------------------------------
- */
+/* ---- Who has what ---------------------------------------------------------------------------- */
 
 static struct udmar_interrupt **owner_at(struct udmar__remap_table *table, uint32_t index)
 {
+    UDMAR_ASSERT(index < table->entries);
     return &table->owner[index / UDMAR__OWNER_PIECE][index % UDMAR__OWNER_PIECE];
 }
 
@@ -148,6 +147,8 @@ static bool block_is_free(const struct udmar__remap_table *table, uint32_t first
 static void mark_block(struct udmar__remap_table *table, uint32_t first, uint32_t count,
                        struct udmar_interrupt *owner) UDMAR_REQUIRES(table->lock)
 {
+    UDMAR__ASSERT_HELD(&table->lock);
+    UDMAR_ASSERT(first + count <= table->entries && first % count == 0);
     for (uint32_t at = first; at < first + count; at += 64) {
         if (owner != NULL) {
             table->taken[at / 64] |= block_bits(at, count);
@@ -224,8 +225,10 @@ void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t fir
     uintptr_t state = udmar__lock(table->host, &table->lock);
 
     if (*owner_at(table, first) == &table->found_owner) {
+        UDMAR_ASSERT(table->found >= count);
         table->found -= count;
     } else {
+        UDMAR_ASSERT(table->used >= count);
         table->used -= count;
     }
     mark_block(table, first, count, NULL);

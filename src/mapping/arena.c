@@ -41,6 +41,7 @@ static unsigned tree_take(struct udmar__arena *arena, unsigned order)
 {
     unsigned node = 1;
 
+    UDMAR_ASSERT(order <= UDMAR__ARENA_ORDER && arena->largest[1] > order);
     for (unsigned at = UDMAR__ARENA_ORDER; at > order; at--) {
         node *= 2;
         node += arena->largest[node] < order + 1;
@@ -54,6 +55,7 @@ static void tree_give(struct udmar__arena *arena, unsigned page, unsigned order)
 {
     unsigned node = (UDMAR__ARENA_PAGES + page) >> order;
 
+    UDMAR_ASSERT(page % (1u << order) == 0 && arena->largest[node] == 0); /* not free already */
     arena->largest[node] = (uint8_t)(order + 1);
     tree_refresh_above(arena, node, order);
 }
@@ -111,6 +113,7 @@ uint64_t udmar__block_first(const struct udmar__arena *arena, uint64_t page)
 static void take_arena_out(struct udmar__arena *arena)
 {
     if (arena->link != NULL) {
+        UDMAR_ASSERT(*arena->link == arena);
         *arena->link = arena->next;
         if (arena->next != NULL) {
             arena->next->link = arena->link;
@@ -124,6 +127,7 @@ static void file_arena(struct udmar__arena *arena)
 {
     struct udmar__arena **list = &arena->pool->free[arena->largest[1]];
 
+    UDMAR_ASSERT(arena->largest[1] <= UDMAR__ARENA_ORDER + 1);
     if (arena->link == NULL || arena->link != list) {
         take_arena_out(arena);
         arena->next = *list;
@@ -222,6 +226,8 @@ bool udmar__arena_pool_charge(struct udmar_domain *domain, struct udmar__arena_p
 void udmar__arena_pool_credit(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                               uint64_t pages)
 {
+    UDMAR__ASSERT_HELD(&domain->lock);
+    UDMAR_ASSERT(pool->taken >= pages && udmar__mapper_of(domain)->taken >= pages);
     pool->taken -= pages;
     udmar__mapper_of(domain)->taken -= pages;
 }
@@ -418,6 +424,7 @@ enum udmar_status udmar__blocks_take(struct udmar_domain *domain, struct udmar__
 {
     enum udmar_status status = UDMAR_OK;
 
+    UDMAR_ASSERT(order <= UDMAR__ARENA_ORDER && count > 0);
     for (;;) {
         uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
@@ -466,6 +473,7 @@ void udmar__blocks_give(struct udmar_domain *domain, const uint32_t *pages, unsi
         struct udmar__arena *arena = udmar__arena_of(domain, pages[i]);
         unsigned page = pages[i] % UDMAR__ARENA_PAGES;
 
+        UDMAR_ASSERT(arena != NULL && arena->block[page] != 0);
         tree_give(arena, page, UDMAR__BLOCK_ORDER(arena->block[page]));
         __atomic_store_n(&arena->block[page], 0, __ATOMIC_RELAXED);
         file_arena(arena);

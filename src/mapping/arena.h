@@ -95,8 +95,10 @@ static inline void udmar__block_note_pages(struct udmar__arena *arena, uint64_t 
 
 /* The pools that every domain has. */
 void udmar__arena_pools_init(struct udmar_domain *domain);
-/* The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
- * domain. */
+/*
+ * The pool that keeps out of [first, last] (last 0: no limit); null: no memory. Lives as the
+ * domain.
+ */
 struct udmar__arena_pool *udmar__arena_pool_get(struct udmar_domain *domain,
                                                 udmar_iova_t exclude_first,
                                                 udmar_iova_t exclude_last);

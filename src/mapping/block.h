@@ -31,6 +31,7 @@ udmar__block_end(struct udmar_domain *domain, struct udmar__arena *arena, uint32
     unsigned pages = UDMAR__BLOCK_PAGES(block);
     enum udmar_status status;
 
+    UDMAR_ASSERT(block != 0 && pages <= 1u << order);
     if (UDMAR__UNLIKELY(pages == 0)) {
         /* Nothing was written, so the unit has nothing to forget. */
         udmar__block_put(domain, arena, page, order, 0);

@@ -58,6 +58,7 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
     if (cache != NULL) {
         struct udmar__magazine *magazine = &cache->blocks[order][pool->kind];
 
+        UDMAR_ASSERT(order < UDMAR__BLOCK_ORDERS);
         while (kept < taken && magazine->count < UDMAR__MAGAZINE) {
             magazine->page[magazine->count++] = pages[kept++];
         }
@@ -100,6 +101,7 @@ void udmar__block_put_slow_path(struct udmar_domain *domain, struct udmar__arena
             if (magazine->count == UDMAR__MAGAZINE) {
                 count = spill_magazine(magazine, spilled);
             }
+            UDMAR_ASSERT(magazine->count < UDMAR__MAGAZINE);
             magazine->page[magazine->count++] = page;
             page = UINT32_MAX;
         }
@@ -173,6 +175,8 @@ static bool rotate_batches(struct udmar_domain *domain, struct udmar__cpu_cache 
     if (ticket == 0) {
         return false;
     }
+    UDMAR__ASSERT_HELD(&cache->lock);
+    UDMAR_ASSERT(empty->count == 0);
     cache->flushing_ticket = ticket;
     cache->flushed = cache->flushing;
     cache->flushing = cache->pending;
@@ -250,6 +254,7 @@ void udmar__block_defer_flush(struct udmar_domain *domain, const struct udmar__a
     }
     udmar__note_ended_block(domain, cache, page, pages);
     count = cache->pending->count++;
+    UDMAR_ASSERT(count < UDMAR__FLUSH_BATCH && order < UDMAR__BLOCK_ORDERS);
     cache->pending->block[count] = UDMAR__BATCH_BLOCK(page, order, arena->kind);
     if (UDMAR__UNLIKELY(count == UDMAR__FLUSH_BATCH - 1 ||
                         (cache->flushed->count > 0 && !recycle_block(cache)) ||
@@ -367,6 +372,7 @@ void udmar__cpu_caches_ref(struct udmar_domain *domain)
 
 void udmar__cpu_caches_unref(struct udmar_domain *domain)
 {
+    UDMAR_ASSERT(__atomic_load_n(&udmar__mapper_of(domain)->cache_refs, __ATOMIC_RELAXED) > 0);
     if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0) {
         udmar__cpu_caches_trim(domain);
     }

@@ -142,6 +142,7 @@ static inline uint32_t udmar__magazine_take(struct udmar_domain *domain, unsigne
         udmar__cpu_cache_unlock(domain, cache, state);
         return 0;
     }
+    UDMAR_ASSERT(count <= UDMAR__MAGAZINE);
     page = magazine->page[count - 1];
     magazine->count = count - 1;
     udmar__cpu_cache_unlock(domain, cache, state);
@@ -160,6 +161,7 @@ static inline bool udmar__magazine_put(struct udmar_domain *domain, unsigned kin
     if (UDMAR__UNLIKELY(cache == NULL)) {
         return false;
     }
+    UDMAR_ASSERT(order < UDMAR__BLOCK_ORDERS && udmar__is_cached(kind));
     magazine = &cache->blocks[order][kind];
     count = magazine->count;
     if (UDMAR__UNLIKELY(count == UDMAR__MAGAZINE)) {
@@ -236,6 +238,7 @@ static inline bool udmar__window_magazine_put(struct udmar_domain *domain, unsig
     }
     magazine = &cache->windows[order][kind];
     kept = magazine->count < UDMAR__WINDOW_MAGAZINE;
+    UDMAR_ASSERT(udmar__window_pages(window) == 0 && window->chunk_count == 1u << order);
     if (kept) {
         magazine->window[magazine->count++] = window;
     }

@@ -2,7 +2,7 @@
 /* Owners by address; directory.h says what for. */
 #include "mapping/directory.h"
 
-#include <udmar/host.h>
+#include "base/assert.h"
 
 #define LEVEL_SIZE (UDMAR__DIRECTORY_ENTRIES * sizeof(void *))
 
@@ -12,6 +12,7 @@ bool udmar__directory_set(void *host, struct udmar__directory *directory, uint64
     void ***top = directory->top;
     void **leaf;
 
+    UDMAR_ASSERT(page < UDMAR__DIRECTORY_END >> UDMAR_PAGE_SHIFT);
     if (top == NULL) {
         top = udmar_host_alloc(host, LEVEL_SIZE);
         if (top == NULL) {
@@ -41,6 +42,7 @@ bool udmar__directory_set(void *host, struct udmar__directory *directory, uint64
 
 void udmar__directory_clear(struct udmar__directory *directory, uint64_t page)
 {
+    UDMAR_ASSERT(udmar__directory_at(directory, page) != NULL);
     __atomic_store_n(&directory->top[page >> 18][(page >> 9) & 511], NULL, __ATOMIC_RELEASE);
 }
 

@@ -157,6 +157,7 @@ enum udmar_status udmar__mapping_get(struct udmar_domain *domain,
     uint64_t pages = request->pages;
     unsigned order;
 
+    UDMAR_ASSERT(pages > 0 && udmar__is_power_of_two(request->alignment));
     if (request->window != NULL && pages <= request->window->pages) {
         return get_window(request, out_mapping);
     }
@@ -183,6 +184,7 @@ static enum udmar_status write_pages(struct udmar_domain *domain, struct udmar__
                                      uint64_t page, udmar_paddr_t physical, uint64_t count,
                                      unsigned access)
 {
+    UDMAR_ASSERT(mapping->kind != MAPPING_NONE && count > 0 && (physical & UDMAR_PAGE_MASK) == 0);
     if (mapping->ptes != NULL) {
         udmar__ptes_fill(mapping->ptes + page, physical | access, count);
         return UDMAR_OK;

@@ -128,6 +128,7 @@ static void release_chunks(struct udmar__window *window, struct udmar__gather *g
             chunk->small = 0;
         }
     }
+    UDMAR_ASSERT(udmar__mapper_of(domain)->windows > 0);
     udmar__mapper_of(domain)->windows--;
     udmar__unlock(domain->host, &domain->lock, state);
 }
@@ -423,6 +424,7 @@ void udmar__window_destroy(struct udmar__window *window)
 {
     struct udmar__gather gather;
 
+    UDMAR_ASSERT(udmar__window_pages(window) == 0);
     if (udmar__window_flush(window) != UDMAR_OK) {
         /* A unit that does not answer may still use every part of it. */
         return;
@@ -456,6 +458,7 @@ enum udmar_status udmar__window_wait(struct udmar__window *window)
     enum udmar_status status;
     uint64_t unused;
 
+    UDMAR_ASSERT(udmar__window_pages(window) == 0);
     if (window->ticket == WINDOW_UNCONFIRMED) {
         status = udmar__invalidate(window->unit, &window->request, 1, true, &unused);
     } else {
@@ -504,11 +507,13 @@ static void write_chunks(struct udmar__window *window, uint32_t index, uint64_t 
 
         if (here == CHUNK_PAGES && window->large_leaves &&
             (entry & PTE_ADDRESS & UDMAR__MASK(20, 12)) == 0) {
+            UDMAR_ASSERT(chunk->state == CHUNK_EMPTY);
             chunk->state = CHUNK_LARGE;
             set_chunk(window, index / CHUNK_PAGES, entry | PTE_LARGE);
         } else {
             volatile uint64_t *ptes = open_table(window, chunk->ptes, chunk->small);
 
+            UDMAR_ASSERT(chunk->state != CHUNK_LARGE);
             udmar__ptes_fill(&ptes[first], entry, here);
             write_back_entries(window, &ptes[first], here);
             close_table(window, chunk->ptes, ptes);
@@ -526,6 +531,8 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
     uint64_t entry = physical | access;
     volatile uint64_t *ptes;
 
+    UDMAR_ASSERT(count > 0 && count <= window->pages && index <= window->pages - count);
+    UDMAR_ASSERT((physical & UDMAR_PAGE_MASK) == 0 && udmar__window_is_ready(window));
     if (window->chunk_count > 0) {
         write_chunks(window, index, entry, count);
         return;
@@ -538,6 +545,7 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
 
 void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count)
 {
+    UDMAR_ASSERT(count > 0 && first + count <= window->pages && udmar__window_pages(window) == 0);
     if (window->ptes != NULL && (window->chunk_count == 0 || count < CHUNK_PAGES)) {
         /* They were written where they are. */
         write_back_entries(window, window->ptes, count);
@@ -558,6 +566,7 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         uint32_t begin = first % CHUNK_PAGES;
         uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
 
+        UDMAR_ASSERT(first / CHUNK_PAGES < window->chunk_count);
         set_chunk(window, first / CHUNK_PAGES, 0);
         if (chunk->state == CHUNK_SMALL) {
             volatile uint64_t *entries = open_table(window, chunk->ptes, chunk->small);
@@ -590,6 +599,7 @@ enum udmar_status udmar__window_flush_half(struct udmar__window *window)
         window->order - 1u);
     enum udmar_status status;
 
+    UDMAR_ASSERT(window->lane_first == half || window->lane_first == 2 * half);
     if (used == 1) {
         udmar__window_store(&window->lane_first, 0);
         window->ptes -= 2 * half;
@@ -613,6 +623,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     uint32_t first = window->first;
     uint32_t pages = window->span;
 
+    UDMAR_ASSERT(pages != 0 && (pages & WINDOW_ENDED) == 0);
     if (window->chunk_count == 0) {
         clear_small_ptes(window, pages);
     } else {

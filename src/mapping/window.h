@@ -153,13 +153,16 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait);
  */
 enum udmar_status udmar__window_flush_half(struct udmar__window *window);
 
-/* The flush is pending until the half of this lane has been used, or until the next tick. True: it
- * has been. */
+/*
+ * The flush is pending until the half of this lane has been used, or until the next tick. True: it
+ * has been.
+ */
 static inline bool udmar__window_next_lane(struct udmar__window *window)
 {
     uint32_t step = window->lane_pages;
     uint32_t at = window->lane_first + step;
 
+    UDMAR_ASSERT(step != 0 && at <= 1u << window->order);
     udmar__window_store(&window->lane_first, at);
     window->ptes += step;
     window->base += (udmar_iova_t)step << UDMAR_PAGE_SHIFT;
@@ -196,6 +199,7 @@ static inline void udmar__window_empty_ptes(struct udmar__window *window)
     volatile uint64_t *ptes = window->ptes;
     uint32_t pages = window->span;
 
+    UDMAR_ASSERT(pages != 0 && (pages & WINDOW_ENDED) == 0);
     udmar__ptes_clear(ptes, pages);
     udmar__ptes_write_back(window->host, window->coherent, ptes, pages);
     udmar__window_store(&window->span, pages | WINDOW_ENDED);
@@ -215,7 +219,8 @@ static inline bool udmar__window_defer_ptes(struct udmar__window *window)
     return udmar__window_next_lane(window);
 }
 
-/* Without a loop: the first chunk gets a large leaf, and nothing else. False: that is not possible.
+/*
+ * Without a loop: the first chunk gets a large leaf, and nothing else. False: that is not possible.
  */
 static inline bool udmar__window_load_large(struct udmar__window *window, uint64_t entry)
 {
@@ -225,6 +230,7 @@ static inline bool udmar__window_load_large(struct udmar__window *window, uint64
         udmar__window_ready(window) != UDMAR_OK) {
         return false;
     }
+    UDMAR_ASSERT(chunk->state == CHUNK_EMPTY && udmar__window_pages(window) == 0);
     chunk->state = CHUNK_LARGE;
     udmar__window_store(&window->first, 0);
     udmar__window_store(&window->span, PTES_PER_TABLE);
@@ -238,6 +244,7 @@ static inline enum udmar_status udmar__window_clear_large(struct udmar__window *
 {
     struct udmar__chunk *chunk = window->chunks;
 
+    UDMAR_ASSERT(chunk->state == CHUNK_LARGE);
     chunk->state = CHUNK_EMPTY;
     udmar__pte_store(chunk->parent_pte, 0);
     udmar__ptes_write_back(window->host, window->coherent, chunk->parent_pte, 1);

@@ -38,6 +38,24 @@ static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar_
     return UDMAR_OK;
 }
 
+/* A device that an RMRR names: it may do DMA whether a driver ever comes or not. */
+static void attach_rmrr_device(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
+{
+    struct udmar_device *device = udmar_device_find(instance, segment, rid);
+    enum udmar_status status = UDMAR_OK;
+
+    if (device == NULL || device->rid != rid) {
+        status = udmar__device_add(instance, segment, rid, &device);
+    }
+    if (status != UDMAR_OK) {
+        udmar__log(instance->host, UDMAR_LOG_ERROR,
+                   "device %04x:%02x:%02x.%u uses memory reserved by firmware (RMRR) and will lose "
+                   "it: %s",
+                   segment, UDMAR_RID_BUS(rid), UDMAR_RID_DEVICE(rid), UDMAR_RID_FUNCTION(rid),
+                   udmar_status_string(status));
+    }
+}
+
 static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
@@ -238,7 +256,7 @@ enum udmar_status udmar_start(struct udmar *instance)
     for_each(instance, "reading its state", look_at_leftovers);
     __atomic_store_n(&instance->taking_over, false, __ATOMIC_RELAXED);
     /* Contexts of RMRR devices must be there before the root table is. */
-    udmar__rmrr_attach_all(instance);
+    udmar__rmrr_visit_devices(instance, attach_rmrr_device);
     for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         for_each(instance, steps[i].name, steps[i].step);
     }

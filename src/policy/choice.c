@@ -190,6 +190,7 @@ void udmar__domain_unref(struct udmar *instance, struct udmar_domain *domain)
 {
     struct udmar_domain **link = &instance->shared;
 
+    UDMAR_ASSERT(domain->refs > 0);
     if (--domain->refs > 0) {
         return;
     }

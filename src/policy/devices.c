@@ -178,7 +178,8 @@ struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
                                                                            : device->slot->unit;
 }
 
-/* What hardware does with its DMA: without a group or without its contexts, nothing gets through.
+/*
+ * What hardware does with its DMA: without a group or without its contexts, nothing gets through.
  */
 enum udmar_mode udmar__device_mode(const struct udmar_device *device)
 {
@@ -259,7 +260,8 @@ static bool group_is_physical(const struct udmar_device *device)
     return false;
 }
 
-/* Its devices do not use the guest addresses of their domain: from now on they get physical ones.
+/*
+ * Its devices do not use the guest addresses of their domain: from now on they get physical ones.
  */
 static void abandon_device(struct udmar_device *device, bool *answers)
 {

@@ -256,6 +256,7 @@ static void split_ids(struct udmar_device *device)
     __atomic_store_n(&device->domain_seen, false, __ATOMIC_RELAXED);
     device->leaving = false;
     device->unconfirmed = false;
+    UDMAR_ASSERT(group->devices > 0);
     if (--group->devices == 0) {
         destroy_group(device->instance, group);
     }
@@ -304,7 +305,8 @@ static struct udmar__group *other_group(struct udmar_device *device,
     return NULL;
 }
 
-/* What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
+/*
+ * What a domain must have for one more device: its firmware's memory, and its bridges' addresses.
  */
 static enum udmar_status prepare_domain(struct udmar_device *device, struct udmar_domain *domain)
 {

@@ -411,8 +411,9 @@ udmar_paddr_t udmar__rmrr_limit(struct udmar_device *device, unsigned *out_count
  * UDMAR_ERR_RMRR: there is something else at their addresses.
  */
 enum udmar_status udmar__rmrr_map(struct udmar_device *device, struct udmar_domain *domain);
-/* Gives every device that an RMRR names its context. */
-void udmar__rmrr_attach_all(struct udmar *instance);
+typedef void udmar__rmrr_visit(struct udmar *instance, uint16_t segment, udmar_rid_t rid);
+/* Calls @visit for every device that an RMRR names, one behind a bridge that it names included. */
+void udmar__rmrr_visit_devices(struct udmar *instance, udmar__rmrr_visit *visit);
 
 /* ---- identity.c ---- */
 /* Is what is mapped in [base, base + size) mapped to itself, for reading and writing? */

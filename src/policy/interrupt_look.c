@@ -41,8 +41,7 @@ void udmar_interrupt_state(struct udmar *instance, struct udmar_interrupt_state 
     }
 }
 
-/* ---- Entries -----------------------------------------------------------------------------------
- */
+/* ---- Entries --------------------------------------------------------------------------------- */
 
 static struct udmar_interrupt_source found_source(const struct udmar__remap_table *table,
                                                   const struct udmar__irte *entry)
@@ -117,8 +116,7 @@ bool udmar_interrupt_next(struct udmar *instance, struct udmar_interrupt_entry *
     return false;
 }
 
-/* ---- Faults ------------------------------------------------------------------------------------
- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static struct udmar_interrupt_source line_source(const struct udmar__line *line)
 {

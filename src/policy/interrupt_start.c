@@ -18,8 +18,7 @@ static bool passes_compatible(const struct udmar *instance)
     return instance->tunables.interrupt_compat && !instance->interrupts.extended;
 }
 
-/* ---- Start -------------------------------------------------------------------------------------
- */
+/* ---- Start ----------------------------------------------------------------------------------- */
 
 /* Copies the table in force; false: it cannot be read. */
 static bool take_over_table(struct udmar *instance, struct udmar__unit_record *slot)
@@ -132,8 +131,7 @@ void udmar__interrupts_hand_over(struct udmar *instance)
     }
 }
 
-/* ---- Stop --------------------------------------------------------------------------------------
- */
+/* ---- Stop ------------------------------------------------------------------------------------ */
 
 static enum udmar_status switch_off(struct udmar__unit_record *slot)
 {

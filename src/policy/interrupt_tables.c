@@ -70,8 +70,7 @@ static void choose_width(struct udmar *instance, bool wanted)
     }
 }
 
-/* ---- What was found on ------------------------------------------------------------------------
- */
+/* ---- What was found on ----------------------------------------------------------------------- */
 
 bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta)
 {
@@ -104,8 +103,7 @@ static uint64_t found_table(struct udmar *instance, struct udmar__unit_record *s
     return udmar__found_is_readable(instance, irta) ? irta : 0;
 }
 
-/* ---- Tables ------------------------------------------------------------------------------------
- */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 /*
  * How many entries a table needs: those asked for and those found, and room for the index of each

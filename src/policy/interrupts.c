@@ -6,8 +6,7 @@
 /* As many messages as an MSI-X table has. */
 #define MOST_MESSAGES 2048u
 
-/* ---- Whom to tell ------------------------------------------------------------------------------
- */
+/* ---- Whom to tell ---------------------------------------------------------------------------- */
 
 /* Every unit that shares the table forgets entries. The first error counts, all are asked. */
 static enum udmar_status forget_everywhere(struct udmar *instance,
@@ -41,8 +40,7 @@ static enum udmar_status forget_changed(const struct udmar_interrupt *interrupt,
                                           : UDMAR_OK;
 }
 
-/* ---- Allocate and free -------------------------------------------------------------------------
- */
+/* ---- Allocate and free ----------------------------------------------------------------------- */
 
 static bool count_makes_sense(const struct udmar_interrupt_source *source, unsigned count)
 {
@@ -128,8 +126,7 @@ enum udmar_status udmar_interrupt_free(struct udmar_interrupt *interrupt)
     return UDMAR_OK;
 }
 
-/* ---- Set ---------------------------------------------------------------------------------------
- */
+/* ---- Set ------------------------------------------------------------------------------------- */
 
 static void fill_message(const struct udmar_interrupt *interrupt, unsigned number,
                          const struct udmar_interrupt_target *target,
@@ -238,8 +235,7 @@ enum udmar_status udmar_interrupt_post(struct udmar_interrupt *interrupt, unsign
     return status;
 }
 
-/* ---- What was found ----------------------------------------------------------------------------
- */
+/* ---- What was found -------------------------------------------------------------------------- */
 
 /* Removes one; false: it stays, @sender may not use it. */
 static bool remove_found(struct udmar__remap_table *table, uint32_t index,

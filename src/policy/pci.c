@@ -145,8 +145,10 @@ static bool has_virtual(struct udmar *instance, uint16_t segment, udmar_rid_t ph
     return stride == 0 ? distance == 0 : distance % stride == 0 && distance / stride < number;
 }
 
-/* Is it the bus right below a bridge? Hosts may name a bridge for buses that have none of their
- * own. */
+/*
+ * Is it the bus right below a bridge? Hosts may name a bridge for buses that have none of their
+ * own.
+ */
 static bool has_bridge(struct udmar *instance, uint16_t segment, uint8_t bus)
 {
     udmar_rid_t bridge;

@@ -205,26 +205,9 @@ enum udmar_status udmar__rmrr_map(struct udmar_device *device, struct udmar_doma
     return status;
 }
 
-static void attach_one(struct udmar *instance, uint16_t segment, udmar_rid_t rid)
-{
-    struct udmar_device *device = udmar_device_find(instance, segment, rid);
-    enum udmar_status status = UDMAR_OK;
-
-    if (device == NULL || device->rid != rid) {
-        status = udmar__device_add(instance, segment, rid, &device);
-    }
-    if (status != UDMAR_OK) {
-        udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "device %04x:%02x:%02x.%u uses memory reserved by firmware (RMRR) and will lose "
-                   "it: %s",
-                   segment, UDMAR_RID_BUS(rid), UDMAR_RID_DEVICE(rid), UDMAR_RID_FUNCTION(rid),
-                   udmar_status_string(status));
-    }
-}
-
 /* A bridge scope means everything below it that is there. */
-static void attach_below(struct udmar *instance, uint16_t segment, uint8_t secondary,
-                         uint8_t subordinate)
+static void visit_below(struct udmar *instance, uint16_t segment, uint8_t secondary,
+                        uint8_t subordinate, udmar__rmrr_visit *visit)
 {
     if (secondary == 0 || subordinate < secondary) {
         return;
@@ -234,13 +217,14 @@ static void attach_below(struct udmar *instance, uint16_t segment, uint8_t secon
             udmar_rid_t rid = (udmar_rid_t)(bus << 8 | devfn);
 
             if (udmar_host_pci_read32(instance->host, segment, rid, 0) != UINT32_MAX) {
-                attach_one(instance, segment, rid);
+                visit(instance, segment, rid);
             }
         }
     }
 }
 
-static void attach_scope(struct udmar *instance, const struct udmar_scope *scope, uint16_t segment)
+static void visit_scope(struct udmar *instance, const struct udmar_scope *scope, uint16_t segment,
+                        udmar__rmrr_visit *visit)
 {
     struct udmar_bus_reader reader = udmar__bus_reader(instance);
     uint8_t secondary;
@@ -258,14 +242,14 @@ static void attach_scope(struct udmar *instance, const struct udmar_scope *scope
         return;
     }
     /* Also a device that cannot be seen: firmware may have hidden it, and it may do DMA. */
-    attach_one(instance, segment, rid);
+    visit(instance, segment, rid);
     if (scope->type == UDMAR_SCOPE_BRIDGE &&
         reader.bridge(reader.context, segment, rid, &secondary, &subordinate)) {
-        attach_below(instance, segment, secondary, subordinate);
+        visit_below(instance, segment, secondary, subordinate, visit);
     }
 }
 
-void udmar__rmrr_attach_all(struct udmar *instance)
+void udmar__rmrr_visit_devices(struct udmar *instance, udmar__rmrr_visit *visit)
 {
     struct udmar_entry entry = { 0 };
 
@@ -277,7 +261,7 @@ void udmar__rmrr_attach_all(struct udmar *instance)
 
         while (entry.type == UDMAR_ENTRY_RMRR &&
                udmar_entry_next_scope(&instance->table, &entry, &scope)) {
-            attach_scope(instance, &scope, entry.u.rmrr.segment);
+            visit_scope(instance, &scope, entry.u.rmrr.segment, visit);
         }
     }
 }

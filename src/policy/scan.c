@@ -10,7 +10,8 @@
 #define PCI_CLASS_BRIDGE 0x06u
 #define PCI_CLASS_OTHER  0x0680u
 
-/* Header types [PCI 6.2.1]: a PCI-to-PCI and a CardBus bridge have their bus numbers at one place.
+/*
+ * Header types [PCI 6.2.1]: a PCI-to-PCI and a CardBus bridge have their bus numbers at one place.
  */
 enum { HEADER_BRIDGE = 1, HEADER_CARDBUS = 2, HEADER_TYPE = 0x7f, HEADER_MANY = 0x80 };
 

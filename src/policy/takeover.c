@@ -72,8 +72,7 @@ enum udmar_status udmar__open_protected_regions(struct udmar *instance,
     return UDMAR_OK;
 }
 
-/* ---- Units that are not used -------------------------------------------------------------------
- */
+/* ---- Units that are not used ----------------------------------------------------------------- */
 
 /* Its devices are given physical addresses, which firmware's tables do not know. */
 static void stop_left_out(struct udmar__unit_record *slot)

@@ -7,8 +7,7 @@
 
 #define GGC_MEMORY_FOR_VTD (UINT32_C(1) << 27) /* bit 11 of the 16-bit register at 0x52 */
 
-/* ---- Looking for them --------------------------------------------------------------------------
- */
+/* ---- Looking for them ------------------------------------------------------------------------ */
 
 struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned index)
 {
@@ -34,8 +33,7 @@ struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
     return find_base(instance->units, drhd->u.drhd.base);
 }
 
-/* ---- What is known of one from the table -------------------------------------------------------
- */
+/* ---- What is known of one from the table ----------------------------------------------------- */
 
 /* What the DRHDs of one unit say together. */
 struct said {
@@ -132,8 +130,7 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_recor
                facts->interrupt_remap ? "interrupt remapping" : "no interrupt remapping");
 }
 
-/* ---- Making them -------------------------------------------------------------------------------
- */
+/* ---- Making them ----------------------------------------------------------------------------- */
 
 static struct udmar__unit_record *make_slot(struct udmar *instance, const struct udmar_entry *drhd,
                                             unsigned index, enum udmar_status *out_status,

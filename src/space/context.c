@@ -78,6 +78,7 @@ static volatile uint64_t *open_contexts(struct udmar_unit *unit, uint8_t bus, bo
     uint64_t low = udmar__pte_load(entry);
     struct udmar_page page;
 
+    UDMAR__ASSERT_HELD(&unit->lock);
     if ((low & ROOT_PRESENT) == 0 && create && new_table(unit, &page) == UDMAR_OK) {
         low = page.physical | ROOT_PRESENT;
         udmar__entry128_store(entry, low, 0);
@@ -115,6 +116,7 @@ static enum udmar_status store_context(struct udmar_unit *unit, udmar_rid_t rid,
     volatile uint64_t *contexts = open_contexts(unit, UDMAR_RID_BUS(rid), true);
     enum udmar_status status = UDMAR_ERR_MEMORY;
 
+    UDMAR_ASSERT(id != 0);
     *out_new = false;
     if (contexts != NULL) {
         volatile uint64_t *entry = &contexts[2 * UDMAR_RID_DEVFN(rid)];
@@ -272,6 +274,7 @@ enum udmar_status udmar__context_clear(struct udmar_unit *unit, udmar_rid_t rid,
     }
     if (status == UDMAR_OK) {
         (void)erase_context(unit, rid, binding->id, true);
+        UDMAR_ASSERT(binding->context_refs > 0);
         binding->context_refs--;
     }
     /* The binding stays with the domain: others may be mapping, and look at it without a lock. */

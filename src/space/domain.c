@@ -146,6 +146,7 @@ void udmar__domain_fini(struct udmar_domain *domain)
 {
     struct udmar__range *range;
 
+    UDMAR_ASSERT(domain->bindings == NULL);
     while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
         udmar__iova_remove(&domain->iova, range);
         udmar_host_free(domain->host, range, sizeof(*range));
@@ -241,6 +242,7 @@ bool udmar__domain_unbind(struct udmar_domain *domain, struct udmar__binding *bi
     }
     state = udmar__lock(domain->host, &domain->lock);
     while (*link != binding) {
+        UDMAR_ASSERT(*link != NULL);
         link = &(*link)->next;
     }
     *link = binding->next;
@@ -304,6 +306,7 @@ enum udmar_status udmar__domain_reserve(struct udmar_domain *domain, udmar_iova_
         range->first = page;
         range->last = taken != NULL ? udmar__min(last, taken->first - 1) : last;
         range->kind = (uint8_t)kind;
+        UDMAR_ASSERT(range->first <= range->last && range->last <= last);
         (void)udmar__iova_insert(&domain->iova, range);
         page = range->last + 1;
     }

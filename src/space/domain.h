@@ -73,7 +73,8 @@ struct udmar__gather {
     udmar_iova_t last;
     bool tables_changed;  /* a non-leaf entry went or came: the leaf-only hint would be wrong */
     udmar_paddr_t tables; /* chain of unlinked tables */
-    /* Unlinked tables whose entries are still right: hardware may use them, so nothing is written.
+    /*
+     * Unlinked tables whose entries are still right: hardware may use them, so nothing is written.
      */
     udmar_paddr_t replaced[UDMAR__REPLACED];
     unsigned replaced_count;
@@ -165,7 +166,7 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
 enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
                                           uint64_t size);
 
-/* ---- page_table.c: all with the domain's lock held ---- */
+/* ---- page_table.c and page_walk.c: all with the domain's lock held ---- */
 
 enum udmar_status udmar__page_table_alloc(struct udmar_domain *domain, udmar_paddr_t *out_table)
     UDMAR_REQUIRES(domain->lock);

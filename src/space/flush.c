@@ -17,6 +17,7 @@ void udmar__gather_add(struct udmar__gather *gather, udmar_iova_t first, udmar_i
 /* A chain of tables goes through the first entry of each. */
 static volatile uint64_t *chain_link(struct udmar_domain *domain, udmar_paddr_t table)
 {
+    UDMAR_ASSERT((table & UDMAR_PAGE_MASK) == 0);
     return udmar_host_page_map(domain->host, table);
 }
 
@@ -36,6 +37,7 @@ static void free_tables(struct udmar_domain *domain, udmar_paddr_t table)
     }
     if (freed > 0) {
         state = udmar__lock(domain->host, &domain->lock);
+        UDMAR_ASSERT(domain->table_pages >= freed);
         domain->table_pages -= freed;
         udmar__unlock(domain->host, &domain->lock, state);
     }
@@ -55,6 +57,7 @@ static void free_replaced(struct udmar_domain *domain, struct udmar__gather *gat
         udmar_host_page_free(domain->host, &page, 1);
     }
     state = udmar__lock(domain->host, &domain->lock);
+    UDMAR_ASSERT(domain->table_pages >= gather->replaced_count);
     domain->table_pages -= gather->replaced_count;
     udmar__unlock(domain->host, &domain->lock, state);
     gather->replaced_count = 0;
@@ -129,6 +132,7 @@ static void unlinking_done(struct udmar_domain *domain, struct udmar__gather *ga
 
     if (gather->unlinked + gather->split != 0) {
         state = udmar__lock(domain->host, &domain->lock);
+        UDMAR_ASSERT(domain->unlinking >= gather->unlinked && domain->splitting >= gather->split);
         domain->unlinking -= gather->unlinked;
         domain->splitting -= gather->split;
         udmar__unlock(domain->host, &domain->lock, state);

@@ -2,6 +2,7 @@
 /* The tree of taken guest addresses. */
 #include "space/iova.h"
 
+#include "base/assert.h"
 #include "base/bits.h"
 
 static unsigned height_of(const struct udmar__range *node)
@@ -27,6 +28,7 @@ static struct udmar__range *rotate_right(struct udmar__range *node)
 {
     struct udmar__range *up = node->left;
 
+    UDMAR_ASSERT(up != NULL);
     node->left = up->right;
     up->right = node;
     update_node(node);
@@ -38,6 +40,7 @@ static struct udmar__range *rotate_left(struct udmar__range *node)
 {
     struct udmar__range *up = node->right;
 
+    UDMAR_ASSERT(up != NULL);
     node->right = up->left;
     up->left = node;
     update_node(node);
@@ -95,11 +98,13 @@ static struct udmar__range *remove_below(struct udmar__range *node, struct udmar
 {
     struct udmar__range *successor;
 
+    UDMAR_ASSERT(node != NULL); /* the range is in the tree */
     if (range->first < node->first) {
         node->left = remove_below(node->left, range);
     } else if (range->first > node->first) {
         node->right = remove_below(node->right, range);
     } else {
+        UDMAR_ASSERT(node == range);
         if (node->right == NULL) {
             return node->left;
         }
@@ -174,6 +179,7 @@ void udmar__iova_remove(struct udmar__iova *iova, struct udmar__range *range)
     struct udmar__range *above = udmar__iova_at_or_above(iova, range->last + 1);
     struct udmar__range *next = above != NULL ? above : &iova->end;
 
+    UDMAR_ASSERT(iova->count > 0 && range != &iova->end);
     /* It is an ancestor, or takes the place: removing sets the maxima on the way to it anew. */
     next->gap += range->last - range->first + 1 + range->gap;
     iova->root = remove_below(iova->root, range);
@@ -268,10 +274,12 @@ bool udmar__iova_find(const struct udmar__iova *iova, uint64_t pages, uint64_t b
     };
     bool found;
 
+    UDMAR_ASSERT(pages > 0 && pages << UDMAR_PAGE_SHIFT >= bytes);
     if (limits->highest != 0 && limits->highest < UDMAR_PAGE_MASK) {
         return false;
     }
-    /* The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
+    /*
+     * The offset in the page stays as it is: whole pages cannot be moved away from a boundary then.
      */
     if (search.boundary != 0 && (search.offset & (search.boundary - 1)) + bytes > search.boundary) {
         return false;

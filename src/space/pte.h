@@ -170,7 +170,8 @@ static inline void udmar__pte_set_count(volatile uint64_t *entry, unsigned count
 #endif
 }
 
-/* Root and context entries are two words: the one with Present is written last and cleared first.
+/*
+ * Root and context entries are two words: the one with Present is written last and cleared first.
  */
 static inline void udmar__entry128_store(volatile uint64_t *entry, uint64_t low, uint64_t high)
 {

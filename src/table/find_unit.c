@@ -9,8 +9,7 @@
 
 #include "table/parse.h"
 
-/* ---- Registers --------------------------------------------------------------------------------
- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 /* Where a DRHD of the least length has its register base. */
 enum { AT_BASE = 8, DRHD_SIZE = 16 };
@@ -76,8 +75,7 @@ enum udmar_defect_kind udmar_entry_defect(const struct udmar_table *table,
     return kind;
 }
 
-/* ---- Who governs a function -------------------------------------------------------------------
- */
+/* ---- Who governs a function ------------------------------------------------------------------ */
 
 struct unit_search {
     const struct udmar_table *table;

@@ -103,7 +103,8 @@ bool udmar__bad_pair(const struct udmar_scope *scope, uint64_t *out_pair);
 /* udmar__is_interrupt_source - IOAPIC and HPET: no scope of theirs is about DMA. */
 bool udmar__is_interrupt_source(const struct udmar_scope *scope);
 
-/* udmar__is_better - is a match better than the best so far? Of two equal ones the earlier stays.
+/*
+ * udmar__is_better - is a match better than the best so far? Of two equal ones the earlier stays.
  */
 bool udmar__is_better(enum udmar_match match, unsigned distance, enum udmar_match best,
                       unsigned best_distance);

@@ -195,7 +195,8 @@ bool udmar__is_better(enum udmar_match match, unsigned distance, enum udmar_matc
     return match == UDMAR_MATCH_SUBTREE && distance < best_distance;
 }
 
-/* The best of the scopes whose type is one of those that can match, or, with @odd, of the others.
+/*
+ * The best of the scopes whose type is one of those that can match, or, with @odd, of the others.
  */
 static enum udmar_match match_list(const struct udmar_table *table, const struct udmar_entry *entry,
                                    const struct udmar_bus_reader *reader, udmar_rid_t rid, bool odd,

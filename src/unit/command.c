@@ -70,7 +70,8 @@ uint32_t udmar__unit_adopt_state(struct udmar_unit *unit)
     return status;
 }
 
-/* The host switches its interrupt remapping on and off when it likes, and we write its bits back.
+/*
+ * The host switches its interrupt remapping on and off when it likes, and we write its bits back.
  */
 static void follow_host(struct udmar_unit *unit) UDMAR_REQUIRES(unit->lock)
 {
@@ -193,7 +194,8 @@ void udmar__forget_root(struct udmar_unit *unit)
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
 
     udmar__note_tables(unit, false);
-    /* It takes effect with SRTP only [VTD 11.4.5]: whoever looks finds no page that may be reused.
+    /*
+     * It takes effect with SRTP only [VTD 11.4.5]: whoever looks finds no page that may be reused.
      */
     udmar__write64(unit, REG_RTADDR, 0);
     udmar__unlock(unit->host, &unit->lock, state);

@@ -4,6 +4,7 @@
 #define UDMAR_UNIT_DESCRIPTOR_H
 
 #include "base/bits.h"
+#include "unit/unit.h"
 
 #define DESC_TYPE(low) ((unsigned)((low)&0xf))
 #define DESC_CONTEXT   UINT64_C(1)
@@ -29,5 +30,16 @@
 #define DESC_WAIT_STATUS     (UINT64_C(1) << 5) /* write the status word */
 #define DESC_WAIT_FENCE      (UINT64_C(1) << 6) /* later requests start after it */
 #define DESC_WAIT_DATA_SHIFT 32
+
+/*
+ * Writes the wait descriptor number @number into a slot. Hardware writes the low 32 bits of the
+ * number to the status word; the fence has it come after all that stands before it.
+ */
+static inline void udmar__wait_descriptor_write(volatile uint64_t *slot,
+                                                const struct udmar__queue *queue, uint64_t number)
+{
+    slot[0] = DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE | number << DESC_WAIT_DATA_SHIFT;
+    slot[1] = queue->status_page.physical;
+}
 
 #endif

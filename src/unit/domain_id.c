@@ -48,6 +48,7 @@ void udmar__domain_id_give(struct udmar_unit *unit, uint16_t id)
 {
     uintptr_t state = udmar__lock(unit->host, &unit->lock);
 
+    UDMAR_ASSERT(id != 0 && (unit->domain_id_map[id / 64] >> id % 64 & 1) != 0);
     unit->domain_id_map[id / 64] &= ~(UINT64_C(1) << (id % 64));
     udmar__unlock(unit->host, &unit->lock, state);
 }

@@ -48,7 +48,8 @@ static bool next_record(struct udmar_unit *unit, uint32_t *index, struct udmar_f
 #define FAULT_CLEARED (FSTS_PFO | FSTS_AFO | FSTS_APF | FSTS_PRO)
 #define FAULT_STATUS  (FAULT_CLEARED | FSTS_PPF)
 
-/* Reads out at most @limit records. Further faults were lost behind the last one, where PFO is set.
+/*
+ * Reads out at most @limit records. Further faults were lost behind the last one, where PFO is set.
  */
 static unsigned read_out(struct udmar_unit *unit, uint32_t status, unsigned limit,
                          udmar__fault_sink *sink, void *context)

@@ -32,14 +32,23 @@ static bool has_room(struct udmar_unit *unit, uint32_t wanted) UDMAR_REQUIRES(un
     return udmar__queue_look(unit) && (int32_t)free_slots(unit) >= (int32_t)wanted;
 }
 
+/* The next free slot, which is taken from here on. */
+static volatile uint64_t *next_slot(struct udmar__queue *queue)
+{
+    volatile uint64_t *slot = &queue->descriptors[2 * queue->tail];
+
+    UDMAR__ASSERT_HELD(&queue->lock);
+    UDMAR_ASSERT(queue->tail < queue->slots);
+    queue->tail = (queue->tail + 1) & (queue->slots - 1);
+    return slot;
+}
+
 void udmar__queue_put(struct udmar_unit *unit, uint64_t low, uint64_t high)
 {
-    struct udmar__queue *queue = &unit->queue;
-    volatile uint64_t *slot = &queue->descriptors[2 * queue->tail];
+    volatile uint64_t *slot = next_slot(&unit->queue);
 
     slot[0] = low;
     slot[1] = high;
-    queue->tail = (queue->tail + 1) & (queue->slots - 1);
 }
 
 void udmar__queue_put_wait(struct udmar_unit *unit)
@@ -48,8 +57,7 @@ void udmar__queue_put_wait(struct udmar_unit *unit)
 
     queue->issued++;
     __atomic_store_n(&queue->issued_low, (uint32_t)queue->issued, __ATOMIC_RELAXED);
-    udmar__queue_put(unit, QUEUE_WAIT | queue->issued << DESC_WAIT_DATA_SHIFT,
-                     queue->status_page.physical);
+    udmar__wait_descriptor_write(next_slot(queue), queue, queue->issued);
 }
 
 void udmar__queue_ring(struct udmar_unit *unit)
@@ -63,6 +71,8 @@ static inline void put_batch(struct udmar_unit *unit, const struct udmar__reques
                              unsigned count, bool with_wait, uint64_t *out_ticket)
     UDMAR_REQUIRES(unit->queue.lock)
 {
+    UDMAR__ASSERT_HELD(&unit->queue.lock);
+    UDMAR_ASSERT(count + (with_wait ? 1u : 0u) <= free_slots(unit) + QUEUE_RESERVE);
     for (unsigned i = 0; i < count; i++) {
         if (DESC_TYPE(requests[i].low) == DESC_IOTLB) {
             udmar__count_iotlb(&unit->counts);
@@ -85,6 +95,7 @@ enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
     struct udmar__queue *queue = &unit->queue;
     uint64_t deadline = 0;
 
+    UDMAR_ASSERT(count > 0 || with_wait);
     for (;;) {
         uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
 
@@ -189,6 +200,7 @@ static enum udmar_status ensure_wait(struct udmar_unit *unit, uint64_t ticket)
         return UDMAR_OK;
     }
     state = udmar__lock(unit->host, &unit->queue.lock);
+    UDMAR_ASSERT(ticket <= queue->issued + 1); /* nobody waits for a ticket of the future */
     if (ticket > queue->issued && udmar__queue_idle(queue)) {
         full = queue->state != QUEUE_RUNNING || (int32_t)free_slots(unit) < 1;
         if (!full) {

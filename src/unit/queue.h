@@ -24,15 +24,17 @@ bool udmar__queue_look(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.lock)
  */
 bool udmar__queue_late(struct udmar_unit *unit);
 
+#ifdef UDMAR_DEBUG
+/* ---- queue_invariants.c: null, or what is wrong, in words; takes the queue's lock ---- */
+const char *udmar__queue_check(struct udmar_unit *unit);
+#endif
+
 /* For comparison, ./bench host compiles the library with a wait for each request. */
 #ifdef UDMAR_ONE_WAIT_EACH
 #define QUEUE_SHARES_WAITS false
 #else
 #define QUEUE_SHARES_WAITS true
 #endif
-
-/* A wait that writes its number; the number's low 32 bits go above. */
-#define QUEUE_WAIT (DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE)
 
 /* Has hardware come to the last wait descriptor? */
 static inline bool udmar__queue_idle(const struct udmar__queue *queue)
@@ -73,15 +75,14 @@ udmar__queue_put_one(struct udmar_unit *unit, uint64_t low, uint64_t high, bool 
         udmar__unlock(unit->host, &unit->queue.lock, state);
         return 0;
     }
+    UDMAR_ASSERT(tail < queue->slots && queue->head < queue->slots);
     udmar__count_iotlb(&unit->counts);
     slot = &queue->descriptors[2 * tail];
     slot[0] = low;
     slot[1] = high;
     tail = (tail + 1) & mask;
     if (wait && (!QUEUE_SHARES_WAITS || udmar__queue_idle(queue))) {
-        slot = &queue->descriptors[2 * tail];
-        slot[0] = QUEUE_WAIT | ticket << DESC_WAIT_DATA_SHIFT;
-        slot[1] = queue->status_page.physical;
+        udmar__wait_descriptor_write(&queue->descriptors[2 * tail], queue, ticket);
         tail = (tail + 1) & mask;
         queue->issued = ticket;
         __atomic_store_n(&queue->issued_low, (uint32_t)ticket, __ATOMIC_RELAXED);

@@ -12,6 +12,7 @@
 static void write_slot(struct udmar_unit *unit, uint32_t slot, uint64_t low, uint64_t high)
     UDMAR_REQUIRES(unit->queue.lock)
 {
+    UDMAR_ASSERT(slot < unit->queue.slots);
     unit->queue.descriptors[2 * slot] = low;
     unit->queue.descriptors[2 * slot + 1] = high;
 }
@@ -51,10 +52,8 @@ static void replace_refused(struct udmar_unit *unit) UDMAR_REQUIRES(unit->queue.
     switch (DESC_TYPE(low)) {
     case DESC_WAIT:
         /* Only our own numbers may reach the status word; the data field is kept. */
-        write_slot(unit, slot,
-                   DESC_WAIT | DESC_WAIT_STATUS | DESC_WAIT_FENCE |
-                       (low & UDMAR__MASK(63, DESC_WAIT_DATA_SHIFT)),
-                   queue->status_page.physical);
+        udmar__wait_descriptor_write(&queue->descriptors[2 * slot], queue,
+                                     low >> DESC_WAIT_DATA_SHIFT);
         return;
     case DESC_CONTEXT:
         wide = udmar__context_request(GRAN_GLOBAL, 0, 0);
@@ -111,6 +110,8 @@ static void repair_queue(struct udmar_unit *unit, uint32_t errors) UDMAR_REQUIRE
     uint64_t info = udmar__read64(unit, REG_IQERCD);
     uint32_t aborted = errors & (FSTS_ITE | FSTS_ICE);
 
+    UDMAR__ASSERT_HELD(&queue->lock);
+    UDMAR_ASSERT(queue->state != QUEUE_OFF);
     unit->counts.queue_errors++;
     if ((errors & FSTS_IQE) != 0 && queue->state == QUEUE_RUNNING) {
         replace_refused(unit);

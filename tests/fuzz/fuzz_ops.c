@@ -556,7 +556,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (operation != do_fail)
             model_fail_host_call(w.m, 0, false);
         world_look(&w);
+        if (i % 8 == 0)
+            world_check(&w);
     }
+    world_check(&w);
     world_close(&w);
     return 0;
 }

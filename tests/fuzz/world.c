@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "world.h"
 
+#include "../unit/invariants.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -186,6 +188,13 @@ void world_look(struct world *w)
     REQUIRE(udmar_unit_status(w->d, 0, &status) == UDMAR_OK);
     /* An unload has no status that could say so. */
     w->shaky = w->shaky || status.timeouts != 0 || status.failed || model_stats(w->u)->refused != 0;
+}
+
+void world_check(struct world *w)
+{
+    REQUIRE(invariants_broken(w->d) == NULL);
+    for (unsigned i = 0; i < SLOTS; i++)
+        REQUIRE(w->slot[i].map == NULL || invariants_broken_of_map(w->slot[i].map) == NULL);
 }
 
 /* ---- devices ---- */

@@ -82,6 +82,8 @@ bool world_open(struct world *w, struct input *in);
 void world_close(struct world *w);
 /* After each operation: nothing broken so far, and has the unit failed? */
 void world_look(struct world *w);
+/* What the library knows of itself is true of it (a debug build looks). */
+void world_check(struct world *w);
 
 /* What a device has; null where it has no table of its own. */
 struct udmar_domain *world_domain(struct dev *dev);

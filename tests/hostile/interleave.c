@@ -194,6 +194,7 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
         (void)model_queue_step(r->s.mc.u, 4096); /* nobody has promised to wait */
     model_behaviour(r->s.mc.u)->audit = false;
     assert_int_equal(r->s.status, scenario->status);
+    assert_string_equal(machine_broken(&r->s.mc), "");
     check(r);
     interleave_counts.runs++;
     interleave_counts.instructions += model_step_counts().instructions;

@@ -71,6 +71,7 @@ struct soak {
     unsigned busy_device;
     uint32_t busy_first, busy_count;
     unsigned operations[8], refused, tried, wrong;
+    unsigned looks;
 };
 
 /* ---- What the dictionary says ---------------------------------------------------------------- */
@@ -543,6 +544,8 @@ static void step(struct soak *s)
         busdma_step(s);
     check_something(s);
     check_something(s);
+    if (++s->looks % 256 == 0)
+        assert_string_equal(machine_broken(&s->mc), "");
     if (s->strict && roll_below(&s->random, 16) == 0 && model_cache_stale(s->mc.u) != 0) {
         fprintf(stderr, "caches know something that is not so any more\n");
         s->wrong++;

@@ -488,6 +488,10 @@ void udmar_host_log(void *host, enum udmar_log_level level, const char *text)
     static const char *const names[] = { "?", "error", "warn", "info", "debug" };
     struct model *m = host;
 
+    if (m == NULL) {
+        fprintf(stderr, "%s\n", text); /* the library traps next */
+        return;
+    }
     enter(m);
     if (level < UDMAR_LOG_ERROR || level > UDMAR_LOG_DEBUG)
         violation(m, "host: log level %d", (int)level);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../empty.h"
+#include "invariants.h"
 #include "support_space.h"
 
 #define UNIT_BASE UINT64_C(0xfed91000)
@@ -98,6 +99,13 @@ bool machine_clean(struct machine *mc)
     return model_violations(mc->m) == 0;
 }
 
+const char *machine_broken(struct machine *mc)
+{
+    const char *wrong = invariants_broken(mc->instance);
+
+    return wrong == NULL ? "" : wrong;
+}
+
 /* Where nothing is deferred, caches know nothing between two calls that is not so any more. */
 static bool caches_true(struct machine *mc)
 {
@@ -114,6 +122,7 @@ static bool caches_true(struct machine *mc)
 void machine_close(struct machine *mc)
 {
     assert_true(caches_true(mc));
+    assert_string_equal(machine_broken(mc), "");
     for (unsigned i = 0; i < DEVICES; i++) {
         if (mc->device[i] != NULL) {
             empty_domain(udmar_device_domain(mc->device[i]));

@@ -68,6 +68,9 @@ void machine_disown_domain(struct machine *mc);
 /* No violation so far; otherwise prints them. */
 bool machine_clean(struct machine *mc);
 
+/* "", or which of the library's invariants does not hold (a debug build looks). */
+const char *machine_broken(struct machine *mc);
+
 /* ---- DMA ---- */
 
 /* Can the device read (write) the byte at this address now? */

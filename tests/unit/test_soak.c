@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "invariants.h"
 #include "support_space.h"
 
 #define MAPS  12
@@ -136,6 +137,14 @@ static void step(struct soak *s)
         access_somewhere(s);
 }
 
+/* Each map, and now and then all there is. */
+static void look_at_state(const struct soak *s, unsigned turn)
+{
+    for (unsigned i = 0; i < MAPS; i++)
+        assert_null(s->slot[i].map == NULL ? NULL : invariants_broken_of_map(s->slot[i].map));
+    assert_null(turn % 64 == 0 ? invariants_broken(s->mc.instance) : NULL);
+}
+
 static void soak(const struct setup *setup, uint32_t seed, const struct model_behaviour *behaviour)
 {
     struct soak s = { .random = seed };
@@ -145,8 +154,10 @@ static void soak(const struct setup *setup, uint32_t seed, const struct model_be
     *model_behaviour(s.mc.u) = *behaviour;
     udmar_domain_info(s.mc.domain, &info);
     s.strict = info.strict;
-    for (unsigned i = 0; i < STEPS; i++)
+    for (unsigned i = 0; i < STEPS; i++) {
         step(&s);
+        look_at_state(&s, i);
+    }
     for (unsigned i = 0; i < MAPS; i++) {
         if (s.slot[i].map != NULL && s.slot[i].loaded)
             unload_slot(&s, &s.slot[i]);

@@ -58,7 +58,8 @@ static inline bool udmar_pages_step(void *context, struct udmar_dma_piece *out_p
     return udmar_pages_piece(walk->pages, walk->offset, walk->length, walk->index++, out_piece);
 }
 
-/* Bytes [ma_offs, ma_offs + tlen) of a page array, added to a map as _bus_dmamap_load_phys() does.
+/*
+ * Bytes [ma_offs, ma_offs + tlen) of a page array, added to a map as _bus_dmamap_load_phys() does.
  */
 UDMAR_BUS_DMA_INLINE int bus_dmamap_load_ma_triv(bus_dma_tag_t dmat, bus_dmamap_t map,
                                                  struct vm_page **ma, bus_size_t tlen, int ma_offs,

@@ -18,7 +18,7 @@ struct forge_outcome {
     bool ran;         /* the device did it */
     bool arrived;     /* an interrupt came */
     bool must_stop;   /* the architecture says that it must not */
-    bool passes_here; /* the emulator lets it through all the same */
+    bool passes_here; /* the emulator lets it through nevertheless */
     bool named;       /* a fault says what it was: reason, sender where it is known, entry */
     bool faulted;
     struct udmar_fault fault; /* where faulted */

@@ -187,7 +187,8 @@ int udmar__bounce_count_pages(struct udmar_dma_map *map, uint32_t *out_pages)
     return 0;
 }
 
-/* A page that others have used shall not show the device, which cannot see memory, what is in it.
+/*
+ * A page that others have used shall not show the device, which cannot see memory, what is in it.
  */
 static void wipe_page(const struct udmar_dma_map *map, const struct udmar__bounce_page *bounce)
 {

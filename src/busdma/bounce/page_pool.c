@@ -117,8 +117,10 @@ void udmar__bounce_zone_unref(struct udmar__bounce_zone *zone)
     struct udmar *instance = zone->instance;
     struct udmar__bounce_zone **link = &instance->dma.zones;
     uintptr_t state = udmar__lock(instance->host, &instance->lock);
-    bool last = --zone->refs == 0;
+    bool last;
 
+    UDMAR_ASSERT(zone->refs > 0);
+    last = --zone->refs == 0;
     if (last) {
         while (*link != zone) {
             link = &(*link)->next;
@@ -225,9 +227,12 @@ static void hand_over_pages(struct udmar__bounce_zone *zone, struct udmar_dma_ma
 {
     struct udmar__bounce_page **end = &map->bounces;
 
+    UDMAR__ASSERT_HELD(&zone->lock);
+    UDMAR_ASSERT(zone->free_pages >= pages && map->bounces == NULL);
     for (uint32_t i = 0; i < pages; i++) {
         struct udmar__bounce_page *bounce = zone->free;
 
+        UDMAR_ASSERT(bounce != NULL);
         zone->free = bounce->next;
         bounce->next = NULL;
         *end = bounce;
@@ -359,6 +364,7 @@ void udmar__bounce_zone_activate(struct udmar_dma_map *map)
     struct udmar__bounce_zone *zone = map->zone;
     uintptr_t state = udmar__lock(zone->instance->host, &zone->lock);
 
+    UDMAR_ASSERT(zone->reserved >= map->bounce_count);
     zone->reserved -= map->bounce_count;
     zone->active += map->bounce_count;
     udmar__unlock(zone->instance->host, &zone->lock, state);
@@ -385,6 +391,8 @@ void udmar__bounce_zone_serve(struct udmar__bounce_zone *zone)
 static void forget_pages(struct udmar__bounce_zone *zone, struct udmar_dma_map *map, bool active)
     UDMAR_REQUIRES(zone->lock)
 {
+    UDMAR__ASSERT_HELD(&zone->lock);
+    UDMAR_ASSERT((active ? zone->active : zone->reserved) >= map->bounce_count);
     if (active) {
         zone->active -= map->bounce_count;
     } else {
