@@ -63,6 +63,13 @@ static enum udmar_status look_at_unit(struct udmar *instance, struct udmar__unit
                : (status & GCMD_TE) != 0         ? "firmware has translation on, with its tables"
                : (status & GCMD_PERSISTENT) != 0 ? "firmware has left something on"
                                                  : "its registers are lost");
+    /*
+     * With another table in force it knows nothing of ours, and it may be of a format in which our
+     * queue's descriptors are wrong: it is asked only after ours is in force again.
+     */
+    if (!ours) {
+        udmar__note_tables(unit, false);
+    }
     /* Faults that are not under our tables were caused by firmware. */
     __atomic_store_n(&instance->taking_over, !ours, __ATOMIC_RELAXED);
     (void)udmar__fault_service(instance, unit);
