@@ -29,7 +29,7 @@ enum udmar__queue_state {
     QUEUE_RUNNING, /* ours, and it takes requests */
     QUEUE_FAILED,  /* dead, or not to be switched off: takes nothing, and hardware may read it */
     QUEUE_LEAVING, /* the same, while a thread puts registers in its place */
-    QUEUE_CLOSED,  /* takes nothing more; hardware works off what is in it: suspend.c */
+    QUEUE_CLOSED,  /* takes nothing more; hardware works off what is in it: sleep.c */
 };
 
 /*
@@ -301,7 +301,7 @@ enum udmar_status udmar__queue_close(struct udmar_unit *unit);
 /* An empty ring in the memory that it has, for udmar__queue_start(). */
 void udmar__queue_rewind(struct udmar_unit *unit);
 
-/* ---- suspend.c ---- */
+/* ---- sleep.c ---- */
 /*
  * The unit has done what it was asked for, and is not asked again until udmar__unit_wake(): all of
  * it ends in UDMAR_ERR_SUSPENDED, with SLEEP_HOLDS after a wait of one timeout at the most. What
