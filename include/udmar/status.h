@@ -41,6 +41,7 @@ enum udmar_status {
     UDMAR_ERR_UNSUPPORTED = 203, /* the unit cannot do what is asked */
     UDMAR_ERR_QUEUE = 204,       /* the invalidation queue failed and could not be repaired */
     UDMAR_ERR_REFUSED = 205,     /* the unit refused an invalidation request */
+    UDMAR_ERR_SUSPENDED = 206,   /* between udmar_suspend() and udmar_resume() it is not asked */
 
     /* Resources. */
     UDMAR_ERR_MEMORY = 300,    /* the host gave no memory */

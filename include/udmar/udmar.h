@@ -23,9 +23,9 @@
  *              udmar_domain_create() until udmar_domain_destroy() returns UDMAR_OK
  *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
- * attach, detach, set_mode, set_domain, domain_create, domain_destroy) are called one at a time for
- * an instance, from a thread that may wait for hardware; they may run while other threads map,
- * unmap and load, and while faults come in.
+ * attach, detach, set_mode, set_domain, domain_create, domain_destroy, suspend, resume) are called
+ * one at a time for an instance, from a thread that may wait for hardware; they may run while other
+ * threads map, unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
 #define UDMAR_UDMAR_H
@@ -119,9 +119,61 @@ enum udmar_status udmar_start(struct udmar *instance);
  * maps, unmaps or loads while this runs. udmar_tick() and udmar_fault_poll() may run. One line for
  * each unit is logged: what is off, and what its devices reach. A unit that is stopped has no
  * address of ours in its registers any more.
- * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started); UDMAR_ERR_TIMEOUT (a unit did not obey).
+ * Returns UDMAR_OK; UDMAR_ERR_ORDER (not started, or suspended); UDMAR_ERR_TIMEOUT (a unit did not
+ * obey).
  */
 enum udmar_status udmar_stop(struct udmar *instance);
+
+/* What happens to calls that need a unit between udmar_suspend() and udmar_resume(). */
+enum udmar_meanwhile {
+    UDMAR_MEANWHILE_FAIL, /* they return UDMAR_ERR_SUSPENDED at once */
+    UDMAR_MEANWHILE_WAIT, /* they wait for udmar_resume(), hw.dmar.timeout at the most; then so */
+};
+
+/*
+ * udmar_suspend - the machine is about to sleep: memory stays, registers of units may be lost
+ * @meanwhile: for calls on other processors.
+ *
+ * Called when drivers have suspended their devices, as the last step before the machine sleeps (a
+ * syscore operation of Linux, the root bus's suspend method of FreeBSD). Interrupts may be off, and
+ * spin locks held that no other call of the library needs. Nothing is allocated.
+ * Everything that rests in deferred mode is flushed; each unit forgets what it has cached, confirms
+ * it, and its queue is switched off; faults are read out. Translation, interrupt remapping and the
+ * fault event stay as they are: a device that is awake is still stopped, and so is one that wakes
+ * in a sleep that keeps registers (suspend to idle).
+ * From then on, until udmar_resume(), the units are not asked for anything. What only writes tables
+ * goes on (a load into a window, a map where the unit caches nothing absent). What needs a unit,
+ * and what waits for one in that moment on another processor, returns UDMAR_ERR_SUSPENDED, which
+ * means what UDMAR_ERR_TIMEOUT means for that call, with the difference that udmar_resume()
+ * confirms it. An unload is such a call: its map is not to be freed for other use before. Interrupt
+ * entries may be changed; the change is in force after udmar_resume().
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_ORDER (not started, or suspended already):
+ * nothing has happened. UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED: it is suspended, but
+ * a unit has not confirmed; the log names it. The host may go on to a sleep that ends the unit's
+ * power, or calls udmar_resume() at once.
+ */
+enum udmar_status udmar_suspend(struct udmar *instance, enum udmar_meanwhile meanwhile);
+
+/*
+ * udmar_resume - the machine is awake: what was in force before the suspend is again
+ *
+ * Called before drivers resume their devices and before the host restores interrupt sources. The
+ * same contexts as udmar_suspend(), and the same for allocation. What is found on, with the unit's
+ * own registers or firmware's, is taken over as by udmar_start(): queue, root table, interrupt
+ * table, fault event, translation, in this order and for all units step by step, with everything
+ * invalidated; protected memory regions go off.
+ * Mappings, domains, tags, loaded maps and interrupt entries are as they were. The message of the
+ * fault event is the one that udmar_host_interrupt_alloc() gave. The host writes its interrupt
+ * sources (I/O APIC, MSI) with the same messages as before; udmar_interrupt_config.program is not
+ * called.
+ * A unit that does not come back is left out as by udmar_start(): the log names it and what its
+ * devices reach, udmar_unit_status() says failed, udmar_device_info() says what each device has.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null); UDMAR_ERR_ORDER (not suspended); UDMAR_ERR_NO_UNIT
+ * (no unit came back: as after udmar_stop()). UDMAR_ERR_ALL_ONES, UDMAR_ERR_TIMEOUT,
+ * UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED, UDMAR_ERR_UNSUPPORTED: why the first of those units that are
+ * left out did not come back; the others are as before, and the instance is not suspended any more.
+ */
+enum udmar_status udmar_resume(struct udmar *instance);
 
 /*
  * udmar_tick - time has passed

@@ -33,6 +33,7 @@ const char *udmar_status_string(enum udmar_status status)
         NAME(UDMAR_ERR_UNSUPPORTED);
         NAME(UDMAR_ERR_QUEUE);
         NAME(UDMAR_ERR_REFUSED);
+        NAME(UDMAR_ERR_SUSPENDED);
         NAME(UDMAR_ERR_MEMORY);
         NAME(UDMAR_ERR_IOVA);
         NAME(UDMAR_ERR_DOMAIN_ID);

@@ -16,8 +16,8 @@ static uint64_t table_register(const struct udmar__remap_table *table)
  */
 static enum udmar_status without_queue(struct udmar_unit *unit, enum udmar_status status)
 {
-    if (udmar__uses_queue(unit)) {
-        return status;
+    if (udmar__uses_queue(unit) || udmar__sleeps(unit)) {
+        return udmar__sleeps(unit) && status != UDMAR_OK ? UDMAR_ERR_SUSPENDED : status;
     }
     return unit->facts.remap_flushes ? udmar__set_interrupt_table(unit, unit->interrupt_table)
                                      : UDMAR_ERR_QUEUE;
@@ -25,8 +25,13 @@ static enum udmar_status without_queue(struct udmar_unit *unit, enum udmar_statu
 
 static enum udmar_status forget_request(struct udmar_unit *unit, struct udmar__request request)
 {
+    enum udmar_status status;
+
+    if (!udmar__await_wake(unit)) {
+        return UDMAR_ERR_SUSPENDED;
+    }
     /* Before it reads the entry anew it must be able to see what it says. */
-    enum udmar_status status = udmar__write_buffer_flush(unit);
+    status = udmar__write_buffer_flush(unit);
 
     if (status != UDMAR_OK) {
         return status;

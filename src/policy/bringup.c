@@ -9,8 +9,6 @@
 #include "policy/instance.h"
 #include "space/context.h"
 
-typedef enum udmar_status step_fn(struct udmar *instance, struct udmar__unit_record *slot);
-
 static void fault_interrupt(void *argument)
 {
     struct udmar__unit_record *slot = argument;
@@ -56,7 +54,7 @@ static void attach_rmrr_device(struct udmar *instance, uint16_t segment, udmar_r
     }
 }
 
-static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
     enum udmar_status status = UDMAR_OK;
@@ -70,8 +68,38 @@ static enum udmar_status stop_old_queue(struct udmar *instance, struct udmar__un
         /* An old error would stop our queue before its first descriptor. */
         udmar__write32(unit, REG_FSTS, FSTS_QUEUE);
     }
+    return status;
+}
+
+static enum udmar_status replace_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
+{
+    enum udmar_status status = udmar__stop_old_queue(instance, slot);
+
+    udmar__queue_drop(slot->unit);
+    return status;
+}
+
+/* @status: why it does not run. */
+static enum udmar_status do_without_queue(struct udmar_unit *unit, enum udmar_status status)
+{
+    if (!unit->facts.registers) {
+        return status;
+    }
+    udmar__log(unit->host, UDMAR_LOG_WARN,
+               "unit %u: the invalidation queue does not start (%s); registers are used",
+               unit->index, udmar_status_string(status));
+    /* Where there was no memory it has not been switched on. */
+    status = udmar__queue_state(&unit->queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
     udmar__queue_drop(unit);
     return status;
+}
+
+enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *slot)
+{
+    enum udmar_status status = udmar__queue_start(slot->unit);
+
+    (void)instance;
+    return status == UDMAR_OK ? status : do_without_queue(slot->unit, status);
 }
 
 static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_record *slot)
@@ -84,19 +112,8 @@ static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_
         return UDMAR_OK;
     }
     status = udmar__queue_create(unit, instance->tunables.queue_size);
-    if (status == UDMAR_OK) {
-        status = udmar__queue_start(unit);
-    }
-    if (status == UDMAR_OK || !unit->facts.registers) {
-        return status;
-    }
-    udmar__log(instance->host, UDMAR_LOG_WARN,
-               "unit %u: the invalidation queue does not start (%s); registers are used",
-               unit->index, udmar_status_string(status));
-    /* Where there was no memory it has not been switched on. */
-    status = udmar__queue_state(&unit->queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
-    udmar__queue_drop(unit);
-    return status;
+    return status == UDMAR_OK ? udmar__switch_queue_on(instance, slot)
+                              : do_without_queue(unit, status);
 }
 
 /* What attached devices are to reach, before the unit is given a root table that leads there. */
@@ -106,7 +123,7 @@ static enum udmar_status write_contexts(struct udmar *instance, struct udmar__un
     return udmar__devices_sync_contexts(slot);
 }
 
-static enum udmar_status set_root(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *slot)
 {
     (void)instance;
     return udmar__root_activate(slot->unit);
@@ -129,7 +146,7 @@ static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_r
     return UDMAR_OK;
 }
 
-static enum udmar_status enable_unit(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *slot)
 {
     enum udmar_status status = udmar__command(slot->unit, GCMD_TE, true);
 
@@ -175,6 +192,7 @@ static void give_up(struct udmar *instance, struct udmar__unit_record *slot, con
     struct udmar_unit *unit = slot->unit;
     uint32_t state;
 
+    udmar__unit_wake(unit);
     udmar__interrupts_give_up(slot);
     state = udmar__read32(unit, REG_GSTS);
     set_failed(slot, true);
@@ -194,20 +212,37 @@ static void give_up(struct udmar *instance, struct udmar__unit_record *slot, con
     udmar__give_back_host_queue(slot);
 }
 
-static void for_each(struct udmar *instance, const char *name, step_fn *step)
+static enum udmar_status take_step(struct udmar *instance, const struct udmar__step *step)
 {
+    enum udmar_status result = UDMAR_OK;
+
     for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
         if (!udmar__unit_record_failed(slot)) {
-            enum udmar_status status = step(instance, slot);
+            enum udmar_status status = step->step(instance, slot);
 
             if (status != UDMAR_OK) {
-                give_up(instance, slot, name, status);
+                give_up(instance, slot, step->name, status);
+                result = result == UDMAR_OK ? status : result;
             }
         }
     }
+    return result;
 }
 
-static unsigned running_units(const struct udmar *instance)
+enum udmar_status udmar__take_steps(struct udmar *instance, const struct udmar__step *steps,
+                                    unsigned count)
+{
+    enum udmar_status result = UDMAR_OK;
+
+    for (unsigned i = 0; i < count; i++) {
+        enum udmar_status status = take_step(instance, &steps[i]);
+
+        result = result == UDMAR_OK ? status : result;
+    }
+    return result;
+}
+
+unsigned udmar__running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
@@ -219,19 +254,17 @@ static unsigned running_units(const struct udmar *instance)
 
 enum udmar_status udmar_start(struct udmar *instance)
 {
-    static const struct {
-        const char *name;
-        step_fn *step;
-    } steps[] = {
+    static const struct udmar__step look = { "reading its state", look_at_leftovers };
+    static const struct udmar__step steps[] = {
         { "stopping translation in a foreign format", udmar__stop_foreign_translation },
-        { "stopping the queue that firmware left on", stop_old_queue },
+        { "stopping the queue that firmware left on", replace_old_queue },
         { "starting the invalidation queue", start_queue },
         { "writing contexts", write_contexts },
-        { "setting the root table", set_root },
+        { "setting the root table", udmar__hand_over_root },
         { "switching interrupt remapping", udmar__interrupts_start },
         { "stopping the fault log that firmware left on", udmar__stop_fault_log },
         { "programming the fault event", arm_faults },
-        { "switching translation on", enable_unit },
+        { "switching translation on", udmar__enable_unit },
         { "opening protected memory regions", udmar__open_protected_regions },
     };
 
@@ -253,16 +286,14 @@ enum udmar_status udmar_start(struct udmar *instance)
     }
     udmar__devices_retry(instance);
     __atomic_store_n(&instance->taking_over, true, __ATOMIC_RELAXED);
-    for_each(instance, "reading its state", look_at_leftovers);
+    (void)udmar__take_steps(instance, &look, 1);
     __atomic_store_n(&instance->taking_over, false, __ATOMIC_RELAXED);
     /* Contexts of RMRR devices must be there before the root table is. */
     udmar__rmrr_visit_devices(instance, attach_rmrr_device);
-    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        for_each(instance, steps[i].name, steps[i].step);
-    }
+    (void)udmar__take_steps(instance, steps, sizeof(steps) / sizeof(steps[0]));
     udmar__take_over_left_out(instance);
     udmar__interrupts_hand_over(instance);
-    instance->started = running_units(instance) > 0;
+    instance->started = udmar__running_units(instance) > 0;
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
@@ -325,7 +356,7 @@ enum udmar_status udmar_stop(struct udmar *instance)
 {
     enum udmar_status result = UDMAR_OK;
 
-    if (instance == NULL || !instance->started) {
+    if (instance == NULL || !instance->started || instance->suspended) {
         return UDMAR_ERR_ORDER;
     }
     result = udmar__interrupts_stop(instance);

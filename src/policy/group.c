@@ -167,7 +167,8 @@ static enum udmar_status sync_id(struct udmar_device *device, udmar_rid_t id,
 
 bool udmar__not_confirmed(enum udmar_status status)
 {
-    return status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE || status == UDMAR_ERR_REFUSED;
+    return status == UDMAR_ERR_TIMEOUT || status == UDMAR_ERR_QUEUE ||
+           status == UDMAR_ERR_REFUSED || status == UDMAR_ERR_SUSPENDED;
 }
 
 enum udmar_status udmar__device_sync_contexts(struct udmar_device *device)

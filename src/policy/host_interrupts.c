@@ -100,6 +100,9 @@ enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsig
     if (!instance->started || udmar__unit_record_failed(slot)) {
         return UDMAR_ERR_ORDER;
     }
+    if (udmar__sleeps(slot->unit)) {
+        return UDMAR_ERR_SUSPENDED;
+    }
     if (!slot->unit->facts.interrupt_remap || !udmar__uses_queue(slot->unit) ||
         (!all && count_log2 > slot->unit->facts.interrupt_mask)) {
         return UDMAR_ERR_UNSUPPORTED;

@@ -173,14 +173,10 @@ static void wake_waiting_loads(struct udmar *instance)
     dma->wake(dma->wake_argument);
 }
 
-void udmar_tick(struct udmar *instance)
+void udmar__flush_deferred(struct udmar *instance)
 {
     uintptr_t state;
 
-    if (instance == NULL) {
-        return;
-    }
-    wake_waiting_loads(instance);
     if (instance->tunables.strict) {
         return;
     }
@@ -191,6 +187,15 @@ void udmar_tick(struct udmar *instance)
         }
     }
     udmar__unlock(instance->host, &instance->lock, state);
+}
+
+void udmar_tick(struct udmar *instance)
+{
+    if (instance == NULL) {
+        return;
+    }
+    wake_waiting_loads(instance);
+    udmar__flush_deferred(instance);
 }
 
 /* Devices that firmware alone made known go with the instance. */

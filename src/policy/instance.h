@@ -176,6 +176,7 @@ struct udmar {
     struct udmar_tunables tunables;
     bool direct_map;
     bool started;
+    bool suspended;   /* its units sleep; started, too */
     bool unconfirmed; /* some device is */
     bool taking_over; /* faults read out now are firmware's; atomic */
     uint64_t window_limit;
@@ -206,6 +207,29 @@ struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned
 /* The unit of a DRHD, or null. */
 struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
                                           const struct udmar_entry *drhd);
+
+/* ---- instance.c ---- */
+/* Asks the units for all that rests in deferred mode; waits for nothing. */
+void udmar__flush_deferred(struct udmar *instance);
+
+/* ---- bringup.c ---- */
+struct udmar__step {
+    const char *name;
+    enum udmar_status (*step)(struct udmar *instance, struct udmar__unit_record *slot);
+};
+/*
+ * Each step for all units, before the next one. A unit that fails is left out and logged, with what
+ * its devices reach; returns the first such status.
+ */
+enum udmar_status udmar__take_steps(struct udmar *instance, const struct udmar__step *steps,
+                                    unsigned count);
+unsigned udmar__running_units(const struct udmar *instance);
+/* Steps, some for start and resume alike. */
+enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot);
+/* The ring that is there; registers take its place where it does not start. */
+enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *slot);
 
 /* ---- takeover.c ---- */
 /* Display engines of some generations hang when a unit of theirs that drains is switched off. */
@@ -258,6 +282,8 @@ bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta);
 /* ---- interrupt_start.c ---- */
 /* A step of udmar_start(), for one unit: remapping goes on, or firmware's goes off. */
 enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *slot);
+/* The table that it had is in force once more, whatever firmware has put into its place. */
+enum udmar_status udmar__interrupts_resume(struct udmar *instance, struct udmar__unit_record *slot);
 /* Its last one: the host writes its sources, and compatibility format is blocked. */
 void udmar__interrupts_hand_over(struct udmar *instance);
 /* All units, before their queues go. */

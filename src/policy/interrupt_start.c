@@ -114,6 +114,26 @@ static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
                                                      "(hw.dmar.ir.verify=0)");
 }
 
+enum udmar_status udmar__interrupts_resume(struct udmar *instance, struct udmar__unit_record *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    enum udmar_status status;
+
+    if (!udmar__remaps(unit)) {
+        return udmar__stop_interrupt_remapping(instance, slot);
+    }
+    /* Compatibility format is as it was before: in a unit that has lost its registers, blocked. */
+    status =
+        udmar__uses_queue(unit) ? udmar__remap_enable(unit, slot->remap, false) : UDMAR_ERR_QUEUE;
+    if (status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit)) {
+        return go_without(instance, slot);
+    }
+    if (status == UDMAR_OK) {
+        close_unit(instance, slot);
+    }
+    return status;
+}
+
 void udmar__interrupts_hand_over(struct udmar *instance)
 {
     struct udmar__interrupts *interrupts = &instance->interrupts;

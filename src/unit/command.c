@@ -229,9 +229,12 @@ enum udmar_status udmar__write_buffer_flush(struct udmar_unit *unit)
     if (!unit->facts.write_buffer || !__atomic_load_n(&unit->adopted, __ATOMIC_RELAXED)) {
         return UDMAR_OK;
     }
+    if (!udmar__await_wake(unit)) {
+        return UDMAR_ERR_SUSPENDED;
+    }
     state = udmar__lock(unit->host, &unit->lock);
     /* WBFS is a busy flag: done when it is clear. */
-    status = one_shot(unit, GCMD_WBF, 0);
+    status = udmar__sleeps(unit) ? UDMAR_ERR_SUSPENDED : one_shot(unit, GCMD_WBF, 0);
     udmar__unlock(unit->host, &unit->lock, state);
     return status;
 }

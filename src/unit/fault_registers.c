@@ -174,10 +174,9 @@ unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, v
     return found;
 }
 
-void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data)
+static void program_event(struct udmar_unit *unit, uint64_t address, uint32_t data)
+    UDMAR_REQUIRES(unit->lock)
 {
-    uintptr_t state = udmar__lock(unit->host, &unit->lock);
-
     /* The other bits are to be kept as they read; IP cannot be written. */
     uint32_t kept = udmar__read32(unit, REG_FECTL) & ~(EVENT_IM | EVENT_IP);
 
@@ -192,5 +191,22 @@ void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data
         }
         udmar__write32(unit, REG_FECTL, kept);
     }
+}
+
+void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    unit->event_address = address;
+    unit->event_data = data;
+    program_event(unit, address, data);
+    udmar__unlock(unit->host, &unit->lock, state);
+}
+
+void udmar__fault_rearm(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+
+    program_event(unit, unit->event_address, unit->event_data);
     udmar__unlock(unit->host, &unit->lock, state);
 }

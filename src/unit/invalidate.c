@@ -83,19 +83,42 @@ static enum udmar_status by_registers(struct udmar_unit *unit,
     return status;
 }
 
-enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar__request *requests,
-                                    unsigned count, bool wait, uint64_t *out_ticket)
+static enum udmar_status ask(struct udmar_unit *unit, const struct udmar__request *requests,
+                             unsigned count, bool wait, uint64_t *out_ticket)
 {
     enum udmar_status status = UDMAR_ERR_QUEUE;
-    uint64_t ticket = 0;
 
     if (udmar__uses_queue(unit)) {
-        status = by_queue(unit, requests, count, wait, &ticket);
+        status = by_queue(unit, requests, count, wait, out_ticket);
     }
     /* Perhaps the queue has been given up meanwhile. */
     if (status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit)) {
-        ticket = 0;
+        *out_ticket = 0;
         status = by_registers(unit, requests, count);
+    }
+    return status;
+}
+
+/* Has it failed because the unit sleeps, or did until a moment ago? */
+static bool is_for_sleep(struct udmar_unit *unit, enum udmar_status status)
+{
+    return status == UDMAR_ERR_SUSPENDED ||
+           (status == UDMAR_ERR_QUEUE &&
+            (udmar__sleeps(unit) || udmar__queue_state(&unit->queue) == QUEUE_RUNNING));
+}
+
+enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar__request *requests,
+                                    unsigned count, bool wait, uint64_t *out_ticket)
+{
+    uint64_t ticket = 0;
+    enum udmar_status status = ask(unit, requests, count, wait, &ticket);
+
+    if (UDMAR__UNLIKELY(is_for_sleep(unit, status))) {
+        status = udmar__await_wake(unit) ? ask(unit, requests, count, wait, &ticket)
+                                         : UDMAR_ERR_SUSPENDED;
+        if (status == UDMAR_ERR_QUEUE && udmar__sleeps(unit)) {
+            status = UDMAR_ERR_SUSPENDED;
+        }
     }
     if (out_ticket != NULL) {
         *out_ticket = ticket;
@@ -112,8 +135,10 @@ enum udmar_status udmar__invalidate_wait(struct udmar_unit *unit, uint64_t ticke
     }
     status = udmar__queue_wait(unit, ticket);
     /* Its queue is gone before it was done: only all of it can be asked for. */
-    return status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit) ? udmar__invalidate_all(unit)
-                                                                 : status;
+    if (status == UDMAR_ERR_QUEUE && (!udmar__uses_queue(unit) || udmar__sleeps(unit))) {
+        status = udmar__invalidate_all(unit);
+    }
+    return status;
 }
 
 bool udmar__invalidate_done(struct udmar_unit *unit, uint64_t ticket)

@@ -85,9 +85,13 @@ enum udmar_status udmar__registers_execute(struct udmar_unit *unit,
 
     if (!unit->facts.registers) {
         /* Version 6 has the queue and nothing else. */
-        return UDMAR_ERR_QUEUE;
+        return udmar__sleeps(unit) ? UDMAR_ERR_SUSPENDED : UDMAR_ERR_QUEUE;
     }
     state = udmar__lock(unit->host, &unit->lock);
+    if (udmar__sleeps(unit)) {
+        udmar__unlock(unit->host, &unit->lock, state);
+        return UDMAR_ERR_SUSPENDED;
+    }
     switch (DESC_TYPE(request->low)) {
     case DESC_CONTEXT:
         status = context_cache(unit, request->low);

@@ -37,6 +37,25 @@ static bool get_status_page(struct udmar_unit *unit)
     return true;
 }
 
+static void empty_ring(struct udmar__queue *queue)
+{
+    queue->head = 0;
+    queue->tail = 0;
+    queue->repaired_slot = UINT32_MAX;
+    __atomic_store_n(&queue->owes_cover, false, __ATOMIC_RELAXED);
+    queue->left = false;
+    queue->late_since = 0;
+    queue->first_status = *queue->status;
+}
+
+void udmar__queue_rewind(struct udmar_unit *unit)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->queue.lock);
+
+    empty_ring(&unit->queue);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+}
+
 enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_log2)
 {
     struct udmar__queue *queue = &unit->queue;
@@ -54,13 +73,7 @@ enum udmar_status udmar__queue_create(struct udmar_unit *unit, unsigned pages_lo
     queue->descriptors = memory.mapping;
     queue->pages = pages;
     queue->slots = pages << 8;
-    queue->head = 0;
-    queue->tail = 0;
-    queue->repaired_slot = UINT32_MAX;
-    __atomic_store_n(&queue->owes_cover, false, __ATOMIC_RELAXED);
-    queue->left = false;
-    queue->late_since = 0;
-    queue->first_status = *queue->status;
+    empty_ring(queue);
     udmar__unlock(unit->host, &queue->lock, state);
     return UDMAR_OK;
 }
@@ -129,6 +142,7 @@ enum udmar_status udmar__queue_start(struct udmar_unit *unit)
     status = udmar__command(unit, GCMD_QIE, true);
     set_state(unit, status == UDMAR_OK ? QUEUE_RUNNING : QUEUE_FAILED);
     use_queue(unit, status == UDMAR_OK);
+    udmar__unit_wake(unit);
     if (status == UDMAR_OK && udmar__knows_tables(unit)) {
         /* The first wait ends all tickets of an earlier queue: it comes after everything. */
         status = udmar__invalidate_all(unit);
@@ -149,6 +163,18 @@ static enum udmar_status drain_foreign(struct udmar_unit *unit)
     return udmar__wait_register(unit, REG_IQH, UINT32_MAX, udmar__read32(unit, REG_IQT));
 }
 
+/* Until its last wait is done, an error has stopped it, or time is up. */
+static void drain_closed(struct udmar_unit *unit)
+{
+    uint64_t deadline = udmar_host_time_ns(unit->host) + unit->timeout_ns;
+    bool late = false;
+
+    while (!udmar__queue_idle(&unit->queue) && !late) {
+        late = (udmar__read32(unit, REG_FSTS) & FSTS_QUEUE) != 0 ||
+               udmar_host_time_ns(unit->host) >= deadline;
+    }
+}
+
 /* Hardware must have seen a wait last [VTD 6.5.2]. */
 static void drain_queue(struct udmar_unit *unit)
 {
@@ -158,6 +184,8 @@ static void drain_queue(struct udmar_unit *unit)
     if (state == QUEUE_OFF) {
         /* What an earlier owner has left in it concerns nobody: it need not drain. */
         (void)drain_foreign(unit);
+    } else if (state == QUEUE_CLOSED) {
+        drain_closed(unit);
     } else if (udmar__queue_submit(unit, NULL, 0, true, &ticket) == UDMAR_OK) {
         (void)udmar__queue_wait(unit, ticket);
     }
@@ -179,7 +207,8 @@ enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
     drain_queue(unit);
     /* Even if it did not drain: switching it off is the best that is left. */
     if (udmar__command(unit, GCMD_QIE, false) != UDMAR_OK) {
-        if (udmar__queue_state(&unit->queue) == QUEUE_RUNNING) {
+        if (udmar__queue_state(&unit->queue) == QUEUE_RUNNING ||
+            udmar__queue_state(&unit->queue) == QUEUE_CLOSED) {
             set_state(unit, QUEUE_FAILED);
         }
         return UDMAR_ERR_TIMEOUT;
@@ -189,6 +218,24 @@ enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
     use_queue(unit, false);
     clear_registers(unit);
     return UDMAR_OK;
+}
+
+enum udmar_status udmar__queue_close(struct udmar_unit *unit)
+{
+    struct udmar__queue *queue = &unit->queue;
+    uintptr_t state;
+
+    await_leaver(unit);
+    state = udmar__lock(unit->host, &queue->lock);
+    if (queue->state == QUEUE_RUNNING) {
+        /* One slot of those that are kept back, and who waits for an older number is done with it.
+         */
+        udmar__queue_put_wait(unit);
+        udmar__queue_ring(unit);
+        __atomic_store_n(&queue->state, QUEUE_CLOSED, __ATOMIC_RELAXED);
+    }
+    udmar__unlock(unit->host, &queue->lock, state);
+    return udmar__queue_state(queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
 }
 
 /* Has no wait ever come to its end, or nothing moved for so long? */

@@ -29,6 +29,7 @@ enum udmar__queue_state {
     QUEUE_RUNNING, /* ours, and it takes requests */
     QUEUE_FAILED,  /* dead, or not to be switched off: takes nothing, and hardware may read it */
     QUEUE_LEAVING, /* the same, while a thread puts registers in its place */
+    QUEUE_CLOSED,  /* takes nothing more; hardware works off what is in it: sleep.c */
 };
 
 /*
@@ -100,6 +101,9 @@ static inline size_t udmar__iotlb_count(const struct udmar__unit_counts *counts)
     return __atomic_load_n(&counts->iotlb_requests, __ATOMIC_RELAXED);
 }
 
+/* Between suspend and resume nothing is asked of a unit: who does is refused, or waits a while. */
+enum udmar__sleep { SLEEP_NONE, SLEEP_REFUSES, SLEEP_HOLDS };
+
 struct udmar_unit {
     void *host;
     unsigned index;
@@ -125,6 +129,9 @@ struct udmar_unit {
     uint64_t interrupt_table; /* IRTA for that; constant while it remaps */
     uint64_t *domain_id_map;  /* [lock] bit set: in use */
     void *interrupt;          /* host token, null: polled */
+    uint64_t event_address;   /* its message; 0: none */
+    uint32_t event_data;
+    enum udmar__sleep sleep; /* [lock to change it] atomic */
     struct udmar__lock fault_lock;
     unsigned drains; /* atomic; who wants faults read out: the first does it for all */
 };
@@ -138,6 +145,11 @@ static inline bool udmar__uses_queue(const struct udmar_unit *unit)
 static inline bool udmar__knows_tables(const struct udmar_unit *unit)
 {
     return __atomic_load_n(&unit->root_set, __ATOMIC_ACQUIRE);
+}
+
+static inline bool udmar__sleeps(const struct udmar_unit *unit)
+{
+    return __atomic_load_n(&unit->sleep, __ATOMIC_ACQUIRE) != SLEEP_NONE;
 }
 
 static inline void udmar__note_tables(struct udmar_unit *unit, bool known)
@@ -283,6 +295,25 @@ void udmar__queue_let_run_out(struct udmar_unit *unit);
  */
 void udmar__queue_leave(struct udmar_unit *unit);
 
+/* What is in it is worked off, nothing more gets in, and it is off. UDMAR_ERR_TIMEOUT: it is not.
+ */
+enum udmar_status udmar__queue_close(struct udmar_unit *unit);
+/* An empty ring in the memory that it has, for udmar__queue_start(). */
+void udmar__queue_rewind(struct udmar_unit *unit);
+
+/* ---- sleep.c ---- */
+/*
+ * The unit has done what it was asked for, and is not asked again until udmar__unit_wake(): all of
+ * it ends in UDMAR_ERR_SUSPENDED, with SLEEP_HOLDS after a wait of one timeout at the most. What
+ * translates goes on translating. UDMAR_ERR_TIMEOUT, _QUEUE, _REFUSED: it sleeps, but has not
+ * confirmed everything.
+ */
+enum udmar_status udmar__unit_sleep(struct udmar_unit *unit, enum udmar__sleep how);
+/* It may be asked again. */
+void udmar__unit_wake(struct udmar_unit *unit);
+/* False: it sleeps, and who asks is not to wait, or has waited. */
+bool udmar__await_wake(struct udmar_unit *unit);
+
 /* ---- queue.c ---- */
 enum udmar_status udmar__queue_submit(struct udmar_unit *unit,
                                       const struct udmar__request *requests, unsigned count,
@@ -303,8 +334,9 @@ typedef void udmar__fault_sink(void *context, struct udmar_unit *unit,
  * Returns the number of records; 0 where another thread is doing it, which then looks once more.
  */
 unsigned udmar__faults_drain(struct udmar_unit *unit, udmar__fault_sink *sink, void *context);
-/* Programs the fault event; an address of 0 leaves it masked. */
+/* Programs the fault event; an address of 0 leaves it masked. Once more: udmar__fault_rearm(). */
 void udmar__fault_event(struct udmar_unit *unit, uint64_t address, uint32_t data);
+void udmar__fault_rearm(struct udmar_unit *unit);
 
 /* ---- quirk.c ---- */
 

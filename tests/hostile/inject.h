@@ -88,6 +88,8 @@ extern const struct operation domain_operations[];
 extern const unsigned domain_operation_count;
 extern const struct operation interrupt_operations[];
 extern const unsigned interrupt_operation_count;
+extern const struct operation suspend_operations[];
+extern const unsigned suspend_operation_count;
 
 enum answer answer_of(enum udmar_status status);
 enum answer answer_of_busdma(int error);

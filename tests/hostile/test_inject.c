@@ -99,7 +99,7 @@ static unsigned injected; /* failures, all in all */
 static unsigned how_many(void)
 {
     return operation_count + stream_operation_count + deferred_operation_count +
-           domain_operation_count + interrupt_operation_count;
+           domain_operation_count + interrupt_operation_count + suspend_operation_count;
 }
 
 static const struct operation *operation_at(unsigned i)
@@ -113,8 +113,11 @@ static const struct operation *operation_at(unsigned i)
     if (i < deferred_operation_count)
         return &deferred_operations[i];
     i -= deferred_operation_count;
-    return i < domain_operation_count ? &domain_operations[i]
-                                      : &interrupt_operations[i - domain_operation_count];
+    if (i < domain_operation_count)
+        return &domain_operations[i];
+    i -= domain_operation_count;
+    return i < interrupt_operation_count ? &interrupt_operations[i]
+                                         : &suspend_operations[i - interrupt_operation_count];
 }
 
 static bool is_wanted(const struct operation *op, const char *profile)

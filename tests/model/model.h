@@ -309,6 +309,12 @@ void model_firmware_state(struct model_unit *unit, uint32_t gsts, uint64_t rtadd
 void model_poke32(struct model_unit *unit, uint32_t offset, uint32_t value);
 uint32_t model_peek32(struct model_unit *unit, uint32_t offset);
 
+/*
+ * The unit was without power, or reset, as in S3: registers as after reset, caches and records
+ * empty, no command under way. Memory stays.
+ */
+void model_lose_registers(struct model_unit *unit);
+
 /* Makes all that the processor has stored visible to the unit, as a power cycle of caches would. */
 void model_publish_all(struct model *m);
 

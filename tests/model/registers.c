@@ -486,3 +486,20 @@ void model_firmware_state(struct model_unit *unit, uint32_t gsts, uint64_t rtadd
     if ((gsts & G_IRTP) != 0 && (unit->ecap & ECAP_IR) != 0)
         remap_set_table(unit);
 }
+
+void model_lose_registers(struct model_unit *unit)
+{
+    memset(unit->regs, 0, unit->window);
+    reset_registers(unit);
+    caches_drop(unit);
+    remap_destroy(unit);
+    unit->remap = NULL;
+    unit->queue = (struct queue){ .last_was_wait = true };
+    unit->command_pending = unit->context_pending = unit->iotlb_pending = false;
+    unit->protect_pending = unit->context_low_written = unit->root_low_written = false;
+    unit->waits.command = unit->waits.protect = false;
+    unit->root = 0;
+    unit->root_needs_context = unit->root_needs_iotlb = false;
+    unit->log_next = unit->fault_next = 0;
+    unit->status_seen = 0;
+}
