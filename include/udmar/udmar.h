@@ -23,9 +23,9 @@
  * udmar_domain_destroy() returns UDMAR_OK
  *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
- * attach, detach, set_mode, set_domain, domain_create, domain_destroy) are called one at a time for
- * an instance, from a thread that may wait for hardware; they may run while other threads map,
- * unmap and load, and while faults come in.
+ * attach, detach, set_mode, set_domain, domain_create, domain_destroy), and trim, are called one at
+ * a time for an instance, from a thread that may wait for hardware; they may run while other
+ * threads map, unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
 #define UDMAR_UDMAR_H
@@ -136,6 +136,21 @@ enum udmar_status udmar_stop(struct udmar *instance);
  * for addresses or memory.
  */
 void udmar_tick(struct udmar *instance);
+
+/*
+ * udmar_trim - give back what nobody needed since the last call
+ *
+ * A processor keeps free guest addresses with their page tables for each domain: as many as its
+ * devices had mapped at once, up to 64 MiB of addresses for each size of mapping (32 tables of 4
+ * KiB), 18 sizes at the most. This gives back what was not needed since the last call, and all that
+ * is kept where no mapping of up to 1 MiB has ended since. Called every second, say, or when memory
+ * is short; two calls in a row give everything back that is free. Nobody has to call it: what is
+ * kept is bounded.
+ *
+ * A call like those that change something: one at a time with them, from a thread that may wait for
+ * hardware, while others map and unmap. Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null).
+ */
+enum udmar_status udmar_trim(struct udmar *instance);
 
 /*
  * udmar_destroy - give everything back
