@@ -276,6 +276,13 @@ struct udmar_domain_config {
     unsigned width;        /* bits of guest addresses that must be there, to 57; 0: hw.dmar.width */
     bool small_pages;      /* no leaf is larger than 4 KiB */
     bool snoop;            /* devices' accesses snoop the CPU's caches, whatever they ask for */
+    /*
+     * For hosts with an allocator of guest addresses of their own and many small mappings: leaf
+     * tables stay once they are made, and domain.h's second group of calls maps and unmaps in them
+     * without a lock. Costs 4 KiB for each 2 MiB of addresses that were ever used by small
+     * mappings.
+     */
+    bool keep_tables;
 };
 
 /*

@@ -361,6 +361,7 @@ static int __init udmar_init(void)
         port_devices_ignore();
         return error;
     }
+    port_iommu_register();
     listen_shutdown();
     register_pm_notifier(&sleep_block);
     port_report_init();
@@ -381,6 +382,7 @@ static void __exit udmar_exit(void)
     /* It starts itself again unless it finds this. */
     WRITE_ONCE(port.ticking, false);
     timer_delete_sync(&ticker);
+    port_iommu_unregister();
     port_devices_ignore();
     mutex_lock(&port.mutex);
     port_devices_uninstall();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
+#include "mapping/cpu_cache.h"
 #include "policy/instance.h"
 
 #define DEFAULT_FAULT_LOG    256u
