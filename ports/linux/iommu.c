@@ -243,7 +243,7 @@ static void release_device(struct device *dev)
 {
 }
 
-static bool capable(struct device *dev, enum iommu_cap cap)
+static bool is_capable(struct device *dev, enum iommu_cap cap)
 {
     return cap == IOMMU_CAP_CACHE_COHERENCY || (cap == IOMMU_CAP_DEFERRED_FLUSH && port.ticking);
 }
@@ -281,7 +281,7 @@ static int domain_type(struct device *dev)
 
 static const struct iommu_ops ops = {
     .owner = THIS_MODULE,
-    .capable = capable,
+    .capable = is_capable,
     .domain_alloc_paging = alloc_domain,
     .probe_device = probe_device,
     .release_device = release_device,
