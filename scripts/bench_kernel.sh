@@ -6,7 +6,8 @@
 bench_build=build/demo
 bench_image=$bench_build/ports/kernel/app/udmar-amd64
 bench_modes="strict deferred passthrough bounce strict-dynamic deferred-dynamic \
-    strict-caching deferred-caching strict-dynamic-caching deferred-dynamic-caching interrupts"
+    strict-caching deferred-caching strict-dynamic-caching deferred-dynamic-caching \
+    strict-snoop deferred-snoop strict-dynamic-snoop deferred-dynamic-snoop interrupts"
 
 bench_kernel_build() {
     need_packages gcc gcc-multilib meson ninja-build python3 qemu-system-x86 binutils >&2 || return 1
@@ -18,7 +19,12 @@ bench_kernel_build() {
 
 # bench_words MODE: the kernel's command line for it.
 bench_words() {
-    case "${1%-caching}" in
+    local mode
+    case "$1" in
+    *-snoop) printf 'bench.snoop ' ;;
+    esac
+    mode=${1%-caching}
+    case "${mode%-snoop}" in
     strict) ;;
     deferred) echo "hw.dmar.strict=0 tick" ;;
     passthrough) echo "hw.busdma.default=passthrough" ;;

@@ -14,7 +14,7 @@ TARGETS = [
 END_TARGETS = {"nvme-1M": 1.08, "ahci-1M": 1.08, "e1000-receive": 1.04, "e1000e-receive": 1.04}
 # What a mode of ours stands beside.
 RIVAL = {"udmar-strict": "linux-strict", "udmar-deferred": "linux-lazy"}
-KERNELS = ("6.1", "6.12")
+KERNELS = ("6.1", "6.12", "7.2")
 
 
 def calls(lines):

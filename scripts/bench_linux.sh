@@ -3,7 +3,7 @@
 # Debian's kernels with Linux's own driver and with udmar, where instructions are counted. Sourced by
 # ./bench, from the top of the tree.
 
-linux_kernels="6.1 6.12"
+linux_kernels="6.1 6.12 7.2"
 linux_modes="linux-strict linux-lazy linux-passthrough linux-off udmar-strict udmar-deferred"
 linux_end_modes="linux-off linux-strict udmar-strict udmar-deferred"
 linux_workloads="nvme-1M e1000-receive e1000e-receive ahci-1M"

@@ -4,23 +4,25 @@
 Instructions: medians, measured in the same QEMU with the same counting, on one processor with the
 queue. Linux: Debian's kernels, a small module calling dma_map_single/dma_unmap_single, or
 dma_map_sg for 256 pages. FreeBSD 12.1: a kernel thread calling bus_dmamap_load/bus_dmamap_unload;
-with the queue its unload does not wait, and its figure here is the caller's own cost.
+with the queue its unload does not wait, and its figure here is the caller's own cost. 2 MiB at an offset
+is 2 MiB for everybody; 6.1 was not measured there (its old figure was of 1 MiB).
 """
 MODES = ["strict", "deferred", "passthrough", "bounce", "strict-dynamic", "deferred-dynamic",
-         "strict-caching", "deferred-caching", "strict-dynamic-caching", "deferred-dynamic-caching"]
+         "strict-caching", "deferred-caching", "strict-dynamic-caching", "deferred-dynamic-caching",
+         "strict-snoop", "deferred-snoop", "strict-dynamic-snoop", "deferred-dynamic-snoop"]
 
 # (system, kind): size: load + unload
 _COST = {
     ("linux-6.12", "strict"): {"4096": 815 + 1625, "65536": 1113 + 1969, "2097152": 1154 + 1695,
-                               "2097152+1048576": 6008 + 7569, "256x4096": 139794 + 7519},
+                               "2097152+1048576": 16084 + 2327, "256x4096": 139794 + 7519},
     ("linux-6.12", "deferred"): {"4096": 808 + 1014, "65536": 1113 + 1350, "2097152": 1196 + 878,
-                                 "2097152+1048576": 6066 + 6752, "256x4096": 139836 + 6656},
+                                 "2097152+1048576": 16125 + 1007, "256x4096": 139836 + 6656},
     ("linux-6.12", "passthrough"): {"4096": 172, "65536": 172, "2097152": 172,
-                                    "2097152+1048576": 172, "256x4096": 14416 + 11843},
+                                    "2097152+1048576": 203, "256x4096": 14416 + 11843},
     ("linux-6.1", "strict"): {"4096": 1051 + 1768, "65536": 1361 + 2109, "2097152": 1461 + 1835,
-                              "2097152+1048576": 6574 + 7709, "256x4096": 135757 + 7640},
+                              "256x4096": 135757 + 7640},
     ("linux-6.1", "deferred"): {"4096": 1044 + 1003, "65536": 1361 + 1339, "2097152": 1520 + 867,
-                                "2097152+1048576": 6635 + 6741, "256x4096": 135809 + 6627},
+                                "256x4096": 135809 + 6627},
     # 2 MiB with a tag that asks for alignment: without, it is made of small pages (321,861).
     ("freebsd", "strict"): {"4096": 5048 + 2288, "65536": 10058 + 7321, "2097152": 36922 + 1518,
                             "256x4096": 92111 + 76238},
@@ -75,6 +77,7 @@ TARGETS = [
     ("2 MiB aligned, strict", "2097152", "strict", 330),
     ("256 scattered pages, strict", "256x4096", "strict", 6500),
     ("4 KiB without a window, strict", "4096", "strict-dynamic", 450),
+    ("4 KiB without a window, strict, 256 at once", "256 at once", "strict-dynamic", 450),
     ("256 scattered pages without a window, strict", "256x4096", "strict-dynamic", 6500),
 ]
 

@@ -57,6 +57,48 @@ enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iov
 enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size);
 
 /*
+ * The same in four steps, for kernels whose own interface has such steps, and for many small
+ * mappings. In domains with udmar_domain_config.keep_tables on hosts with a direct map, leaf tables
+ * stay, and a step costs a few instructions a page and takes no lock; what is large and aligned
+ * still gets large leaves where no small mapping has been before, and costs what
+ * udmar_domain_map() costs, as does what lies in the same 2 MiB as a reserved range. In other
+ * domains the steps work as well and cost that much always. Any thread, as above; calls that
+ * overlap in addresses are the caller's mistake, and what one wrote may be lost.
+ *
+ * udmar_domain_write - write entries; devices may see them at once, or not before the next step
+ * Arguments and errors of udmar_domain_map(). On failure devices may have seen a part: it is
+ * forgotten again before this returns, and nothing is mapped that was not before.
+ */
+enum udmar_status udmar_domain_write(struct udmar_domain *domain, udmar_iova_t iova,
+                                     udmar_paddr_t physical, uint64_t size, unsigned access);
+
+/*
+ * udmar_domain_publish - devices can use what was written in the range
+ * Any number of writes together; the range may have holes.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (a
+ * unit in caching mode did not confirm: clear the range and forget it).
+ */
+enum udmar_status udmar_domain_publish(struct udmar_domain *domain, udmar_iova_t iova,
+                                       uint64_t size);
+
+/*
+ * udmar_domain_clear - clear entries; devices may still use what their unit knows of them
+ * Arguments and errors of udmar_domain_unmap(). The memory is to be kept until
+ * udmar_domain_forget() says UDMAR_OK.
+ */
+enum udmar_status udmar_domain_clear(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size);
+
+/*
+ * udmar_domain_forget - no device reaches what was cleared in the range any more
+ * One request for any number of clears; the range may have holes, and live mappings in it lose
+ * nothing. @size: 0 with @iova 0 for the whole domain.
+ * Returns UDMAR_OK; UDMAR_ERR_ARGUMENT; UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED (a
+ * unit has not confirmed; a later call that succeeds vouches for this one, too).
+ */
+enum udmar_status udmar_domain_forget(struct udmar_domain *domain, udmar_iova_t iova,
+                                      uint64_t size);
+
+/*
  * udmar_domain_translate - what the page tables say about an address
  * @out_physical: of the byte at @iova. @out_access: 0 when not mapped. @out_page: bytes of the leaf
  *                that maps it, or of the hole's level. Each may be null.

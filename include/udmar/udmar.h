@@ -23,8 +23,9 @@
  *              udmar_domain_create() until udmar_domain_destroy() returns UDMAR_OK
  *
  * Threads: the functions of this header that change something (create, start, stop, destroy,
- * attach, detach, set_mode, set_domain, domain_create, domain_destroy, suspend, resume) are called
- * one at a time for an instance, from a thread that may wait for hardware; they may run while other
+ * attach, detach, set_mode, set_domain, domain_create, domain_destroy, suspend, resume), and trim,
+ * are called one at a time for an instance, from a thread that may wait for hardware; they may run
+ * while other
  * threads map, unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
@@ -190,6 +191,21 @@ enum udmar_status udmar_resume(struct udmar *instance);
 void udmar_tick(struct udmar *instance);
 
 /*
+ * udmar_trim - give back what nobody needed since the last call
+ *
+ * A processor keeps free guest addresses with their page tables for each domain: as many as its
+ * devices had mapped at once, up to 64 MiB of addresses for each size of mapping (32 tables of 4
+ * KiB), 18 sizes at the most. This gives back what was not needed since the last call, and all that
+ * is kept where no mapping of up to 1 MiB has ended since. Called every second, say, or when memory
+ * is short; two calls in a row give everything back that is free. Nobody has to call it: what is
+ * kept is bounded.
+ *
+ * A call like those that change something: one at a time with them, from a thread that may wait for
+ * hardware, while others map and unmap. Returns UDMAR_OK; UDMAR_ERR_ARGUMENT (null).
+ */
+enum udmar_status udmar_trim(struct udmar *instance);
+
+/*
  * udmar_destroy - give everything back
  * Returns UDMAR_OK; UDMAR_ERR_ORDER (still started); UDMAR_ERR_BUSY (devices are attached, or there
  * are domains of udmar_domain_create()); UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE, UDMAR_ERR_REFUSED.
@@ -313,6 +329,13 @@ struct udmar_domain_config {
     unsigned width;        /* bits of guest addresses that must be there, to 57; 0: hw.dmar.width */
     bool small_pages;      /* no leaf is larger than 4 KiB */
     bool snoop;            /* devices' accesses snoop the CPU's caches, whatever they ask for */
+    /*
+     * For hosts with an allocator of guest addresses of their own and many small mappings: leaf
+     * tables stay once they are made, and domain.h's second group of calls maps and unmaps in them
+     * without a lock. Costs 4 KiB for each 2 MiB of addresses that were ever used by small
+     * mappings.
+     */
+    bool keep_tables;
 };
 
 /*

@@ -27,7 +27,7 @@ const char *port_physical_reason(struct pci_dev *pci)
     return NULL;
 }
 
-static struct port_device *find(const struct pci_dev *pci)
+struct port_device *port_device_for(const struct pci_dev *pci)
 {
     struct port_device *device;
 
@@ -85,7 +85,7 @@ static int attach(struct pci_dev *pci)
     enum udmar_status status;
     u16 segment;
 
-    if (pci_is_bridge(pci) || find(pci) != NULL) {
+    if (pci_is_bridge(pci) || port_device_for(pci) != NULL) {
         return 0;
     }
     if (!port_segment(pci->bus, &segment)) {
@@ -144,6 +144,19 @@ static void install(struct port_device *device)
     if (device->was_bound) {
         hold(device);
     }
+}
+
+struct port_device *port_device_come(struct pci_dev *pci)
+{
+    struct port_device *device = port_device_for(pci);
+
+    if (device == NULL && attach(pci) == 0) {
+        device = port_device_for(pci);
+        if (device != NULL) {
+            install(device);
+        }
+    }
+    return device;
 }
 
 static void uninstall(struct port_device *device)
@@ -254,15 +267,10 @@ static int bus_event(struct notifier_block *block, unsigned long event, void *ar
     struct port_device *device;
 
     mutex_lock(&port.mutex);
-    if (port.running && event == BUS_NOTIFY_ADD_DEVICE) {
-        (void)attach(pci);
-    }
-    device = find(pci);
+    device = port.running && event == BUS_NOTIFY_ADD_DEVICE ? port_device_come(pci)
+                                                            : port_device_for(pci);
     if (port.running && device != NULL) {
         switch (event) {
-        case BUS_NOTIFY_ADD_DEVICE:
-            install(device);
-            break;
         case BUS_NOTIFY_BIND_DRIVER:
             hold(device);
             break;

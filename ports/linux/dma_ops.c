@@ -51,12 +51,6 @@ static __always_inline dma_addr_t map_piece(struct device *dev, phys_addr_t phys
     return iova;
 }
 
-static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
-                           enum dma_data_direction direction, unsigned long attributes)
-{
-    return map_piece(dev, page_to_phys(page) + offset, size, direction);
-}
-
 static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
                        enum dma_data_direction direction, unsigned long attributes)
 {
@@ -69,11 +63,26 @@ static void unmap_page(struct device *dev, dma_addr_t iova, size_t size,
     }
 }
 
+/* Newer kernels have one operation for memory and registers. */
+#ifdef UDMAR_LINUX_MAP_PHYS
+static dma_addr_t map_phys(struct device *dev, phys_addr_t physical, size_t size,
+                           enum dma_data_direction direction, unsigned long attributes)
+{
+    return map_piece(dev, physical, size, direction);
+}
+#else
+static dma_addr_t map_page(struct device *dev, struct page *page, unsigned long offset, size_t size,
+                           enum dma_data_direction direction, unsigned long attributes)
+{
+    return map_piece(dev, page_to_phys(page) + offset, size, direction);
+}
+
 static dma_addr_t map_resource(struct device *dev, phys_addr_t physical, size_t size,
                                enum dma_data_direction direction, unsigned long attributes)
 {
     return map_piece(dev, physical, size, direction);
 }
+#endif
 
 /* Below 16 MiB there may be no room among what firmware has reserved. */
 static int dma_supported(struct device *dev, u64 mask)
@@ -107,12 +116,17 @@ static unsigned long get_merge_boundary(struct device *dev)
  * altogether when there are none.
  */
 static const struct dma_map_ops translated_ops = {
+#ifdef UDMAR_LINUX_MAP_PHYS
+    .map_phys = map_phys,
+    .unmap_phys = unmap_page,
+#else
     .map_page = map_page,
     .unmap_page = unmap_page,
-    .map_sg = port_map_sg,
-    .unmap_sg = port_unmap_sg,
     .map_resource = map_resource,
     .unmap_resource = unmap_page,
+#endif
+    .map_sg = port_map_sg,
+    .unmap_sg = port_unmap_sg,
     .dma_supported = dma_supported,
     .get_required_mask = get_required_mask,
     .max_mapping_size = max_mapping_size,
@@ -133,14 +147,6 @@ static void refuse_free(struct device *dev, size_t size, void *address, dma_addr
 {
 }
 
-static dma_addr_t refuse_page(struct device *dev, struct page *page, unsigned long offset,
-                              size_t size, enum dma_data_direction direction,
-                              unsigned long attributes)
-{
-    port_count(port_device_get(dev), failed, 1);
-    return DMA_MAPPING_ERROR;
-}
-
 static void refuse_unmap(struct device *dev, dma_addr_t iova, size_t size,
                          enum dma_data_direction direction, unsigned long attributes)
 {
@@ -158,21 +164,43 @@ static void refuse_unmap_sg(struct device *dev, struct scatterlist *list, int co
 {
 }
 
+#ifdef UDMAR_LINUX_MAP_PHYS
+static dma_addr_t refuse_phys(struct device *dev, phys_addr_t physical, size_t size,
+                              enum dma_data_direction direction, unsigned long attributes)
+{
+    port_count(port_device_get(dev), failed, 1);
+    return DMA_MAPPING_ERROR;
+}
+#else
+static dma_addr_t refuse_page(struct device *dev, struct page *page, unsigned long offset,
+                              size_t size, enum dma_data_direction direction,
+                              unsigned long attributes)
+{
+    port_count(port_device_get(dev), failed, 1);
+    return DMA_MAPPING_ERROR;
+}
+
 static dma_addr_t refuse_resource(struct device *dev, phys_addr_t physical, size_t size,
                                   enum dma_data_direction direction, unsigned long attributes)
 {
     return DMA_MAPPING_ERROR;
 }
+#endif
 
 static const struct dma_map_ops blocked_ops = {
     .alloc = refuse_alloc,
     .free = refuse_free,
+#ifdef UDMAR_LINUX_MAP_PHYS
+    .map_phys = refuse_phys,
+    .unmap_phys = refuse_unmap,
+#else
     .map_page = refuse_page,
     .unmap_page = refuse_unmap,
-    .map_sg = refuse_sg,
-    .unmap_sg = refuse_unmap_sg,
     .map_resource = refuse_resource,
     .unmap_resource = refuse_unmap,
+#endif
+    .map_sg = refuse_sg,
+    .unmap_sg = refuse_unmap_sg,
 };
 
 bool port_ops_fill(struct port_device *device)

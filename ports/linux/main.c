@@ -227,7 +227,7 @@ static int sleep_event(struct notifier_block *block, unsigned long event, void *
 
 static struct notifier_block sleep_block = { .notifier_call = sleep_event };
 
-/* For units whose interrupt could not be had, and for the one that got lost. */
+/* For units whose interrupt could not be had, and for the one that got lost; and caches shrink. */
 static void poll(struct work_struct *work);
 static DECLARE_DELAYED_WORK(poll_work, poll);
 
@@ -237,6 +237,11 @@ static void poll(struct work_struct *work)
     rcu_read_lock();
     (void)udmar_fault_poll(port.instance);
     rcu_read_unlock();
+    mutex_lock(&port.mutex);
+    if (port.running) {
+        (void)udmar_trim(port.instance);
+    }
+    mutex_unlock(&port.mutex);
     schedule_delayed_work(&poll_work, HZ);
 }
 
@@ -356,6 +361,7 @@ static int __init udmar_init(void)
         port_devices_ignore();
         return error;
     }
+    port_iommu_register();
     listen_shutdown();
     register_pm_notifier(&sleep_block);
     port_report_init();
@@ -375,7 +381,8 @@ static void __exit udmar_exit(void)
     cancel_delayed_work_sync(&poll_work);
     /* It starts itself again unless it finds this. */
     WRITE_ONCE(port.ticking, false);
-    del_timer_sync(&ticker);
+    timer_delete_sync(&ticker);
+    port_iommu_unregister();
     port_devices_ignore();
     mutex_lock(&port.mutex);
     port_devices_uninstall();

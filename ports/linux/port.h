@@ -7,6 +7,7 @@
  *   device.c      every PCI function gets its operations before its driver
  *   dma_ops.c     streaming mappings     list.c       the same for scatter lists
  *   coherent.c    memory for a device
+ *   iommu.c       an IOMMU driver of the kernel's, for drivers that map whole requests
  *   mapping.c     guest addresses: the way into the library
  *   host.c, interrupt.c   the host interface
  *   report.c      debugfs
@@ -83,6 +84,16 @@ void port_devices_remove(void);    /* forgets all devices and blocks their DMA; 
 int port_devices_listen(void);     /* to those that come and go; port.mutex not held */
 void port_devices_ignore(void);    /* port.mutex not held */
 struct port_device *port_device_of(const struct udmar_device *device); /* port.mutex held */
+
+struct port_device *port_device_for(const struct pci_dev *pci); /* null: none; port.mutex held */
+struct port_device *port_device_come(struct pci_dev *pci); /* attached now if need be; likewise */
+
+/* ---- iommu.c --------------------------------------------------------------------------------- */
+
+/* Once translation is on; port.mutex not held, as the kernel asks back. Failure costs speed alone.
+ */
+void port_iommu_register(void);
+void port_iommu_unregister(void); /* before devices go; port.mutex not held */
 
 /* A field of struct port_counts over all CPUs. */
 u64 port_device_count(const struct port_device *device, size_t field);

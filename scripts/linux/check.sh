@@ -20,7 +20,7 @@ top=$(cd "$here/../.." && pwd)
 
 # name | series | processors | threads | seconds of load | guest script | more
 #   more, separated by commas without blanks around: plain, qemu=..., iommu=..., append=..., tunables=...,
-#   mode=..., linux-iommu, words=... (with _ for blanks), unit=... and domain=... (what the files of
+#   mode=..., parameters=... (further ones of the module), linux-iommu, words=... (with _ for blanks), unit=... and domain=... (what the files of
 #   debugfs must show). Tunables are separated by blanks here and by commas on the way into the guest,
 #   where busybox's insmod would take what is behind a blank for another parameter.
 # With preempt=full Linux switches threads wherever it may: what sleeps or counts where it must not is
@@ -40,6 +40,14 @@ none-6.12|6.12|1|single|0|refuse|plain,iommu=none,words=firmware_has_no_DMAR_tab
 table-6.1|6.1|1|single|0|refuse|plain,bad-table,words=the_DMAR_table_is_not_usable
 newer-6.1|6.1|2|single|0|newer|plain,qemu=11
 newer-6.12|6.12|2|single|0|newer|qemu=11
+full-7.2|7.2|2|single|20|devices|plain
+registers-7.2|7.2|1|single|0|devices|tunables=hw.dmar.qi=0,unit=invalidation=registers,append=preempt=full
+deferred-7.2|7.2|1|single|0|devices|tunables=hw.dmar.strict=0 hw.dmar.width=48,iommu=aw-bits=48,domain=width=48_.*strict=0
+caching-7.2|7.2|2|single|0|devices|iommu=caching-mode=on,unit=caching-mode=1,append=preempt=full
+page-by-page-7.2|7.2|1|single|0|devices|parameters=iommu=0
+life-7.2|7.2|2|single|0|life|parameters=iommu=0
+queue-7.2|7.2|1|single|0|refuse|linux-iommu,append=intel_iommu=off,words=interrupt_remapping_is_on
+newer-7.2|7.2|2|single|0|newer|qemu=11
 "
 
 keep=false plain=false table= load= only=()
@@ -200,6 +208,7 @@ LABEL="$name"
 LOAD=${load:-$seconds}
 CPUS=$cpus
 PATIENCE=$((${UDMAR_TIMEOUT:-600} - 40))
+PARAMETERS="$(option "$more" parameters)"
 TUNABLES="$(option "$more" tunables | tr ' ' ,)"
 MODE=$(value=$(option "$more" mode); echo "${value:-translate}")
 UNIT="$(option "$more" unit)"
@@ -314,7 +323,7 @@ judge() { # NAME SCRIPT
 # ---- the run -------------------------------------------------------------------------------------
 
 enough || exit 1
-for series in 6.1 6.12; do
+for series in 6.1 6.12 7.2; do
     # One answer of an archive that is away is enough.
     if [[ ${ready[6.1]-} == skip* ]] && [ ! -f "$top/build/linux/$series/complete" ]; then
         ready[$series]=${ready[6.1]}
@@ -322,7 +331,7 @@ for series in 6.1 6.12; do
     fi
     prepare_series $series
 done
-if [[ ${ready[6.1]} == skip* && ${ready[6.12]} == skip* ]]; then
+if [[ ${ready[6.1]} == skip* && ${ready[6.12]} == skip* && ${ready[7.2]} == skip* ]]; then
     echo "1..0 # SKIP Linux: ${ready[6.1]#skip }"
     exit 0
 fi

@@ -58,8 +58,16 @@ for module in "$@"; do
     : >"$tree/modules/$module.order"
     while read -r verb path rest; do
         [ "$verb" = insmod ] || continue
-        cp -n "$path" "$tree/modules/"
-        echo "$(basename "$path") $rest" >>"$tree/modules/$module.order"
+        # Busybox's insmod wants them without compression.
+        name=$(basename "$path" .xz)
+        if [ -f "$tree/modules/$name" ]; then
+            :
+        elif [ "$path" = "${path%.xz}" ]; then
+            cp "$path" "$tree/modules/"
+        else
+            unxz -c "$path" >"$tree/modules/$name" || exit 1
+        fi
+        echo "$name $rest" >>"$tree/modules/$module.order"
     done <<<"$order"
 done
 "$here/pack.sh" "$out" "$tree"

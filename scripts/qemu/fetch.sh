@@ -18,6 +18,7 @@
 set -u -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/scripts/download.sh"
+. "$top/scripts/suite.sh"
 
 series=${1-}
 case $series in
@@ -27,7 +28,7 @@ case $series in
 esac
 home=$top/build/qemu
 apt=$home/.apt-$series
-mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+mkdir -p "$home"
 
 # Two checks at once must not unpack into the same folder.
 exec 9>"$home/.lock-$series"
@@ -52,31 +53,11 @@ skip() { # WHY
     exit 77
 }
 
-[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] || skip "this is no amd64 Debian"
-# The archive that this machine has its own packages from. No package counts as installed, so that what
-# QEMU needs is all there, down to the C library and its loader.
-archive=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
-[ -n "$archive" ] || skip "no package list of this machine is Debian's"
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -f $keys ] || skip "the package debian-archive-keyring is missing"
-: >"$apt/status"
-echo "deb [arch=amd64 signed-by=$keys] $archive $suite main" >"$apt/sources.list"
-options=(-q -o Acquire::Retries=0 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30
-    -o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null -o APT::Default-Release=
-    -o "Dir::State::lists=$apt/lists" -o "Dir::State::status=$apt/status"
-    -o "Dir::State::extended_states=$apt/extended" -o "Dir::Cache::archives=$apt/archives"
-    -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=
-    -o APT::Architectures::=amd64)
+suite_open "$suite" "$apt" || skip "$suite_why"
 install=(-y --no-install-recommends install qemu-system-x86)
-
-refresh() {
-    apt-get "${options[@]}" -o APT::Update::Error-Mode=any update >"$apt/log" 2>&1 9>&-
-}
-refresh ||
-    skip "$suite's package lists could not be fetched ($(sed -n 's/^[EW]: //p' "$apt/log" | head -n 1))"
+suite_refresh || skip "$suite_why"
 newest() {
-    apt-cache "${options[@]}" show --no-all-versions qemu-system-x86 2>/dev/null | sed -n 's/^Version: //p' | head -n 1
+    apt-cache "${suite_apt[@]}" show --no-all-versions qemu-system-x86 2>/dev/null | sed -n 's/^Version: //p' | head -n 1
 }
 version=$(newest)
 [ -n "$version" ] || skip "$suite has no package qemu-system-x86"
@@ -94,17 +75,17 @@ if [ -f "$folder/complete" ]; then
     exit 0
 fi
 
-size=$(apt-get "${options[@]}" --print-uris "${install[@]}" 2>/dev/null | awk "/^'/ { sum += \$3 } END { print int(sum / 1048576) + 1 }")
+size=$(suite_size "${install[@]}")
 echo "fetching QEMU $number of $suite with its libraries: $size MiB" >&2
 download() {
-    apt-get "${options[@]}" --download-only "${install[@]}" >"$apt/log" 2>&1 9>&-
+    apt-get "${suite_apt[@]}" --download-only "${install[@]}" >"$apt/log" 2>&1 9>&-
 }
 get() {
     with_progress "$apt/archives" "$size" download
 }
 # Lists that are older than the archive name files that have gone.
 if ! get; then
-    { refresh && [ "$(newest)" = "$version" ] && get; } ||
+    { suite_refresh && [ "$(newest)" = "$version" ] && get; } ||
         skip "QEMU $number could not be fetched ($(sed -n 's/^E: //p' "$apt/log" | head -n 1))"
 fi
 

@@ -38,18 +38,43 @@ struct udmar__cpu_cache *udmar__cpu_cache_create(struct udmar_domain *domain, un
 
 /* ---- Blocks ---- */
 
+/* One block out of what this CPU has; another thread may have filled the magazine meanwhile. */
+static bool take_reserved(struct udmar_domain *domain, unsigned kind, unsigned order,
+                          uint32_t *out_page)
+{
+    uintptr_t state;
+    struct udmar__cpu_cache *cache = udmar__cpu_cache_lock(domain, &state);
+    struct udmar__magazine *magazine;
+    bool found;
+
+    if (cache == NULL) {
+        return false;
+    }
+    magazine = &cache->blocks[order][kind];
+    found = magazine->count > 0 ||
+            udmar__reserve_refill(domain->host, &cache->reserves[order][kind], magazine);
+    if (found) {
+        *out_page = magazine->page[--magazine->count];
+    }
+    udmar__cpu_cache_unlock(domain, cache, state);
+    return found;
+}
+
 enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                       unsigned order, uint32_t *out_page)
 {
     uint32_t pages[16];
     unsigned taken;
     unsigned kept = 1;
-    /* Large blocks cost half a leaf table each: few at a time. */
-    enum udmar_status status =
-        udmar__blocks_take(domain, pool, order, order > 4 ? 4 : 16, pages, &taken);
+    enum udmar_status status;
     struct udmar__cpu_cache *cache;
     uintptr_t state;
 
+    if (udmar__is_cached(pool->kind) && take_reserved(domain, pool->kind, order, out_page)) {
+        return UDMAR_OK;
+    }
+    /* Large blocks cost half a leaf table each: few at a time. */
+    status = udmar__blocks_take(domain, pool, order, order > 4 ? 4 : 16, pages, &taken);
     if (status != UDMAR_OK) {
         return status;
     }
@@ -70,25 +95,19 @@ enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar_
     return UDMAR_OK;
 }
 
-static struct udmar__magazine *magazine_of(struct udmar__cpu_cache *cache,
-                                           const struct udmar__arena *arena, uint32_t page)
-{
-    return &cache->blocks[UDMAR__BLOCK_ORDER(udmar__block_at(arena, page))][arena->kind];
-}
-
-/* Half of a full magazine, into @out_pages. */
+/* Half of a full magazine, into @out_pages: the arenas get it. */
 static unsigned spill_magazine(struct udmar__magazine *magazine, uint32_t *out_pages)
 {
-    for (unsigned i = 0; i < UDMAR__MAGAZINE / 2; i++) {
+    for (unsigned i = 0; i < UDMAR__SPILL; i++) {
         out_pages[i] = magazine->page[--magazine->count];
     }
-    return UDMAR__MAGAZINE / 2;
+    return UDMAR__SPILL;
 }
 
 void udmar__block_put_slow_path(struct udmar_domain *domain, struct udmar__arena *arena,
                                 uint32_t page, unsigned pages)
 {
-    uint32_t spilled[UDMAR__MAGAZINE / 2];
+    uint32_t spilled[UDMAR__SPILL];
     unsigned count = 0;
     uintptr_t state;
     struct udmar__cpu_cache *cache = udmar__cpu_cache_lock(domain, &state);
@@ -96,9 +115,12 @@ void udmar__block_put_slow_path(struct udmar_domain *domain, struct udmar__arena
     if (cache != NULL) {
         udmar__note_ended_block(domain, cache, page, pages);
         if (udmar__is_cached(arena->kind)) {
-            struct udmar__magazine *magazine = magazine_of(cache, arena, page);
+            unsigned order = UDMAR__BLOCK_ORDER(udmar__block_at(arena, page));
+            struct udmar__magazine *magazine = &cache->blocks[order][arena->kind];
 
-            if (magazine->count == UDMAR__MAGAZINE) {
+            if (magazine->count == UDMAR__MAGAZINE &&
+                !udmar__reserve_spill(domain->host, &cache->reserves[order][arena->kind], magazine,
+                                      order)) {
                 count = spill_magazine(magazine, spilled);
             }
             UDMAR_ASSERT(magazine->count < UDMAR__MAGAZINE);
@@ -209,6 +231,18 @@ static void flush_batches(struct udmar_domain *domain, struct udmar__cpu_cache *
     return_blocks(domain, &pending, status);
 }
 
+/* The same where that is full: room for it first. False: its reserve has none either. */
+static bool spill_and_recycle(struct udmar_domain *domain, struct udmar__cpu_cache *cache)
+{
+    uint32_t block = cache->flushed->block[cache->flushed->count - 1];
+    unsigned which = UDMAR__BATCH_MAGAZINE(block);
+
+    return recycle_block(cache) ||
+           (udmar__reserve_spill(domain->host, &cache->reserves[0][0] + which,
+                                 &cache->blocks[0][0] + which, which / 2) &&
+            recycle_block(cache));
+}
+
 /* A full batch, or a full magazine. Takes the lock away. */
 static __attribute__((__noinline__)) void defer_slow_path(struct udmar_domain *domain,
                                                           struct udmar__cpu_cache *cache,
@@ -216,7 +250,10 @@ static __attribute__((__noinline__)) void defer_slow_path(struct udmar_domain *d
 {
     struct udmar__flush_batch left = { .count = 0 };
 
-    while (left.count < 2 && cache->flushed->count > 0) {
+    for (unsigned i = 0; i < 2 && cache->flushed->count > 0; i++) {
+        if (spill_and_recycle(domain, cache)) {
+            continue;
+        }
         left.block[left.count++] = cache->flushed->block[--cache->flushed->count];
     }
     if (cache->pending->count == UDMAR__FLUSH_BATCH && !rotate_batches(domain, cache)) {
@@ -296,21 +333,37 @@ void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window
 
 /* ---- The end ---- */
 
-/* Blocks of one kind, out of a cache. */
-static void trim_blocks(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
-                        uint32_t *count, uint32_t *pages)
+/* Blocks of one kind, out of a magazine... */
+static void trim_magazine(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
+                          struct udmar__magazine *magazine)
 {
-    uint32_t local[UDMAR__MAGAZINE];
-    uint32_t taken;
+    struct udmar__magazine local;
     uintptr_t state = udmar__lock(domain->host, &cache->lock);
 
-    taken = *count;
-    __builtin_memcpy(local, pages, taken * sizeof(*local));
-    *count = 0;
+    local = *magazine;
+    magazine->count = 0;
     udmar__unlock(domain->host, &cache->lock, state);
-    if (taken > 0) {
-        udmar__blocks_give(domain, local, taken, false);
+    if (local.count > 0) {
+        udmar__blocks_give(domain, local.page, local.count, false);
     }
+}
+
+/* ...and out of its reserve. */
+static void trim_reserve(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
+                         struct udmar__reserve *reserve, bool all)
+{
+    struct udmar__spill *spill;
+
+    do {
+        uintptr_t state = udmar__lock(domain->host, &cache->lock);
+
+        spill = udmar__reserve_trim(reserve, all);
+        udmar__unlock(domain->host, &cache->lock, state);
+        if (spill != NULL) {
+            udmar__blocks_give(domain, spill->page, UDMAR__SPILL, false);
+            udmar_host_free(domain->host, spill, sizeof(*spill));
+        }
+    } while (spill != NULL);
 }
 
 /* Pending flushes are asked for first. */
@@ -340,29 +393,57 @@ static void trim_windows(struct udmar_domain *domain, struct udmar__cpu_cache *c
     }
 }
 
-void udmar__cpu_caches_trim(struct udmar_domain *domain)
+/* Has a mapping ended here since the last time? */
+static bool is_idle(struct udmar_domain *domain, struct udmar__cpu_cache *cache)
+{
+    uintptr_t state = udmar__lock(domain->host, &cache->lock);
+    bool idle = cache->ended_next == cache->trimmed;
+
+    cache->trimmed = cache->ended_next;
+    udmar__unlock(domain->host, &cache->lock, state);
+    return idle;
+}
+
+static void trim_cache(struct udmar_domain *domain, struct udmar__cpu_cache *cache, bool all)
+{
+    if (all) {
+        trim_batches(domain, cache);
+    }
+    for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
+        for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
+            trim_reserve(domain, cache, &cache->reserves[order][kind], all);
+            if (all) {
+                trim_magazine(domain, cache, &cache->blocks[order][kind]);
+            }
+        }
+        for (unsigned order = 0; all && order < UDMAR__WINDOW_ORDERS; order++) {
+            trim_windows(domain, cache, &cache->windows[order][kind]);
+        }
+    }
+}
+
+static void trim_caches(struct udmar_domain *domain, bool all)
 {
     for (unsigned cpu = 0; cpu < udmar__mapper_of(domain)->cpus; cpu++) {
         struct udmar__cpu_cache *cache =
             __atomic_load_n(&udmar__mapper_of(domain)->caches[cpu], __ATOMIC_ACQUIRE);
 
-        if (cache == NULL) {
-            continue;
-        }
-        trim_batches(domain, cache);
-        for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
-            for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
-                struct udmar__magazine *magazine = &cache->blocks[order][kind];
-
-                trim_blocks(domain, cache, &magazine->count, magazine->page);
-            }
-            for (unsigned order = 0; order < UDMAR__WINDOW_ORDERS; order++) {
-                trim_windows(domain, cache, &cache->windows[order][kind]);
-            }
+        if (cache != NULL) {
+            trim_cache(domain, cache, all || is_idle(domain, cache));
         }
     }
     /* The arenas that were kept as spares. */
     udmar__blocks_give(domain, NULL, 0, false);
+}
+
+void udmar__cpu_caches_trim(struct udmar_domain *domain)
+{
+    trim_caches(domain, true);
+}
+
+void udmar__cpu_caches_trim_idle(struct udmar_domain *domain)
+{
+    trim_caches(domain, false);
 }
 
 void udmar__cpu_caches_ref(struct udmar_domain *domain)
@@ -378,6 +459,17 @@ void udmar__cpu_caches_unref(struct udmar_domain *domain)
     }
 }
 
+static void free_spills(void *host, struct udmar__cpu_cache *cache)
+{
+    for (unsigned i = 0; i < UDMAR__BLOCK_ORDERS * 2; i++) {
+        struct udmar__spill *spill;
+
+        while ((spill = udmar__reserve_trim(&cache->reserves[i / 2][i % 2], true)) != NULL) {
+            udmar_host_free(host, spill, sizeof(*spill));
+        }
+    }
+}
+
 /* Blocks go with their arenas, windows with the address tree. */
 void udmar__cpu_caches_free(struct udmar_domain *domain)
 {
@@ -386,6 +478,7 @@ void udmar__cpu_caches_free(struct udmar_domain *domain)
         struct udmar__cpu_cache *cache = udmar__mapper_of(domain)->caches[cpu];
 
         if (cache != NULL) {
+            free_spills(domain->host, cache);
             udmar__lock_destroy(domain->host, &cache->lock);
             udmar_host_free(domain->host, cache, sizeof(*cache));
         }

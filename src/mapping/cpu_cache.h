@@ -5,8 +5,9 @@
  *
  * A cache belongs to a domain and a CPU. Its lock is there for a thread that is moved to another
  * CPU in between, which seldom happens, so hardly any caller waits for it. A full magazine gives
- * half of its blocks back to the arenas, an empty one takes a few, so the domain's lock is taken
- * once for many mappings.
+ * half of its blocks to its reserve (reserve.h), from where an empty one takes them back; where
+ * that is full, or empty, they come from the arenas and go back there, a few at a time, so the
+ * domain's lock is taken once for many mappings.
  *
  * Deferred mode: a block whose entries are clear, but not yet invalidated, goes into the batch
  * `pending`. When that is full, one request for the whole domain is queued for it, and it becomes
@@ -18,21 +19,16 @@
 #define UDMAR_MAPPING_CACHE_H
 
 #include "mapping/arena.h"
+#include "mapping/reserve.h"
 #include "mapping/window.h"
 
 #define UDMAR__BLOCK_ORDERS    9u /* 1 to 256 pages */
 #define UDMAR__WINDOW_ORDERS   3u /* 1, 2 and 4 chunks of 2 MiB */
 #define UDMAR__BLOCK_MOST      (UINT64_C(1) << (UDMAR__BLOCK_ORDERS - 1))
 #define UDMAR__WINDOW_MOST     (UINT64_C(512) << (UDMAR__WINDOW_ORDERS - 1))
-#define UDMAR__MAGAZINE        63u /* with its count a power of two */
 #define UDMAR__WINDOW_MAGAZINE 3u
 #define UDMAR__FLUSH_BATCH     32u
 #define UDMAR__CACHE_ENDED     32u
-
-struct udmar__magazine {
-    uint32_t count;
-    uint32_t page[UDMAR__MAGAZINE];
-};
 
 struct udmar__window_magazine {
     uint32_t count;
@@ -58,6 +54,7 @@ struct udmar__ended_block {
 struct udmar__cpu_cache {
     struct udmar__lock lock;
     struct udmar__magazine blocks[UDMAR__BLOCK_ORDERS][2];          /* [lock] by the kind of pool */
+    struct udmar__reserve reserves[UDMAR__BLOCK_ORDERS][2];         /* [lock] behind those */
     struct udmar__window_magazine windows[UDMAR__WINDOW_ORDERS][2]; /* [lock] */
     struct udmar__flush_batch batch[3];                  /* [lock] of the next three, in turn */
     struct udmar__flush_batch *pending;                  /* [lock] */
@@ -65,7 +62,8 @@ struct udmar__cpu_cache {
     struct udmar__flush_batch *flushed;                  /* [lock] */
     uint64_t flushing_ticket;                            /* [lock] */
     struct udmar__ended_block ended[UDMAR__CACHE_ENDED]; /* written with the lock */
-    unsigned ended_next;                                 /* [lock] */
+    unsigned ended_next;                                 /* [lock] counts mappings that ended */
+    unsigned trimmed;                                    /* [lock] ended_next at the last trim */
 };
 
 /* Makes the cache of a CPU. */
@@ -116,7 +114,7 @@ static inline void udmar__note_ended_block(struct udmar_domain *domain,
     __atomic_store_n(&past->clock, udmar__iotlb_count(&domain->unit->counts), __ATOMIC_RELAXED);
 }
 
-/* Takes blocks from the arenas: one to use, the others for the magazine. */
+/* Takes blocks from the reserve or the arenas: one to use, the others for the magazine. */
 enum udmar_status udmar__block_refill(struct udmar_domain *domain, struct udmar__arena_pool *pool,
                                       unsigned order, uint32_t *out_page);
 /* udmar__block_put() where the magazine is full, or none. */
@@ -259,6 +257,9 @@ void udmar__cpu_caches_ref(struct udmar_domain *domain);
 void udmar__cpu_caches_unref(struct udmar_domain *domain);
 /* Gives back what the caches hold, now. Without locks; others may map and unmap meanwhile. */
 void udmar__cpu_caches_trim(struct udmar_domain *domain);
+/* Gives back what nobody has used since the last call: all of a CPU on which no mapping has ended.
+ */
+void udmar__cpu_caches_trim_idle(struct udmar_domain *domain);
 
 /* When the domain goes. */
 void udmar__cpu_caches_free(struct udmar_domain *domain);

@@ -6,7 +6,7 @@
 #ifndef UDMAR_MAPPING_MAPPER_H
 #define UDMAR_MAPPING_MAPPER_H
 
-#include "mapping/directory.h"
+#include "space/directory.h"
 #include "space/domain.h"
 
 struct udmar__arena;

@@ -342,7 +342,11 @@ enum udmar_status udmar__mapping_end(struct udmar_domain *domain, struct udmar__
     case MAPPING_WINDOW:
         return mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
     case MAPPING_TRANSIENT:
-        status = mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, domain->strict);
+        /*
+         * Never put off: one request for 2 MiB and more is cheap, and the next mapping, which gets
+         * this window, would have to wait for it.
+         */
+        status = mapping->pages == 0 ? UDMAR_OK : udmar__window_clear(window, true);
         udmar__window_put(domain, window);
         return status;
     case MAPPING_RANGE:

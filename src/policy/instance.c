@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Instances: from table bytes to units, and back to nothing. */
 #include "base/text.h"
+#include "mapping/cpu_cache.h"
 #include "policy/instance.h"
 
 #define DEFAULT_FAULT_LOG    256u
@@ -196,6 +197,31 @@ void udmar_tick(struct udmar *instance)
     }
     wake_waiting_loads(instance);
     udmar__flush_deferred(instance);
+}
+
+/* Those who share a domain come once; owned domains are in a list of their own. */
+static bool stands_for_domain(const struct udmar_device *device)
+{
+    const struct udmar_domain *domain = device->group != NULL ? device->group->domain : NULL;
+
+    return domain != NULL && !domain->owned && domain->table != 0 && !domain->identity &&
+           udmar__group_next((struct udmar_device *)(uintptr_t)device, NULL) == device;
+}
+
+enum udmar_status udmar_trim(struct udmar *instance)
+{
+    if (instance == NULL) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    for (struct udmar_device *device = instance->devices; device != NULL; device = device->next) {
+        if (stands_for_domain(device)) {
+            udmar__cpu_caches_trim_idle(device->group->domain);
+        }
+    }
+    for (struct udmar_domain *domain = instance->owned; domain != NULL; domain = domain->next) {
+        udmar__cpu_caches_trim_idle(domain);
+    }
+    return UDMAR_OK;
 }
 
 /* Devices that firmware alone made known go with the instance. */

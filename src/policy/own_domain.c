@@ -84,6 +84,7 @@ enum udmar_status udmar_domain_create(struct udmar *instance,
     made.domain.direct = instance->direct_map;
     made.domain.small_pages = config->small_pages || !instance->tunables.superpage;
     made.domain.snoop = config->snoop;
+    made.domain.keep_tables = config->keep_tables;
     made.domain.minimum_width = config->width != 0              ? config->width
                                 : instance->tunables.width != 0 ? instance->tunables.width
                                                                 : UDMAR__DEFAULT_WIDTH;

@@ -76,6 +76,7 @@ enum udmar_status udmar__domain_init(struct udmar_domain *domain, struct udmar_u
     domain->identity = config->identity;
     domain->pass_through = config->pass_through;
     domain->owned = config->owned;
+    domain->keeps_tables = config->keep_tables && config->owned && config->direct;
     take_facts(domain, config->facts != NULL ? config->facts : &unit->facts, config);
     udmar__iova_init(&domain->iova, (domain->end >> UDMAR_PAGE_SHIFT) + 1);
     if (!udmar__lock_create(domain->host, &domain->lock)) {
@@ -147,6 +148,7 @@ void udmar__domain_fini(struct udmar_domain *domain)
     struct udmar__range *range;
 
     UDMAR_ASSERT(domain->bindings == NULL);
+    udmar__kept_free(domain);
     while ((range = udmar__iova_at_or_above(&domain->iova, 0)) != NULL) {
         udmar__iova_remove(&domain->iova, range);
         udmar_host_free(domain->host, range, sizeof(*range));

@@ -8,6 +8,7 @@
 #include <udmar/domain.h>
 
 #include "base/lock.h"
+#include "space/directory.h"
 #include "space/iova.h"
 #include "unit/descriptor.h"
 #include "unit/unit.h"
@@ -45,6 +46,8 @@ struct udmar_domain {
     bool identity;                   /* shared by everyone who asks for identity */
     bool pass_through;               /* no tables at all */
     bool owned;                      /* made by a caller, who alone gives addresses out in it */
+    bool keeps_tables;               /* owned, direct: kept.c has what becomes of it */
+    struct udmar__directory kept;    /* [lock] struct udmar__kept, of leaf tables that stay */
     unsigned leaf_flags;             /* in each leaf beside the rights: PTE_SNOOP */
     udmar_paddr_t table;             /* root of the page tables; 0 for pass-through */
     struct udmar__iova iova;         /* [lock] */
@@ -90,6 +93,7 @@ struct udmar__domain_config {
     bool owned;
     bool small_pages; /* no leaf is larger than 4 KiB */
     bool snoop;
+    bool keep_tables;
     unsigned minimum_width;               /* bits */
     const struct udmar_unit_facts *facts; /* what all its units can do; null: one unit, the first */
 };
@@ -165,6 +169,25 @@ enum udmar_status udmar__gather_flush(struct udmar_domain *domain, struct udmar_
 /* What follows entries that became present: caching mode and write buffers. */
 enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iova_t iova,
                                           uint64_t size);
+
+/* ---- domain_map.c ---- */
+
+/* May a caller map or unmap that? Whole pages inside of a domain with tables of its own. */
+bool udmar__domain_takes(const struct udmar_domain *domain, udmar_iova_t iova,
+                         udmar_paddr_t physical, uint64_t size);
+/* udmar_domain_map() and _unmap() through the walker, once that is settled. */
+enum udmar_status udmar__domain_map_ordinary(struct udmar_domain *domain, udmar_iova_t iova,
+                                             udmar_paddr_t physical, uint64_t size,
+                                             unsigned access);
+enum udmar_status udmar__domain_unmap_ordinary(struct udmar_domain *domain, udmar_iova_t iova,
+                                               uint64_t size);
+
+/* ---- kept.c ---- */
+
+/* Does a leaf table that stays meet [iova, iova + size)? Then what is there belongs to kept.c. */
+bool udmar__kept_meets(const struct udmar_domain *domain, udmar_iova_t iova, uint64_t size);
+/* When the domain goes; the tables go with the others. */
+void udmar__kept_free(struct udmar_domain *domain);
 
 /* ---- page_table.c and page_walk.c: all with the domain's lock held ---- */
 

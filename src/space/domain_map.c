@@ -6,14 +6,17 @@
 #include "space/domain.h"
 #include "space/pte.h"
 
-static bool whole_pages(uint64_t iova, uint64_t physical, uint64_t size)
-{
-    return size != 0 && ((iova | physical | size) & UDMAR_PAGE_MASK) == 0;
-}
-
 static bool is_inside(const struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
 {
     return iova <= domain->end && size - 1 <= domain->end - iova;
+}
+
+bool udmar__domain_takes(const struct udmar_domain *domain, udmar_iova_t iova,
+                         udmar_paddr_t physical, uint64_t size)
+{
+    return domain != NULL && domain->table != 0 && !domain->identity && size != 0 &&
+           ((iova | physical | size) & UDMAR_PAGE_MASK) == 0 && is_inside(domain, iova, size) &&
+           physical <= PTE_ADDRESS && size - 1 <= PTE_ADDRESS + UDMAR_PAGE_MASK - physical;
 }
 
 /* Ranges of these kinds are not the caller's to change. */
@@ -67,14 +70,30 @@ static enum udmar_status map_checked(struct udmar_domain *domain, udmar_iova_t i
     return status;
 }
 
+/* On failure nothing stays. */
+static enum udmar_status publish_or_undo(struct udmar_domain *domain, udmar_iova_t iova,
+                                         uint64_t size)
+{
+    enum udmar_status status = udmar_domain_publish(domain, iova, size);
+
+    if (status != UDMAR_OK) {
+        (void)udmar_domain_clear(domain, iova, size);
+        (void)udmar_domain_forget(domain, iova, size);
+    }
+    return status;
+}
+
 enum udmar_status udmar_domain_map(struct udmar_domain *domain, udmar_iova_t iova,
                                    udmar_paddr_t physical, uint64_t size, unsigned access)
 {
-    if (domain == NULL || domain->table == 0 || domain->identity ||
-        !whole_pages(iova, physical, size) || !is_inside(domain, iova, size) || access == 0 ||
-        (access & ~(unsigned)UDMAR_READ_WRITE) != 0 || physical > PTE_ADDRESS ||
-        size - 1 > PTE_ADDRESS + UDMAR_PAGE_MASK - physical) {
+    if (!udmar__domain_takes(domain, iova, physical, size) || access == 0 ||
+        (access & ~(unsigned)UDMAR_READ_WRITE) != 0) {
         return UDMAR_ERR_ARGUMENT;
+    }
+    if (UDMAR__UNLIKELY(domain->keeps_tables) && udmar__kept_meets(domain, iova, size)) {
+        enum udmar_status status = udmar_domain_write(domain, iova, physical, size, access);
+
+        return status == UDMAR_OK ? publish_or_undo(domain, iova, size) : status;
     }
     return map_checked(domain, iova, physical, size, access, false);
 }
@@ -88,17 +107,20 @@ enum udmar_status udmar__domain_map_fixed(struct udmar_domain *domain, udmar_iov
     return map_checked(domain, iova, physical, size, access, true);
 }
 
-enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
+enum udmar_status udmar__domain_map_ordinary(struct udmar_domain *domain, udmar_iova_t iova,
+                                             udmar_paddr_t physical, uint64_t size, unsigned access)
+{
+    return map_checked(domain, iova, physical, size, access, false);
+}
+
+enum udmar_status udmar__domain_unmap_ordinary(struct udmar_domain *domain, udmar_iova_t iova,
+                                               uint64_t size)
 {
     struct udmar__gather gather;
     enum udmar_status status;
     enum udmar_status flushed;
     uintptr_t state;
 
-    if (domain == NULL || domain->table == 0 || domain->identity || !whole_pages(iova, 0, size) ||
-        !is_inside(domain, iova, size)) {
-        return UDMAR_ERR_ARGUMENT;
-    }
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
     if (meets_foreign(domain, iova, size)) {
@@ -111,6 +133,22 @@ enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t i
     }
     udmar__unlock(domain->host, &domain->lock, state);
     flushed = udmar__gather_flush(domain, &gather);
+    return status != UDMAR_OK ? status : flushed;
+}
+
+enum udmar_status udmar_domain_unmap(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
+{
+    enum udmar_status status;
+    enum udmar_status flushed;
+
+    if (!udmar__domain_takes(domain, iova, 0, size)) {
+        return UDMAR_ERR_ARGUMENT;
+    }
+    if (!domain->keeps_tables || !udmar__kept_meets(domain, iova, size)) {
+        return udmar__domain_unmap_ordinary(domain, iova, size);
+    }
+    status = udmar_domain_clear(domain, iova, size);
+    flushed = udmar_domain_forget(domain, iova, size);
     return status != UDMAR_OK ? status : flushed;
 }
 

@@ -295,7 +295,7 @@ plug_nvme() {
 
 start
 dd if=/dev/urandom of=/tmp/random bs=1M count=20 2>/dev/null
-check "udmar.ko is loaded" insmod /ours/udmar.ko tunables="$TUNABLES"
+check "udmar.ko is loaded" insmod /ours/udmar.ko $PARAMETERS tunables="$TUNABLES"
 for module in $DRIVERS; do
     insert "$module" || claim 1 "$module is loaded"
 done

@@ -20,7 +20,7 @@ remove_nvme() {
 }
 
 come_and_go() { # NUMBER
-    insmod /ours/udmar.ko tunables="hw.dmar.qi=$(($1 % 2))" && insert nvme && wait_disk nvme >/dev/null &&
+    insmod /ours/udmar.ko $PARAMETERS tunables="hw.dmar.qi=$(($1 % 2))" && insert nvme && wait_disk nvme >/dev/null &&
         remove_nvme && rmmod udmar
 }
 
@@ -31,7 +31,7 @@ refused "words that are no tunables" 'no tunable begins like strict=0' tunables=
 refused "hw.dmar.enable=0" 'hw.dmar.enable=0' tunables="hw.dmar.enable=0"
 refused "bound=perhaps" 'bound=perhaps' bound=perhaps
 
-check "loaded" insmod /ours/udmar.ko
+check "loaded" insmod /ours/udmar.ko $PARAMETERS
 insert nvme
 insmod /ours/edu_probe.ko
 disk_reads "the disk reads translated"
@@ -48,7 +48,7 @@ insert nvme
 disk_reads "the disk reads without it"
 
 refused "a driver came first, and bound=refuse" 'is bound to nvme already' bound=refuse
-check "loaded after a driver" insmod /ours/udmar.ko
+check "loaded after a driver" insmod /ours/udmar.ko $PARAMETERS
 [ "$(field "$(address_of nvme)" mode)" = identity ]
 claim $? "the device that had a driver keeps its physical addresses"
 disk_reads "and its disk reads"
@@ -60,7 +60,7 @@ check "nvme.ko is removed" remove_nvme
 
 nvme=$(basename "$(dirname "$(grep -l 0x010802 /sys/bus/pci/devices/*/class)")")
 slot=$(printf '%d' "0x$(echo "$nvme" | cut -c 9-10)")
-check "loaded with the disk blocked" insmod /ours/udmar.ko tunables="hw.busdma.pci0:0:$slot:0=blocked,hw.dmar.qi=0"
+check "loaded with the disk blocked" insmod /ours/udmar.ko $PARAMETERS tunables="hw.busdma.pci0:0:$slot:0=blocked,hw.dmar.qi=0"
 insert nvme
 sleep 2
 [ "$(field "$nvme" mode)" = blocked ] && [ -z "$(ls /dev/nvme0n1 2>/dev/null)" ]
@@ -73,7 +73,7 @@ claim $? "loaded and removed five times with a driver in between"
 insert nvme
 disk_reads "the disk reads after all that"
 check "nvme.ko is removed" remove_nvme
-check "loaded for the shutdown" insmod /ours/udmar.ko
+check "loaded for the shutdown" insmod /ours/udmar.ko $PARAMETERS
 insert nvme
 disk_reads "the disk reads translated again"
 rmmod nvme

@@ -148,7 +148,7 @@ for address in $early; do
     echo "$address" >/sys/bus/pci/drivers/virtio-pci/unbind
 done
 dd if=/dev/urandom of=/tmp/random bs=1M count=20 2>/dev/null
-check "udmar.ko is loaded" insmod /ours/udmar.ko tunables="$TUNABLES"
+check "udmar.ko is loaded" insmod /ours/udmar.ko $PARAMETERS tunables="$TUNABLES"
 for module in igb igbvf ufshcd-pci sd_mod sdhci-pci mmc_block virtio_pci virtio_input virtio_snd; do
     [ -f "/modules/$module.order" ] || continue
     insert $module || claim 1 "$module is loaded"

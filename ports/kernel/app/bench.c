@@ -225,14 +225,17 @@ static bool run_churn(const struct bench *bench)
 
 /* ---- The machine ---- */
 
-static bool caches_absent_entries(const struct system *system, const struct unit_under_test *device)
+/* What is special about the device's unit, as the mode's name says it. */
+static const char *kind_of_unit(const struct system *system, const struct unit_under_test *device)
 {
     struct udmar_device_info info;
     struct udmar_unit_status unit;
 
     udmar_device_info(device->device, &info);
-    return udmar_unit_status(system->dmar, (unsigned)info.unit, &unit) == UDMAR_OK &&
-           unit.facts.caching_mode;
+    if (udmar_unit_status(system->dmar, (unsigned)info.unit, &unit) != UDMAR_OK) {
+        return "";
+    }
+    return unit.facts.caching_mode ? "-caching" : unit.facts.coherent ? "-snoop" : "";
 }
 
 /* The mode as ./bench names it. */
@@ -247,7 +250,7 @@ static const char *mode_of(const struct system *system, const struct unit_under_
     }
     udmar_domain_info(udmar_device_domain(device->device), &info);
     ksnprintf(name, sizeof(name), "%s%s%s", info.strict ? "strict" : "deferred",
-              dynamic ? "-dynamic" : "", caches_absent_entries(system, device) ? "-caching" : "");
+              dynamic ? "-dynamic" : "", kind_of_unit(system, device));
     return name;
 }
 
@@ -294,7 +297,10 @@ bool bench_run(struct system *system)
     if (good && wanted("bench.size", "random")) {
         good = run_churn(&bench);
     }
-    if (good && !only("bench.size", "random")) {
+    if (good && wanted("bench.size", "many")) {
+        good = bench_many(&bench);
+    }
+    if (good && !only("bench.size", "random") && !only("bench.size", "many")) {
         good = run_steps(&bench);
     }
     return good;

@@ -7,6 +7,8 @@
 
 #include "kernel.h"
 
+bool host_units_snoop;
+
 /* ---- Tier 1 ---- */
 
 void *udmar_host_mmio_map(void *host, udmar_paddr_t physical, size_t size)

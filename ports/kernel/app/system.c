@@ -42,6 +42,7 @@ static enum udmar_status make_instance(struct udmar **out_instance)
     /* amd64 maps all memory for ever, i386 a part of it. */
     config.direct_map = sizeof(void *) == 8;
     config.ticking = cmdline_get("tick", NULL, 0);
+    host_units_snoop = cmdline_get("bench.snoop", NULL, 0);
     config.interrupts = interrupts_config(out_instance);
     for (unsigned i = 0; i < MAX_RAM && ram_range(i, &base, &end); i++) {
         ram[config.ram_count++] = (struct udmar_ram_range){ .base = base, .size = end - base };

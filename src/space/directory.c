@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owners by address; directory.h says what for. */
-#include "mapping/directory.h"
+#include "space/directory.h"
 
 #include "base/assert.h"
 

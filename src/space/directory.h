@@ -5,8 +5,8 @@
  *
  * Who looks something up must own a part of it, or it may go meanwhile.
  */
-#ifndef UDMAR_MAPPING_DIRECTORY_H
-#define UDMAR_MAPPING_DIRECTORY_H
+#ifndef UDMAR_SPACE_DIRECTORY_H
+#define UDMAR_SPACE_DIRECTORY_H
 
 #include <udmar/types.h>
 
