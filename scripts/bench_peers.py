@@ -74,6 +74,9 @@ TARGETS = [
     ("64 KiB, strict", "65536", "strict", 320),
     ("2 MiB aligned, strict", "2097152", "strict", 330),
     ("256 scattered pages, strict", "256x4096", "strict", 6500),
+    ("chain of 2 small buffers, strict", "2x2030", "strict", 700),
+    ("chain of 4 small buffers, strict", "4x2030", "strict", 1150),
+    ("chain of 16 small buffers, strict", "16x2030", "strict", 4000),
     ("4 KiB without a window, strict", "4096", "strict-dynamic", 450),
     ("256 scattered pages without a window, strict", "256x4096", "strict-dynamic", 6500),
 ]

@@ -20,7 +20,6 @@ static int direct_load(struct udmar_dma_map *map, const struct udmar__pieces *pi
                        bool read_only)
 {
     struct udmar__pieces rest = *pieces;
-    udmar_bus_addr_t next = 0;
     udmar_paddr_t physical;
     uint64_t length;
 
@@ -29,10 +28,9 @@ static int direct_load(struct udmar_dma_map *map, const struct udmar__pieces *pi
         if (physical > UINT64_MAX - length) {
             return UDMAR_EINVAL;
         }
-        if (!udmar__segment_add(map, physical, length, map->count > 0 && physical == next)) {
+        if (!udmar__segment_add(map, physical, length)) {
             return UDMAR_EFBIG;
         }
-        next = physical + length;
     }
     return 0;
 }

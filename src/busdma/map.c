@@ -122,7 +122,6 @@ void udmar__map_destroy(struct udmar_dma_map *map)
     struct udmar *instance = tag->device->instance;
 
     udmar__debug_ended(map);
-    udmar__further_end(map);
     end_bounce(map);
     tag->backend->map_destroy(map);
     free_map(map);

@@ -29,13 +29,12 @@ static uint64_t longest_segment(const struct udmar_dma_tag *tag, udmar_bus_addr_
     return border > address ? border - address : udmar__part_of_page(tag);
 }
 
-bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
-                        bool join)
+bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length)
 {
     const struct udmar_dma_tag *tag = map->tag;
+    struct udmar_dma_segment *last = map->count > 0 ? &map->segments[map->count - 1] : NULL;
 
-    if (join && map->count > 0) {
-        struct udmar_dma_segment *last = &map->segments[map->count - 1];
+    if (last != NULL && last->ds_addr + last->ds_len == address) {
         uint64_t end = longest_segment(tag, last->ds_addr, last->ds_len + length);
         uint64_t here = end > last->ds_len ? end - last->ds_len : 0;
 
@@ -82,7 +81,7 @@ static int make_each(struct udmar_dma_map *map, const struct udmar__pieces *piec
         if (!joins && !is_aligned(map->tag, physical)) {
             return UDMAR_EINVAL;
         }
-        if (!udmar__segment_add(map, base + start, length, joins)) {
+        if (!udmar__segment_add(map, base + start, length)) {
             return UDMAR_EFBIG;
         }
     }
@@ -101,5 +100,5 @@ int udmar__segments_make(struct udmar_dma_map *map, const struct udmar__pieces *
     if (!is_aligned(map->tag, offset)) {
         return UDMAR_EINVAL;
     }
-    return udmar__segment_add(map, base + offset, pieces->bytes, false) ? 0 : UDMAR_EFBIG;
+    return udmar__segment_add(map, base + offset, pieces->bytes) ? 0 : UDMAR_EFBIG;
 }

@@ -347,7 +347,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     window->half_mask = (1u << window->order) / 2 - 1;
     window->request = request_for(window, window->base, UINT64_C(1) << window->order);
     window->range.first = page;
-    window->range.last = page + (places > 1 ? (places << order) : window->pages) - 1;
+    window->range.last = page + (UINT64_C(1) << window->order) - 1;
     state = udmar__lock(domain->host, &domain->lock);
     (void)udmar__iova_insert(&udmar__mapper_of(domain)->blocks, &window->range);
     udmar__mapper_of(domain)->windows++;
@@ -536,11 +536,11 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
     close_small_ptes(window, ptes);
 }
 
-void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count)
+void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t at, uint32_t count)
 {
     if (window->ptes != NULL && (window->chunk_count == 0 || count < CHUNK_PAGES)) {
         /* They were written where they are. */
-        write_back_entries(window, window->ptes, count);
+        write_back_entries(window, window->ptes + at, count - at);
         if (window->chunk_count != 0) {
             link_chunk(window, 0);
         }
@@ -551,6 +551,16 @@ void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t c
 
 /* ---- Unloading ---- */
 
+static void clear_chunk_ptes(struct udmar__window *window, struct udmar__chunk *chunk,
+                             uint32_t first, uint32_t count)
+{
+    volatile uint64_t *ptes = open_table(window, chunk->ptes, chunk->small);
+
+    udmar__ptes_clear(&ptes[first], count);
+    write_back_entries(window, &ptes[first], count);
+    close_table(window, chunk->ptes, ptes);
+}
+
 static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     while (count > 0) {
@@ -560,11 +570,7 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
 
         set_chunk(window, first / CHUNK_PAGES, 0);
         if (chunk->state == CHUNK_SMALL) {
-            volatile uint64_t *entries = open_table(window, chunk->ptes, chunk->small);
-
-            udmar__ptes_clear(&entries[begin], here);
-            write_back_entries(window, &entries[begin], here);
-            close_table(window, chunk->ptes, entries);
+            clear_chunk_ptes(window, chunk, begin, here);
         }
         chunk->state = CHUNK_EMPTY;
         first += here;
@@ -572,13 +578,41 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_small_ptes(struct udmar__window *window, uint32_t count)
+static void clear_small_ptes(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     volatile uint64_t *ptes = open_small_ptes(window);
 
-    udmar__ptes_clear(ptes, count);
-    write_back_entries(window, ptes, count);
+    udmar__ptes_clear(ptes + first, count);
+    write_back_entries(window, ptes + first, count);
     close_small_ptes(window, ptes);
+}
+
+/* A chunk that others have a part of stays linked. */
+static void take_back_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    while (count > 0) {
+        struct udmar__chunk *chunk = &window->chunks[first / CHUNK_PAGES];
+        uint32_t begin = first % CHUNK_PAGES;
+        uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
+
+        if (chunk->state == CHUNK_LARGE) {
+            set_chunk(window, first / CHUNK_PAGES, 0);
+            chunk->state = CHUNK_EMPTY;
+        } else {
+            clear_chunk_ptes(window, chunk, begin, here);
+        }
+        first += here;
+        count -= here;
+    }
+}
+
+void udmar__window_take_back(struct udmar__window *window, uint32_t index, uint32_t count)
+{
+    if (window->chunk_count == 0) {
+        clear_small_ptes(window, index, count);
+    } else {
+        take_back_chunks(window, index, count);
+    }
 }
 
 enum udmar_status udmar__window_flush_half(struct udmar__window *window)
@@ -614,7 +648,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
     uint32_t pages = window->span;
 
     if (window->chunk_count == 0) {
-        clear_small_ptes(window, pages);
+        clear_small_ptes(window, 0, pages);
     } else {
         clear_chunks(window, first, pages);
     }

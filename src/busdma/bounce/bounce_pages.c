@@ -221,6 +221,7 @@ int udmar__bounce_lay_out(struct udmar_dma_map *map)
             bounce->next_client = part.more.address;
             bounce->next_length = part.more.length;
             bounce->offset = part.offset;
+            bounce->read_only = map->read_only;
             wipe_page(map, bounce);
             error = udmar__piece_list_add(host, &map->bounced_pieces,
                                           bounce->page.physical + part.offset,
@@ -253,8 +254,7 @@ void udmar__bounce_copy(struct udmar_dma_map *map, int op)
 {
     void *host = map->tag->device->instance->host;
     bool out = (op & UDMAR_DMA_SYNC_PREWRITE) != 0;
-    /* What the device may only read it has not changed. */
-    bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0 && !map->read_only;
+    bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0;
     uintptr_t state;
 
     if (!out && !back) {
@@ -267,7 +267,8 @@ void udmar__bounce_copy(struct udmar_dma_map *map, int op)
             copy_bytes(host, page, bounce->client, bounce->length);
             copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
         }
-        if (back) {
+        /* What the device may only read it has not changed. */
+        if (back && !bounce->read_only) {
             copy_bytes(host, bounce->client, page, bounce->length);
             copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
         }
