@@ -22,14 +22,16 @@ static int direct_load(struct udmar_dma_map *map, const struct udmar__pieces *pi
     struct udmar__pieces rest = *pieces;
     udmar_paddr_t physical;
     uint64_t length;
+    int error;
 
     (void)read_only;
     while (udmar__pieces_next(&rest, &physical, &length)) {
         if (physical > UINT64_MAX - length) {
             return UDMAR_EINVAL;
         }
-        if (!udmar__segment_add(map, physical, length)) {
-            return UDMAR_EFBIG;
+        error = udmar__segment_add(map, physical, length);
+        if (error != 0) {
+            return error;
         }
     }
     return 0;

@@ -50,35 +50,47 @@ static void become_pieces(struct udmar_dma_map *map)
 
 /* ---- Any piece ---- */
 
-/* What is in map->client_pieces. All of it or nothing. */
-static int add_client(struct udmar_dma_map *map, bool isolates, const struct target *target)
+/* What is in map->client_pieces, behind segments that are in map->segments. */
+static int add_client(struct udmar_dma_map *map, bool isolates, int *last)
 {
-    struct udmar_dma_segment *own = map->segments;
-    struct udmar_dma_segment last = { .ds_len = 0 };
-    uint32_t capacity = map->capacity;
+    struct udmar_dma_segment before = { .ds_len = 0 };
     int error;
 
-    map->kept = (uint32_t)(*target->last + 1);
-    if (map->kept > target->room) {
+    map->kept = (uint32_t)(*last + 1);
+    if (map->kept > map->capacity) {
         map->kept = 0;
         return UDMAR_EFBIG;
     }
     if (map->kept > 0) {
-        last = target->segments[map->kept - 1];
+        before = map->segments[map->kept - 1];
     }
-    map->segments = target->segments;
-    map->capacity = target->room;
     map->wait.may_wait = false;
     error = udmar__is_loaded(map) ? udmar__bounce_add_client(map, isolates)
                                   : udmar__bounce_load_client(map, isolates);
     if (error == 0) {
-        *target->last = (int)map->count - 1;
+        *last = (int)map->count - 1;
     } else if (map->kept > 0) {
-        target->segments[map->kept - 1] = last;
+        map->segments[map->kept - 1] = before;
     }
+    map->kept = 0;
+    return error;
+}
+
+/* The same with the caller's segments in the place of the map's. */
+static int add_client_to(struct udmar_dma_map *map, bool isolates, const struct target *target)
+{
+    struct udmar_dma_segment *own = map->segments;
+    uint32_t capacity = map->capacity;
+    uint32_t most = map->most_segments;
+    int error;
+
+    map->segments = target->segments;
+    map->capacity = target->room;
+    map->most_segments = target->room;
+    error = add_client(map, isolates, target->last);
     map->segments = own;
     map->capacity = capacity;
-    map->kept = 0;
+    map->most_segments = most;
     return error;
 }
 
@@ -110,6 +122,7 @@ static UDMAR__SLOW_PATH int add_pieces(struct udmar_dma_tag *tag, struct udmar_d
 {
     struct target target;
     uint32_t count;
+    bool isolates;
     int error = admit_piece(tag, map, addition->next != NULL && last != NULL && *last >= -1);
 
     if (error != 0) {
@@ -120,13 +133,15 @@ static UDMAR__SLOW_PATH int add_pieces(struct udmar_dma_tag *tag, struct udmar_d
     if (udmar__is_loaded(map)) {
         become_pieces(map);
     }
+    isolates = map->subpage && !addition->owned;
     count = map->count;
     map->grows = true;
     map->read_only = (addition->flags & UDMAR_DMA_NOWRITE) != 0;
     map->more = (addition->flags & UDMAR_DMA_MORE) != 0;
     error = udmar__load_gather(map, addition->next, addition->context);
     if (error == 0) {
-        error = add_client(map, map->subpage && !addition->owned, &target);
+        error = segments == NULL ? add_client(map, isolates, last)
+                                 : add_client_to(map, isolates, &target);
     }
     if (error != 0) {
         map->count = count;

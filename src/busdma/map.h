@@ -77,8 +77,9 @@ struct udmar_dma_map {
     bool may_large;     /* constant: the window may have one large leaf through the fast path */
     uint64_t run_bytes; /* constant: the most of a load of one segment through the fast path */
     uint32_t capacity;
-    uint32_t count; /* segments of LOAD_GROWN and LOAD_PIECES; the others have one */
-    uint32_t kept;  /* segments that are there before a call that adds some; else 0 */
+    uint32_t most_segments; /* constant: what the capacity may grow to */
+    uint32_t count;         /* segments of LOAD_GROWN and LOAD_PIECES; the others have one */
+    uint32_t kept;          /* segments that are there before a call that adds some; else 0 */
     bool of_dmamem;
     bool read_only;
     bool unconfirmed;    /* an unload was not confirmed: so far the device may reach its memory */
@@ -171,9 +172,10 @@ struct udmar__mapping_request udmar__map_request(const struct udmar_dma_map *map
 /* ---- segments.c ---- */
 /*
  * Adds [address, address + length) as the device sees it; where it continues the last segment it
- * becomes a part of that, as far as the tag allows. False when nsegments does not suffice.
+ * becomes a part of that, as far as the tag allows. EFBIG when nsegments does not suffice, ENOMEM
+ * when there is no memory for more of them.
  */
-bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length);
+int udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length);
 /* The segments of a mapping that begins at @base. Returns an error number. */
 int udmar__segments_make(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
                          udmar_iova_t base);

@@ -293,7 +293,7 @@ void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window
 
 /* Blocks of one kind, out of a cache. */
 static void trim_blocks(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
-                        uint32_t *count, uint32_t *pages)
+                        uint32_t *count, uint32_t *pages, bool spare)
 {
     uint32_t local[UDMAR__MAGAZINE];
     uint32_t taken;
@@ -304,7 +304,7 @@ static void trim_blocks(struct udmar_domain *domain, struct udmar__cpu_cache *ca
     *count = 0;
     udmar__unlock(domain->host, &cache->lock, state);
     if (taken > 0) {
-        udmar__blocks_give(domain, local, taken, false);
+        udmar__blocks_give(domain, local, taken, spare);
     }
 }
 
@@ -335,7 +335,7 @@ static void trim_windows(struct udmar_domain *domain, struct udmar__cpu_cache *c
     }
 }
 
-void udmar__cpu_caches_trim(struct udmar_domain *domain)
+static void trim_caches(struct udmar_domain *domain, bool spare)
 {
     for (unsigned cpu = 0; cpu < udmar__mapper_of(domain)->cpus; cpu++) {
         struct udmar__cpu_cache *cache =
@@ -349,7 +349,7 @@ void udmar__cpu_caches_trim(struct udmar_domain *domain)
             for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
                 struct udmar__magazine *magazine = &cache->blocks[order][kind];
 
-                trim_blocks(domain, cache, &magazine->count, magazine->page);
+                trim_blocks(domain, cache, &magazine->count, magazine->page, spare);
             }
             for (unsigned order = 0; order < UDMAR__WINDOW_ORDERS; order++) {
                 trim_windows(domain, cache, &cache->windows[order][kind]);
@@ -357,7 +357,22 @@ void udmar__cpu_caches_trim(struct udmar_domain *domain)
         }
     }
     /* The arenas that were kept as spares. */
-    udmar__blocks_give(domain, NULL, 0, false);
+    udmar__blocks_give(domain, NULL, 0, spare);
+}
+
+void udmar__cpu_caches_trim(struct udmar_domain *domain)
+{
+    trim_caches(domain, false);
+}
+
+/* One arena is kept until the domain goes: what makes a map for each transfer needs it again. */
+static bool holds_one_arena(struct udmar_domain *domain)
+{
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    bool one = udmar__mapper_of(domain)->taken <= UDMAR__ARENA_PAGES;
+
+    udmar__unlock(domain->host, &domain->lock, state);
+    return one;
 }
 
 void udmar__cpu_caches_ref(struct udmar_domain *domain)
@@ -367,8 +382,9 @@ void udmar__cpu_caches_ref(struct udmar_domain *domain)
 
 void udmar__cpu_caches_unref(struct udmar_domain *domain)
 {
-    if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        udmar__cpu_caches_trim(domain);
+    if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0 &&
+        !holds_one_arena(domain)) {
+        trim_caches(domain, true);
     }
 }
 

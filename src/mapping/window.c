@@ -361,9 +361,15 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
 {
     /* One page more than the bytes fill: the buffer may begin anywhere in its first page. */
     uint64_t pages = (udmar__align_up(bytes, UDMAR_PAGE_SIZE) >> UDMAR_PAGE_SHIFT) + 1;
-    unsigned order = udmar__log2_up(udmar__max(pages, alignment >> UDMAR_PAGE_SHIFT));
+    unsigned order;
     struct udmar__window *window;
     enum udmar_status status;
+
+    if (pages == UDMAR__BLOCK_MOST + 1) {
+        /* 1 MiB, what most kernels move at once. A block suffices for all but odd offsets. */
+        pages = UDMAR__BLOCK_MOST;
+    }
+    order = udmar__log2_up(udmar__max(pages, alignment >> UDMAR_PAGE_SHIFT));
 
     if (domain->unit == NULL || alignment > CHUNK_PAGES * UDMAR_PAGE_SIZE ||
         bytes > (MOST_CHUNKS - 1) * CHUNK_PAGES * UDMAR_PAGE_SIZE) {
@@ -437,7 +443,7 @@ void udmar__window_destroy(struct udmar__window *window)
         udmar__mapper_of(domain)->windows--;
         udmar__unlock(domain->host, &domain->lock, state);
         free_memory(window);
-        udmar__blocks_give(domain, &page, 1, false);
+        udmar__blocks_give(domain, &page, 1, true);
         return;
     }
     udmar__gather_init(&gather);

@@ -250,30 +250,44 @@ static void copy_bytes(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_
     udmar_host_page_unmap(host, target);
 }
 
+static void copy_out(void *host, const struct udmar__bounce_page *bounce)
+{
+    udmar_paddr_t page = bounce->page.physical + bounce->offset;
+
+    copy_bytes(host, page, bounce->client, bounce->length);
+    copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
+}
+
+static void copy_back(void *host, const struct udmar__bounce_page *bounce)
+{
+    udmar_paddr_t page = bounce->page.physical + bounce->offset;
+
+    copy_bytes(host, bounce->client, page, bounce->length);
+    copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
+}
+
 void udmar__bounce_copy(struct udmar_dma_map *map, int op)
 {
     void *host = map->tag->device->instance->host;
     bool out = (op & UDMAR_DMA_SYNC_PREWRITE) != 0;
-    bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0;
+    bool copied = false;
     uintptr_t state;
 
-    if (!out && !back) {
-        return;
-    }
     for (struct udmar__bounce_page *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
-        udmar_paddr_t page = bounce->page.physical + bounce->offset;
+        /* What the device may only read it has not changed. */
+        bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0 && !bounce->read_only;
 
         if (out) {
-            copy_bytes(host, page, bounce->client, bounce->length);
-            copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
+            copy_out(host, bounce);
         }
-        /* What the device may only read it has not changed. */
-        if (back && !bounce->read_only) {
-            copy_bytes(host, bounce->client, page, bounce->length);
-            copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
+        if (back) {
+            copy_back(host, bounce);
         }
+        copied |= out || back;
     }
-    state = udmar__lock(host, &map->zone->lock);
-    map->zone->bounced++;
-    udmar__unlock(host, &map->zone->lock, state);
+    if (copied) {
+        state = udmar__lock(host, &map->zone->lock);
+        map->zone->bounced++;
+        udmar__unlock(host, &map->zone->lock, state);
+    }
 }
