@@ -68,6 +68,7 @@ enum udmar_dma_flags {
     UDMAR_DMA_NOWRITE = 0x100,        /* load: the device may only read */
     UDMAR_DMA_NOCACHE = 0x200,        /* dmamem_alloc: uncacheable */
     UDMAR_DMA_KEEP_PG_OFFSET = 0x400, /* tag: a bounced page keeps the offset in the page */
+    UDMAR_DMA_MORE = 0x40000000,      /* add: udmar_dmamap_complete() follows; not FreeBSD's */
 };
 
 /* What a sync is for; from memory's point of view: READ means that the device writes memory. */
@@ -262,17 +263,42 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
  * @last: index of the last segment that is there, -1 for none; of the last new one after success.
  * @flags: UDMAR_DMA_NOWRITE; for this piece.
  *
+ *         UDMAR_DMA_MORE: the device gets nothing to do before udmar_dmamap_complete().
+ *
  * The first call loads the map, further ones (also after another kind of load) add to it; sync and
  * unload are for all pieces. A call that fails changes nothing but @segments behind @last: what was
- * there before stays loaded. Never deferred, no callback. Further pieces have maps of their own
- * inside, which stay for the next time. This is what FreeBSD's _bus_dmamap_load_phys() and its like
- * do.
+ * there before stays loaded. Never deferred, no callback. All pieces share the place that the load
+ * has, each at the next page of it, until it is full; the next place is at least twice as large, up
+ * to 8 MiB. A tag's maxsize that covers all pieces with a page for each lets them have one place. A
+ * strict unload waits once for each place. This is what FreeBSD's _bus_dmamap_load_phys() and its
+ * like do.
  * Returns 0; UDMAR_EFBIG (segment nsegments or above, or more pieces than a map notes);
  * UDMAR_ENOMEM; UDMAR_EINVAL (null, nothing, too much, what is not mapped, another tag's map);
  * UDMAR_EBUSY (a deferred load waits).
  */
 int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
                      void *context, struct udmar_dma_segment *segments, int *last, int flags);
+
+/* The same for one buffer in the kernel's address space; the cheapest form. */
+int udmar_dmamap_add_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                            const void *buffer, udmar_bus_size_t length,
+                            struct udmar_dma_segment *segments, int *last, int flags);
+/* And for one range of physical memory. */
+int udmar_dmamap_add_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              udmar_paddr_t physical, udmar_bus_size_t length,
+                              struct udmar_dma_segment *segments, int *last, int flags);
+
+/*
+ * udmar_dmamap_complete - the last piece has been added with UDMAR_DMA_MORE
+ *
+ * A unit in caching mode, or with a write buffer, is told of new entries. With UDMAR_DMA_MORE that
+ * is done here, once for all pieces, else by each call. Other units have nothing to be told. Does
+ * nothing for a map that is not loaded, or to which nothing is left to do.
+ * Returns 0; UDMAR_ENOMEM (the unit has not answered: the device may see faults; the map stays
+ * loaded, and is to be unloaded); UDMAR_EINVAL (null, another tag's map); UDMAR_EBUSY (a deferred
+ * load waits).
+ */
+int udmar_dmamap_complete(struct udmar_dma_tag *tag, struct udmar_dma_map *map);
 
 /*
  * The segments of a loaded map, the map's own and valid until unload; null and 0 when not loaded.

@@ -25,8 +25,7 @@
  * Threads: the functions of this header that change something (create, start, stop, destroy,
  * attach, detach, set_mode, set_domain, domain_create, domain_destroy, suspend, resume), and trim,
  * are called one at a time for an instance, from a thread that may wait for hardware; they may run
- * while other
- * threads map, unmap and load, and while faults come in.
+ * while other threads map, unmap and load, and while faults come in.
  */
 #ifndef UDMAR_UDMAR_H
 #define UDMAR_UDMAR_H

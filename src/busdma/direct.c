@@ -20,19 +20,19 @@ static int direct_load(struct udmar_dma_map *map, const struct udmar__pieces *pi
                        bool read_only)
 {
     struct udmar__pieces rest = *pieces;
-    udmar_bus_addr_t next = 0;
     udmar_paddr_t physical;
     uint64_t length;
+    int error;
 
     (void)read_only;
     while (udmar__pieces_next(&rest, &physical, &length)) {
         if (physical > UINT64_MAX - length) {
             return UDMAR_EINVAL;
         }
-        if (!udmar__segment_add(map, physical, length, map->count > 0 && physical == next)) {
-            return UDMAR_EFBIG;
+        error = udmar__segment_add(map, physical, length);
+        if (error != 0) {
+            return error;
         }
-        next = physical + length;
     }
     return 0;
 }

@@ -41,7 +41,10 @@ void udmar__fast_path_prepare(struct udmar_dma_map *map)
     map->may_large = window->chunk_count != 0;
     if (window->chunk_count == 0 && window->ptes != NULL) {
         map->fast_way = window->lane_pages != 0 ? LOAD_FAST_LANE : LOAD_FAST_WINDOW;
-        map->window_bytes = map->domain->announces ? 0 : map->run_bytes;
+        /* Wherever in its first page a buffer begins. */
+        map->window_bytes =
+            udmar__min(map->run_bytes, ((uint64_t)(window->pages - 1) << UDMAR_PAGE_SHIFT) + 1);
+        map->window_bytes = map->domain->announces ? 0 : map->window_bytes;
     }
 }
 
@@ -106,6 +109,7 @@ static inline bool map_window(struct udmar_dma_map *map, udmar_paddr_t physical,
     struct udmar__window *window = map->window;
 
     if (!map->domain->announces || map->fast_way == LOAD_NONE ||
+        UDMAR__UNLIKELY(pages > udmar__window_room(window)) ||
         UDMAR__UNLIKELY(!udmar__window_is_ready(window))) {
         return false;
     }

@@ -2,159 +2,95 @@
 /*
  * Loads that grow: pieces that are added to a map one by one, each with its segments known at once.
  *
- * The first piece is loaded into the map itself, each further one into a small map without a window
- * that hangs on it. These maps stay for the next load; the unload of the map ends all pieces. They
- * never wait for anything, so the link of waiting loads is what holds them together.
+ * All pieces are one load: the back end puts each behind the one before, in the place that the load
+ * has, and takes a larger place only when that is full. So the unload is that of any other load.
  */
 #include "busdma/bounce/bounce.h"
 #include "busdma/debug.h"
-#include "busdma/load.h"
+#include "busdma/fast_path.h"
+#include "mapping/block.h"
+#include <udmar/piece.h>
 
-/* A map for one piece; null: no memory. */
-static struct udmar_dma_map *new_further(struct udmar_dma_map *map)
+/* Where the segments of a load go: [0, *last] are there, of @room in all. */
+struct target {
+    struct udmar_dma_segment *segments;
+    uint32_t room;
+    int *last;
+};
+
+static struct target target_of(const struct udmar_dma_map *map, struct udmar_dma_segment *segments,
+                               int *last)
 {
-    const struct udmar_dma_tag *tag = map->tag;
-    void *host = tag->device->instance->host;
-    struct udmar_dma_map *further = udmar_host_alloc(host, sizeof(*further));
-
-    if (further == NULL) {
-        return NULL;
-    }
-    further->tag = map->tag;
-    further->host = host;
-    further->windowless = true;
-    further->subpage = map->subpage;
-    further->may_bounce = map->may_bounce;
-    further->offset_mask = map->offset_mask;
-    further->zone = map->zone; /* held by the map */
-    if (tag->backend->map_create(further) != 0) {
-        udmar_host_free(host, further, sizeof(*further));
-        return NULL;
-    }
-    further->wait.next = map->further;
-    map->further = further;
-    return further;
-}
-
-static struct udmar_dma_map *get_further(struct udmar_dma_map *map)
-{
-    struct udmar_dma_map *further = map->further;
-
-    while (further != NULL && udmar__is_loaded(further)) {
-        further = further->wait.next;
-    }
-    return further != NULL ? further : new_further(map);
-}
-
-void udmar__further_unload(struct udmar_dma_map *map)
-{
-    for (struct udmar_dma_map *further = map->further; further != NULL;
-         further = further->wait.next) {
-        if (udmar__is_loaded(further)) {
-            further->tag->backend->unload(further);
-            further->way = LOAD_NONE;
-            udmar__map_set_state(further, MAP_IDLE);
-            if (further->bounces != NULL) {
-                udmar__bounce_release(further);
-            }
-        }
-    }
-}
-
-void udmar__further_copy(struct udmar_dma_map *map, int op)
-{
-    for (struct udmar_dma_map *further = map->further; further != NULL;
-         further = further->wait.next) {
-        if (udmar__is_loaded(further) && further->bounces != NULL) {
-            udmar__bounce_copy(further, op);
-        }
-    }
-}
-
-void udmar__further_end(struct udmar_dma_map *map)
-{
-    void *host = map->tag->device->instance->host;
-
-    while (map->further != NULL) {
-        struct udmar_dma_map *further = map->further;
-
-        map->further = further->wait.next;
-        udmar__bounce_end(further);
-        further->tag->backend->map_destroy(further);
-        udmar_host_free(host, further, sizeof(*further));
-    }
+    return (struct target){
+        .segments = segments != NULL ? segments : map->segments,
+        .room =
+            segments != NULL ? (uint32_t)udmar__min(map->tag->nsegments, INT32_MAX) : map->capacity,
+        .last = last,
+    };
 }
 
 /* A map that the fast path has loaded gets what an unload of many pieces looks at. */
 static void become_pieces(struct udmar_dma_map *map)
 {
+    bool grown = map->way == LOAD_GROWN;
+
+    if (map->way == LOAD_PIECES) {
+        return;
+    }
     if (map->way <= LOAD_FAST_LARGE) {
         map->mapping =
             udmar__mapping_in_window(MAPPING_WINDOW, map->window, udmar__window_pages(map->window));
     }
-    map->count = map->way == LOAD_PIECES ? map->count : 1;
+    if (!grown) {
+        map->announced = map->mapping.pages;
+        map->count = 1;
+    }
     map->way = LOAD_PIECES;
 }
 
-/* Loads the piece; its segments go to @segments, where there is room for @room. */
-static int load_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *context,
-                      struct udmar_dma_segment *segments, uint32_t room, uint32_t *out_count)
+/* ---- Any piece ---- */
+
+/* What is in map->client_pieces, behind segments that are in map->segments. */
+static int add_client(struct udmar_dma_map *map, bool isolates, int *last)
 {
-    struct udmar_dma_segment *own = piece->segments;
-    uint32_t capacity = piece->capacity;
+    struct udmar_dma_segment before = { .ds_len = 0 };
     int error;
 
-    piece->segments = segments;
-    piece->capacity = room;
-    piece->wait.may_wait = false;
-    error = udmar__load_gather(piece, next, context);
-    if (error == 0) {
-        error = udmar__bounce_load_client(piece);
+    map->kept = (uint32_t)(*last + 1);
+    if (map->kept > map->capacity) {
+        map->kept = 0;
+        return UDMAR_EFBIG;
     }
-    *out_count = piece->count;
-    piece->segments = own;
-    piece->capacity = capacity;
+    if (map->kept > 0) {
+        before = map->segments[map->kept - 1];
+    }
+    map->wait.may_wait = false;
+    error = udmar__is_loaded(map) ? udmar__bounce_add_client(map, isolates)
+                                  : udmar__bounce_load_client(map, isolates);
+    if (error == 0) {
+        *last = (int)map->count - 1;
+    } else if (map->kept > 0) {
+        map->segments[map->kept - 1] = before;
+    }
+    map->kept = 0;
     return error;
 }
 
-/* Is @next what comes behind @last for the device, and may both be one segment? */
-static bool joins_segment(const struct udmar_dma_tag *tag, const struct udmar_dma_segment *last,
-                          const struct udmar_dma_segment *next)
+/* The same with the caller's segments in the place of the map's. */
+static int add_client_to(struct udmar_dma_map *map, bool isolates, const struct target *target)
 {
-    udmar_bus_addr_t end = next->ds_addr + next->ds_len - 1;
+    struct udmar_dma_segment *own = map->segments;
+    uint32_t capacity = map->capacity;
+    uint32_t most = map->most_segments;
+    int error;
 
-    return last->ds_addr + last->ds_len == next->ds_addr &&
-           last->ds_len + next->ds_len <= tag->maxsegsz &&
-           (tag->boundary == 0 || ((last->ds_addr ^ end) & ~(tag->boundary - 1)) == 0);
-}
-
-/*
- * Segments [0, *last] are there, @room in all. The new ones are written from *last on, since the
- * first of them may continue that one, and moved where it does not.
- */
-static int append_piece(struct udmar_dma_map *piece, udmar_dma_next_t *next, void *context,
-                        struct udmar_dma_segment *segments, uint32_t room, int *last)
-{
-    struct udmar_dma_segment *at = &segments[*last];
-    struct udmar_dma_segment before = *at;
-    uint32_t left = room - (uint32_t)*last;
-    uint32_t count;
-    int error = load_piece(piece, next, context, at, left, &count);
-
-    if (error == 0 && joins_segment(piece->tag, &before, at)) {
-        at->ds_len += before.ds_len;
-        at->ds_addr = before.ds_addr;
-        *last += (int)count - 1;
-        return 0;
-    }
-    if (error == 0 && count < left) {
-        __builtin_memmove(at + 1, at, count * sizeof(*at));
-        *last += (int)count;
-    } else if (error == 0) {
-        udmar_dmamap_unload(piece->tag, piece);
-        error = UDMAR_EFBIG;
-    }
-    *at = before;
+    map->segments = target->segments;
+    map->capacity = target->room;
+    map->most_segments = target->room;
+    error = add_client(map, isolates, target->last);
+    map->segments = own;
+    map->capacity = capacity;
+    map->most_segments = most;
     return error;
 }
 
@@ -171,41 +107,250 @@ static int admit_piece(const struct udmar_dma_tag *tag, const struct udmar_dma_m
     return udmar__load_is_waiting(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
 }
 
-int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
-                     void *context, struct udmar_dma_segment *segments, int *last, int flags)
+/* What a call adds; @owned: a buffer that shares its pages with nobody. */
+struct addition {
+    udmar_dma_next_t *next;
+    void *context;
+    int flags;
+    bool owned;
+    const void *caller;
+};
+
+static UDMAR__SLOW_PATH int add_pieces(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                       const struct addition *addition,
+                                       struct udmar_dma_segment *segments, int *last)
 {
-    struct udmar_dma_map *piece = map;
-    struct udmar_dma_segment *to = segments;
-    uint32_t room;
+    struct target target;
     uint32_t count;
-    int error = admit_piece(tag, map, next != NULL && last != NULL && *last >= -1);
+    bool isolates;
+    int error = admit_piece(tag, map, addition->next != NULL && last != NULL && *last >= -1);
 
     if (error != 0) {
         return error;
     }
-    udmar__debug_load(map, UDMAR__CALLER);
-    room = segments != NULL ? (uint32_t)udmar__min(tag->nsegments, INT32_MAX) : map->capacity;
-    to = segments != NULL ? segments : map->segments;
+    udmar__debug_load(map, addition->caller);
+    target = target_of(map, segments, last);
     if (udmar__is_loaded(map)) {
         become_pieces(map);
-        piece = get_further(map);
     }
-    if (piece == NULL) {
-        error = UDMAR_ENOMEM;
-    } else if (*last >= 0 && (uint32_t)*last >= room) {
-        error = UDMAR_EFBIG;
-    } else {
-        piece->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
-        if (*last < 0) {
-            error = load_piece(piece, next, context, to, room, &count);
-            *last = error == 0 ? (int)count - 1 : *last;
-        } else {
-            error = append_piece(piece, next, context, to, room, last);
-        }
+    isolates = map->subpage && !addition->owned;
+    count = map->count;
+    map->grows = true;
+    map->read_only = (addition->flags & UDMAR_DMA_NOWRITE) != 0;
+    map->more = (addition->flags & UDMAR_DMA_MORE) != 0;
+    error = udmar__load_gather(map, addition->next, addition->context);
+    if (error == 0) {
+        error = segments == NULL ? add_client(map, isolates, last)
+                                 : add_client_to(map, isolates, &target);
     }
     if (error != 0) {
+        map->count = count;
         return udmar__load_count(map, error);
     }
     map->count = segments == NULL ? (uint32_t)*last + 1 : 0;
     return 0;
+}
+
+int udmar_dmamap_add(struct udmar_dma_tag *tag, struct udmar_dma_map *map, udmar_dma_next_t *next,
+                     void *context, struct udmar_dma_segment *segments, int *last, int flags)
+{
+    const struct addition addition = {
+        .next = next,
+        .context = context,
+        .flags = flags,
+        .caller = UDMAR__CALLER,
+    };
+
+    return add_pieces(tag, map, &addition, segments, last);
+}
+
+/* ---- One run of memory, where nothing has to be looked for ---- */
+
+/* The next page of the place that a load has, with PTEs that are always in reach. */
+struct spot {
+    volatile uint64_t *ptes;
+    udmar_iova_t iova;
+    uint32_t pages; /* from there on */
+};
+
+/* In a block. */
+static inline void spot_in_block(const struct udmar__mapping *mapping, struct spot *spot)
+{
+    uint32_t page = (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT);
+    unsigned block = udmar__block_at(mapping->in.arena, page);
+
+    spot->ptes = udmar__block_ptes(mapping->in.arena, page) + mapping->pages;
+    spot->iova = mapping->iova + ((udmar_iova_t)mapping->pages << UDMAR_PAGE_SHIFT);
+    spot->pages = (1u << UDMAR__BLOCK_ORDER(block)) - mapping->pages;
+}
+
+/* False: the place is of another kind, or there is none yet and it takes more to get it. */
+static inline bool find_spot(const struct udmar_dma_map *map, struct spot *spot)
+{
+    const struct udmar__window *window = map->window;
+    uint32_t at = 0;
+
+    if (map->way == LOAD_PIECES && map->mapping.kind == MAPPING_BLOCK) {
+        spot_in_block(&map->mapping, spot);
+        return true;
+    }
+    if (map->fast_way == LOAD_NONE) {
+        return false;
+    }
+    if (map->way == LOAD_GROWN) {
+        at = window->span;
+    } else if (map->way == LOAD_PIECES && map->mapping.kind == MAPPING_WINDOW) {
+        at = map->mapping.pages;
+    } else if (map->fast == NULL || !udmar__window_is_ready(window)) {
+        return false;
+    }
+    spot->ptes = window->ptes + at;
+    spot->iova = window->base + ((udmar_iova_t)at << UDMAR_PAGE_SHIFT);
+    spot->pages = udmar__window_room(window) - at;
+    return true;
+}
+
+static inline void note_spot(struct udmar_dma_map *map, const struct spot *spot, uint32_t pages)
+{
+    struct udmar__mapping *mapping = &map->mapping;
+    struct udmar__window *window = map->window;
+
+    if (map->way == LOAD_PIECES) {
+        mapping->pages += pages;
+        if (mapping->kind == MAPPING_BLOCK) {
+            udmar__block_note_pages(mapping->in.arena, mapping->iova >> UDMAR_PAGE_SHIFT,
+                                    mapping->pages);
+            return;
+        }
+    } else if (map->way != LOAD_GROWN) {
+        map->announced = 0;
+        map->grows = true;
+        udmar__fast_path_note(map, LOAD_GROWN);
+    }
+    udmar__window_store(&window->span, (uint32_t)(spot->ptes - window->ptes) + pages);
+}
+
+/* May the segment stand behind the last one as it is? It is not cut, and it continues nothing. */
+static inline bool is_segment(const struct udmar_dma_tag *tag, const struct udmar_dma_segment *last,
+                              const struct udmar_dma_segment *segment)
+{
+    udmar_bus_addr_t end = segment->ds_addr + segment->ds_len - 1;
+
+    return (tag->boundary == 0 || ((segment->ds_addr ^ end) & ~(tag->boundary - 1)) == 0) &&
+           (last == NULL || last->ds_addr + last->ds_len != segment->ds_addr);
+}
+
+/* False: nothing has been done. */
+static inline bool add_run(struct udmar_dma_map *map, udmar_paddr_t physical, uint64_t length,
+                           int flags, const struct target *target)
+{
+    uint32_t pages = (uint32_t)udmar__pages_touched(physical, length);
+    uint32_t next = (uint32_t)(*target->last + 1);
+    struct udmar_dma_segment segment = { .ds_len = length };
+    struct spot spot;
+
+    if (next >= target->room || !find_spot(map, &spot) || pages > spot.pages ||
+        (map->domain->announces && (flags & UDMAR_DMA_MORE) == 0)) {
+        return false;
+    }
+    segment.ds_addr = spot.iova + (physical & UDMAR_PAGE_MASK);
+    if (!is_segment(map->tag, next > 0 ? &target->segments[next - 1] : NULL, &segment)) {
+        return false;
+    }
+    udmar__ptes_fill(spot.ptes, (physical & ~UDMAR_PAGE_MASK) | udmar__load_access(flags), pages);
+    udmar__ptes_write_back(map->host, map->domain->coherent, spot.ptes, pages);
+    note_spot(map, &spot, pages);
+    target->segments[next] = segment;
+    *target->last = (int)next;
+    map->count = target->segments == map->segments ? next + 1 : 0;
+    return true;
+}
+
+/* May the call go that way at all? Only a map that may take the fast path has run_bytes. */
+static inline bool may_add_run(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
+                               const int *last)
+{
+    return tag != NULL && map != NULL && last != NULL && map->tag == tag && *last >= -1;
+}
+
+/* One buffer, as udmar_dma_next_t tells it. */
+struct buffer_walk {
+    const void *buffer;
+    uint64_t length;
+    bool done;
+};
+
+static bool step_buffer(void *context, struct udmar_dma_piece *out_piece)
+{
+    struct buffer_walk *walk = context;
+    bool more = !walk->done;
+
+    walk->done = true;
+    return more && udmar_piece_of_buffer(walk->buffer, walk->length, out_piece);
+}
+
+/* Frames of their own, so that the fast path has none. */
+static UDMAR__SLOW_PATH int add_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                       const struct buffer_walk *buffer,
+                                       struct udmar_dma_segment *segments, int *last, int flags)
+{
+    struct buffer_walk walk = *buffer;
+    const struct addition addition = {
+        .next = step_buffer,
+        .context = &walk,
+        .flags = flags,
+        .owned = map != NULL && udmar__map_owns(map, buffer->buffer, buffer->length),
+        .caller = UDMAR__CALLER,
+    };
+
+    return add_pieces(tag, map, &addition, segments, last);
+}
+
+int udmar_dmamap_add_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                            const void *buffer, udmar_bus_size_t length,
+                            struct udmar_dma_segment *segments, int *last, int flags)
+{
+    udmar_paddr_t physical;
+
+    if (may_add_run(tag, map, last) &&
+        udmar__is_one_run(map, buffer, length, map->run_bytes, &physical)) {
+        const struct target target = target_of(map, segments, last);
+
+        if (add_run(map, physical, length, flags, &target)) {
+            udmar__debug_load(map, UDMAR__CALLER);
+            return 0;
+        }
+    }
+    return add_buffer(tag, map, &(struct buffer_walk){ .buffer = buffer, .length = length },
+                      segments, last, flags);
+}
+
+int udmar_dmamap_add_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                              udmar_paddr_t physical, udmar_bus_size_t length,
+                              struct udmar_dma_segment *segments, int *last, int flags)
+{
+    struct udmar_once once = { .physical = physical, .length = length };
+
+    if (may_add_run(tag, map, last) && length - 1 < map->run_bytes &&
+        (physical & map->offset_mask) == 0 && physical < UDMAR__PHYSICAL_END - length) {
+        const struct target target = target_of(map, segments, last);
+
+        if (add_run(map, physical, length, flags, &target)) {
+            udmar__debug_load(map, UDMAR__CALLER);
+            return 0;
+        }
+    }
+    return udmar_dmamap_add(tag, map, udmar_once_step, &once, segments, last, flags);
+}
+
+int udmar_dmamap_complete(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
+{
+    int error = admit_piece(tag, map, true);
+
+    if (error == 0 && map->domain != NULL && map->domain->announces &&
+        (map->way == LOAD_GROWN || map->way == LOAD_PIECES)) {
+        become_pieces(map);
+        error = udmar__map_announce(map);
+    }
+    return error;
 }

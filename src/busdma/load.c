@@ -79,6 +79,7 @@ static bool may_wait(const struct udmar_dma_map *map, int flags)
 static inline void note_flags(struct udmar_dma_map *map, int flags)
 {
     map->read_only = (flags & UDMAR_DMA_NOWRITE) != 0;
+    map->more = false;
 }
 
 /* Who is told of the end of the load, now or later. */
@@ -96,7 +97,7 @@ int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pi
 {
     int error;
 
-    map->count = 0;
+    map->count = map->kept;
     error = map->tag->backend->load(map, pieces, map->read_only);
     if (error != 0) {
         map->wait.momentary = error == UDMAR_ENOMEM;
@@ -132,7 +133,7 @@ int udmar__load_again(struct udmar_dma_map *map)
         map->wait.momentary = true;
         return UDMAR_ENOMEM;
     }
-    return udmar__bounce_load_client(map);
+    return udmar__bounce_load_client(map, map->subpage);
 }
 
 int udmar__load_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
@@ -212,7 +213,8 @@ int udmar__load_gather(struct udmar_dma_map *map, udmar_dma_next_t *next, void *
 {
     int error;
 
-    if (!udmar__bounce_reclaim(map)) {
+    /* The pages of a load that grows are in use. */
+    if (!udmar__is_loaded(map) && !udmar__bounce_reclaim(map)) {
         return UDMAR_ENOMEM;
     }
     udmar__piece_list_clear(&map->client_pieces);
@@ -237,7 +239,7 @@ int udmar_dmamap_load_each(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
     udmar__debug_load(map, UDMAR__CALLER);
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__bounce_load_client(map);
+        error = udmar__bounce_load_client(map, map->subpage);
         if (error == UDMAR_ENOMEM) {
             error = udmar__wait_space_add(map, NULL);
         }
@@ -262,7 +264,7 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     map->wait.may_wait = false;
     error = udmar__load_gather(map, next, context);
     if (error == 0) {
-        error = udmar__bounce_load_client(map);
+        error = udmar__bounce_load_client(map, map->subpage);
     }
     if (error != 0) {
         return udmar__load_count(map, error);
@@ -274,12 +276,17 @@ int udmar_dmamap_load_each_sg(struct udmar_dma_tag *tag, struct udmar_dma_map *m
     return 0;
 }
 
+static bool has_count(const struct udmar_dma_map *map)
+{
+    return map->way == LOAD_PIECES || map->way == LOAD_GROWN;
+}
+
 struct udmar_dma_segment *udmar_dmamap_segments(struct udmar_dma_map *map, int *out_count)
 {
     bool loaded = map != NULL && udmar__is_loaded(map);
 
     if (out_count != NULL) {
-        *out_count = !loaded ? 0 : map->way == LOAD_PIECES ? (int)map->count : 1;
+        *out_count = !loaded ? 0 : has_count(map) ? (int)map->count : 1;
     }
     return loaded ? map->segments : NULL;
 }
@@ -296,9 +303,6 @@ void udmar_dmamap_sync(struct udmar_dma_tag *tag, struct udmar_dma_map *map, int
     if (map->bounces != NULL) {
         udmar__bounce_copy(map, op);
     }
-    if (map->further != NULL) {
-        udmar__further_copy(map, op);
-    }
     /* The bus is coherent: only the order of the driver's own accesses is at stake. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
@@ -312,21 +316,6 @@ static void unload_nothing(struct udmar_dma_map *map, const void *caller)
     }
 }
 
-/* The pieces that were added; with the last of them the pages of all go to others. */
-static void unload_further(struct udmar_dma_map *map)
-{
-    struct udmar__bounce_zone *zone = map->zone;
-
-    udmar__further_unload(map);
-    if (map->bounces != NULL) {
-        udmar__bounce_release(map);
-    }
-    if (zone != NULL) {
-        /* Last: a callback may end the map. */
-        udmar__waiting_kick(zone);
-    }
-}
-
 /* All unloads but those of the fast path. */
 static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
 {
@@ -335,9 +324,7 @@ static UDMAR__SLOW_PATH void unload_map(struct udmar_dma_map *map)
     map->tag->backend->unload(map);
     map->way = LOAD_NONE;
     udmar__map_set_state(map, MAP_IDLE);
-    if (map->further != NULL) {
-        unload_further(map);
-    } else if (map->bounces != NULL) {
+    if (map->bounces != NULL) {
         udmar__bounce_unloaded(map);
     }
     /* Last, like what is above: a callback may end the map. */
@@ -370,6 +357,15 @@ static UDMAR__SLOW_PATH void unload_lane(struct udmar_dma_map *map)
     udmar__fast_path_unload(map);
     if (udmar__window_defer_ptes(map->window)) {
         flush_half(map);
+    }
+}
+
+static UDMAR__SLOW_PATH void unload_grown(struct udmar_dma_map *map)
+{
+    if (map->fast_way == LOAD_FAST_WINDOW) {
+        unload_window(map);
+    } else {
+        unload_lane(map);
     }
 }
 
@@ -415,6 +411,8 @@ void udmar_dmamap_unload(struct udmar_dma_tag *tag, struct udmar_dma_map *map)
         unload_block(map);
     } else if (map->way == LOAD_FAST_LARGE) {
         unload_large(map);
+    } else if (map->way == LOAD_GROWN) {
+        unload_grown(map);
     } else if (map->way != LOAD_NONE) {
         unload_map(map);
     } else {

@@ -34,11 +34,4 @@ int udmar__load_pieces(struct udmar_dma_map *map, const struct udmar__pieces *pi
  */
 int udmar__load_finish(struct udmar_dma_map *map, int error);
 
-/* ---- grow.c ---- */
-/* Ends the pieces that were added; udmar__waiting_kick() has to follow where there is a zone. */
-void udmar__further_unload(struct udmar_dma_map *map);
-void udmar__further_copy(struct udmar_dma_map *map, int op);
-/* The map ends. */
-void udmar__further_end(struct udmar_dma_map *map);
-
 #endif

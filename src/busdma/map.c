@@ -26,6 +26,20 @@ static uint32_t segments_for(const struct udmar_dma_tag *tag)
     return (uint32_t)udmar__min(wanted, udmar__max(ALWAYS_SEGMENTS, pages * cuts));
 }
 
+/*
+ * How many to begin with: what a buffer of maxsize is cut into, where the device sees it in one
+ * piece; else for each of its pages. Lists of small pieces make room when they come.
+ */
+static uint32_t segments_at_first(const struct udmar_dma_tag *tag, uint32_t most)
+{
+    uint64_t part = udmar__min(tag->maxsegsz, tag->boundary - 1); /* no boundary: the largest */
+
+    if (!tag->backend->scatters) {
+        return most;
+    }
+    return (uint32_t)udmar__min(most, udmar__max(4, tag->maxsize / udmar__max(part, 1) + 2));
+}
+
 /* A load of unlimited size is not provided for beforehand: 2 MiB of pages are. */
 #define MOST_PROVIDED 512u
 
@@ -89,7 +103,8 @@ int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dm
     map->tag = tag;
     map->host = host;
     map->of_dmamem = of_dmamem;
-    map->capacity = segments_for(tag);
+    map->most_segments = segments_for(tag);
+    map->capacity = segments_at_first(tag, map->most_segments);
     if (map->capacity > 0) {
         map->segments = udmar_host_alloc(host, map->capacity * sizeof(*map->segments));
     }
@@ -122,7 +137,6 @@ void udmar__map_destroy(struct udmar_dma_map *map)
     struct udmar *instance = tag->device->instance;
 
     udmar__debug_ended(map);
-    udmar__further_end(map);
     end_bounce(map);
     tag->backend->map_destroy(map);
     free_map(map);

@@ -22,10 +22,17 @@ enum udmar__load_way {
     LOAD_NONE,
     LOAD_FAST_WINDOW, /* fast_path.h: one segment in the map's window; `mapping` is not set */
     LOAD_FAST_LANE,   /* the same in a window that has lanes */
+    LOAD_GROWN,       /* several segments in the map's window, one run each; likewise */
     LOAD_FAST_LARGE,  /* the same as one 2 MiB leaf in a window of chunks */
     LOAD_FAST_BLOCK,  /* the same in a block; `mapping` says which */
     LOAD_MAPPING,     /* one segment: `mapping`, and nothing else */
-    LOAD_PIECES,      /* `mapping` where translated; bounce pages; further pieces */
+    LOAD_PIECES,      /* `mapping` and `earlier` where translated; bounce pages */
+};
+
+/* A place that a growing load has filled. */
+struct udmar__place {
+    struct udmar__place *next;
+    struct udmar__mapping mapping;
 };
 
 /* Pieces of physical memory, neighbours joined. */
@@ -70,7 +77,9 @@ struct udmar_dma_map {
     bool may_large;     /* constant: the window may have one large leaf through the fast path */
     uint64_t run_bytes; /* constant: the most of a load of one segment through the fast path */
     uint32_t capacity;
-    uint32_t count; /* segments of LOAD_PIECES; the other ways have one */
+    uint32_t most_segments; /* constant: what the capacity may grow to */
+    uint32_t count;         /* segments of LOAD_GROWN and LOAD_PIECES; the others have one */
+    uint32_t kept;          /* segments that are there before a call that adds some; else 0 */
     bool of_dmamem;
     bool read_only;
     bool unconfirmed;    /* an unload was not confirmed: so far the device may reach its memory */
@@ -78,10 +87,14 @@ struct udmar_dma_map {
     struct udmar__arena_pool *pool; /* addresses of its loads come from there */
     struct udmar__mapping mapping;
     void *memory; /* of_dmamem: what it came with */
+    /* Growing; translated.c. */
+    struct udmar__place *earlier; /* places of the load in front of `mapping` */
+    uint32_t announced;           /* pages of `mapping` that the unit has been told of */
+    bool more;                    /* the unit is told by udmar_dmamap_complete() */
+    bool grows;                   /* pieces have been added to this map: more are to be expected */
+    bool uses_caches;             /* holds a reference to the caches of its domain */
     /* Bouncing. */
-    struct udmar_dma_map *further; /* of the first piece that was added; see grow.c */
-    bool windowless;               /* it is such a map itself */
-    bool subpage;                  /* partial pages must not be seen by the device */
+    bool subpage;    /* partial pages must not be seen by the device */
     bool isolates;   /* the same of what is being loaded: dmamem has its pages for itself */
     bool may_bounce; /* constant: every load has to be looked at */
     struct udmar__bounce_zone *zone;
@@ -168,17 +181,19 @@ bool udmar__map_owns(const struct udmar_dma_map *map, const uint8_t *buffer, uin
 /* ---- translated.c ---- */
 /* An unload that the unit has not confirmed. */
 void udmar__report_loss(const struct udmar_dma_map *map, enum udmar_status status);
+/* Tells the unit of what the load has that it was not told of. An error number. */
+int udmar__map_announce(struct udmar_dma_map *map);
 /* What the map's loads ask udmar__mapping_get() for; @physical: of the first page. */
 struct udmar__mapping_request udmar__map_request(const struct udmar_dma_map *map, uint64_t pages,
                                                  udmar_paddr_t physical);
 
 /* ---- segments.c ---- */
 /*
- * Adds [address, address + length) as the device sees it; @join: it continues the last segment.
- * False when the tag's nsegments does not suffice.
+ * Adds [address, address + length) as the device sees it; where it continues the last segment it
+ * becomes a part of that, as far as the tag allows. EFBIG when nsegments does not suffice, ENOMEM
+ * when there is no memory for more of them.
  */
-bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
-                        bool join);
+int udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length);
 /* The segments of a mapping that begins at @base. Returns an error number. */
 int udmar__segments_make(struct udmar_dma_map *map, const struct udmar__pieces *pieces,
                          udmar_iova_t base);

@@ -29,13 +29,32 @@ static uint64_t longest_segment(const struct udmar_dma_tag *tag, udmar_bus_addr_
     return border > address ? border - address : udmar__part_of_page(tag);
 }
 
-bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length,
-                        bool join)
+/* Twice as many, as far as the tag allows. */
+static int make_room(struct udmar_dma_map *map)
+{
+    uint32_t capacity = (uint32_t)udmar__min(2 * (uint64_t)map->capacity, map->most_segments);
+    struct udmar_dma_segment *segments;
+
+    if (capacity == map->capacity) {
+        return UDMAR_EFBIG;
+    }
+    segments = udmar_host_alloc(map->host, capacity * sizeof(*segments));
+    if (segments == NULL) {
+        return UDMAR_ENOMEM;
+    }
+    __builtin_memcpy(segments, map->segments, map->count * sizeof(*segments));
+    udmar_host_free(map->host, map->segments, map->capacity * sizeof(*segments));
+    map->segments = segments;
+    map->capacity = capacity;
+    return 0;
+}
+
+int udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint64_t length)
 {
     const struct udmar_dma_tag *tag = map->tag;
+    struct udmar_dma_segment *last = map->count > 0 ? &map->segments[map->count - 1] : NULL;
 
-    if (join && map->count > 0) {
-        struct udmar_dma_segment *last = &map->segments[map->count - 1];
+    if (last != NULL && last->ds_addr + last->ds_len == address) {
         uint64_t end = longest_segment(tag, last->ds_addr, last->ds_len + length);
         uint64_t here = end > last->ds_len ? end - last->ds_len : 0;
 
@@ -45,17 +64,18 @@ bool udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uin
     }
     while (length > 0) {
         uint64_t here = longest_segment(tag, address, length);
+        int error = map->count == map->capacity ? make_room(map) : 0;
 
         UDMAR_ASSERT(here > 0 && here <= length && map->count <= map->capacity);
-        if (map->count == map->capacity) {
-            return false;
+        if (error != 0) {
+            return error;
         }
         map->segments[map->count++] =
             (struct udmar_dma_segment){ .ds_addr = address, .ds_len = here };
         address += here;
         length -= here;
     }
-    return true;
+    return 0;
 }
 
 /* Alignment that guest addresses cannot mend: they keep the offset in the page. */
@@ -74,6 +94,7 @@ static int make_each(struct udmar_dma_map *map, const struct udmar__pieces *piec
     uint64_t length;
     uint64_t start = 0;
     bool joins;
+    int error;
 
     while (udmar__pieces_next(&rest, &physical, &length)) {
         /* It has been measured, so there is a place for it. */
@@ -83,8 +104,9 @@ static int make_each(struct udmar_dma_map *map, const struct udmar__pieces *piec
         if (!joins && !is_aligned(map->tag, physical)) {
             return UDMAR_EINVAL;
         }
-        if (!udmar__segment_add(map, base + start, length, joins)) {
-            return UDMAR_EFBIG;
+        error = udmar__segment_add(map, base + start, length);
+        if (error != 0) {
+            return error;
         }
     }
     return 0;
@@ -102,5 +124,5 @@ int udmar__segments_make(struct udmar_dma_map *map, const struct udmar__pieces *
     if (!is_aligned(map->tag, offset)) {
         return UDMAR_EINVAL;
     }
-    return udmar__segment_add(map, base + offset, pieces->bytes, false) ? 0 : UDMAR_EFBIG;
+    return udmar__segment_add(map, base + offset, pieces->bytes);
 }

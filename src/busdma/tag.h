@@ -40,7 +40,10 @@ struct udmar_dma_tag {
 struct udmar__backend {
     int (*map_create)(struct udmar_dma_map *map);
     void (*map_destroy)(struct udmar_dma_map *map);
-    /* Makes addresses and fills map->segments; on failure nothing is left. An error number. */
+    /*
+     * Makes addresses and fills map->segments; on failure nothing is left. Where the map is loaded,
+     * the pieces are added to what it has. An error number.
+     */
     int (*load)(struct udmar_dma_map *map, const struct udmar__pieces *pieces, bool read_only);
     void (*unload)(struct udmar_dma_map *map);
     /* Of a map that is not loaded: can no device reach what it had loaded any more? May wait. */

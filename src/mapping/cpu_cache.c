@@ -335,7 +335,7 @@ void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window
 
 /* Blocks of one kind, out of a magazine... */
 static void trim_magazine(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
-                          struct udmar__magazine *magazine)
+                          struct udmar__magazine *magazine, bool spare)
 {
     struct udmar__magazine local;
     uintptr_t state = udmar__lock(domain->host, &cache->lock);
@@ -344,13 +344,13 @@ static void trim_magazine(struct udmar_domain *domain, struct udmar__cpu_cache *
     magazine->count = 0;
     udmar__unlock(domain->host, &cache->lock, state);
     if (local.count > 0) {
-        udmar__blocks_give(domain, local.page, local.count, false);
+        udmar__blocks_give(domain, local.page, local.count, spare);
     }
 }
 
 /* ...and out of its reserve. */
 static void trim_reserve(struct udmar_domain *domain, struct udmar__cpu_cache *cache,
-                         struct udmar__reserve *reserve, bool all)
+                         struct udmar__reserve *reserve, bool all, bool spare)
 {
     struct udmar__spill *spill;
 
@@ -360,7 +360,7 @@ static void trim_reserve(struct udmar_domain *domain, struct udmar__cpu_cache *c
         spill = udmar__reserve_trim(reserve, all);
         udmar__unlock(domain->host, &cache->lock, state);
         if (spill != NULL) {
-            udmar__blocks_give(domain, spill->page, UDMAR__SPILL, false);
+            udmar__blocks_give(domain, spill->page, UDMAR__SPILL, spare);
             udmar_host_free(domain->host, spill, sizeof(*spill));
         }
     } while (spill != NULL);
@@ -393,6 +393,13 @@ static void trim_windows(struct udmar_domain *domain, struct udmar__cpu_cache *c
     }
 }
 
+/* What leaves the caches. */
+enum trim {
+    TRIM_IDLE,   /* what was not needed since the last time */
+    TRIM_UNUSED, /* everything, but one arena stays, see holds_one_arena() */
+    TRIM_ALL,
+};
+
 /* Has a mapping ended here since the last time? */
 static bool is_idle(struct udmar_domain *domain, struct udmar__cpu_cache *cache)
 {
@@ -404,16 +411,17 @@ static bool is_idle(struct udmar_domain *domain, struct udmar__cpu_cache *cache)
     return idle;
 }
 
-static void trim_cache(struct udmar_domain *domain, struct udmar__cpu_cache *cache, bool all)
+static void trim_cache(struct udmar_domain *domain, struct udmar__cpu_cache *cache, bool all,
+                       bool spare)
 {
     if (all) {
         trim_batches(domain, cache);
     }
     for (unsigned kind = UDMAR__POOL_ALL; kind <= UDMAR__POOL_32; kind++) {
         for (unsigned order = 0; order < UDMAR__BLOCK_ORDERS; order++) {
-            trim_reserve(domain, cache, &cache->reserves[order][kind], all);
+            trim_reserve(domain, cache, &cache->reserves[order][kind], all, spare);
             if (all) {
-                trim_magazine(domain, cache, &cache->blocks[order][kind]);
+                trim_magazine(domain, cache, &cache->blocks[order][kind], spare);
             }
         }
         for (unsigned order = 0; all && order < UDMAR__WINDOW_ORDERS; order++) {
@@ -422,28 +430,39 @@ static void trim_cache(struct udmar_domain *domain, struct udmar__cpu_cache *cac
     }
 }
 
-static void trim_caches(struct udmar_domain *domain, bool all)
+static void trim_caches(struct udmar_domain *domain, enum trim what)
 {
     for (unsigned cpu = 0; cpu < udmar__mapper_of(domain)->cpus; cpu++) {
         struct udmar__cpu_cache *cache =
             __atomic_load_n(&udmar__mapper_of(domain)->caches[cpu], __ATOMIC_ACQUIRE);
 
         if (cache != NULL) {
-            trim_cache(domain, cache, all || is_idle(domain, cache));
+            trim_cache(domain, cache, what != TRIM_IDLE || is_idle(domain, cache),
+                       what == TRIM_UNUSED);
         }
     }
     /* The arenas that were kept as spares. */
-    udmar__blocks_give(domain, NULL, 0, false);
+    udmar__blocks_give(domain, NULL, 0, what == TRIM_UNUSED);
+}
+
+/* One arena is kept until the domain goes: what makes a map for each transfer needs it again. */
+static bool holds_one_arena(struct udmar_domain *domain)
+{
+    uintptr_t state = udmar__lock(domain->host, &domain->lock);
+    bool one = udmar__mapper_of(domain)->taken <= UDMAR__ARENA_PAGES;
+
+    udmar__unlock(domain->host, &domain->lock, state);
+    return one;
 }
 
 void udmar__cpu_caches_trim(struct udmar_domain *domain)
 {
-    trim_caches(domain, true);
+    trim_caches(domain, TRIM_ALL);
 }
 
 void udmar__cpu_caches_trim_idle(struct udmar_domain *domain)
 {
-    trim_caches(domain, false);
+    trim_caches(domain, TRIM_IDLE);
 }
 
 void udmar__cpu_caches_ref(struct udmar_domain *domain)
@@ -454,8 +473,9 @@ void udmar__cpu_caches_ref(struct udmar_domain *domain)
 void udmar__cpu_caches_unref(struct udmar_domain *domain)
 {
     UDMAR_ASSERT(__atomic_load_n(&udmar__mapper_of(domain)->cache_refs, __ATOMIC_RELAXED) > 0);
-    if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        udmar__cpu_caches_trim(domain);
+    if (__atomic_sub_fetch(&udmar__mapper_of(domain)->cache_refs, 1, __ATOMIC_ACQ_REL) == 0 &&
+        !holds_one_arena(domain)) {
+        trim_caches(domain, TRIM_UNUSED);
     }
 }
 

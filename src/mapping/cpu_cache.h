@@ -250,8 +250,9 @@ enum udmar_status udmar__window_get(struct udmar_domain *domain, struct udmar__a
 void udmar__window_put(struct udmar_domain *domain, struct udmar__window *window);
 
 /*
- * A reference of a user whose mappings take from the caches, and its end: with the last one
- * everything goes back to the arenas, and what is empty to the host. Without locks.
+ * A reference of a user whose mappings take from the caches, and its end. With the last one
+ * everything goes back to the arenas, and what is empty to the host, but for one arena of each
+ * pool; where the domain has no more than one anyway, all stays as it is. Without locks.
  */
 void udmar__cpu_caches_ref(struct udmar_domain *domain);
 void udmar__cpu_caches_unref(struct udmar_domain *domain);

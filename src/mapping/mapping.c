@@ -261,41 +261,81 @@ static void write_whole(volatile uint64_t *pte, const struct udmar_dma_physical 
 }
 
 /*
- * What was written is in memory, noted for its end, and announced where the unit wants that. Also
- * where writing has failed: entries were live from the first store on.
+ * Pages [at, pages) were written: they are in memory, and noted for the mapping's end. Also where
+ * writing has failed: entries were live from the first store on.
  */
-static inline enum udmar_status publish_mapping(struct udmar_domain *domain,
-                                                struct udmar__mapping *mapping, uint64_t pages)
+static inline void note_mapping(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                uint64_t at, uint64_t pages)
 {
+    volatile uint64_t *ptes;
+
     mapping->pages = (uint32_t)pages;
     switch (mapping->kind) {
     case MAPPING_WINDOW:
     case MAPPING_TRANSIENT:
-        udmar__window_note(mapping->in.window, mapping->first, mapping->pages);
+        udmar__window_note(mapping->in.window, mapping->first, (uint32_t)at, mapping->pages);
         break;
     case MAPPING_BLOCK:
-        udmar__ptes_write_back(domain->host, domain->coherent, mapping->ptes, mapping->pages);
+        ptes = udmar__block_ptes(mapping->in.arena, (uint32_t)(mapping->iova >> UDMAR_PAGE_SHIFT));
+        udmar__ptes_write_back(domain->host, domain->coherent, ptes + at, (uint32_t)(pages - at));
         udmar__block_note_pages(mapping->in.arena, mapping->iova >> UDMAR_PAGE_SHIFT,
                                 mapping->pages);
         break;
     default:
-        return UDMAR_OK; /* the walker has done it */
+        break; /* the walker has done it */
     }
-    return domain->announces ? udmar__announce(domain, mapping->iova, mapping->pages) : UDMAR_OK;
+}
+
+/* The rest of a mapping's place, from its page @at on, as one of its own. */
+static struct udmar__mapping part_of(const struct udmar__mapping *mapping, uint64_t at)
+{
+    struct udmar__mapping part = *mapping;
+
+    part.first += (uint32_t)at;
+    part.iova += at << UDMAR_PAGE_SHIFT;
+    part.ptes = NULL;
+    if (mapping->kind == MAPPING_BLOCK) {
+        part.ptes = udmar__block_ptes(mapping->in.arena, (uint32_t)(part.iova >> UDMAR_PAGE_SHIFT));
+    } else if (mapping->kind != MAPPING_RANGE && mapping->in.window->chunk_count == 0 &&
+               mapping->in.window->ptes != NULL) {
+        part.ptes = mapping->in.window->ptes + at;
+    }
+    return part;
+}
+
+static enum udmar_status write_list(struct udmar_domain *domain, struct udmar__mapping *mapping,
+                                    const struct udmar__pieces *pieces, unsigned access)
+{
+    if (pieces->whole && mapping->ptes != NULL) {
+        write_whole(mapping->ptes, pieces->list, pieces->pages, access);
+        return UDMAR_OK;
+    }
+    return write_each(domain, mapping, pieces, access);
+}
+
+enum udmar_status udmar__mapping_write_at(struct udmar_domain *domain,
+                                          struct udmar__mapping *mapping, uint64_t at,
+                                          const struct udmar__pieces *pieces, unsigned access)
+{
+    struct udmar__mapping part;
+    enum udmar_status status;
+
+    if (at == 0) {
+        status = write_list(domain, mapping, pieces, access);
+    } else {
+        part = part_of(mapping, at);
+        status = write_list(domain, &part, pieces, access);
+    }
+    note_mapping(domain, mapping, at, at + pieces->pages);
+    return status;
 }
 
 enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar__mapping *mapping,
                                        const struct udmar__pieces *pieces, unsigned access)
 {
-    enum udmar_status status = UDMAR_OK;
-    enum udmar_status published;
+    enum udmar_status status = udmar__mapping_write_at(domain, mapping, 0, pieces, access);
+    enum udmar_status published = udmar__mapping_announce(domain, mapping, 0);
 
-    if (pieces->whole && mapping->ptes != NULL) {
-        write_whole(mapping->ptes, pieces->list, pieces->pages, access);
-    } else {
-        status = write_each(domain, mapping, pieces, access);
-    }
-    published = publish_mapping(domain, mapping, pieces->pages);
     return status != UDMAR_OK ? status : published;
 }
 
@@ -304,9 +344,73 @@ enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
                                            uint64_t pages, unsigned access)
 {
     enum udmar_status status = write_pages(domain, mapping, 0, physical, pages, access);
-    enum udmar_status published = publish_mapping(domain, mapping, pages);
+    enum udmar_status published;
 
+    note_mapping(domain, mapping, 0, pages);
+    published = udmar__mapping_announce(domain, mapping, 0);
     return status != UDMAR_OK ? status : published;
+}
+
+/* ---- Growing ---- */
+
+/* How many pages the place has, from the mapping's first one on. */
+static uint64_t room_of(const struct udmar__mapping *mapping)
+{
+    uint64_t page = mapping->iova >> UDMAR_PAGE_SHIFT;
+
+    switch (mapping->kind) {
+    case MAPPING_WINDOW:
+    case MAPPING_TRANSIENT:
+        return udmar__window_room(mapping->in.window) - mapping->first;
+    case MAPPING_BLOCK:
+        return UINT64_C(1) << UDMAR__BLOCK_ORDER(udmar__block_at(mapping->in.arena, page));
+    case MAPPING_RANGE:
+        return mapping->in.range->last + 1 - page;
+    default:
+        return 0;
+    }
+}
+
+bool udmar__mapping_next(const struct udmar__mapping *mapping,
+                         const struct udmar__mapping_request *request, uint64_t *out_at)
+{
+    uint64_t base = mapping->iova >> UDMAR_PAGE_SHIFT;
+    uint64_t end = base + room_of(mapping);
+    uint64_t boundary = request->boundary >> UDMAR_PAGE_SHIFT;
+    uint64_t first = udmar__align_up(base + mapping->pages, request->alignment >> UDMAR_PAGE_SHIFT);
+    uint64_t offset = ((request->physical >> UDMAR_PAGE_SHIFT) - first) % LARGE_PAGES;
+
+    /* The 2 MiB rule, as for a place of its own. */
+    if (request->pages >= LARGE_PAGES && request->alignment <= UDMAR_PAGE_SIZE &&
+        first + offset + request->pages <= end) {
+        first += offset;
+    }
+    if (boundary > 1 && ((first ^ (first + request->pages - 1)) & ~(boundary - 1)) != 0) {
+        first = udmar__align_up(first, boundary);
+    }
+    *out_at = first - base;
+    return first <= end && request->pages <= end - first;
+}
+
+enum udmar_status udmar__mapping_take_back(struct udmar_domain *domain,
+                                           struct udmar__mapping *mapping, uint64_t at)
+{
+    struct udmar__mapping part = part_of(mapping, at);
+    uint32_t pages = mapping->pages - (uint32_t)at;
+    struct udmar__request request;
+
+    if (mapping->kind == MAPPING_RANGE) {
+        return udmar_domain_unmap(domain, part.iova, (uint64_t)pages << UDMAR_PAGE_SHIFT);
+    }
+    if (mapping->kind == MAPPING_BLOCK) {
+        udmar__ptes_clear(part.ptes, pages);
+        udmar__ptes_write_back(domain->host, domain->coherent, part.ptes, pages);
+    } else {
+        udmar__window_take_back(mapping->in.window, part.first, pages);
+    }
+    request = udmar__iotlb_range(domain->unit, domain->bindings->id, part.iova,
+                                 (uint64_t)pages << UDMAR_PAGE_SHIFT, false);
+    return udmar__invalidate(domain->unit, &request, 1, true, NULL);
 }
 
 /* ---- The end ---- */

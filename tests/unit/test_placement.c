@@ -198,8 +198,9 @@ static void test_maps_share_what_is_low(void **state)
 static void test_others_leave_low_addresses_alone(void **state)
 {
     static struct udmar_dma_map *maps[MOST], *low[16];
-    const struct limits all = { .maxsize = MIB(1) };
-    const struct limits bits_32 = { .lowaddr = LOW_32, .maxsize = MIB(1) };
+    /* Windows of 2 MiB: a bit more than a block holds. */
+    const struct limits all = { .maxsize = MIB(1) + PAGE };
+    const struct limits bits_32 = { .lowaddr = LOW_32, .maxsize = MIB(1) + PAGE };
     const struct limits bits_24 = { .lowaddr = LOW_24, .maxsize = KIB(512) };
 
     (void)state;
@@ -243,7 +244,7 @@ static void test_others_leave_low_addresses_alone(void **state)
 static void test_more_windows_than_addresses(void **state)
 {
     static struct udmar_dma_map *maps[MOST];
-    const struct limits limits = { .lowaddr = LOW_32, .maxsize = MIB(1) };
+    const struct limits limits = { .lowaddr = LOW_32, .maxsize = MIB(1) + PAGE };
     struct machine mc;
     struct udmar_dma_tag *tag;
     struct udmar__arena_pool *pool;

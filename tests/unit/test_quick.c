@@ -487,6 +487,7 @@ static void test_lent_window_that_is_not_ready(void **state)
     udmar_dmamap_unload(s.tag, s.map);
     model_buffer_free(s.mc.m, buffer);
     drop_map(s.tag, s.map);
+    udmar__cpu_caches_trim(s.mc.domain);
     assert_int_equal(udmar__mapper_of(s.mc.domain)->windows,
                      0); /* it has come back, and has gone */
     drop_tag(s.tag);

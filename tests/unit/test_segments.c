@@ -34,6 +34,7 @@ struct scene {
     uint32_t random;
     bool translates;
     bool subpage;
+    bool deferred;
 };
 
 /* What drivers have, and what nobody has. */
@@ -160,6 +161,58 @@ static bool feed(void *context, struct udmar_dma_piece *out_piece)
     return true;
 }
 
+/* One piece of a load that grows, in one of the three forms. */
+static int add(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+               const struct part *part, struct udmar_dma_segment *segments, int *last)
+{
+    struct subject one = { .pieces = 1, .piece = { *part } };
+    struct feed context = { .subject = &one, .scene = s };
+    size_t run = part->length;
+    uint64_t physical = udmar_host_virtual_to_physical(s->mc.m, part->at, &run);
+    int flags = UDMAR_DMA_NOWAIT | (roll_below(&s->random, 2) ? UDMAR_DMA_MORE : 0);
+
+    switch (roll_below(&s->random, 3)) {
+    case 0:
+        return udmar_dmamap_add_buffer(tag, map, part->at, part->length, segments, last, flags);
+    case 1:
+        if (run == part->length)
+            return udmar_dmamap_add_physical(tag, map, physical, run, segments, last, flags);
+        __attribute__((fallthrough));
+    default:
+        return udmar_dmamap_add(tag, map, feed, &context, segments, last, flags);
+    }
+}
+
+/* All pieces, one after the other; told as a callback would tell it. */
+static int grow(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                const struct subject *subject)
+{
+    bool own = roll_below(&s->random, 2);
+    int last = -1;
+    int error = 0;
+
+    for (unsigned i = 0; i < subject->pieces && error == 0; i++) {
+        int before = last;
+
+        error = add(s, tag, map, &subject->piece[i], own ? NULL : result.segment, &last);
+        assert_true(error == 0 ? last >= before : last == before);
+    }
+    if (error == 0)
+        error = udmar_dmamap_complete(tag, map);
+    if (error == 0) {
+        struct udmar_dma_segment *segments = udmar_dmamap_segments(map, NULL);
+
+        if (own)
+            memcpy(result.segment, segments, (size_t)(last + 1) * sizeof(*segments));
+    } else {
+        udmar_dmamap_unload(tag, map);
+    }
+    result.calls = 1;
+    result.error = error;
+    result.count = error == 0 ? last + 1 : 0;
+    return error == UDMAR_EFBIG ? 0 : error;
+}
+
 static int load(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                 const struct subject *subject)
 {
@@ -171,6 +224,8 @@ static int load(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map
     if (subject->pieces == 0)
         return udmar_dmamap_load(tag, map, subject->buffer, subject->length, note_loaded, &result,
                                  UDMAR_DMA_NOWAIT);
+    if (roll_below(&s->random, 2))
+        return grow(s, tag, map, subject);
     return udmar_dmamap_load_each(tag, map, feed, &context, note_loaded, &result, UDMAR_DMA_NOWAIT);
 }
 
@@ -373,8 +428,10 @@ static void one_round(struct scene *s)
         if (s->translates && subject.pieces == 0)
             check_cuts(&limits, &subject);
         udmar_dmamap_unload(tag, map);
-        if (s->translates)
-            assert_false(can_read(&s->mc, RID0, result.segment[0].ds_addr));
+        if (s->translates && !s->deferred)
+            for (int i = 0; i < result.count; i++)
+                assert_false(can_read(&s->mc, RID0, result.segment[i].ds_addr));
+        drain_faults(&s->mc);
     }
     for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++)
         assert_int_equal(zone.free_pages, zone.total_pages);
@@ -385,7 +442,9 @@ static void one_round(struct scene *s)
 
 static void run(const struct setup *setup, bool translates, bool subpage, uint32_t seed)
 {
-    struct scene s = { .random = seed, .translates = translates, .subpage = subpage };
+    struct scene s = {
+        .random = seed, .translates = translates, .subpage = subpage, .deferred = setup->ticking
+    };
     const struct limits keeper = { .alignment = 64 };
     struct udmar_dma_tag *tag;
 
@@ -403,6 +462,16 @@ static void test_windows(void **state)
 {
     (void)state;
     run(&(struct setup){ 0 }, true, false, 1);
+}
+
+/* Units that want to be told of new entries, that do not snoop, and that forget late. */
+static void test_other_units(void **state)
+{
+    (void)state;
+    run(&(struct setup){ .profile = "cm" }, true, false, 7);
+    run(&(struct setup){ .profile = "cm", .window_limit = PAGE }, true, false, 8);
+    run(&(struct setup){ .profile = "noncoherent" }, true, false, 9);
+    run(&(struct setup){ .tunables = "hw.dmar.strict=0", .ticking = true }, true, false, 10);
 }
 
 static void test_ranges(void **state)
@@ -443,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_other_units),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_without_direct_map),
         cmocka_unit_test(test_subpage),

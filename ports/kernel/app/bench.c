@@ -14,6 +14,7 @@
 #define ROUNDS        1001u
 #define LARGE         (2u << 20)
 #define SCATTERED     (1u << 20)
+#define CHAIN         (64u << 10)
 #define FOUR_GIB      0x100000000ull
 #define BEYOND_WINDOW (64u << 20)
 #define MAX_SEGMENTS  1024
@@ -29,21 +30,25 @@ struct bench_case {
     struct bench_load load;
 };
 
-#define CASES 5
+#define CASES 8
 
 static void fill_cases(const struct bench *bench, struct bench_case cases[CASES])
 {
     uint8_t *buffer = bench->contiguous;
 
-    cases[0] = (struct bench_case){ "4096", "4096", { buffer, 4096, NULL, 0 } };
-    cases[1] = (struct bench_case){ "65536", "65536", { buffer, 65536, NULL, 0 } };
-    cases[2] = (struct bench_case){ "2097152", "2097152", { buffer, LARGE, NULL, 0 } };
+    cases[0] = (struct bench_case){ "4096", "4096", { buffer, 4096, NULL, 0, 0 } };
+    cases[1] = (struct bench_case){ "65536", "65536", { buffer, 65536, NULL, 0, 0 } };
+    cases[2] = (struct bench_case){ "2097152", "2097152", { buffer, LARGE, NULL, 0, 0 } };
     cases[3] = (struct bench_case){ "2097152+1048576",
                                     "\"2097152+1048576\"",
-                                    { buffer + (1u << 20) + PAGE_SIZE, LARGE, NULL, 0 } };
+                                    { buffer + (1u << 20) + PAGE_SIZE, LARGE, NULL, 0, 0 } };
     cases[4] = (struct bench_case){ "256x4096",
                                     "\"256x4096\"",
-                                    { NULL, SCATTERED, bench->pages, SCATTERED / PAGE_SIZE } };
+                                    { NULL, SCATTERED, bench->pages, SCATTERED / PAGE_SIZE, 0 } };
+    /* A driver's tag says how long a chain may get, not how long this one is. */
+    cases[5] = (struct bench_case){ "2x2030", "\"2x2030\"", { buffer, CHAIN, NULL, 0, 2 } };
+    cases[6] = (struct bench_case){ "4x2030", "\"4x2030\"", { buffer, CHAIN, NULL, 0, 4 } };
+    cases[7] = (struct bench_case){ "16x2030", "\"16x2030\"", { buffer, CHAIN, NULL, 0, 16 } };
 }
 
 bool bench_tag(const struct bench *bench, size_t size, struct udmar_dma_tag **out_tag)

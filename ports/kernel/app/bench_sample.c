@@ -44,9 +44,32 @@ bool bench_transfer_list(const struct bench_target *target, const struct bench_l
     return error == 0 && segments > 0;
 }
 
+bool bench_transfer_chain(const struct bench_target *target, const struct bench_load *load,
+                          struct bench_stamps *stamps)
+{
+    struct udmar_dma_segment segments[BENCH_CHAIN_MOST];
+    int last = -1;
+    int error = 0;
+
+    stamps->at[0] = bench_stamp();
+    for (unsigned i = 0; i < load->chain && error == 0; i++) {
+        error = udmar_dmamap_add_buffer(target->tag, target->map, bench_chain_buffer(load, i),
+                                        BENCH_CHAIN_LENGTH, segments, &last,
+                                        UDMAR_DMA_NOWAIT | UDMAR_DMA_MORE);
+    }
+    if (error == 0) {
+        error = udmar_dmamap_complete(target->tag, target->map);
+    }
+    finish(target, stamps);
+    return error == 0 && last + 1 == (int)load->chain;
+}
+
 bool bench_transfer(const struct bench_target *target, const struct bench_load *load,
                     struct bench_stamps *stamps)
 {
+    if (load->chain != 0) {
+        return bench_transfer_chain(target, load, stamps);
+    }
     return load->list != NULL ? bench_transfer_list(target, load, stamps)
                               : bench_transfer_buffer(target, load, stamps);
 }

@@ -13,13 +13,25 @@ struct bench_target {
     struct udmar_dma_map *map;
 };
 
-/* What is loaded: a buffer, or a list of physical pages as a scatter list has them. */
+/*
+ * What is loaded: a buffer; a list of physical pages as a scatter list has them; or a chain of
+ * small buffers that are added to the map one by one, as FreeBSD loads mbufs.
+ */
 struct bench_load {
     void *buffer;
-    size_t length;
+    size_t length;                         /* of the tag */
     const struct udmar_dma_physical *list; /* where not null */
-    unsigned count;
+    unsigned count;                        /* of the list */
+    unsigned chain;                        /* buffers; 0: no chain */
 };
+
+/* Buffer @i of a chain: no two are neighbours, each begins at another odd offset in its page. */
+#define BENCH_CHAIN_LENGTH 2030u
+#define BENCH_CHAIN_MOST   16u
+static inline void *bench_chain_buffer(const struct bench_load *load, unsigned i)
+{
+    return (uint8_t *)load->buffer + i * (3 * PAGE_SIZE + 130) + 1;
+}
 
 enum bench_phase {
     BENCH_LOAD,
@@ -35,13 +47,15 @@ struct bench_stamps {
 };
 
 /*
- * One transfer. Both functions call what a driver calls, directly, so that what they add to a phase
+ * One transfer. All functions call what a driver calls, directly, so that what they add to a phase
  * is nothing but the arguments. False when the load failed.
  */
 bool bench_transfer_buffer(const struct bench_target *target, const struct bench_load *load,
                            struct bench_stamps *stamps);
 bool bench_transfer_list(const struct bench_target *target, const struct bench_load *load,
                          struct bench_stamps *stamps);
+bool bench_transfer_chain(const struct bench_target *target, const struct bench_load *load,
+                          struct bench_stamps *stamps);
 bool bench_transfer(const struct bench_target *target, const struct bench_load *load,
                     struct bench_stamps *stamps);
 

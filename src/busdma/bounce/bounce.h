@@ -28,8 +28,10 @@ void udmar__bounce_copy(struct udmar_dma_map *map, int op);
 /* ---- bounce_load.c ---- */
 /* A load for which udmar__load_pieces() may not be enough. Returns an error number. */
 int udmar__bounce_load(struct udmar_dma_map *map, const struct udmar__pieces *pieces);
-/* The same for what is in map->client_pieces already. */
-int udmar__bounce_load_client(struct udmar_dma_map *map);
+/* The same for what is in map->client_pieces already; @isolates: partial pages must not be seen. */
+int udmar__bounce_load_client(struct udmar_dma_map *map, bool isolates);
+/* The same for a map that is loaded: its pages stay, others come to them. */
+int udmar__bounce_add_client(struct udmar_dma_map *map, bool isolates);
 /* The second half, with pages in map->bounces. */
 int udmar__bounce_load_with_pages(struct udmar_dma_map *map);
 /* Pages of the last load whose end was not confirmed: now it must be. False: it is not. */

@@ -52,10 +52,50 @@ static int load_listed(struct udmar_dma_map *map)
     return error != 0 ? error : udmar__bounce_load_with_pages(map);
 }
 
-int udmar__bounce_load_client(struct udmar_dma_map *map)
+int udmar__bounce_load_client(struct udmar_dma_map *map, bool isolates)
 {
-    map->isolates = map->subpage;
+    map->isolates = isolates;
     return load_listed(map);
+}
+
+/*
+ * Pages of a piece that has failed, which a unit has not confirmed, stay until the unload is
+ * confirmed. They stand for nothing.
+ */
+static void empty_pages(struct udmar_dma_map *map)
+{
+    for (struct udmar__bounce_page *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
+        bounce->length = 0;
+        bounce->next_length = 0;
+    }
+}
+
+/* In front of those that the map has now; their order does not matter once they are loaded. */
+static void join_pages(struct udmar_dma_map *map, struct udmar__bounce_page *others, uint32_t count)
+{
+    struct udmar__bounce_page **end = &map->bounces;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = others;
+    map->bounce_count += count;
+}
+
+int udmar__bounce_add_client(struct udmar_dma_map *map, bool isolates)
+{
+    struct udmar__bounce_page *others = map->bounces;
+    uint32_t count = map->bounce_count;
+    int error;
+
+    map->bounces = NULL;
+    map->bounce_count = 0;
+    error = udmar__bounce_load_client(map, isolates);
+    if (error != 0) {
+        empty_pages(map);
+    }
+    join_pages(map, others, count);
+    return error;
 }
 
 bool udmar__bounce_reclaim(struct udmar_dma_map *map)

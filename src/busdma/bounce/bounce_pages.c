@@ -222,6 +222,7 @@ int udmar__bounce_lay_out(struct udmar_dma_map *map)
             bounce->next_client = part.more.address;
             bounce->next_length = part.more.length;
             bounce->offset = part.offset;
+            bounce->read_only = map->read_only;
             wipe_page(map, bounce);
             error = udmar__piece_list_add(host, &map->bounced_pieces,
                                           bounce->page.physical + part.offset,
@@ -250,30 +251,44 @@ static void copy_bytes(void *host, udmar_paddr_t to, udmar_paddr_t from, uint32_
     udmar_host_page_unmap(host, target);
 }
 
+static void copy_out(void *host, const struct udmar__bounce_page *bounce)
+{
+    udmar_paddr_t page = bounce->page.physical + bounce->offset;
+
+    copy_bytes(host, page, bounce->client, bounce->length);
+    copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
+}
+
+static void copy_back(void *host, const struct udmar__bounce_page *bounce)
+{
+    udmar_paddr_t page = bounce->page.physical + bounce->offset;
+
+    copy_bytes(host, bounce->client, page, bounce->length);
+    copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
+}
+
 void udmar__bounce_copy(struct udmar_dma_map *map, int op)
 {
     void *host = map->tag->device->instance->host;
     bool out = (op & UDMAR_DMA_SYNC_PREWRITE) != 0;
-    /* What the device may only read it has not changed. */
-    bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0 && !map->read_only;
+    bool copied = false;
     uintptr_t state;
 
-    if (!out && !back) {
-        return;
-    }
     for (struct udmar__bounce_page *bounce = map->bounces; bounce != NULL; bounce = bounce->next) {
-        udmar_paddr_t page = bounce->page.physical + bounce->offset;
+        /* What the device may only read it has not changed. */
+        bool back = (op & UDMAR_DMA_SYNC_POSTREAD) != 0 && !bounce->read_only;
 
         if (out) {
-            copy_bytes(host, page, bounce->client, bounce->length);
-            copy_bytes(host, page + bounce->length, bounce->next_client, bounce->next_length);
+            copy_out(host, bounce);
         }
         if (back) {
-            copy_bytes(host, bounce->client, page, bounce->length);
-            copy_bytes(host, bounce->next_client, page + bounce->length, bounce->next_length);
+            copy_back(host, bounce);
         }
+        copied |= out || back;
     }
-    state = udmar__lock(host, &map->zone->lock);
-    map->zone->bounced++;
-    udmar__unlock(host, &map->zone->lock, state);
+    if (copied) {
+        state = udmar__lock(host, &map->zone->lock);
+        map->zone->bounced++;
+        udmar__unlock(host, &map->zone->lock, state);
+    }
 }

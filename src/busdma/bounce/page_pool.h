@@ -19,6 +19,7 @@ struct udmar__bounce_page {
     uint32_t offset;           /* of the copy in the page */
     udmar_paddr_t next_client; /* what follows in the page, at the beginning of another one */
     uint32_t next_length;      /* 0: nothing */
+    bool read_only;            /* the device does not change it */
 };
 
 struct udmar__bounce_zone {
