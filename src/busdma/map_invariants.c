@@ -33,6 +33,11 @@ static const char *check_way(const struct udmar_dma_map *map)
         return map->mapping.kind != MAPPING_BLOCK ? "a fast load is in no block" : NULL;
     case LOAD_MAPPING:
         return map->mapping.kind == MAPPING_NONE ? "a load is nowhere" : NULL;
+    case LOAD_GROWN:
+        if (map->mapping.kind == MAPPING_NONE && map->earlier == NULL) {
+            return "a grown load is nowhere";
+        }
+        return map->count == 0 || map->count > map->capacity ? "a load has no such segments" : NULL;
     case LOAD_PIECES:
         return map->count == 0 || map->count > map->capacity ? "a load has no such segments" : NULL;
     default:
@@ -110,7 +115,7 @@ const char *udmar__map_check(const struct udmar_dma_map *map)
     } else if (map->fast != NULL || map->way != LOAD_NONE) {
         wrong = "a load that waits has a way, or the fast path is open";
     }
-    wrong = wrong != NULL || map->windowless ? wrong : check_tag(map->tag);
+    wrong = wrong != NULL ? wrong : check_tag(map->tag);
     return wrong == NULL && map->window != NULL ? udmar__window_check(map->window) : wrong;
 }
 
