@@ -345,6 +345,33 @@ check_licences()
         done | verdict "every source names its licence in the first three lines"
 }
 
+# ---- tests ---------------------------------------------------------------------------------------
+
+# tests/unit/LAYER/test_SOURCE[_SUFFIX].c tests SOURCE of src/LAYER, or of tests/model; what is in whole/ goes
+# through several layers.
+check_unit_tests()
+{
+    local file layer folder name
+
+    find tests/unit -name 'test_*.c' | sort | while read -r file; do
+        layer=$(cut -d/ -f3 <<<"$file")
+        case $layer in
+        whole) continue ;;
+        model) folder=tests/model ;;
+        *) folder=src/$layer ;;
+        esac
+        name=${file##*/test_}
+        name=${name%.c}
+        # The longest name first: test_queue_life.c tests queue_life.c, test_load_errors.c tests load.c.
+        while [ -n "$name" ] && [ -z "$(find "$folder" -name "$name.[ch]" 2>/dev/null)" ]; do
+            [[ $name == *_* ]] && name=${name%_*} || name=
+        done
+        [ -n "$name" ] || echo "$file is named after no source of $folder"
+    done | verdict "each unit test is named after the source that it tests, in its layer's folder"
+    find tests -path '*/test_*.c' | xargs -n 1 basename | sort | uniq -d | sed 's,$, is there twice,' |
+        verdict "no two test programs have the same name"
+}
+
 # ---- the direction of dependencies ---------------------------------------------------------------
 
 # check_room ROOM 'rooms it may enter' 'public headers it may use'
@@ -401,6 +428,7 @@ check_sizes
 check_parameters
 check_format
 check_licences
+check_unit_tests
 check_rooms
 echo "1..$tests"
 [ "$failures" -eq 0 ]

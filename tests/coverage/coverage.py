@@ -36,7 +36,7 @@ def gcov_documents(build):
     """What gcov says of each object file of the library, and of the test of what is only in headers."""
     notes = []
     for folder in (os.path.join(build, "src", "libudmar.a.p"),
-                   os.path.join(build, "tests", "unit", "test_base.p")):
+                   os.path.join(build, "tests", "unit", "test_text.p")):
         if os.path.isdir(folder):
             notes += sorted(os.path.join(folder, f) for f in os.listdir(folder) if f.endswith(".gcno"))
     for name in notes:
