@@ -186,7 +186,7 @@ check_small()
 {
     local switches='-DUDMAR_WITHOUT_FAULT_TEXT -DUDMAR_WITHOUT_TABLE_CHECK -DUDMAR_WITHOUT_STREAMS'
 
-    for UDMAR_SWITCHES in $switches "$switches -DUDMAR_SINGLE_THREAD"; do
+    for UDMAR_SWITCHES in "-DUDMAR_DEBUG -DUDMAR_DEBUG_MAPS" $switches "$switches -DUDMAR_SINGLE_THREAD"; do
         export UDMAR_SWITCHES
         rm -rf "$work/small"
         mkdir -p "$work/small"

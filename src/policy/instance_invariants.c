@@ -99,7 +99,7 @@ static const char *check_own_domains(const struct udmar *instance)
 
 /* ---- All of it ---- */
 
-static const char *check_units(const struct udmar *instance)
+static const char *check_queues(const struct udmar *instance)
 {
     const char *wrong = NULL;
 
@@ -112,7 +112,7 @@ static const char *check_units(const struct udmar *instance)
 
 const char *udmar__instance_check(struct udmar *instance)
 {
-    const char *wrong = check_units(instance);
+    const char *wrong = check_queues(instance);
 
     wrong = wrong != NULL ? wrong : check_groups(instance);
     wrong = wrong != NULL ? wrong : check_list(instance, instance->shared);
