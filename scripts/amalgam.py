@@ -39,7 +39,7 @@ SOURCE_TEXT = """\
 The library. Compile it with -std=c11 or later (gnu11, c17, ...) and your kernel's flags. Switches:
 UDMAR_SINGLE_THREAD (here and for every user of udmar.h), UDMAR_WITHOUT_FAULT_TEXT,
 UDMAR_WITHOUT_TABLE_CHECK, UDMAR_WITHOUT_STREAMS, UDMAR_WITHOUT_BUSDMA (leaves busdma(9) out, and
-the host functions of tier 3), UDMAR_HOST_INLINE. docs/PORTING.md explains them."""
+the host functions of tier 3), UDMAR_HOST_INLINE, UDMAR_DEBUG (watches itself). docs/PORTING.md explains them."""
 
 
 def read(path):

@@ -22,7 +22,7 @@ set_up() { # DIR OPTIONS...
 coverage() {
     need_packages gcc meson ninja-build python3 libcmocka-dev acpica-tools || exit 1
     # Tests with threads: counters that are not atomic lose branches now and then.
-    CC=gcc set_up coverage -Dbuildtype=debug -Db_coverage=true -Dc_args=-fprofile-update=atomic || exit 1
+    CC=gcc set_up coverage -Dbuildtype=debug -Db_coverage=true -Dassertions=disabled -Dc_args=-fprofile-update=atomic || exit 1
     ninja -C build/coverage >build/coverage/build.log || { tail -n 20 build/coverage/build.log; exit 1; }
     find build/coverage -name '*.gcda' -delete
     # The allowance is for a machine that does something else as well.
@@ -35,7 +35,7 @@ coverage() {
 figures() {
     need_packages gcc clang libclang-rt-14-dev meson ninja-build python3 libcmocka-dev acpica-tools qemu-system-x86 spin ||
         exit 1
-    CC=gcc set_up report -Dbuildtype=release || exit 1
+    CC=gcc set_up report -Dbuildtype=release -Dassertions=disabled || exit 1
     ninja -C build/report >build/report/build.log || { tail -n 20 build/report/build.log; exit 1; }
     echo "# the tests, one after the other: about four minutes"
     meson test -C build/report --no-rebuild --suite unit --suite spin --suite qemu --num-processes 1 \

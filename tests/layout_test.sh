@@ -187,9 +187,11 @@ check_small()
     local switches='-DUDMAR_WITHOUT_FAULT_TEXT -DUDMAR_WITHOUT_TABLE_CHECK -DUDMAR_WITHOUT_STREAMS'
 
     mkdir -p "$work/small"
-    export UDMAR_SWITCHES=$switches UDMAR_OUTPUT=-fsyntax-only
-    library_sources | for_each small_one | verdict "every .c of src/ compiles with $UDMAR_SWITCHES"
-    UDMAR_SWITCHES+=' -DUDMAR_SINGLE_THREAD' UDMAR_OUTPUT=
+    export UDMAR_SWITCHES UDMAR_OUTPUT=-fsyntax-only
+    for UDMAR_SWITCHES in "-DUDMAR_DEBUG -DUDMAR_DEBUG_MAPS" "$switches"; do
+        library_sources | for_each small_one | verdict "every .c of src/ compiles with $UDMAR_SWITCHES"
+    done
+    UDMAR_SWITCHES="$switches -DUDMAR_SINGLE_THREAD" UDMAR_OUTPUT=
     library_sources | for_each small_one | verdict "every .c of src/ compiles with $UDMAR_SWITCHES"
     # The last of these has every switch. Without busdma, and what it and streams map with, tier 1 is all
     # that it needs.

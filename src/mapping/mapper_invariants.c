@@ -360,7 +360,7 @@ const char *udmar__cpu_cache_check(struct udmar_domain *domain, struct udmar__cp
 /* ---- All of it ---- */
 
 /* An arena's entries are all counted, and those of a window's chunks above their tables. */
-static bool is_reserved(const struct udmar__range *range, uint64_t page, unsigned level)
+static bool is_owners_entry(const struct udmar__range *range, uint64_t page, unsigned level)
 {
     const struct udmar__window *window = (const struct udmar__window *)range;
     const struct udmar__chunk *chunk;
@@ -393,7 +393,7 @@ static const char *check_addresses(struct udmar_domain *domain, uint64_t *out_ta
 const char *udmar__mapper_check(struct udmar_domain *domain)
 {
     const struct udmar__mapper *mapper = udmar__mapper_of(domain);
-    struct udmar__reserved_entries reserved = { .is_reserved = is_reserved };
+    struct udmar__reserved_entries reserved = { .is_reserved = is_owners_entry };
     const char *wrong = check_addresses(domain, &reserved.tables);
 
     wrong = wrong != NULL ? wrong : udmar__domain_check(domain, &reserved);

@@ -3,12 +3,10 @@
 #include "policy/instance_invariants.h"
 
 #include "mapping/mapper_invariants.h"
-#include "space/context.h"
+#include "space/domain_invariants.h"
 #include "unit/queue.h"
 
 #ifdef UDMAR_DEBUG
-
-#define REQUESTER_IDS 65536u
 
 /* ---- Groups ---- */
 
@@ -49,27 +47,6 @@ static unsigned count_groups(const struct udmar *instance, const struct udmar_do
 
 /* ---- Domains ---- */
 
-/*
- * Context entries of the unit that carry the id: those that are there, and those that went unheard.
- */
-static unsigned count_contexts(struct udmar_unit *unit, uint16_t id)
-{
-    unsigned count = 0;
-
-    for (unsigned rid = 0; rid < REQUESTER_IDS; rid++) {
-        uint64_t root;
-        uint64_t entry[2];
-
-        udmar__context_read(unit, (udmar_rid_t)rid, &root, entry);
-        if (root == 0) {
-            rid |= 255; /* nothing of this bus */
-            continue;
-        }
-        count += (uint16_t)(entry[1] >> 8) == id;
-    }
-    return count;
-}
-
 static const char *check_bindings(const struct udmar_domain *domain)
 {
     for (const struct udmar__binding *binding = domain->bindings; binding != NULL;
@@ -77,7 +54,7 @@ static const char *check_bindings(const struct udmar_domain *domain)
         if (binding->id == 0) {
             return "a domain has the id that is nobody's";
         }
-        if (count_contexts(binding->unit, binding->id) != binding->context_refs) {
+        if (udmar__contexts_count(binding->unit, binding->id) != binding->context_refs) {
             return "a binding's count of contexts is wrong";
         }
     }
@@ -122,7 +99,7 @@ static const char *check_own_domains(const struct udmar *instance)
 
 /* ---- All of it ---- */
 
-static const char *check_units(const struct udmar *instance)
+static const char *check_queues(const struct udmar *instance)
 {
     const char *wrong = NULL;
 
@@ -135,7 +112,7 @@ static const char *check_units(const struct udmar *instance)
 
 const char *udmar__instance_check(struct udmar *instance)
 {
-    const char *wrong = check_units(instance);
+    const char *wrong = check_queues(instance);
 
     wrong = wrong != NULL ? wrong : check_groups(instance);
     wrong = wrong != NULL ? wrong : check_list(instance, instance->shared);

@@ -130,6 +130,34 @@ static const char *check_tables(const struct udmar_domain *domain,
     return look.tables != domain->table_pages ? "the count of table pages is wrong" : NULL;
 }
 
+static unsigned count_in_table(struct udmar_unit *unit, udmar_paddr_t table, uint16_t id)
+{
+    volatile uint64_t *entries = udmar_host_page_map(unit->host, table);
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < 256; i++) {
+        count += (uint16_t)(udmar__pte_load(&entries[2 * i + 1]) >> 8) == id;
+    }
+    udmar_host_page_unmap(unit->host, (void *)(uintptr_t)entries);
+    return count;
+}
+
+unsigned udmar__contexts_count(struct udmar_unit *unit, uint16_t id)
+{
+    uintptr_t state = udmar__lock(unit->host, &unit->lock);
+    volatile uint64_t *root = udmar_host_page_map(unit->host, unit->root.physical);
+    unsigned count = 0;
+
+    for (unsigned bus = 0; bus < 256; bus++) {
+        udmar_paddr_t table = udmar__pte_load(&root[2 * bus]) & PTE_ADDRESS;
+
+        count += table != 0 ? count_in_table(unit, table, id) : 0;
+    }
+    udmar_host_page_unmap(unit->host, (void *)(uintptr_t)root);
+    udmar__unlock(unit->host, &unit->lock, state);
+    return count;
+}
+
 const char *udmar__domain_check(struct udmar_domain *domain,
                                 const struct udmar__reserved_entries *reserved)
 {

@@ -20,6 +20,11 @@ struct udmar__reserved_entries {
  */
 const char *udmar__domain_check(struct udmar_domain *domain,
                                 const struct udmar__reserved_entries *reserved);
+/*
+ * How many context entries of the unit carry a domain id: those that are present, and those whose
+ * end the unit has not confirmed. Takes the unit's lock.
+ */
+unsigned udmar__contexts_count(struct udmar_unit *unit, uint16_t id);
 
 #endif
 #endif

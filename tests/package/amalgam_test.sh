@@ -41,7 +41,7 @@ for standard in gnu11 c17 gnu17 c2x; do
 done
 # C99 has no anonymous unions, which every compiler takes all the same.
 later "udmar.c: gcc -std=c99" gcc -std=c99 -Wall -Wextra -Werror -fsyntax-only amalgam/udmar.c
-for switch in UDMAR_WITHOUT_{FAULT_TEXT,TABLE_CHECK,STREAMS,BUSDMA,BUS_DMA} UDMAR_DEBUG_MAPS; do
+for switch in UDMAR_WITHOUT_{FAULT_TEXT,TABLE_CHECK,STREAMS,BUSDMA,BUS_DMA} UDMAR_DEBUG UDMAR_DEBUG_MAPS; do
     for compiler in gcc clang; do
         # shellcheck disable=SC2086
         later "udmar.c: $compiler -D$switch" $compiler -std=c11 $strict -D$switch -fsyntax-only amalgam/udmar.c
