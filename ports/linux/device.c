@@ -159,7 +159,7 @@ struct port_device *port_device_come(struct pci_dev *pci)
     return device;
 }
 
-static void uninstall(struct port_device *device)
+void port_device_uninstall(struct port_device *device)
 {
     if (device->has_ops) {
         set_dma_ops(&device->pci->dev, NULL);
@@ -192,7 +192,7 @@ static void detach(struct port_device *device)
         list_del(&device->link);
         return;
     }
-    uninstall(device);
+    port_device_uninstall(device);
     (void)udmar_device_on_fault(device->device, NULL, NULL);
     /* A callback on another processor, in an interrupt or a poll, may still look at the device. */
     synchronize_rcu();
@@ -237,7 +237,7 @@ void port_devices_uninstall(void)
     struct port_device *device;
 
     list_for_each_entry(device, &port.devices, link) {
-        uninstall(device);
+        port_device_uninstall(device);
     }
 }
 

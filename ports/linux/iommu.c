@@ -131,6 +131,8 @@ static int attach_dev(struct iommu_domain *base, struct device *dev, struct iomm
     }
     if (status == UDMAR_OK) {
         device->domain = mine->domain;
+        /* The kernel's own operations come in their place, and it wants no others to be there. */
+        port_device_uninstall(device);
     }
     mutex_unlock(&port.mutex);
     return status == UDMAR_OK ? 0 : status == UDMAR_ERR_BUSY ? -EBUSY : -EINVAL;
@@ -300,8 +302,14 @@ void port_iommu_register(void)
     if (!iommu) {
         return;
     }
-    error = iommu_device_register(&unit, &ops, NULL);
-    registered = error == 0;
+    error = iommu_device_sysfs_add(&unit, NULL, NULL, "udmar");
+    if (error == 0) {
+        error = iommu_device_register(&unit, &ops, NULL);
+        registered = error == 0;
+        if (error != 0) {
+            iommu_device_sysfs_remove(&unit);
+        }
+    }
     if (error != 0) {
         pr_warn("udmar: not registered as an IOMMU driver (%d): NVMe maps page by page\n", error);
     }
@@ -311,6 +319,7 @@ void port_iommu_unregister(void)
 {
     if (registered) {
         iommu_device_unregister(&unit);
+        iommu_device_sysfs_remove(&unit);
     }
     registered = false;
 }

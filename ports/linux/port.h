@@ -85,6 +85,7 @@ int port_devices_listen(void);     /* to those that come and go; port.mutex not 
 void port_devices_ignore(void);    /* port.mutex not held */
 struct port_device *port_device_of(const struct udmar_device *device); /* port.mutex held */
 
+void port_device_uninstall(struct port_device *device);         /* its ops alone; likewise */
 struct port_device *port_device_for(const struct pci_dev *pci); /* null: none; port.mutex held */
 struct port_device *port_device_come(struct pci_dev *pci); /* attached now if need be; likewise */
 

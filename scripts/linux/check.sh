@@ -42,7 +42,7 @@ newer-6.1|6.1|2|single|0|newer|plain,qemu=11
 newer-6.12|6.12|2|single|0|newer|qemu=11
 full-7.2|7.2|2|single|20|devices|plain
 registers-7.2|7.2|1|single|0|devices|tunables=hw.dmar.qi=0,unit=invalidation=registers,append=preempt=full
-deferred-7.2|7.2|1|single|0|devices|tunables=hw.dmar.strict=0 hw.dmar.width=48,iommu=aw-bits=48,domain=width=48_.*strict=0
+deferred-7.2|7.2|1|single|0|devices|tunables=hw.dmar.strict=0 hw.dmar.width=48,iommu=aw-bits=48,domain=width=48
 caching-7.2|7.2|2|single|0|devices|iommu=caching-mode=on,unit=caching-mode=1,append=preempt=full
 page-by-page-7.2|7.2|1|single|0|devices|parameters=iommu=0
 life-7.2|7.2|2|single|0|life|parameters=iommu=0
@@ -189,6 +189,17 @@ open(sys.argv[1], "wb").write(table)
 PYTHON
 }
 
+# From 7.2 on NVMe has a domain in which Linux gives out the addresses (ports/linux/iommu.c).
+nvme_mode() { # SERIES MORE
+    local mode
+    mode=$(option "$2" mode)
+    if [ "$1" = 7.2 ] && [ -z "$mode" ] && [ "$(option "$2" parameters)" != iommu=0 ]; then
+        echo domain
+    else
+        echo "${mode:-translate}"
+    fi
+}
+
 # ---- one boot ------------------------------------------------------------------------------------
 
 boot() { # NAME SERIES CPUS THREADS LOAD SCRIPT MORE
@@ -208,6 +219,7 @@ LABEL="$name"
 LOAD=${load:-$seconds}
 CPUS=$cpus
 PATIENCE=$((${UDMAR_TIMEOUT:-600} - 40))
+NVME_MODE=$(nvme_mode "$series" "$more")
 PARAMETERS="$(option "$more" parameters)"
 TUNABLES="$(option "$more" tunables | tr ' ' ,)"
 MODE=$(value=$(option "$more" mode); echo "${value:-translate}")

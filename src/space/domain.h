@@ -175,7 +175,7 @@ enum udmar_status udmar__domain_published(struct udmar_domain *domain, udmar_iov
 /* May a caller map or unmap that? Whole pages inside of a domain with tables of its own. */
 bool udmar__domain_takes(const struct udmar_domain *domain, udmar_iova_t iova,
                          udmar_paddr_t physical, uint64_t size);
-/* udmar_domain_map() and _unmap() through the walker, once that is settled. */
+/* udmar_domain_map() and _unmap() through the walker; the arguments were looked at. */
 enum udmar_status udmar__domain_map_ordinary(struct udmar_domain *domain, udmar_iova_t iova,
                                              udmar_paddr_t physical, uint64_t size,
                                              unsigned access);

@@ -69,8 +69,8 @@ static bool is_free(struct udmar_domain *domain, udmar_iova_t base) UDMAR_REQUIR
 }
 
 /* Tables and addresses of a chunk, with the lock; what is left to invalidate goes into @gather. */
-static enum udmar_status reserve_chunk(struct udmar_domain *domain, struct udmar__kept *kept,
-                                       udmar_iova_t base, struct udmar__gather *gather)
+static enum udmar_status take_chunk(struct udmar_domain *domain, struct udmar__kept *kept,
+                                    udmar_iova_t base, struct udmar__gather *gather)
     UDMAR_REQUIRES(domain->lock)
 {
     enum udmar_status status;
@@ -120,7 +120,7 @@ static enum udmar_status keep_chunk(struct udmar_domain *domain, udmar_iova_t ba
     kept->range.of_load = true; /* nobody can free it */
     udmar__gather_init(&gather);
     state = udmar__lock(domain->host, &domain->lock);
-    status = reserve_chunk(domain, kept, base, &gather);
+    status = take_chunk(domain, kept, base, &gather);
     udmar__unlock(domain->host, &domain->lock, state);
     flushed = udmar__gather_flush(domain, &gather);
     if (status != UDMAR_OK) {

@@ -224,11 +224,19 @@ judge_faults() {
 
 # ---- the table -----------------------------------------------------------------------------------
 
+mode_for() { # DRIVER
+    case $1 in
+    nvme*) echo "$NVME_MODE" ;;
+    *) echo "$MODE" ;;
+    esac
+}
+
 judge_device() { # DRIVER ADDRESS
-    local mode
+    local mode wanted
     mode=$(field "$2" mode)
-    [ -n "$2" ] && [ "$mode" = "$MODE" ]
-    claim $? "$1: $MODE mode"
+    wanted=$(mode_for "$1")
+    [ -n "$2" ] && [ "$mode" = "$wanted" ]
+    claim $? "$1: $wanted mode"
     [ "$MODE" = translate ] || return
     [ "$(field "$2" maps)" -gt 0 ] && [ "$(field "$2" refused)" = 0 ]
     claim $? "$1: maps were made and none was refused"
@@ -272,7 +280,7 @@ replace_nvme() {
     echo 1 >/sys/bus/pci/rescan
     dev=$(wait_disk nvme)
     claim $? "nvme: there again after a rescan"
-    [ "$(field "$address" mode)" = "$MODE" ]
+    [ "$(field "$address" mode)" = "$NVME_MODE" ]
     claim $? "nvme: the new device has its mode"
     read_half "$dev" 32 "$(sed -n 's/^nvme 32 //p' /test/disks)"
     claim $? "nvme: and reads with the right checksum"
@@ -286,8 +294,8 @@ plug_nvme() {
     claim $? "hot-added nvme: the disk is there"
     [ -n "$dev" ] || return
     address=$(basename "$(readlink -f "/sys/block/$(basename "$dev")/device/device")")
-    [ "$(field "$address" mode)" = "$MODE" ]
-    claim $? "hot-added nvme: $MODE mode"
+    [ "$(field "$address" mode)" = "$NVME_MODE" ]
+    claim $? "hot-added nvme: $NVME_MODE mode"
     use_disk hot "$dev" 32 "$(sed -n 's/^hot //p' /test/plugged)"
 }
 

@@ -2,6 +2,8 @@
 /* Bringing the machine up in the order that a kernel would: table, units, devices, drivers. */
 #include "system.h"
 
+#include <udmar/host.h>
+
 #include "cmdline.h"
 #include "cpu.h"
 #include "interrupts.h"

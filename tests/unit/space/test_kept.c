@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Small mappings at addresses that the caller chose, in leaf tables that stay: udmar_domain_write(),
- * _publish(), _clear() and _forget(), beside udmar_domain_map() and _unmap() in the same domain.
+ * Small mappings at addresses that the caller chose, in leaf tables that stay:
+ * udmar_domain_write(), _publish(), _clear() and _forget(), beside udmar_domain_map() and _unmap()
+ * in the same domain.
  */
 #include <pthread.h>
 #include <string.h>
@@ -131,7 +132,9 @@ static void test_arguments(void **state)
     udmar_domain_info(s.domain, &info);
     for (unsigned n = 0; n < 7; n++) {
         const uint64_t iova = n == 0 ? AT + 1 : n == 1 ? info.end + 1 : AT;
-        const uint64_t physical = n == 2 ? s.physical + 512 : n == 3 ? UINT64_C(1) << 52 : s.physical;
+        const uint64_t physical = n == 2   ? s.physical + 512
+                                  : n == 3 ? UINT64_C(1) << 52
+                                           : s.physical;
         const uint64_t size = n == 4 ? 0 : n == 5 ? PAGE / 2 : PAGE;
         const unsigned access = n == 6 ? 4 : UDMAR_READ;
 
@@ -153,7 +156,8 @@ static void test_arguments(void **state)
     close_scene(&s);
 }
 
-/* Large and aligned gets a large leaf, also beside small ones; where small ones have been, small. */
+/* Large and aligned gets a large leaf, also beside small ones; where small ones have been, small.
+ */
 static void test_large_leaves(void **state)
 {
     struct scene s;
