@@ -9,7 +9,6 @@
 #include "busdma/debug.h"
 #include "busdma/fast_path.h"
 #include "mapping/block.h"
-#include <udmar/piece.h>
 
 /* Where the segments of a load go: [0, *last] are there, of @room in all. */
 struct target {
@@ -273,33 +272,34 @@ static inline bool may_add_run(const struct udmar_dma_tag *tag, const struct udm
     return tag != NULL && map != NULL && last != NULL && map->tag == tag && *last >= -1;
 }
 
-/* One buffer, as udmar_dma_next_t tells it. */
-struct buffer_walk {
-    const void *buffer;
-    uint64_t length;
+/* One piece, as udmar_dma_next_t tells it. */
+struct one_piece {
+    struct udmar_dma_piece piece;
     bool done;
 };
 
-static bool step_buffer(void *context, struct udmar_dma_piece *out_piece)
+static bool step_piece(void *context, struct udmar_dma_piece *out_piece)
 {
-    struct buffer_walk *walk = context;
+    struct one_piece *walk = context;
     bool more = !walk->done;
 
+    *out_piece = walk->piece;
     walk->done = true;
-    return more && udmar_piece_of_buffer(walk->buffer, walk->length, out_piece);
+    return more;
 }
 
-/* Frames of their own, so that the fast path has none. */
-static UDMAR__SLOW_PATH int add_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
-                                       const struct buffer_walk *buffer,
-                                       struct udmar_dma_segment *segments, int *last, int flags)
+/* A frame of its own, so that the fast path has none. */
+static UDMAR__SLOW_PATH int add_piece(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+                                      const struct udmar_dma_piece *piece,
+                                      struct udmar_dma_segment *segments, int *last, int flags)
 {
-    struct buffer_walk walk = *buffer;
+    struct one_piece walk = { .piece = *piece };
     const struct addition addition = {
-        .next = step_buffer,
+        .next = step_piece,
         .context = &walk,
         .flags = flags,
-        .owned = map != NULL && udmar__map_owns(map, buffer->buffer, buffer->length),
+        .owned = map != NULL && !piece->is_physical &&
+                 udmar__map_owns(map, piece->buffer, piece->length),
         .caller = UDMAR__CALLER,
     };
 
@@ -321,16 +321,14 @@ int udmar_dmamap_add_buffer(struct udmar_dma_tag *tag, struct udmar_dma_map *map
             return 0;
         }
     }
-    return add_buffer(tag, map, &(struct buffer_walk){ .buffer = buffer, .length = length },
-                      segments, last, flags);
+    return add_piece(tag, map, &(struct udmar_dma_piece){ .buffer = buffer, .length = length },
+                     segments, last, flags);
 }
 
 int udmar_dmamap_add_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                               udmar_paddr_t physical, udmar_bus_size_t length,
                               struct udmar_dma_segment *segments, int *last, int flags)
 {
-    struct udmar_once once = { .physical = physical, .length = length };
-
     if (may_add_run(tag, map, last) && length - 1 < map->run_bytes &&
         (physical & map->offset_mask) == 0 && physical < UDMAR__PHYSICAL_END - length) {
         const struct target target = target_of(map, segments, last);
@@ -340,7 +338,10 @@ int udmar_dmamap_add_physical(struct udmar_dma_tag *tag, struct udmar_dma_map *m
             return 0;
         }
     }
-    return udmar_dmamap_add(tag, map, udmar_once_step, &once, segments, last, flags);
+    return add_piece(
+        tag, map,
+        &(struct udmar_dma_piece){ .physical = physical, .length = length, .is_physical = true },
+        segments, last, flags);
 }
 
 int udmar_dmamap_complete(struct udmar_dma_tag *tag, struct udmar_dma_map *map)

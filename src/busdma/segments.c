@@ -30,7 +30,7 @@ static uint64_t longest_segment(const struct udmar_dma_tag *tag, udmar_bus_addr_
 }
 
 /* Twice as many, as far as the tag allows. */
-static int make_room(struct udmar_dma_map *map)
+static int make_more_segments(struct udmar_dma_map *map)
 {
     uint32_t capacity = (uint32_t)udmar__min(2 * (uint64_t)map->capacity, map->most_segments);
     struct udmar_dma_segment *segments;
@@ -64,7 +64,7 @@ int udmar__segment_add(struct udmar_dma_map *map, udmar_bus_addr_t address, uint
     }
     while (length > 0) {
         uint64_t here = longest_segment(tag, address, length);
-        int error = map->count == map->capacity ? make_room(map) : 0;
+        int error = map->count == map->capacity ? make_more_segments(map) : 0;
 
         UDMAR_ASSERT(here > 0 && here <= length && map->count <= map->capacity);
         if (error != 0) {

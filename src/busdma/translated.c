@@ -129,7 +129,7 @@ static bool get_place(struct udmar_dma_map *map, const struct udmar__mapping_req
 }
 
 /* Another place behind what the load has. Returns an error number. */
-static int add_place(struct udmar_dma_map *map, struct udmar__mapping_request *request)
+static int get_next_place(struct udmar_dma_map *map, struct udmar__mapping_request *request)
 {
     struct udmar__place *place = udmar_host_alloc(map->host, sizeof(*place));
     struct udmar__mapping mapping;
@@ -219,7 +219,7 @@ static int translated_load(struct udmar_dma_map *map, const struct udmar__pieces
         error = get_place(map, &request, &map->mapping) ? 0 : UDMAR_ENOMEM;
     } else if (!udmar__mapping_next(&map->mapping, &request, &at)) {
         at = 0;
-        error = add_place(map, &request);
+        error = get_next_place(map, &request);
     }
     if (error != 0) {
         return error;

@@ -280,6 +280,72 @@ static void loaded_buffer_map_and_tag(struct trial *t)
     buffer_map_and_tag(t);
 }
 
+/* ---- Loads that grow: the buffer page by page, then a piece more ----------------------------- */
+
+static enum answer add_pieces(struct trial *t, unsigned first, unsigned count)
+{
+    struct udmar_dma_segment segment;
+    int error = 0;
+
+    for (unsigned i = first; i < first + count && error == 0; i++) {
+        int last = -1;
+
+        error = udmar_dmamap_add_buffer(t->tag, t->map, t->buffer + i % 16 * PAGE, PAGE, &segment,
+                                        &last, 0);
+    }
+    t->iova = segment.ds_addr;
+    return answer_of_busdma(error);
+}
+
+static enum answer first_piece(struct trial *t)
+{
+    return add_pieces(t, 0, 1);
+}
+
+static enum answer next_piece(struct trial *t)
+{
+    return add_pieces(t, 1, 1);
+}
+
+/* More than any place has room for: a new one is taken. */
+static enum answer large_piece(struct trial *t)
+{
+    struct udmar_dma_segment segment;
+    int last = -1;
+
+    return answer_of_busdma(
+        udmar_dmamap_add_buffer(t->tag, t->map, t->buffer, KIB(64), &segment, &last, 0));
+}
+
+static void one_piece(struct trial *t)
+{
+    small_buffer(t);
+    assert_int_equal(first_piece(t), DONE);
+}
+
+static void many_pieces(struct trial *t)
+{
+    small_buffer(t);
+    assert_int_equal(add_pieces(t, 0, 20), DONE);
+}
+
+static void one_again(struct trial *t)
+{
+    unload(t);
+    assert_int_equal(first_piece(t), DONE);
+}
+
+static void many_again_loaded(struct trial *t)
+{
+    assert_int_equal(add_pieces(t, 0, 20), DONE);
+}
+
+static void many_again(struct trial *t)
+{
+    unload(t);
+    many_again_loaded(t);
+}
+
 /* ---- Devices --------------------------------------------------------------------------------- */
 
 static void no_device(struct trial *t)
@@ -431,6 +497,44 @@ const struct operation operations[] = {
       .undo = unload,
       .finish = buffer_map_and_tag,
       .window_limit = KIB(16) },
+    { .name = "first piece",
+      .prepare = small_buffer,
+      .act = first_piece,
+      .undo = unload,
+      .finish = buffer_map_and_tag },
+    { .name = "first piece without a window",
+      .prepare = small_buffer,
+      .act = first_piece,
+      .undo = unload,
+      .finish = buffer_map_and_tag,
+      .window_limit = KIB(16) },
+    { .name = "add a piece",
+      .prepare = one_piece,
+      .act = next_piece,
+      .undo = one_again,
+      .finish = loaded_buffer_map_and_tag },
+    { .name = "add a piece to a place without a window",
+      .prepare = one_piece,
+      .act = next_piece,
+      .undo = one_again,
+      .finish = loaded_buffer_map_and_tag,
+      .window_limit = KIB(16) },
+    { .name = "add a piece that needs a place",
+      .prepare = many_pieces,
+      .act = large_piece,
+      .undo = many_again,
+      .finish = loaded_buffer_map_and_tag },
+    { .name = "add a piece that needs a place, without a window",
+      .prepare = many_pieces,
+      .act = large_piece,
+      .undo = many_again,
+      .finish = loaded_buffer_map_and_tag,
+      .window_limit = KIB(16) },
+    { .name = "unload pieces",
+      .prepare = many_pieces,
+      .act = unload_now,
+      .undo = many_again_loaded,
+      .finish = loaded_buffer_map_and_tag },
     { .name = "unload a window",
       .prepare = loaded_buffer,
       .act = unload_now,
