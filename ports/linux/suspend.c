@@ -9,7 +9,7 @@
 #include <linux/suspend.h>
 #include <linux/syscore_ops.h>
 
-static int fall_asleep(void)
+static int go_to_sleep(void)
 {
     enum udmar_status status;
 
@@ -30,7 +30,7 @@ static int fall_asleep(void)
     return status == UDMAR_OK ? 0 : -EIO;
 }
 
-static void wake_up(void)
+static void come_back(void)
 {
     enum udmar_status status;
 
@@ -60,12 +60,12 @@ static struct notifier_block sleep_block = { .notifier_call = sleep_event };
 #ifdef UDMAR_LINUX_SYSCORE
 static int syscore_fall_asleep(void *data)
 {
-    return fall_asleep();
+    return go_to_sleep();
 }
 
 static void syscore_wake_up(void *data)
 {
-    wake_up();
+    come_back();
 }
 
 static void syscore_shut_down(void *data)
@@ -91,8 +91,8 @@ static void ignore_syscore(void)
 }
 #else
 static struct syscore_ops syscore = {
-    .suspend = fall_asleep,
-    .resume = wake_up,
+    .suspend = go_to_sleep,
+    .resume = come_back,
     .shutdown = port_shut_down,
 };
 
