@@ -9,11 +9,18 @@ disk_reads() { # TEXT
     claim $? "$1"
 }
 
-# The real-time clock wakes it.
+# The real-time clock wakes it. This firmware does not put the power registers back (PMBASE and ACPI_EN of the
+# ICH9), without which the machine neither sleeps once more nor goes off.
+lpc=/sys/bus/pci/devices/0000:00:1f.0/config
 sleeps() {
+    local status
+    dd if=$lpc of=/tmp/lpc bs=1 skip=64 count=5 2>/dev/null
     echo 0 >/sys/class/rtc/rtc0/wakealarm
     echo +4 >/sys/class/rtc/rtc0/wakealarm
     echo mem >/sys/power/state
+    status=$?
+    dd if=/tmp/lpc of=$lpc bs=1 seek=64 conv=notrunc 2>/dev/null
+    return $status
 }
 
 start
