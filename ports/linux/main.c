@@ -6,8 +6,6 @@
 #include <linux/ioport.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/suspend.h>
-#include <linux/syscore_ops.h>
 #include <linux/timer.h>
 #include <linux/workqueue.h>
 
@@ -175,57 +173,13 @@ static int read_table(void)
 /* ---- the machine's own events ---------------------------------------------------------------- */
 
 /* All drivers have stopped their devices. Whoever comes next expects physical addresses. */
-static void shut_down(void)
+void port_shut_down(void)
 {
     if (port.running && udmar_stop(port.instance) == UDMAR_OK) {
         pr_info("udmar: translation is off for the shutdown\n");
     }
     port.running = false;
 }
-
-#ifdef UDMAR_LINUX_SYSCORE
-static void syscore_shut_down(void *data)
-{
-    shut_down();
-}
-
-static const struct syscore_ops syscore_ops = { .shutdown = syscore_shut_down };
-static struct syscore syscore = { .ops = &syscore_ops };
-
-static void listen_shutdown(void)
-{
-    register_syscore(&syscore);
-}
-
-static void ignore_shutdown(void)
-{
-    unregister_syscore(&syscore);
-}
-#else
-static struct syscore_ops syscore = { .shutdown = shut_down };
-
-static void listen_shutdown(void)
-{
-    register_syscore_ops(&syscore);
-}
-
-static void ignore_shutdown(void)
-{
-    unregister_syscore_ops(&syscore);
-}
-#endif
-
-/* A machine that sleeps loses what the units know, and nothing would bring it back. */
-static int sleep_event(struct notifier_block *block, unsigned long event, void *argument)
-{
-    if (event != PM_SUSPEND_PREPARE && event != PM_HIBERNATION_PREPARE) {
-        return NOTIFY_DONE;
-    }
-    pr_err("udmar: this machine cannot sleep while its devices are translated\n");
-    return notifier_from_errno(-EOPNOTSUPP);
-}
-
-static struct notifier_block sleep_block = { .notifier_call = sleep_event };
 
 /* For units whose interrupt could not be had, and for the one that got lost; and caches shrink. */
 static void poll(struct work_struct *work);
@@ -362,8 +316,7 @@ static int __init udmar_init(void)
         return error;
     }
     port_iommu_register();
-    listen_shutdown();
-    register_pm_notifier(&sleep_block);
+    port_power_listen();
     port_report_init();
     schedule_delayed_work(&poll_work, HZ);
     if (port.ticking) {
@@ -376,8 +329,7 @@ static int __init udmar_init(void)
 static void __exit udmar_exit(void)
 {
     port_report_exit();
-    unregister_pm_notifier(&sleep_block);
-    ignore_shutdown();
+    port_power_ignore();
     cancel_delayed_work_sync(&poll_work);
     /* It starts itself again unless it finds this. */
     WRITE_ONCE(port.ticking, false);

@@ -23,6 +23,7 @@ static int error_of(enum udmar_status status)
     case UDMAR_ERR_TIMEOUT:
     case UDMAR_ERR_QUEUE:
     case UDMAR_ERR_REFUSED:
+    case UDMAR_ERR_SUSPENDED:
         return -EIO;
     default:
         return -EINVAL;

@@ -195,6 +195,17 @@ static inline void port_unmap(struct port_device *device, dma_addr_t iova, size_
     }
 }
 
+/* ---- suspend.c ------------------------------------------------------------------------------- */
+
+/* The machine's own events: it goes to sleep, wakes up, and shuts down. */
+void port_power_listen(void);
+void port_power_ignore(void);
+
+/* ---- main.c ---------------------------------------------------------------------------------- */
+
+/* Translation goes off for good. */
+void port_shut_down(void);
+
 /* ---- interrupt.c, report.c ------------------------------------------------------------------- */
 
 void port_interrupts_end(void);

@@ -8,6 +8,7 @@
 #     --memory SIZE     default 2G
 #     --iommu OPTIONS   for the remapping unit, such as aw-bits=48; "none" leaves it out
 #     --append WORDS    more of the kernel's command line
+#     --bzimage         the packed kernel: QEMU writes an ELF file into memory at each reset, and a wake-up is one
 #     --linux-iommu     without intel_iommu=off intremap=off: Linux's own driver may have the units
 #     --timeout SECONDS default 300
 #     --icount          count instructions: time is their number, and runs repeat exactly
@@ -25,7 +26,7 @@ top=$(cd "$here/../.." && pwd)
 
 series=${1:?usage: boot.sh SERIES [options] ARCHIVE... [-- QEMU-ARGUMENTS...]}
 shift
-cpus=1 threads=single memory=2G iommu= append= limit=300 off="intel_iommu=off intremap=off" icount=()
+cpus=1 threads=single memory=2G iommu= append= limit=300 packed= off="intel_iommu=off intremap=off" icount=()
 archives=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -35,6 +36,7 @@ while [ $# -gt 0 ]; do
     --iommu) iommu=$2; shift ;;
     --append) append=$2; shift ;;
     --timeout) limit=$2; shift ;;
+    --bzimage) packed=yes ;;
     --linux-iommu) off= ;;
     --icount) icount=(-icount shift=0,sleep=off -seed 1 -rtc base=2024-01-01,clock=vm) ;;
     --) shift; break ;;
@@ -44,6 +46,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 kernel=$top/build/linux/$series/vmlinux
+[ -z "$packed" ] || kernel=$top/build/linux/$series/root/boot/vmlinuz-$(cat "$top/build/linux/$series/release")
 [ -f "$kernel" ] || { echo "there is no kernel $series: run scripts/linux/fetch.sh" >&2; exit 1; }
 
 unit=(-device "intel-iommu,intremap=on${iommu:+,$iommu}")

@@ -34,6 +34,8 @@ caching-6.12|6.12|2|single|0|devices|iommu=caching-mode=on,unit=caching-mode=1,a
 identity-6.1|6.1|2|single|0|devices|tunables=hw.busdma.default=identity,mode=identity
 life-6.1|6.1|1|single|0|life|plain
 life-6.12|6.12|2|single|0|life|
+suspend-6.1|6.1|2|single|0|suspend|plain,bzimage
+suspend-6.12|6.12|1|single|0|suspend|bzimage,tunables=hw.dmar.strict=0,iommu=caching-mode=on
 own-6.1|6.1|1|single|0|refuse|plain,linux-iommu,append=intel_iommu=on,words=translation_is_on
 queue-6.12|6.12|1|single|0|refuse|plain,linux-iommu,append=intel_iommu=off,words=interrupt_remapping_is_on
 none-6.12|6.12|1|single|0|refuse|plain,iommu=none,words=firmware_has_no_DMAR_table
@@ -239,6 +241,7 @@ PLAN
     value=$(option "$more" append)
     [ -z "$value" ] || options+=(--append "$value")
     [ -z "$(option "$more" linux-iommu)" ] || options+=(--linux-iommu)
+    [ -z "$(option "$more" bzimage)" ] || options+=(--bzimage)
     if [ -n "$(option "$more" bad-table)" ]; then
         bad_table "$dir/early"
         "$here/pack.sh" "$dir/early.cpio" "$dir/early"

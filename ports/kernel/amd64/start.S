@@ -81,6 +81,7 @@ boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff
     .quad 0x00cf93000000ffff
+    .globl boot_gdt_pointer
 boot_gdt_pointer:
     .word . - boot_gdt - 1
     .long boot_gdt

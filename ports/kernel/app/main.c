@@ -7,6 +7,7 @@
  *   run=bench     count instructions per load and unload (see ./bench)
  *   tap           claims as TAP lines, for ./check
  *   takeover      first play firmware that leaves translation and interrupt remapping on
+ *   sleep         the machine sleeps after the first transfers, and the story goes on after it
  *   narrow        there is a device that reaches 28 address bits
  *   qemu=N        QEMU's series: what it does with forged interrupts
  *   hpet          the HPET can send messages: they are tried, too
@@ -23,6 +24,11 @@ static void tell(struct system *system)
     story_devices(system);
     story_disks(system);
     story_network(system);
+    if (cmdline_get("sleep", NULL, 0)) {
+        story_sleep(system);
+        story_disks(system);
+        story_network(system);
+    }
     story_narrow(system);
     story_interrupts(system);
     story_attacks(system);

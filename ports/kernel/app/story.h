@@ -15,6 +15,8 @@ void story_attacks(struct system *system);
 /* Every kind of interrupt once; and what a rogue device makes of them. */
 void story_interrupts(struct system *system);
 void story_forgeries(struct system *system);
+/* Suspend to RAM, and back. */
+void story_sleep(struct system *system);
 void story_summary(struct system *system);
 
 #endif

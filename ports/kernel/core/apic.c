@@ -119,16 +119,34 @@ static void mode_choose(void)
     }
 }
 
-void apic_init(void)
+static void start(void)
 {
-    pic_mask();
-    mode_choose();
     lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     lapic_write(LAPIC_TPR, 0);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
     lapic_write(LAPIC_LVT_LINT1, LVT_MASKED);
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+}
+
+void apic_init(void)
+{
+    pic_mask();
+    mode_choose();
+    start();
+}
+
+void apic_resume(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+
+    pic_mask();
+    wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+    if (x2apic) {
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2);
+    }
+    start();
+    lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
 }
 
 uint32_t lapic_id(void)

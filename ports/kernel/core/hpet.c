@@ -56,8 +56,15 @@ void hpet_init(void)
     }
     timers = (reg_read(hpet, REG_CAP) >> 8 & 31) + 1;
     period = reg_read(hpet, REG_PERIOD);
-    mmio_write32(hpet + REG_CONFIG,
-                 (reg_read(hpet, REG_CONFIG) & ~(uint32_t)CONFIG_LEGACY) | CONFIG_ENABLE);
+    hpet_resume();
+}
+
+void hpet_resume(void)
+{
+    if (hpet != NULL) {
+        mmio_write32(hpet + REG_CONFIG,
+                     (reg_read(hpet, REG_CONFIG) & ~(uint32_t)CONFIG_LEGACY) | CONFIG_ENABLE);
+    }
 }
 
 static bool message_program(void *device, const struct irq_source *source,

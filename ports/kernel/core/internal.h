@@ -77,6 +77,15 @@ void irq_dispatch(unsigned vector);
 void ioapic_init(void);
 void hpet_init(void);
 
+/* After a sleep: what is needed of the processor's and the board's own devices. */
+void time_resume(uint64_t ticks_before);
+void serial_resume(void);
+void apic_resume(void);
+void hpet_resume(void);
+/* pci_sleep.c: the header of each function's configuration space, bridges first. */
+void pci_save_all(void);
+void pci_restore_all(void);
+
 /* serial.c: from now on a character that arrives ends cpu_idle_ns(). */
 void serial_interrupt_init(void);
 

@@ -134,6 +134,22 @@ bool irq_set_router(const struct irq_router *router)
     return good;
 }
 
+bool irq_program_all(void)
+{
+    uintptr_t state = irq_save();
+    bool good = true;
+
+    for (unsigned i = 0; i < vector_count; i++) {
+        const struct irq_request *request = &vectors[i].request;
+
+        if (request->handler != NULL && request->program != NULL) {
+            good &= request->program(request->device, &request->source, &vectors[i].message);
+        }
+    }
+    irq_restore(state);
+    return good;
+}
+
 /* ---- vectors ---- */
 
 /* Going round puts off the reuse of a vector, so that a late interrupt of its former owner is

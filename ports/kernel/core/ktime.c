@@ -75,6 +75,16 @@ void time_init(void)
     tsc_base = rdtsc();
 }
 
+/* A counter that began anew would take time back. */
+void time_resume(uint64_t ticks_before)
+{
+    uint64_t now = rdtsc();
+
+    if (now < ticks_before) {
+        tsc_base -= ticks_before - now;
+    }
+}
+
 uint64_t time_tsc_hz(void)
 {
     return tsc_hz;

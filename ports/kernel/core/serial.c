@@ -57,15 +57,26 @@ static void serial_interrupt(void *arg)
 
 static struct irq *serial_irq;
 
+static void connect_interrupt(void)
+{
+    if (serial_irq != NULL) {
+        outb(REG_MCR, MCR_READY | MCR_INTERRUPT);
+        outb(REG_IER, IER_DATA);
+    }
+}
+
 void serial_interrupt_init(void)
 {
     if (!serial_dead && ioapic_gsi_end() > 0) {
         serial_irq = ioapic_take_isa(ISA_LINE, serial_interrupt, NULL);
     }
-    if (serial_irq != NULL) {
-        outb(REG_MCR, MCR_READY | MCR_INTERRUPT);
-        outb(REG_IER, IER_DATA);
-    }
+    connect_interrupt();
+}
+
+void serial_resume(void)
+{
+    serial_init();
+    connect_interrupt();
 }
 
 const struct irq *serial_raise(void)

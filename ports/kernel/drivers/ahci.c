@@ -249,6 +249,33 @@ bool ahci_detach(struct ahci *hba)
     return clean;
 }
 
+/* ---- sleep ---- */
+
+bool ahci_suspend(struct ahci *hba)
+{
+    bool quiet = ahci_poll(hba) == 0;
+    unsigned i;
+
+    for (i = 0; i < hba->disks && quiet; i++)
+        quiet = ahci_port_stop(hba->disk[i]);
+    return quiet;
+}
+
+bool ahci_resume(struct ahci *hba)
+{
+    bool good = hba_reset(hba);
+    unsigned i;
+
+    ahci_write32(hba, AHCI_IS, UINT32_MAX);
+    if (hba->msi)
+        ahci_write32(hba, AHCI_GHC, AHCI_GHC_ENABLE | AHCI_GHC_IRQ);
+    for (i = 0; i < hba->disks && good; i++)
+        good = ahci_port_resume(hba->disk[i]);
+    if (!good)
+        kprintf("ahci %s: does not come back\n", hba->dev->name);
+    return good;
+}
+
 /* ---- questions ---- */
 
 unsigned ahci_disk_count(const struct ahci *hba)

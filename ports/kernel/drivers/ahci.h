@@ -62,6 +62,15 @@ struct ahci *ahci_attach(struct pci_device *dev, bus_dma_tag_t parent);
  * something is left behind; what it is stands on the console. */
 bool ahci_detach(struct ahci *hba);
 
+/*
+ * ahci_suspend, ahci_resume - over a sleep in which the adapter loses its registers
+ * Nothing may be in flight at the first (false: something is), and nothing is submitted before the
+ * second. Tags, maps and what is mapped stay; PCI configuration and MSI are the caller's. False
+ * (said on the console) when the adapter or a port does not come back.
+ */
+bool ahci_suspend(struct ahci *hba);
+bool ahci_resume(struct ahci *hba);
+
 unsigned ahci_disk_count(const struct ahci *hba);
 /* Disk `index` (from 0), null past the last. */
 struct ahci_disk *ahci_disk(struct ahci *hba, unsigned index);

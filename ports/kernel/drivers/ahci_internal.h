@@ -92,6 +92,9 @@ bool ahci_port_free(struct ahci_disk *disk);
 /* Is there a disk, and ready? Gives the port its memory and starts it. */
 bool ahci_port_bring_up(struct ahci_disk *disk);
 
+/* The same for a port that has lost its registers, with the memory that it had. */
+bool ahci_port_resume(struct ahci_disk *disk);
+
 /* Ends all DMA of the port. False when an engine goes on running. */
 bool ahci_port_stop(struct ahci_disk *disk);
 

@@ -173,6 +173,21 @@ static bool port_find_device(struct ahci_disk *disk)
     return ahci_port_wait(disk, AHCI_PX_SSTS, AHCI_SSTS_DETECT, AHCI_SSTS_READY, LINK_TIMEOUT);
 }
 
+static bool port_start(struct ahci_disk *disk)
+{
+    port_set_memory(disk);
+    if (port_start_fis(disk) && port_start_commands(disk))
+        return true;
+    kprintf("ahci %s port %u: does not start, task file %x\n", disk->hba->dev->name, disk->number,
+            (unsigned)port_read32(disk, AHCI_PX_TFD));
+    return false;
+}
+
+bool ahci_port_resume(struct ahci_disk *disk)
+{
+    return port_find_device(disk) && port_start(disk);
+}
+
 bool ahci_port_bring_up(struct ahci_disk *disk)
 {
     const char *owner = disk->hba->dev->name;
@@ -185,12 +200,8 @@ bool ahci_port_bring_up(struct ahci_disk *disk)
         kprintf("ahci %s port %u: no memory or maps (error %d)\n", owner, disk->number, error);
         return false;
     }
-    port_set_memory(disk);
-    if (!port_start_fis(disk) || !port_start_commands(disk)) {
-        kprintf("ahci %s port %u: does not start, task file %x\n", owner, disk->number,
-                (unsigned)port_read32(disk, AHCI_PX_TFD));
+    if (!port_start(disk))
         return false;
-    }
     if (port_read32(disk, AHCI_PX_SIG) != AHCI_SIGNATURE_DISK) {
         kprintf("ahci %s port %u: no disk, signature %x\n", owner, disk->number,
                 (unsigned)port_read32(disk, AHCI_PX_SIG));

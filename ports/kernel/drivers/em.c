@@ -671,6 +671,20 @@ bool em_detach(struct em *em)
     return clean;
 }
 
+bool em_suspend(struct em *em)
+{
+    bool quiet = em_poll(em) == 0;
+
+    em->stopped = true;
+    return em_reset(em) && quiet;
+}
+
+bool em_resume(struct em *em)
+{
+    em_restart(em);
+    return !em->stopped && wait_until(em_link_is_up, em, DEVICE_PATIENCE);
+}
+
 const uint8_t *em_mac(const struct em *em)
 {
     return em->mac;

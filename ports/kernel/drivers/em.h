@@ -56,6 +56,11 @@ bool em_detach(struct em *em);
 const uint8_t *em_mac(const struct em *em);
 bool em_link_up(struct em *em);
 const struct em_statistics *em_statistics(const struct em *em);
+/* Over a sleep in which the device loses its registers: as ahci_suspend() and ahci_resume(). The
+ * rings and the receive buffers stay mapped. */
+bool em_suspend(struct em *em);
+bool em_resume(struct em *em);
+
 /* True when frames are announced by MSI, false when everything is polled. */
 bool em_has_interrupt(const struct em *em);
 

@@ -112,6 +112,9 @@ struct irq_router {
  */
 bool irq_set_router(const struct irq_router *router);
 
+/* Writes every source's message into its registers once more, after a sleep. False: one refused. */
+bool irq_program_all(void);
+
 /* The message that leads there without a router; false when it cannot name that processor. */
 bool irq_message_direct(const struct irq_source *source, const struct irq_target *target,
                         struct irq_message *out);

@@ -14,6 +14,7 @@
 #include "kexit.h"
 #include "kmem.h"
 #include "kprintf.h"
+#include "ksleep.h"
 #include "kstring.h"
 #include "ktime.h"
 #include "pci.h"
