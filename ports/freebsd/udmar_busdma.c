@@ -234,7 +234,8 @@ static void mem_free(bus_dma_tag_t dmat, void *address, bus_dmamap_t handle)
 
 /* A piece, looked at page by page: what is physically contiguous is told as one run. */
 struct walk {
-    vm_paddr_t (*page)(const struct walk *walk, bus_size_t at); /* 0: nothing is mapped there */
+    /* Looks one page up; 0: nothing is mapped there. Null: it is contiguous from `physical` on. */
+    vm_paddr_t (*page)(const struct walk *walk, bus_size_t at);
     union {
         vm_paddr_t physical;
         vm_offset_t address;
@@ -246,11 +247,6 @@ struct walk {
     bus_size_t length;
     vm_paddr_t ahead; /* of the byte at `at`, if it has been looked up */
 };
-
-static vm_paddr_t physical_page(const struct walk *walk, bus_size_t at)
-{
-    return walk->physical + at;
-}
 
 static vm_paddr_t kernel_page(const struct walk *walk, bus_size_t at)
 {
