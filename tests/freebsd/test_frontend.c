@@ -10,6 +10,8 @@
 #define AREA     (64 * PAGE)
 #define SEGMENTS 16
 
+#define FREEBSD_EINPROGRESS 36
+
 struct scene {
     struct machine mc;
     struct fe_tag *root, *tag;
@@ -220,7 +222,7 @@ static void start_waiting(struct scene *s, struct fe_piece *piece, struct fe_res
     open_scene(s, NULL, SEGMENTS, true);
     make_chain(s, piece, 8);
     model_fail_host_call(s->mc.m, 1, true);
-    assert_int_equal(fe_load_waiting(s->tag, s->map, piece, 3, result), EINPROGRESS);
+    assert_int_equal(fe_load_waiting(s->tag, s->map, piece, 3, result), FREEBSD_EINPROGRESS);
     assert_int_equal(result->calls, 0);
     assert_int_equal(fe_map_destroy(s->tag, s->map), EBUSY);
     assert_int_equal(fe_run_tasks(), 1);
