@@ -4,7 +4,8 @@
  *
  * The front end has looked at the driver's arguments, merges the limits of parent tags, and loads
  * mbuf chains, uio and memory descriptors piece by piece: each piece gets its segments at once.
- * Every library tag stands directly below the device's root tag, since the limits are merged already.
+ * Every library tag stands directly below the device's root tag, since the limits are merged
+ * already.
  */
 #include "udmar_port.h"
 
@@ -15,7 +16,7 @@
 #include <machine/atomic.h>
 #include <machine/vmparam.h>
 
-#define TAG_FLAGS   (BUS_DMA_ALLOCNOW | BUS_DMA_COHERENT | BUS_DMA_KEEP_PG_OFFSET)
+#define TAG_FLAGS    (BUS_DMA_ALLOCNOW | BUS_DMA_COHERENT | BUS_DMA_KEEP_PG_OFFSET)
 #define MEMORY_TRIES 50 /* of 20 ms each, where a driver may wait for bus_dmamem_alloc() */
 
 static struct bus_dma_impl operations;
@@ -30,7 +31,8 @@ static struct udmar_map *map_of(bus_dmamap_t map)
     return (struct udmar_map *)map;
 }
 
-/* ---- tags ------------------------------------------------------------------------------------- */
+/* ---- tags -------------------------------------------------------------------------------------
+ */
 
 struct udmar_tag *udmar_root_tag(struct udmar_device *device)
 {
@@ -54,7 +56,8 @@ struct udmar_tag *udmar_root_tag(struct udmar_device *device)
 /* Children hold their parent, and the front end's common part reads nothing of it later. */
 static void release(struct udmar_tag *tag)
 {
-    while (tag != NULL && atomic_fetchadd_int((volatile u_int *)&tag->common.ref_count, (u_int)-1) == 1) {
+    while (tag != NULL &&
+           atomic_fetchadd_int((volatile u_int *)&tag->common.ref_count, (u_int)-1) == 1) {
         struct udmar_tag *parent = tag->parent;
 
         udmar_dma_tag_destroy(tag->limits);
@@ -79,9 +82,8 @@ static int make_limits(struct udmar_tag *tag)
  */
 static int tag_create(bus_dma_tag_t parent, bus_size_t alignment, bus_addr_t boundary,
                       bus_addr_t lowaddr, bus_addr_t highaddr, bus_dma_filter_t *filter,
-                      void *filter_argument, bus_size_t maxsize, int nsegments,
-                      bus_size_t maxsegsz, int flags, bus_dma_lock_t *lockfunc,
-                      void *lock_argument, bus_dma_tag_t *dmat)
+                      void *filter_argument, bus_size_t maxsize, int nsegments, bus_size_t maxsegsz,
+                      int flags, bus_dma_lock_t *lockfunc, void *lock_argument, bus_dma_tag_t *dmat)
 {
     struct udmar_tag *above = tag_of(parent);
     void *memory;
@@ -135,7 +137,8 @@ static bool id_mapped(bus_dma_tag_t dmat, vm_paddr_t address, bus_size_t length)
     return udmar_dma_id_mapped(tag_of(dmat)->limits, address, length);
 }
 
-/* ---- maps and memory -------------------------------------------------------------------------- */
+/* ---- maps and memory --------------------------------------------------------------------------
+ */
 
 static int map_create(bus_dma_tag_t dmat, int flags, bus_dmamap_t *out_map)
 {
@@ -201,9 +204,8 @@ static int mem_alloc(bus_dma_tag_t dmat, void **out_address, int flags, bus_dmam
     *out_address = NULL;
     *out_map = NULL;
     if (map != NULL) {
-        error = allocate(tag, map,
-                         flags & (BUS_DMA_NOWAIT | BUS_DMA_ZERO | BUS_DMA_COHERENT |
-                                  BUS_DMA_NOCACHE));
+        error = allocate(
+            tag, map, flags & (BUS_DMA_NOWAIT | BUS_DMA_ZERO | BUS_DMA_COHERENT | BUS_DMA_NOCACHE));
     }
     if (error != 0) {
         free(map, M_UDMAR);
@@ -230,7 +232,8 @@ static void mem_free(bus_dma_tag_t dmat, void *address, bus_dmamap_t handle)
     udmar_wait_wake();
 }
 
-/* ---- loads ------------------------------------------------------------------------------------ */
+/* ---- loads ------------------------------------------------------------------------------------
+ */
 
 /* A piece, looked at page by page: what is physically contiguous is told as one run. */
 struct walk {
@@ -288,8 +291,8 @@ static bool next_run(void *context, struct udmar_dma_piece *out_piece)
     run = MIN(run, left);
     walk->at += run;
     /* What is not mapped goes as the null pointer, which the library refuses. */
-    *out_piece = (struct udmar_dma_piece){ .physical = first, .length = run,
-                                           .is_physical = first != 0 };
+    *out_piece =
+        (struct udmar_dma_piece){ .physical = first, .length = run, .is_physical = first != 0 };
     return true;
 }
 
@@ -302,7 +305,8 @@ static bool whole_run(void *context, struct udmar_dma_piece *out_piece)
         return false;
     }
     walk->at = walk->length;
-    *out_piece = (struct udmar_dma_piece){ .physical = walk->physical, .length = walk->length,
+    *out_piece = (struct udmar_dma_piece){ .physical = walk->physical,
+                                           .length = walk->length,
                                            .is_physical = true };
     return true;
 }
@@ -321,8 +325,7 @@ static int load(bus_dma_tag_t dmat, bus_dmamap_t handle, struct walk *walk, int 
         return 0;
     }
     error = udmar_dmamap_add(tag->limits, map->library, walk->page == NULL ? whole_run : next_run,
-                             walk, (struct udmar_dma_segment *)segs, last,
-                             flags & BUS_DMA_NOWRITE);
+                             walk, (struct udmar_dma_segment *)segs, last, flags & BUS_DMA_NOWRITE);
     if (error == 0) {
         map->is_loaded = true;
     } else if (error == ENOMEM && (flags & BUS_DMA_NOWAIT) == 0) {
@@ -343,8 +346,8 @@ static int load_phys(bus_dma_tag_t dmat, bus_dmamap_t map, vm_paddr_t address, b
     return load(dmat, map, &walk, flags, segs, segp);
 }
 
-static int load_ma(bus_dma_tag_t dmat, bus_dmamap_t map, struct vm_page **pages,
-                   bus_size_t length, int offset, int flags, bus_dma_segment_t *segs, int *segp)
+static int load_ma(bus_dma_tag_t dmat, bus_dmamap_t map, struct vm_page **pages, bus_size_t length,
+                   int offset, int flags, bus_dma_segment_t *segs, int *segp)
 {
     struct walk walk = {
         .page = listed_page, .pages = pages, .offset = (bus_size_t)offset, .length = length
@@ -411,8 +414,7 @@ static bus_dma_segment_t *map_complete(bus_dma_tag_t dmat, bus_dmamap_t handle,
     if (error != 0) {
         undo(tag_of(dmat), map);
     }
-    return segs != NULL ? segs
-                        : (bus_dma_segment_t *)udmar_dmamap_segments(map->library, &count);
+    return segs != NULL ? segs : (bus_dma_segment_t *)udmar_dmamap_segments(map->library, &count);
 }
 
 static void map_unload(bus_dma_tag_t dmat, bus_dmamap_t handle)

@@ -30,8 +30,7 @@ static void tell(const struct udmar_fault *fault, device_t child)
              "device=%s segment=%u rid=%02x:%02x.%u address=0x%jx reason=%u unit=%u",
              child != NULL && device_get_name(child) != NULL ? device_get_nameunit(child) : "none",
              fault->segment, UDMAR_RID_BUS(fault->rid), UDMAR_RID_DEVICE(fault->rid),
-             UDMAR_RID_FUNCTION(fault->rid), (uintmax_t)fault->address, fault->reason,
-             fault->unit);
+             UDMAR_RID_FUNCTION(fault->rid), (uintmax_t)fault->address, fault->reason, fault->unit);
     devctl_notify("UDMAR", "FAULT", type_of(fault), data);
 }
 

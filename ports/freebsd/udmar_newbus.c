@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver udmar0 below acpi0: it is there when the administrator wants it and firmware has a DMAR
- * table, attaches before any PCI bus, switches translation on at once, and stays.
+ * The driver udmar0 below acpi0: it is there when the administrator wants it and firmware has a
+ * DMAR table, attaches before any PCI bus, switches translation on at once, and stays.
  */
 #include "udmar_port.h"
 
@@ -30,7 +30,8 @@ struct udmar_softc *udmar_port(void)
     return the_port;
 }
 
-/* ---- who else could drive the units ----------------------------------------------------------- */
+/* ---- who else could drive the units -----------------------------------------------------------
+ */
 
 static bool has_devices(const char *name)
 {
@@ -92,7 +93,8 @@ static int probe(device_t dev)
     return BUS_PROBE_NOWILDCARD;
 }
 
-/* ---- up ----------------------------------------------------------------------------------------- */
+/* ---- up -----------------------------------------------------------------------------------------
+ */
 
 /* dump_avail holds pairs of first and end addresses, up to one that ends at 0. */
 static int read_ram(struct udmar_softc *sc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The seam: subclasses of the kernel's two PCI bus drivers, which differ from them in the tag that a
- * device gets. They win the probe by one while udmar runs; nothing else of a bus changes hands.
+ * The seam: subclasses of the kernel's two PCI bus drivers, which differ from them in the tag that
+ * a device gets. They win the probe by one while udmar runs; nothing else of a bus changes hands.
  */
 #include "udmar_port.h"
 
@@ -168,8 +168,8 @@ static void forget(struct udmar_softc *sc, struct udmar_function *function)
 }
 
 /*
- * A function that goes (hot unplug, SR-IOV switched off, devctl delete) is forgotten, and its DMA is
- * blocked. Its driver has detached, and destroyed its tags; the root tag is ours.
+ * A function that goes (hot unplug, SR-IOV switched off, devctl delete) is forgotten, and its DMA
+ * is blocked. Its driver has detached, and destroyed its tags; the root tag is ours.
  */
 static void child_deleted(void *context, device_t child)
 {
@@ -191,8 +191,7 @@ static void child_deleted(void *context, device_t child)
 
 void udmar_pci_bus_start(struct udmar_softc *sc)
 {
-    sc->deleted = EVENTHANDLER_REGISTER(pci_delete_device, child_deleted, sc,
-                                        EVENTHANDLER_PRI_ANY);
+    sc->deleted = EVENTHANDLER_REGISTER(pci_delete_device, child_deleted, sc, EVENTHANDLER_PRI_ANY);
 }
 
 /* The module must not go while its bus drivers are in use: every PCI device would go with it. */
@@ -220,8 +219,7 @@ DECLARE_CLASS(acpi_pci_driver);
 /* Both are named pci, which is why DEFINE_CLASS_1() cannot define them in one file. */
 static kobj_class_t pci_bases[] = { &pci_driver, NULL };
 static kobj_class_t acpi_pci_bases[] = { &acpi_pci_driver, NULL };
-static driver_t udmar_pci_driver = { "pci", pci_bus_methods, sizeof(struct pci_softc),
-                                     pci_bases };
+static driver_t udmar_pci_driver = { "pci", pci_bus_methods, sizeof(struct pci_softc), pci_bases };
 static driver_t udmar_acpi_pci_driver = { "pci", acpi_pci_bus_methods, sizeof(struct pci_softc),
                                           acpi_pci_bases };
 

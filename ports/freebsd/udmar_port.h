@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the FreeBSD port share. One udmar device below acpi0 stands for all units of the
- * machine: the library's instance is one for all of them.
+ * What the files of the FreeBSD port share. One udmar device below acpi0 stands for all units of
+ * the machine: the library's instance is one for all of them.
  */
 #ifndef UDMAR_FREEBSD_PORT_H
 #define UDMAR_FREEBSD_PORT_H
@@ -57,11 +57,11 @@ struct udmar_softc {
     struct udmar_waiting waiting;
 
     struct task fault_task;
-    struct callout poll;     /* for units without an interrupt, and for one that got lost */
-    struct callout ticker;   /* deferred mode only */
-    uint64_t fault_told;     /* sequence number of the last fault that devd was told of */
-    uint64_t fault_events;   /* told */
-    uint64_t fault_unsaid;   /* not told: too many at a time */
+    struct callout poll;   /* for units without an interrupt, and for one that got lost */
+    struct callout ticker; /* deferred mode only */
+    uint64_t fault_told;   /* sequence number of the last fault that devd was told of */
+    uint64_t fault_events; /* told */
+    uint64_t fault_unsaid; /* not told: too many at a time */
     bool firmware_usb_said;
     eventhandler_tag deleted; /* of PCI functions that go */
     int next_irq_rid;
@@ -91,7 +91,8 @@ bool udmar_wanted(void);
 /* Reads hw.dmar.*, hw.udmar.* and hw.busdma.*; what is wrong is printed and left out. */
 void udmar_read_tunables(struct udmar_tunables *out);
 
-/* ---- udmar_busdma.c: the 14 operations -------------------------------------------------------- */
+/* ---- udmar_busdma.c: the 14 operations --------------------------------------------------------
+ */
 
 struct udmar_tag {
     struct bus_dma_tag_common common; /* first: the kernel's front end reads it */
@@ -126,7 +127,8 @@ struct udmar_map {
 /* Makes a device's root tag. Null: no memory. May sleep. */
 struct udmar_tag *udmar_root_tag(struct udmar_device *device);
 
-/* ---- udmar_waiting.c -------------------------------------------------------------------------- */
+/* ---- udmar_waiting.c --------------------------------------------------------------------------
+ */
 
 void udmar_waiting_start(struct udmar_softc *sc);
 void udmar_waiting_stop(struct udmar_softc *sc);
@@ -146,7 +148,8 @@ void udmar_wait_cancel(struct udmar_map *map);
 /* Something was given back. */
 void udmar_wait_wake(void);
 
-/* ---- udmar_pci_bus.c -------------------------------------------------------------------------- */
+/* ---- udmar_pci_bus.c --------------------------------------------------------------------------
+ */
 
 /* Begins to hear of functions that go. */
 void udmar_pci_bus_start(struct udmar_softc *sc);
@@ -154,7 +157,8 @@ void udmar_pci_bus_start(struct udmar_softc *sc);
 /* FreeBSD's device with this id; null: there is none. Threads. */
 device_t udmar_find_child(uint16_t segment, udmar_rid_t rid);
 
-/* ---- udmar_fault.c ---------------------------------------------------------------------------- */
+/* ---- udmar_fault.c ----------------------------------------------------------------------------
+ */
 
 /* Before units are started: their interrupts may come. */
 void udmar_fault_prepare(struct udmar_softc *sc);
@@ -165,7 +169,8 @@ void udmar_fault_start(struct udmar_softc *sc);
 /* A unit's interrupt has come. */
 void udmar_fault_seen(struct udmar_softc *sc);
 
-/* ---- udmar_sysctl.c --------------------------------------------------------------------------- */
+/* ---- udmar_sysctl.c ---------------------------------------------------------------------------
+ */
 
 void udmar_add_sysctls(struct udmar_softc *sc);
 

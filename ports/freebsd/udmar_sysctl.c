@@ -38,14 +38,15 @@ static void write_units(struct udmar_softc *sc, struct sbuf *out)
         }
         sbuf_printf(out, "\nunit %u: segment %u, registers at %#jx, %s, %s%s, fault interrupt %s\n",
                     i, unit.segment, (uintmax_t)unit.base,
-                    unit.failed ? "left out" : unit.translating ? "translates" : "off",
+                    unit.failed        ? "left out"
+                    : unit.translating ? "translates"
+                                       : "off",
                     unit.uses_queue ? "queue" : "registers",
                     unit.facts.caching_mode ? ", caching mode" : "",
                     unit.has_interrupt ? "yes" : "no: polled");
         sbuf_printf(out, "  requests: context %ju, iotlb %ju, waits %ju; errors %ju, timeouts %ju",
                     (uintmax_t)unit.context_requests, (uintmax_t)unit.iotlb_requests,
-                    (uintmax_t)unit.waits, (uintmax_t)unit.queue_errors,
-                    (uintmax_t)unit.timeouts);
+                    (uintmax_t)unit.waits, (uintmax_t)unit.queue_errors, (uintmax_t)unit.timeouts);
     }
 }
 

@@ -16,8 +16,9 @@
 
 /* What FreeBSD's own driver knows below hw.dmar, and what is ours alone below hw.udmar. */
 static const char *const not_for_library[] = {
-    "hw.dmar.dma",         "hw.dmar.fault_log_size", "hw.dmar.batch_coalesce", "hw.dmar.check_free",
-    "hw.dmar.match_verbose", "hw.dmar.enable",       "hw.udmar.enable",
+    "hw.dmar.dma",        "hw.dmar.fault_log_size", "hw.dmar.batch_coalesce",
+    "hw.dmar.check_free", "hw.dmar.match_verbose",  "hw.dmar.enable",
+    "hw.udmar.enable",
 };
 
 static bool has_prefix(const char *text, const char *prefix)

@@ -25,7 +25,8 @@ struct malloc_type M_UDMAR[1] = { { "udmar" } };
 static int kernel_map;
 struct pmap *kernel_pmap = (struct pmap *)&kernel_map;
 
-/* ---- the kernel ------------------------------------------------------------------------------- */
+/* ---- the kernel -------------------------------------------------------------------------------
+ */
 
 struct udmar_softc *udmar_port(void)
 {
@@ -183,10 +184,18 @@ int common_bus_dma_tag_create(struct bus_dma_tag_common *parent, bus_size_t alig
         return maxsegsz == 0 ? EINVAL : ENOMEM;
     }
     *tag = (struct bus_dma_tag_common){
-        .alignment = alignment, .boundary = boundary, .lowaddr = lowaddr | PAGE_MASK,
-        .highaddr = highaddr | PAGE_MASK, .filter = filter, .filterarg = filterarg,
-        .maxsize = maxsize, .nsegments = (u_int)nsegments, .maxsegsz = maxsegsz, .flags = flags,
-        .lockfunc = lockfunc != NULL ? lockfunc : _busdma_dflt_lock, .lockfuncarg = lockfuncarg,
+        .alignment = alignment,
+        .boundary = boundary,
+        .lowaddr = lowaddr | PAGE_MASK,
+        .highaddr = highaddr | PAGE_MASK,
+        .filter = filter,
+        .filterarg = filterarg,
+        .maxsize = maxsize,
+        .nsegments = (u_int)nsegments,
+        .maxsegsz = maxsegsz,
+        .flags = flags,
+        .lockfunc = lockfunc != NULL ? lockfunc : _busdma_dflt_lock,
+        .lockfuncarg = lockfuncarg,
         .ref_count = 1,
     };
     if (parent != NULL) {
@@ -199,7 +208,8 @@ int common_bus_dma_tag_create(struct bus_dma_tag_common *parent, bus_size_t alig
     return 0;
 }
 
-/* ---- the front end ---------------------------------------------------------------------------- */
+/* ---- the front end ----------------------------------------------------------------------------
+ */
 
 static struct bus_dma_impl *impl(struct fe_tag *tag)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the FreeBSD port's busdma needs of a kernel, declared anew from the interface's facts: names,
- * types and values. Every header below include/ comes here.
+ * What the FreeBSD port's busdma needs of a kernel, declared anew from the interface's facts:
+ * names, types and values. Every header below include/ comes here.
  */
 #ifndef UDMAR_TESTS_FREEBSD_KERNEL_H
 #define UDMAR_TESTS_FREEBSD_KERNEL_H
@@ -28,36 +28,35 @@ typedef void *eventhandler_tag;
 #define PAGE_SIZE  ((vm_offset_t)4096)
 #define PAGE_MASK  (PAGE_SIZE - 1)
 
-#define MIN(a, b)             ((a) < (b) ? (a) : (b))
-#define MAX(a, b)             ((a) > (b) ? (a) : (b))
-#define nitems(array)         (sizeof(array) / sizeof((array)[0]))
-#define CTASSERT(condition)   _Static_assert(condition, #condition)
-#define KERNEL_PANICKED()     false
-#define MALLOC_DECLARE(type)  extern struct malloc_type type[1]
+#define MIN(a, b)            ((a) < (b) ? (a) : (b))
+#define MAX(a, b)            ((a) > (b) ? (a) : (b))
+#define nitems(array)        (sizeof(array) / sizeof((array)[0]))
+#define CTASSERT(condition)  _Static_assert(condition, #condition)
+#define KERNEL_PANICKED()    false
+#define MALLOC_DECLARE(type) extern struct malloc_type type[1]
 #define TAILQ_HEAD(name, type) \
     struct name {              \
         struct type *first;    \
         struct type **end;     \
     }
-#define TAILQ_ENTRY(type)    \
-    struct {                 \
-        struct type *next;   \
+#define TAILQ_ENTRY(type)     \
+    struct {                  \
+        struct type *next;    \
         struct type **before; \
     }
 #define TAILQ_INIT(head)  ((head)->first = NULL, (head)->end = &(head)->first)
 #define TAILQ_FIRST(head) ((head)->first)
 #define TAILQ_EMPTY(head) ((head)->first == NULL)
-#define TAILQ_INSERT_TAIL(head, item, field)                                              \
+#define TAILQ_INSERT_TAIL(head, item, field)                                               \
     ((item)->field.next = NULL, (item)->field.before = (head)->end, *(head)->end = (item), \
      (head)->end = &(item)->field.next)
-#define TAILQ_REMOVE(head, item, field)                                        \
+#define TAILQ_REMOVE(head, item, field)                                                 \
     (*((item)->field.next != NULL ? &(item)->field.next->field.before : &(head)->end) = \
-         (item)->field.before,                                                 \
+         (item)->field.before,                                                          \
      *(item)->field.before = (item)->field.next)
-#define TAILQ_INSERT_HEAD(head, item, field)                                             \
-    ((item)->field.next = (head)->first,                                                 \
-     *((head)->first != NULL ? &(head)->first->field.before : &(head)->end) =            \
-         &(item)->field.next,                                                            \
+#define TAILQ_INSERT_HEAD(head, item, field)                                                       \
+    ((item)->field.next = (head)->first,                                                           \
+     *((head)->first != NULL ? &(head)->first->field.before : &(head)->end) = &(item)->field.next, \
      (head)->first = (item), (item)->field.before = &(head)->first)
 
 struct malloc_type {
@@ -141,10 +140,10 @@ struct vm_page {
     vm_paddr_t phys_addr;
 };
 typedef struct vm_page *vm_page_t;
-#define VM_PAGE_TO_PHYS(page)  ((page)->phys_addr)
-#define VM_MIN_KERNEL_ADDRESS  ((vm_offset_t)0x10000)
-#define VIRT_IN_DMAP(address)  ((address) == 1)
-#define DMAP_TO_PHYS(address)  ((vm_paddr_t)(address))
+#define VM_PAGE_TO_PHYS(page) ((page)->phys_addr)
+#define VM_MIN_KERNEL_ADDRESS ((vm_offset_t)0x10000)
+#define VIRT_IN_DMAP(address) ((address) == 1)
+#define DMAP_TO_PHYS(address) ((vm_paddr_t)(address))
 
 /* busdma(9), what drivers and back ends see. */
 typedef struct bus_dma_tag *bus_dma_tag_t;
@@ -175,7 +174,7 @@ struct memdesc {
     struct iov {
         void *base;
         size_t length;
-    } *list; /* ...a list of it */
+    } * list; /* ...a list of it */
     int count;
     size_t length;
 };
@@ -211,8 +210,8 @@ struct bus_dma_impl {
     void (*mem_free)(bus_dma_tag_t, void *, bus_dmamap_t);
     int (*load_ma)(bus_dma_tag_t, bus_dmamap_t, struct vm_page **, bus_size_t, int, int,
                    bus_dma_segment_t *, int *);
-    int (*load_phys)(bus_dma_tag_t, bus_dmamap_t, vm_paddr_t, bus_size_t, int,
-                     bus_dma_segment_t *, int *);
+    int (*load_phys)(bus_dma_tag_t, bus_dmamap_t, vm_paddr_t, bus_size_t, int, bus_dma_segment_t *,
+                     int *);
     int (*load_buffer)(bus_dma_tag_t, bus_dmamap_t, void *, bus_size_t, struct pmap *, int,
                        bus_dma_segment_t *, int *);
     void (*map_waitok)(bus_dma_tag_t, bus_dmamap_t, struct memdesc *, bus_dmamap_callback_t *,

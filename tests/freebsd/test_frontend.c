@@ -161,8 +161,8 @@ static void repeated_loads(void **state)
     for (s.count = 0; s.count < 8; s.count++) {
         uint8_t *page = s.area + 2 * (size_t)s.count * PAGE;
 
-        assert_int_equal(fe_load_more(s.tag, s.map, physical_of(&s.mc, page), PAGE,
-                                      &s.segment[s.count]), 0);
+        assert_int_equal(
+            fe_load_more(s.tag, s.map, physical_of(&s.mc, page), PAGE, &s.segment[s.count]), 0);
         assert_true(device_sees(&s.mc, RID0, s.segment[s.count].address, page, PAGE));
     }
     fe_unload(s.tag, s.map);
@@ -182,8 +182,7 @@ static void page_arrays(void **state)
     for (size_t i = 0; i < 17; i++) {
         pages[i] = physical_of(&s.mc, s.area + i * PAGE);
     }
-    assert_int_equal(
-        fe_load_pages(s.tag, s.map, pages, 512, 16 * PAGE, s.segment, &s.count), 0);
+    assert_int_equal(fe_load_pages(s.tag, s.map, pages, 512, 16 * PAGE, s.segment, &s.count), 0);
     assert_int_equal(s.count, 1);
     expect_seen(&s, &whole, 1);
     fe_unload(s.tag, s.map);
