@@ -5,7 +5,7 @@
 #include <udmar/bus_dma.h>
 #include <udmar/host.h>
 
-/* The fixture's machine, and function 0 of the disk's device, without which no other is looked for. */
+/* The fixture has function 0 of the disk as well, without which no other is looked for. */
 static void open_machine(struct fixture *f)
 {
     fixture_machine(f, "generic48");

@@ -4,8 +4,8 @@
  * die, answer late or refuse and the host has no memory. Nothing is claimed that is not so, and
  * when all works again what is said and hardware agree and every device works.
  *
- *   UDMAR_COURSES=N  courses (default 1500)
- *   UDMAR_COURSES_SEED=N     the first one's seed (default 1); a failure prints what repeats it
+ *   UDMAR_COURSES=N       courses (default 1500)
+ *   UDMAR_COURSES_SEED=N  the first one's seed (default 1); a failure prints what repeats it
  */
 #include "fixture/inside.h"
 
@@ -18,8 +18,8 @@
 #include "fixture/claims.h"
 
 #define FUNCTIONS 7u
-#define STEPS   14u
-#define LEGACY  UINT16_C(0x0508) /* 05:01.0 and 05:02.0, behind a bridge to PCI */
+#define STEPS     14u
+#define LEGACY    UINT16_C(0x0508) /* 05:01.0 and 05:02.0, behind a bridge to PCI */
 
 static const uint16_t rids[FUNCTIONS] = { NIC, 0x0020, DISK, 0x00a0, LEGACY, 0x0510, 0x0030 };
 
