@@ -14,7 +14,7 @@
 
 #include <udmar/udmar.h>
 
-#include "../unit/table_build.h"
+#include "../unit/fixture/table_build.h"
 #include "firmware.h"
 
 enum { TABLE_MAX = 65536, PATH_MAX_ = 1024 };

@@ -89,7 +89,7 @@ static void attach_fails(struct envy24 *e)
 
     for (unsigned n = 1; !attached; n++) {
         memory_gone_after(e->s, n);
-        attached = attach(e) == 0 && model_host_calls_failed(e->s->mc.m) == 0;
+        attached = attach(e) == 0 && model_host_calls_failed(e->s->f.m) == 0;
         memory_back(e->s);
         detach(e);
     }

@@ -174,7 +174,7 @@ static void attach_fails(struct hda *h)
 
     for (unsigned n = 1; !attached; n++) {
         memory_gone_after(h->s, n);
-        attached = attach(h) == 0 && model_host_calls_failed(h->s->mc.m) == 0;
+        attached = attach(h) == 0 && model_host_calls_failed(h->s->f.m) == 0;
         memory_back(h->s);
         detach(h);
     }

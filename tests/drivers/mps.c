@@ -149,7 +149,7 @@ static int attach(struct hba *hba)
     bus_dma_template_t t;
     int error;
 
-    bus_dma_template_init(&t, udmar_device_dma_tag(hba->s->mc.device[0]));
+    bus_dma_template_init(&t, udmar_device_dma_tag(hba->s->f.device[0]));
     error = bus_dma_template_tag(&t, &sc->parent.tag);
     if (error != 0) {
         sc->parent.tag = NULL;

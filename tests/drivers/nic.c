@@ -609,7 +609,7 @@ static void attach_fails(void)
     for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
         open_nic();
         memory_gone_after(&scene, n);
-        attached = under_test->attach(&nic) == 0 && model_host_calls_failed(scene.mc.m) == 0;
+        attached = under_test->attach(&nic) == 0 && model_host_calls_failed(scene.f.m) == 0;
         memory_back(&scene);
         close_nic();
     }

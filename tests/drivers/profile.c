@@ -37,8 +37,8 @@ static void open_on(struct scene *s, enum mode mode, uint32_t seed, const char *
     memset(s, 0, sizeof(*s));
     s->mode = mode;
     s->random = seed * 77 + (uint32_t)mode;
-    machine_open(&s->mc, &setup);
-    udmar_dma_on_waiting(s->mc.instance, wake, s);
+    fixture_open(&s->f, &setup);
+    udmar_dma_on_waiting(s->f.instance, wake, s);
 }
 
 void scene_open(struct scene *s, enum mode mode, uint32_t seed)
@@ -56,21 +56,21 @@ void scene_close(struct scene *s)
     struct udmar_dma_counts counts;
 
     scene_thread(s);
-    udmar_dma_counts(s->mc.instance, &counts);
+    udmar_dma_counts(s->f.instance, &counts);
     if (!s->frees_nothing)
         assert_int_equal(counts.wrong_maps, 0);
     assert_int_equal(counts.loaded_twice, 0);
     assert_int_equal(counts.ended_loaded, 0);
     assert_int_equal(counts.ended_in_use, 0);
     assert_int_equal(counts.tags_refused, 0);
-    if (model_stats(s->mc.u)->faults != 0)
-        drain_faults(&s->mc);
-    assert_int_equal(model_stats(s->mc.u)->faults, 0);
-    assert_int_equal(model_stats(s->mc.u)->dma_to_freed, 0);
-    assert_int_equal(model_stats(s->mc.u)->dma_outside, 0);
+    if (model_stats(s->f.u)->faults != 0)
+        drain_faults(&s->f);
+    assert_int_equal(model_stats(s->f.u)->faults, 0);
+    assert_int_equal(model_stats(s->f.u)->dma_to_freed, 0);
+    assert_int_equal(model_stats(s->f.u)->dma_outside, 0);
     /* All tags are gone, so all zones are. */
-    assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
-    machine_close(&s->mc);
+    assert_false(udmar_bounce_zone_info(s->f.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    fixture_close(&s->f);
 }
 
 void scene_thread(struct scene *s)
@@ -78,13 +78,13 @@ void scene_thread(struct scene *s)
     assert_int_equal(s->mutex.mtx_lock, 0);
     while (s->ready) {
         s->ready = false;
-        udmar_dma_run_waiting(s->mc.instance);
+        udmar_dma_run_waiting(s->f.instance);
     }
 }
 
 void scene_tick(struct scene *s)
 {
-    udmar_tick(s->mc.instance);
+    udmar_tick(s->f.instance);
     s->ready = true;
     scene_thread(s);
 }
@@ -94,7 +94,7 @@ uint64_t waiting_for_pages(struct scene *s)
     struct udmar_bounce_zone_info zone;
     uint64_t waiting = 0;
 
-    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++)
+    for (unsigned i = 0; udmar_bounce_zone_info(s->f.instance, i, &zone); i++)
         waiting += zone.waiting;
     return waiting;
 }
@@ -106,17 +106,17 @@ uint32_t dice(struct scene *s, uint32_t sides)
 
 void pages_gone(struct scene *s)
 {
-    model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    model_fail_host_calls_of(s->f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
 }
 
 void memory_gone_after(struct scene *s, unsigned calls)
 {
-    model_fail_host_call(s->mc.m, calls, true);
+    model_fail_host_call(s->f.m, calls, true);
 }
 
 void memory_back(struct scene *s)
 {
-    model_fail_host_call(s->mc.m, 0, false);
+    model_fail_host_call(s->f.m, 0, false);
 }
 
 /* ---- Tags and rings -------------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static void inherit(struct spec *limits, const struct spec *parent)
 
 int tag_new(struct scene *s, const struct tag *parent, const struct spec *spec, struct tag *out)
 {
-    bus_dma_tag_t above = parent != NULL ? parent->tag : udmar_device_dma_tag(s->mc.device[0]);
+    bus_dma_tag_t above = parent != NULL ? parent->tag : udmar_device_dma_tag(s->f.device[0]);
 
     out->tag = NULL;
     out->limits = *spec;
@@ -246,7 +246,7 @@ void ring_end(struct ring *ring)
 void area_new(struct scene *s, struct area *area, size_t size, unsigned flags)
 {
     area->size = size;
-    area->at = model_buffer_alloc(s->mc.m, size, flags, 0);
+    area->at = model_buffer_alloc(s->f.m, size, flags, 0);
     area->shadow = malloc(size);
     assert_non_null(area->shadow);
     memset(area->at, GUARD, size);
@@ -269,7 +269,7 @@ void area_end(struct scene *s, struct area *area)
     if (area->at == NULL)
         return;
     area_check(area);
-    model_buffer_free(s->mc.m, area->at);
+    model_buffer_free(s->f.m, area->at);
     free(area->shadow);
     memset(area, 0, sizeof(*area));
 }
@@ -345,7 +345,7 @@ void payload_drop(struct payload *p)
 
 static void transfer(struct scene *s, bus_addr_t at, void *bytes, size_t length, bool write)
 {
-    enum model_result result = model_dma(s->mc.m, 0, RID0, at, bytes, length, write);
+    enum model_result result = model_dma(s->f.m, 0, RID0, at, bytes, length, write);
 
     if (result != MODEL_OK && result != MODEL_BYPASSED)
         fail_msg("%s: the device cannot %s %zu bytes at %#llx (%d)", mode_name(s->mode),
@@ -441,9 +441,9 @@ void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count)
     for (int i = 0; i < count; i++) {
         bus_addr_t last = segs[i].ds_addr + segs[i].ds_len - 1;
 
-        assert_int_equal(model_translate_cached(s->mc.m, 0, RID0, segs[i].ds_addr, false).result,
+        assert_int_equal(model_translate_cached(s->f.m, 0, RID0, segs[i].ds_addr, false).result,
                          MODEL_BLOCKED);
-        assert_int_equal(model_translate_cached(s->mc.m, 0, RID0, last, false).result,
+        assert_int_equal(model_translate_cached(s->f.m, 0, RID0, last, false).result,
                          MODEL_BLOCKED);
     }
 }
@@ -455,9 +455,9 @@ void unreachable(struct scene *s, const bus_dma_segment_t *segs, int count)
 void hog_new(struct scene *s, struct hog *hog, const struct spec *limits)
 {
     memset(hog, 0, sizeof(*hog));
-    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(s->mc.device[1]), 1, 0,
-                                        limits->lowaddr, ANYWHERE, NULL, NULL, HOG_PAGES * PAGE,
-                                        HOG_PAGES, PAGE, 0, NULL, NULL, &hog->tag.tag),
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(s->f.device[1]), 1, 0, limits->lowaddr,
+                                        ANYWHERE, NULL, NULL, HOG_PAGES * PAGE, HOG_PAGES, PAGE, 0,
+                                        NULL, NULL, &hog->tag.tag),
                      0);
     for (unsigned i = 0; i < HOG_PARTS; i++)
         assert_int_equal(bus_dmamap_create(hog->tag.tag, 0, &hog->map[i]), 0);
@@ -468,7 +468,7 @@ static uint64_t pages_free(struct scene *s, const struct spec *limits)
 {
     struct udmar_bounce_zone_info zone;
 
-    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++) {
+    for (unsigned i = 0; udmar_bounce_zone_info(s->f.instance, i, &zone); i++) {
         if (translated(s) || zone.lowaddr == limits->lowaddr)
             return zone.free_pages;
     }

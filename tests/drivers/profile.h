@@ -17,7 +17,7 @@
 #include <udmar/foreign/memdesc.h>
 #include <udmar/foreign/mtx.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define BIT32       BUS_SPACE_MAXADDR_32BIT
 #define ANYWHERE    BUS_SPACE_MAXADDR
@@ -31,7 +31,7 @@
 enum mode { TRANSLATE, DEFERRED, BOUNCE, SUBPAGE, IDENTITY, MODES };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     enum mode mode;
     uint32_t random;
     bool ready;         /* deferred loads can run: the thread for them has been woken */

@@ -10,7 +10,7 @@ static const struct hba_driver *under_test;
 
 static uint64_t physical(struct request *r, const void *at)
 {
-    return physical_of(&r->hba->s->mc, at);
+    return physical_of(&r->hba->s->f, at);
 }
 
 static void make_pages(struct request *r, uint8_t *at, size_t length)
@@ -611,13 +611,13 @@ static void attach_fails(void)
     for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
         hba_open(&hba, &scene, under_test);
         memory_gone_after(&scene, n);
-        attached = hba.driver->attach(&hba) == 0 && model_host_calls_failed(scene.mc.m) == 0;
+        attached = hba.driver->attach(&hba) == 0 && model_host_calls_failed(scene.f.m) == 0;
         memory_back(&scene);
         hba_close(&hba);
         if (n == 1)
-            pages = model_pages_in_use(scene.mc.m);
+            pages = model_pages_in_use(scene.f.m);
     }
-    assert_true(model_pages_in_use(scene.mc.m) <= pages + 64);
+    assert_true(model_pages_in_use(scene.f.m) <= pages + 64);
 }
 
 /* Requests while the host has no memory: an error or success, and the same after it. */

@@ -419,7 +419,7 @@ static void attach_fails(void)
     for (unsigned n = 1; !attached; n = n < 40 ? n + 1 : n + n / 8) {
         open_usb();
         memory_gone_after(&scene, n);
-        attached = attach() == 0 && model_host_calls_failed(scene.mc.m) == 0;
+        attached = attach() == 0 && model_host_calls_failed(scene.f.m) == 0;
         memory_back(&scene);
         detach();
     }

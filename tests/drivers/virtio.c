@@ -41,8 +41,8 @@ static int attach_with(struct hba *hba, bus_size_t align, int nsegs)
     if (error == 0)
         error = ring_new(hba->s, &sc->header, NULL, &header, BUS_DMA_ZERO, BUS_DMA_NOWAIT);
     if (error == 0 && !translated(hba->s)) {
-        assert_true(sc->ring.bus == physical_of(&hba->s->mc, sc->ring.at));
-        assert_true(sc->header.bus == physical_of(&hba->s->mc, sc->header.at));
+        assert_true(sc->ring.bus == physical_of(&hba->s->f, sc->ring.at));
+        assert_true(sc->header.bus == physical_of(&hba->s->f, sc->header.at));
     }
     return error != 0 ? error : hba_maps_new(hba, hba->data.tag, 0);
 }

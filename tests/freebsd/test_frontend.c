@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #include "frontend.h"
 
@@ -13,7 +13,7 @@
 #define FREEBSD_EINPROGRESS 36
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct fe_tag *root, *tag;
     struct fe_map *map;
     uint8_t *area;
@@ -31,13 +31,13 @@ static void open_scene(struct scene *s, const char *tunables, int nsegments, boo
     const struct setup setup = { .tunables = tunables };
 
     memset(s, 0, sizeof(*s));
-    machine_open(&s->mc, &setup);
-    fe_open(look_up, &s->mc);
-    s->root = fe_root(s->mc.device[0]);
+    fixture_open(&s->f, &setup);
+    fe_open(look_up, &s->f);
+    s->root = fe_root(s->f.device[0]);
     assert_non_null(s->root);
     assert_int_equal(fe_tag_create(s->root, AREA, nsegments, AREA, locked, &s->tag), 0);
     assert_int_equal(fe_map_create(s->tag, &s->map), 0);
-    s->area = model_buffer_alloc(s->mc.m, AREA, MODEL_SCATTERED, 0);
+    s->area = model_buffer_alloc(s->f.m, AREA, MODEL_SCATTERED, 0);
     fill_pattern(s->area, AREA, 7);
 }
 
@@ -49,8 +49,8 @@ static void close_scene(struct scene *s)
     assert_int_equal(fe_tag_destroy(s->tag), 0);
     fe_root_end(s->root);
     fe_close();
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 /* Every byte of the pieces is where the segments say, in order; afterwards it is out of reach. */
@@ -64,7 +64,7 @@ static void expect_seen(struct scene *s, const struct fe_piece *pieces, int coun
             uint64_t n = s->segment[at].length - used;
 
             n = n < pieces[i].length - done ? n : pieces[i].length - done;
-            assert_true(device_sees(&s->mc, RID0, s->segment[at].address + used,
+            assert_true(device_sees(&s->f, RID0, s->segment[at].address + used,
                                     (uint8_t *)pieces[i].base + done, n));
             used += n;
             done += n;
@@ -80,9 +80,9 @@ static void expect_seen(struct scene *s, const struct fe_piece *pieces, int coun
 static void expect_gone(struct scene *s)
 {
     for (int i = 0; i < s->count; i++) {
-        assert_false(can_read(&s->mc, RID0, s->segment[i].address));
+        assert_false(can_read(&s->f, RID0, s->segment[i].address));
     }
-    drain_faults(&s->mc);
+    drain_faults(&s->f);
 }
 
 static void make_chain(struct scene *s, struct fe_piece *piece, int count)
@@ -127,8 +127,8 @@ static void too_many_then_retry(void **state)
     s.segment[0].length = 0;
     assert_int_equal(fe_load_chain(s.tag, s.map, piece, 8, s.segment, &count), EFBIG);
     assert_true(s.segment[0].length > 0);
-    assert_false(can_read(&s.mc, RID0, s.segment[0].address));
-    drain_faults(&s.mc);
+    assert_false(can_read(&s.f, RID0, s.segment[0].address));
+    drain_faults(&s.f);
     one = (struct fe_piece){ s.area, 9000 };
     assert_int_equal(fe_load_chain(s.tag, s.map, &one, 1, s.segment, &s.count), 0);
     expect_seen(&s, &one, 1);
@@ -162,8 +162,8 @@ static void repeated_loads(void **state)
         uint8_t *page = s.area + 2 * (size_t)s.count * PAGE;
 
         assert_int_equal(
-            fe_load_more(s.tag, s.map, physical_of(&s.mc, page), PAGE, &s.segment[s.count]), 0);
-        assert_true(device_sees(&s.mc, RID0, s.segment[s.count].address, page, PAGE));
+            fe_load_more(s.tag, s.map, physical_of(&s.f, page), PAGE, &s.segment[s.count]), 0);
+        assert_true(device_sees(&s.f, RID0, s.segment[s.count].address, page, PAGE));
     }
     fe_unload(s.tag, s.map);
     expect_gone(&s);
@@ -180,7 +180,7 @@ static void page_arrays(void **state)
     open_scene(&s, NULL, SEGMENTS, false);
     whole = (struct fe_piece){ s.area + 512, 16 * PAGE };
     for (size_t i = 0; i < 17; i++) {
-        pages[i] = physical_of(&s.mc, s.area + i * PAGE);
+        pages[i] = physical_of(&s.f, s.area + i * PAGE);
     }
     assert_int_equal(fe_load_pages(s.tag, s.map, pages, 512, 16 * PAGE, s.segment, &s.count), 0);
     assert_int_equal(s.count, 1);
@@ -202,9 +202,9 @@ static void memory_fails(void **state)
     open_scene(&s, NULL, SEGMENTS, false);
     make_chain(&s, piece, 8);
     for (unsigned n = 1; error != 0 && n < 200; n++) {
-        model_fail_host_call(s.mc.m, n, false);
+        model_fail_host_call(s.f.m, n, false);
         error = fe_load_chain(s.tag, s.map, piece, 8, s.segment, &s.count);
-        model_fail_host_call(s.mc.m, 0, false);
+        model_fail_host_call(s.f.m, 0, false);
         failed += error == ENOMEM;
         assert_true(error == 0 || error == ENOMEM);
     }
@@ -220,7 +220,7 @@ static void start_waiting(struct scene *s, struct fe_piece *piece, struct fe_res
 {
     open_scene(s, NULL, SEGMENTS, true);
     make_chain(s, piece, 8);
-    model_fail_host_call(s->mc.m, 1, true);
+    model_fail_host_call(s->f.m, 1, true);
     assert_int_equal(fe_load_waiting(s->tag, s->map, piece, 3, result), FREEBSD_EINPROGRESS);
     assert_int_equal(result->calls, 0);
     assert_int_equal(fe_map_destroy(s->tag, s->map), EBUSY);
@@ -236,7 +236,7 @@ static void waits_for_memory(void **state)
 
     (void)state;
     start_waiting(&s, piece, &result);
-    model_fail_host_call(s.mc.m, 0, false);
+    model_fail_host_call(s.f.m, 0, false);
     assert_int_equal(fe_run_tasks(), 1);
     assert_int_equal(result.calls, 1);
     assert_int_equal(result.error, 0);
@@ -257,7 +257,7 @@ static void wait_is_cancelled(void **state)
 
     (void)state;
     start_waiting(&s, piece, &result);
-    model_fail_host_call(s.mc.m, 0, false);
+    model_fail_host_call(s.f.m, 0, false);
     fe_unload(s.tag, s.map);
     fe_run_tasks();
     assert_int_equal(result.calls, 0);
@@ -276,7 +276,7 @@ static void wait_ends_in_error(void **state)
     assert_int_equal(fe_run_tasks(), 1);
     assert_int_equal(result.calls, 1);
     assert_int_equal(result.error, ENOMEM);
-    model_fail_host_call(s.mc.m, 0, false);
+    model_fail_host_call(s.f.m, 0, false);
     close_scene(&s);
 }
 
@@ -293,7 +293,7 @@ static void memory_for_devices(void **state)
     whole = (struct fe_piece){ address, AREA };
     assert_int_equal(fe_load_chain(s.tag, map, &whole, 1, s.segment, &s.count), 0);
     expect_seen(&s, &whole, 1);
-    assert_true(device_stores(&s.mc, RID0, s.segment[0].address, address, PAGE, 5));
+    assert_true(device_stores(&s.f, RID0, s.segment[0].address, address, PAGE, 5));
     fe_unload(s.tag, map);
     fe_mem_free(s.tag, address, map);
     close_scene(&s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "world.h"
 
-#include "../unit/invariants.h"
+#include "../unit/fixture/invariants.h"
 
 #include <stdio.h>
 #include <string.h>

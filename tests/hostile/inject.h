@@ -8,7 +8,7 @@
 
 #include <udmar/stream.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 /* A load that may have to wait. */
 struct trial_load {
@@ -23,7 +23,7 @@ struct trial_load {
 #define TAKEN 256u
 
 struct trial {
-    struct machine mc;
+    struct fixture f;
     struct udmar_domain *other; /* of udmar_domain_create() */
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;

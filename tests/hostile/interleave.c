@@ -27,8 +27,8 @@ struct view {
 static struct view look(struct scene *s, const struct probe *p, bool cached)
 {
     struct model_translation t = cached
-                                     ? model_translate_cached(s->mc.m, 0, p->rid, p->iova, p->write)
-                                     : model_translate(s->mc.m, 0, p->rid, p->iova, p->write);
+                                     ? model_translate_cached(s->f.m, 0, p->rid, p->iova, p->write)
+                                     : model_translate(s->f.m, 0, p->rid, p->iova, p->write);
     struct view view = { .allowed = t.result != MODEL_BLOCKED };
 
     if (view.allowed)
@@ -87,7 +87,7 @@ static void work(struct run *r)
         const struct probe *p = &r->s.probe[i];
         uint8_t byte = 0x5a;
 
-        (void)model_dma(r->s.mc.m, 0, p->rid, p->iova, &byte, 1, p->write);
+        (void)model_dma(r->s.f.m, 0, p->rid, p->iova, &byte, 1, p->write);
     }
 }
 
@@ -149,7 +149,7 @@ static void check(struct run *r)
     if (changes != (changed != 0))
         fail_msg("%s: %u of %u accesses have changed", r->scenario->name, changed, r->s.probes);
     if (!r->scenario->deferred)
-        assert_int_equal(model_cache_stale(r->s.mc.u), 0);
+        assert_int_equal(model_cache_stale(r->s.f.u), 0);
 }
 
 static void run(struct run *r, const struct scenario *scenario, const struct setup *setup)
@@ -173,28 +173,28 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
         with.rmrr_base = RMRR_BASE;
         with.rmrr_limit = RMRR_LIMIT;
     }
-    machine_open(&r->s.mc, &with);
+    fixture_open(&r->s.f, &with);
     scenario->prepare(&r->s);
-    model_cache_drop_all(r->s.mc.u);
+    model_cache_drop_all(r->s.f.u);
     if (r->warm) {
-        model_cache_warm(r->s.mc.u);
+        model_cache_warm(r->s.f.u);
         work(r); /* absence, too, where the unit caches that */
     }
     for (unsigned i = 0; i < r->s.probes; i++)
         r->old[i] = look(&r->s, &r->s.probe[i], false);
-    stats = model_stats(r->s.mc.u);
-    *model_behaviour(r->s.mc.u) = interleave_manners;
-    model_behaviour(r->s.mc.u)->audit = true;
-    model_step_begin(r->s.mc.m, step, r);
+    stats = model_stats(r->s.f.u);
+    *model_behaviour(r->s.f.u) = interleave_manners;
+    model_behaviour(r->s.f.u)->audit = true;
+    model_step_begin(r->s.f.m, step, r);
     scenario->act(&r->s);
-    model_step_end(r->s.mc.m);
+    model_step_end(r->s.f.m);
     if (scenario->after != NULL)
         scenario->after(&r->s);
     if (scenario->lazy)
-        (void)model_queue_step(r->s.mc.u, 4096); /* nobody has promised to wait */
-    model_behaviour(r->s.mc.u)->audit = false;
+        (void)model_queue_step(r->s.f.u, 4096); /* nobody has promised to wait */
+    model_behaviour(r->s.f.u)->audit = false;
     assert_int_equal(r->s.status, scenario->status);
-    assert_string_equal(machine_broken(&r->s.mc), "");
+    assert_string_equal(fixture_broken(&r->s.f), "");
     check(r);
     interleave_counts.runs++;
     interleave_counts.instructions += model_step_counts().instructions;
@@ -204,12 +204,12 @@ static void run(struct run *r, const struct scenario *scenario, const struct set
         interleave_counts.audited += stats->audited;
         interleave_counts.needless += stats->needless;
     }
-    (void)model_queue_step(r->s.mc.u, 4096);
-    memset(model_behaviour(r->s.mc.u), 0, sizeof(interleave_manners));
+    (void)model_queue_step(r->s.f.u, 4096);
+    memset(model_behaviour(r->s.f.u), 0, sizeof(interleave_manners));
     scenario->finish(&r->s);
-    drain_faults(&r->s.mc);
-    assert_true(machine_clean(&r->s.mc));
-    machine_close(&r->s.mc);
+    drain_faults(&r->s.f);
+    assert_int_equal(fixture_violations(&r->s.f), 0);
+    fixture_close(&r->s.f);
 }
 
 /* The first points at which what a device sees had changed, and the ones before them. */

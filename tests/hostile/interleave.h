@@ -12,7 +12,7 @@
 
 #include <udmar/stream.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define PROBES 10
 #define PIECES 3
@@ -24,7 +24,7 @@ struct probe {
 };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_domain *other; /* of udmar_domain_create() */
     struct probe probe[PROBES];
     unsigned probes;

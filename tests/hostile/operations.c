@@ -40,47 +40,47 @@ static void nothing(struct trial *t)
 
 static void clear(struct trial *t)
 {
-    assert_int_equal(udmar_domain_unmap(t->mc.domain, AT, MIB(8)), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(t->f.domain, AT, MIB(8)), UDMAR_OK);
 }
 
 static enum answer map_page(struct trial *t)
 {
-    return answer_of(udmar_domain_map(t->mc.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE));
+    return answer_of(udmar_domain_map(t->f.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE));
 }
 
 static enum answer map_mixed(struct trial *t)
 {
-    return answer_of(udmar_domain_map(t->mc.domain, AT + MIB(2) - 2 * PAGE,
-                                      PHYS + MIB(2) - 2 * PAGE, MIB(2) + 4 * PAGE, UDMAR_READ));
+    return answer_of(udmar_domain_map(t->f.domain, AT + MIB(2) - 2 * PAGE, PHYS + MIB(2) - 2 * PAGE,
+                                      MIB(2) + 4 * PAGE, UDMAR_READ));
 }
 
 static void run_but_one(struct trial *t)
 {
-    assert_int_equal(udmar_domain_map(t->mc.domain, AT, PHYS, MIB(2) - PAGE, UDMAR_READ_WRITE),
+    assert_int_equal(udmar_domain_map(t->f.domain, AT, PHYS, MIB(2) - PAGE, UDMAR_READ_WRITE),
                      UDMAR_OK);
 }
 
 static enum answer map_last(struct trial *t)
 {
-    return answer_of(udmar_domain_map(t->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, PAGE,
+    return answer_of(udmar_domain_map(t->f.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, PAGE,
                                       UDMAR_READ_WRITE));
 }
 
 static void unmap_last(struct trial *t)
 {
-    assert_int_equal(udmar_domain_unmap(t->mc.domain, AT + MIB(2) - PAGE, PAGE), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(t->f.domain, AT + MIB(2) - PAGE, PAGE), UDMAR_OK);
 }
 
 /* ... and goes on in the next table: what has become large by then has to be taken back. */
 static enum answer map_last_and_more(struct trial *t)
 {
-    return answer_of(udmar_domain_map(t->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE,
+    return answer_of(udmar_domain_map(t->f.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE,
                                       3 * PAGE, UDMAR_READ_WRITE));
 }
 
 static void unmap_last_and_more(struct trial *t)
 {
-    assert_int_equal(udmar_domain_unmap(t->mc.domain, AT + MIB(2) - PAGE, 3 * PAGE), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(t->f.domain, AT + MIB(2) - PAGE, 3 * PAGE), UDMAR_OK);
 }
 
 static void one_page(struct trial *t)
@@ -90,34 +90,34 @@ static void one_page(struct trial *t)
 
 static enum answer unmap_page(struct trial *t)
 {
-    return answer_of(udmar_domain_unmap(t->mc.domain, AT, PAGE));
+    return answer_of(udmar_domain_unmap(t->f.domain, AT, PAGE));
 }
 
 static void large(struct trial *t)
 {
-    assert_int_equal(udmar_domain_map(t->mc.domain, AT, PHYS, MIB(4), UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(t->f.domain, AT, PHYS, MIB(4), UDMAR_READ_WRITE), UDMAR_OK);
 }
 
 static enum answer unmap_part(struct trial *t)
 {
-    return answer_of(udmar_domain_unmap(t->mc.domain, AT + MIB(2) - PAGE, 3 * PAGE));
+    return answer_of(udmar_domain_unmap(t->f.domain, AT + MIB(2) - PAGE, 3 * PAGE));
 }
 
 static void map_part(struct trial *t)
 {
-    assert_int_equal(udmar_domain_map(t->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE,
+    assert_int_equal(udmar_domain_map(t->f.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE,
                                       3 * PAGE, UDMAR_READ_WRITE),
                      UDMAR_OK);
 }
 
 static enum answer alloc_iova(struct trial *t)
 {
-    return answer_of(udmar_domain_alloc_iova(t->mc.domain, KIB(40), NULL, &t->iova));
+    return answer_of(udmar_domain_alloc_iova(t->f.domain, KIB(40), NULL, &t->iova));
 }
 
 static void free_iova(struct trial *t)
 {
-    assert_int_equal(udmar_domain_free_iova(t->mc.domain, t->iova), UDMAR_OK);
+    assert_int_equal(udmar_domain_free_iova(t->f.domain, t->iova), UDMAR_OK);
 }
 
 static void some_iova(struct trial *t)
@@ -127,7 +127,7 @@ static void some_iova(struct trial *t)
 
 static enum answer free_iova_now(struct trial *t)
 {
-    return answer_of(udmar_domain_free_iova(t->mc.domain, t->iova));
+    return answer_of(udmar_domain_free_iova(t->f.domain, t->iova));
 }
 
 /* ---- busdma ---------------------------------------------------------------------------------- */
@@ -142,7 +142,7 @@ static void take(void *argument, struct udmar_dma_segment *segments, int count, 
 /* With the device's root tag, which is made by the first call. */
 static enum answer create_tag(struct trial *t)
 {
-    struct udmar_dma_tag *root = udmar_device_dma_tag(t->mc.device[0]);
+    struct udmar_dma_tag *root = udmar_device_dma_tag(t->f.device[0]);
 
     if (root == NULL)
         return NO_MEMORY;
@@ -159,7 +159,7 @@ static void tag_of(struct trial *t, size_t maxsize)
 {
     const struct limits limits = { .maxsize = maxsize };
 
-    t->tag = new_tag(&t->mc, 0, &limits);
+    t->tag = new_tag(&t->f, 0, &limits);
     t->size = maxsize;
 }
 
@@ -219,7 +219,7 @@ static void buffer_and_map(struct trial *t, size_t maxsize, unsigned flags)
 {
     tag_of(t, maxsize);
     t->map = new_map(t->tag);
-    t->buffer = model_buffer_alloc(t->mc.m, t->size, flags, 0);
+    t->buffer = model_buffer_alloc(t->f.m, t->size, flags, 0);
 }
 
 static void small_buffer(struct trial *t)
@@ -254,7 +254,7 @@ static void unload(struct trial *t)
 static void buffer_map_and_tag(struct trial *t)
 {
     map_and_tag(t);
-    model_buffer_free(t->mc.m, t->buffer);
+    model_buffer_free(t->f.m, t->buffer);
 }
 
 static void loaded_buffer(struct trial *t)
@@ -350,23 +350,23 @@ static void many_again(struct trial *t)
 
 static void no_device(struct trial *t)
 {
-    assert_int_equal(udmar_device_detach(t->mc.device[0]), UDMAR_OK);
-    t->mc.device[0] = NULL;
+    assert_int_equal(udmar_device_detach(t->f.device[0]), UDMAR_OK);
+    t->f.device[0] = NULL;
 }
 
 static enum answer attach(struct trial *t)
 {
     struct udmar_device *device = NULL;
-    enum answer answer = answer_of(udmar_device_attach(t->mc.instance, 0, RID0, NULL, &device));
+    enum answer answer = answer_of(udmar_device_attach(t->f.instance, 0, RID0, NULL, &device));
 
-    t->mc.device[0] = device;
-    t->mc.domain = device == NULL ? NULL : udmar_device_domain(device);
+    t->f.device[0] = device;
+    t->f.domain = device == NULL ? NULL : udmar_device_domain(device);
     return answer;
 }
 
 static enum answer detach(struct trial *t)
 {
-    return answer_of(udmar_device_detach(t->mc.device[0]));
+    return answer_of(udmar_device_detach(t->f.device[0]));
 }
 
 static void attach_again(struct trial *t)
@@ -376,23 +376,23 @@ static void attach_again(struct trial *t)
 
 static enum answer to_identity(struct trial *t)
 {
-    return answer_of(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_IDENTITY));
+    return answer_of(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_IDENTITY));
 }
 
 static void to_translate(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
 }
 
 static void stopped(struct trial *t)
 {
-    assert_int_equal(udmar_stop(t->mc.instance), UDMAR_OK);
+    assert_int_equal(udmar_stop(t->f.instance), UDMAR_OK);
 }
 
 static enum answer start(struct trial *t)
 {
-    return answer_of(udmar_start(t->mc.instance));
+    return answer_of(udmar_start(t->f.instance));
 }
 
 static void start_again(struct trial *t)
@@ -402,7 +402,7 @@ static void start_again(struct trial *t)
 
 static enum answer stop(struct trial *t)
 {
-    return answer_of(udmar_stop(t->mc.instance));
+    return answer_of(udmar_stop(t->f.instance));
 }
 
 /* A stop that was not obeyed is one all the same: the next start takes the unit over. */

@@ -21,7 +21,7 @@ enum { HOLDER, WAITER, LAST };
 static void take_pages(struct trial *t)
 {
     for (size_t count = 128; count > 0; count /= 2) {
-        while (udmar_host_page_alloc(t->mc.m, count, UINT64_MAX, false,
+        while (udmar_host_page_alloc(t->f.m, count, UINT64_MAX, false,
                                      &t->taken[t->taken_blocks].page)) {
             t->taken[t->taken_blocks++].count = count;
             assert_true(t->taken_blocks < TAKEN);
@@ -33,7 +33,7 @@ static void give_pages(struct trial *t)
 {
     while (t->taken_blocks > 0) {
         t->taken_blocks--;
-        udmar_host_page_free(t->mc.m, &t->taken[t->taken_blocks].page,
+        udmar_host_page_free(t->f.m, &t->taken[t->taken_blocks].page,
                              t->taken[t->taken_blocks].count);
     }
 }
@@ -89,7 +89,7 @@ static int begin_two(struct trial *t, unsigned which)
     size_t length = 1;
 
     for (unsigned i = 0; i < 2; i++) {
-        list[i].address = udmar_host_virtual_to_physical(t->mc.m, bytes_of(t, which + i), &length);
+        list[i].address = udmar_host_virtual_to_physical(t->f.m, bytes_of(t, which + i), &length);
         list[i].length = LENGTH / 2;
     }
     return udmar_dmamap_load_physical(t->tag, load->map, list, 2, take, load, 0);
@@ -122,7 +122,7 @@ static bool is_loaded(const struct trial *t, unsigned which)
 static bool device_reads(struct trial *t, unsigned which)
 {
     udmar_dmamap_sync(t->tag, t->load[which].map, UDMAR_DMA_SYNC_PREWRITE);
-    return device_sees(&t->mc, RID0, t->load[which].iova, bytes_of(t, which), LENGTH);
+    return device_sees(&t->f, RID0, t->load[which].iova, bytes_of(t, which), LENGTH);
 }
 
 /*
@@ -141,7 +141,7 @@ static enum answer outcome(struct trial *t, unsigned which)
     answer = answer_of_busdma(load->error);
     if (is_loaded(t, which) != (answer == DONE))
         return UNDOCUMENTED;
-    if (answer == DONE && (model_cache_stale(t->mc.u) != 0 || !device_reads(t, which)))
+    if (answer == DONE && (model_cache_stale(t->f.u) != 0 || !device_reads(t, which)))
         return UNDOCUMENTED;
     return answer;
 }
@@ -168,11 +168,11 @@ static enum answer load_again(struct trial *t, unsigned which)
 static void tag_and_maps(struct trial *t, uint64_t alignment, uint64_t lowaddr, uint64_t maxsize,
                          unsigned where)
 {
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(t->mc.device[0]), alignment, 0,
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(t->f.device[0]), alignment, 0,
                                           lowaddr, UINT64_MAX, NULL, NULL, maxsize, 4, UINT64_MAX,
                                           0, lock, t, &t->tag),
                      0);
-    t->buffer = model_buffer_alloc(t->mc.m, 3 * PAGE, where | MODEL_SCATTERED, 0);
+    t->buffer = model_buffer_alloc(t->f.m, 3 * PAGE, where | MODEL_SCATTERED, 0);
     fill_pattern(t->buffer, 3 * PAGE, 5);
     t->load[HOLDER].map = new_map(t->tag);
     take_pages(t);
@@ -190,7 +190,7 @@ static void maps_gone(struct trial *t)
         drop_map(t->tag, t->load[i].map);
     }
     drop_tag(t->tag);
-    model_buffer_free(t->mc.m, t->buffer);
+    model_buffer_free(t->f.m, t->buffer);
 }
 
 /* The holder has the zone's one page, and the other has to wait for it. */
@@ -220,8 +220,8 @@ static void one_waits_gone(struct trial *t)
 /* Without translation, where the device does not reach the buffer. */
 static void one_waits_out_of_reach(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
     tag_and_maps(t, 1, UINT32_MAX, LENGTH, MODEL_HIGH);
     let_wait(t);
 }
@@ -229,8 +229,8 @@ static void one_waits_out_of_reach(struct trial *t)
 static void in_reach_again(struct trial *t)
 {
     one_waits_gone(t);
-    assert_int_equal(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
 }
 
 /* ---- A load comes to wait -------------------------------------------------------------------- */
@@ -322,7 +322,7 @@ static enum answer create_and_serve(struct trial *t)
         return answer == NO_ANSWER ? answer_of_busdma(error) : UNDOCUMENTED;
     if (answer == DONE || answer == UNDOCUMENTED)
         return answer;
-    return model_host_calls_failed(t->mc.m) != 0 ? DONE : UNDOCUMENTED;
+    return model_host_calls_failed(t->f.m) != 0 ? DONE : UNDOCUMENTED;
 }
 
 /* The zone keeps its pages, so it ends. */
@@ -447,7 +447,7 @@ static void let_be_ready(struct trial *t)
 static void one_is_ready(struct trial *t)
 {
     tag_and_maps(t, 64, UINT64_MAX, 2 * PAGE, 0);
-    udmar_dma_on_waiting(t->mc.instance, wake, t);
+    udmar_dma_on_waiting(t->f.instance, wake, t);
     let_be_ready(t);
 }
 
@@ -456,7 +456,7 @@ static enum answer run(struct trial *t)
     if (!t->waits)
         let_be_ready(t);
     t->waits = false;
-    udmar_dma_run_waiting(t->mc.instance);
+    udmar_dma_run_waiting(t->f.instance);
     return last_outcome(t, WAITER);
 }
 
@@ -473,15 +473,15 @@ static enum answer call_off_ready(struct trial *t)
     if (begin(t, WAITER) != UDMAR_EBUSY ||
         udmar_dmamap_destroy(t->tag, t->load[WAITER].map) != UDMAR_EBUSY)
         return UNDOCUMENTED;
-    udmar_dma_run_waiting(t->mc.instance);
+    udmar_dma_run_waiting(t->f.instance);
     return t->load[WAITER].calls == 0 && !is_loaded(t, WAITER) ? DONE : UNDOCUMENTED;
 }
 
 static void one_is_ready_gone(struct trial *t)
 {
     end(t, WAITER);
-    udmar_dma_run_waiting(t->mc.instance);
-    udmar_dma_on_waiting(t->mc.instance, NULL, NULL);
+    udmar_dma_run_waiting(t->f.instance);
+    udmar_dma_on_waiting(t->f.instance, NULL, NULL);
     maps_gone(t);
 }
 

@@ -12,12 +12,12 @@ static void nothing(struct trial *t)
 
 static enum answer create(struct trial *t)
 {
-    return answer_of(udmar_domain_create(t->mc.instance, NULL, &t->other));
+    return answer_of(udmar_domain_create(t->f.instance, NULL, &t->other));
 }
 
 static void destroy(struct trial *t)
 {
-    assert_int_equal(udmar_domain_destroy(t->mc.instance, t->other), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(t->f.instance, t->other), UDMAR_OK);
     t->other = NULL;
 }
 
@@ -31,17 +31,17 @@ static void filled(struct trial *t)
 
 static enum answer enter(struct trial *t)
 {
-    enum answer answer = answer_of(udmar_device_set_domain(t->mc.device[0], t->other));
+    enum answer answer = answer_of(udmar_device_set_domain(t->f.device[0], t->other));
 
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
     return answer;
 }
 
 static enum answer leave(struct trial *t)
 {
-    enum answer answer = answer_of(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_TRANSLATE));
+    enum answer answer = answer_of(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_TRANSLATE));
 
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
     return answer;
 }
 
@@ -71,43 +71,42 @@ static void out_of_the_domain(struct trial *t)
 static void in_one_of_two(struct trial *t)
 {
     assert_int_equal(
-        udmar_domain_map(machine_own_domain(&t->mc), AT, PHYS + MIB(2), MIB(2), UDMAR_READ_WRITE),
+        udmar_domain_map(fixture_own_domain(&t->f), AT, PHYS + MIB(2), MIB(2), UDMAR_READ_WRITE),
         UDMAR_OK);
     filled(t);
 }
 
 static void back(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_domain(t->mc.device[0], t->mc.own), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(t->f.device[0], t->f.own), UDMAR_OK);
 }
 
 static void out_of_both(struct trial *t)
 {
     left(t);
     destroy(t);
-    machine_disown_domain(&t->mc);
+    fixture_disown_domain(&t->f);
 }
 
 static enum answer detach(struct trial *t)
 {
-    return answer_of(udmar_device_detach(t->mc.device[0]));
+    return answer_of(udmar_device_detach(t->f.device[0]));
 }
 
 static void attach_and_enter(struct trial *t)
 {
-    assert_int_equal(udmar_device_attach(t->mc.instance, 0, RID0, NULL, &t->mc.device[0]),
-                     UDMAR_OK);
+    assert_int_equal(udmar_device_attach(t->f.instance, 0, RID0, NULL, &t->f.device[0]), UDMAR_OK);
     entered(t);
 }
 
 static enum answer map_null(struct trial *t)
 {
-    return answer_of(udmar_domain_map(t->mc.domain, 0, PHYS, PAGE, UDMAR_READ_WRITE));
+    return answer_of(udmar_domain_map(t->f.domain, 0, PHYS, PAGE, UDMAR_READ_WRITE));
 }
 
 static void unmap_null(struct trial *t)
 {
-    assert_int_equal(udmar_domain_unmap(t->mc.domain, 0, PAGE), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(t->f.domain, 0, PAGE), UDMAR_OK);
 }
 
 const struct operation domain_operations[] = {

@@ -14,7 +14,7 @@ static enum answer allocate(struct trial *t)
 {
     const struct udmar_interrupt_source source = { .kind = UDMAR_INTERRUPT_PCI, .rid = RID0 };
 
-    return answer_of(udmar_interrupt_alloc(t->mc.instance, &source, 4, &t->interrupt));
+    return answer_of(udmar_interrupt_alloc(t->f.instance, &source, 4, &t->interrupt));
 }
 
 static void allocated(struct trial *t)
@@ -75,7 +75,7 @@ static void with_descriptor(struct trial *t)
 {
     /* Above 4 GiB, so that both halves of the entry change. */
     t->descriptor = GIB(4) + MIB(18);
-    model_reserve(t->mc.m, t->descriptor, PAGE);
+    model_reserve(t->f.m, t->descriptor, PAGE);
     live(t);
 }
 
@@ -88,17 +88,17 @@ static enum answer post(struct trial *t)
 static void live_and_stopped(struct trial *t)
 {
     live(t);
-    assert_int_equal(udmar_stop(t->mc.instance), UDMAR_OK);
+    assert_int_equal(udmar_stop(t->f.instance), UDMAR_OK);
 }
 
 static enum answer start(struct trial *t)
 {
-    return answer_of(udmar_start(t->mc.instance));
+    return answer_of(udmar_start(t->f.instance));
 }
 
 static enum answer stop(struct trial *t)
 {
-    return answer_of(udmar_stop(t->mc.instance));
+    return answer_of(udmar_stop(t->f.instance));
 }
 
 static void stopped(struct trial *t)

@@ -42,13 +42,13 @@ static void range(struct trial *t)
 
 static enum answer stream(struct trial *t)
 {
-    return answer_of(udmar_stream_map(t->mc.domain, t->piece, t->pieces, UDMAR_READ_WRITE,
-                                      UINT64_MAX, &t->iova));
+    return answer_of(
+        udmar_stream_map(t->f.domain, t->piece, t->pieces, UDMAR_READ_WRITE, UINT64_MAX, &t->iova));
 }
 
 static void must_end(struct trial *t)
 {
-    assert_int_equal(udmar_stream_unmap(t->mc.domain, t->iova), UDMAR_OK);
+    assert_int_equal(udmar_stream_unmap(t->f.domain, t->iova), UDMAR_OK);
 }
 
 static void must_stream(struct trial *t)
@@ -58,7 +58,7 @@ static void must_stream(struct trial *t)
 
 static enum answer end(struct trial *t)
 {
-    return answer_of(udmar_stream_unmap(t->mc.domain, t->iova));
+    return answer_of(udmar_stream_unmap(t->f.domain, t->iova));
 }
 
 /* The place of one whose end was not confirmed is lost; the next one has another. */
@@ -73,7 +73,7 @@ static enum answer end_and_tick(struct trial *t)
 {
     enum answer answer = end(t);
 
-    udmar_tick(t->mc.instance);
+    udmar_tick(t->f.instance);
     return answer;
 }
 
@@ -125,15 +125,15 @@ static void map_and_tag(struct trial *t)
 static void buffer_map_and_tag(struct trial *t)
 {
     map_and_tag(t);
-    model_buffer_free(t->mc.m, t->buffer);
+    model_buffer_free(t->f.m, t->buffer);
 }
 
 static void buffer_and_map(struct trial *t, const struct limits *limits, unsigned where)
 {
-    t->tag = new_tag(&t->mc, 0, limits);
+    t->tag = new_tag(&t->f, 0, limits);
     t->map = new_map(t->tag);
     t->size = (size_t)limits->maxsize;
-    t->buffer = model_buffer_alloc(t->mc.m, t->size, where, 0);
+    t->buffer = model_buffer_alloc(t->f.m, t->size, where, 0);
 }
 
 static void small_buffer(struct trial *t)
@@ -194,7 +194,7 @@ static enum answer tag_of_template(struct trial *t)
         { .key = UDMAR_DMA_KEY_MAXSIZE, .num = KIB(64) },
         { .key = UDMAR_DMA_KEY_NSEGMENTS, .num = 4 },
     };
-    struct udmar_dma_tag *root = udmar_device_dma_tag(t->mc.device[0]);
+    struct udmar_dma_tag *root = udmar_device_dma_tag(t->f.device[0]);
     struct udmar_dma_template made;
 
     if (root == NULL)
@@ -215,20 +215,20 @@ static const struct limits low = { .maxsize = KIB(32), .nsegments = 16, .lowaddr
 
 static void bounced(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
 }
 
 static void to_translate(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_mode(t->mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    t->mc.domain = udmar_device_domain(t->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(t->f.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    t->f.domain = udmar_device_domain(t->f.device[0]);
 }
 
 static void bounced_tag(struct trial *t)
 {
     bounced(t);
-    t->tag = new_tag(&t->mc, 0, &low);
+    t->tag = new_tag(&t->f, 0, &low);
 }
 
 static void bounced_tag_gone(struct trial *t)
@@ -239,7 +239,7 @@ static void bounced_tag_gone(struct trial *t)
 
 static enum answer tag_with_pages(struct trial *t)
 {
-    struct udmar_dma_tag *root = udmar_device_dma_tag(t->mc.device[0]);
+    struct udmar_dma_tag *root = udmar_device_dma_tag(t->f.device[0]);
 
     if (root == NULL)
         return NO_MEMORY;
@@ -300,17 +300,17 @@ static void bounced_buffer_gone(struct trial *t)
 
 static void partial_pages(struct trial *t)
 {
-    assert_int_equal(udmar_device_set_subpage(t->mc.device[0], true), UDMAR_OK);
-    t->tag = new_tag(&t->mc, 0, &(struct limits){ .maxsize = KIB(16) });
+    assert_int_equal(udmar_device_set_subpage(t->f.device[0], true), UDMAR_OK);
+    t->tag = new_tag(&t->f, 0, &(struct limits){ .maxsize = KIB(16) });
     t->map = new_map(t->tag);
     t->size = KIB(6);
-    t->buffer = model_buffer_alloc(t->mc.m, t->size, MODEL_SCATTERED, 100);
+    t->buffer = model_buffer_alloc(t->f.m, t->size, MODEL_SCATTERED, 100);
 }
 
 static void whole_pages(struct trial *t)
 {
     buffer_map_and_tag(t);
-    assert_int_equal(udmar_device_set_subpage(t->mc.device[0], false), UDMAR_OK);
+    assert_int_equal(udmar_device_set_subpage(t->f.device[0], false), UDMAR_OK);
 }
 
 const struct operation stream_operations[] = {

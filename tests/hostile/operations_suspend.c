@@ -7,17 +7,17 @@
 
 static void a_page(struct trial *t)
 {
-    assert_int_equal(udmar_domain_map(t->mc.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(t->f.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE), UDMAR_OK);
 }
 
 static void no_page(struct trial *t)
 {
-    assert_int_equal(udmar_domain_unmap(t->mc.domain, AT, PAGE), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(t->f.domain, AT, PAGE), UDMAR_OK);
 }
 
 static enum answer sleep_now(struct trial *t)
 {
-    return answer_of(udmar_suspend(t->mc.instance, UDMAR_MEANWHILE_FAIL));
+    return answer_of(udmar_suspend(t->f.instance, UDMAR_MEANWHILE_FAIL));
 }
 
 static void asleep(struct trial *t)
@@ -27,7 +27,7 @@ static void asleep(struct trial *t)
 
 static enum answer wake(struct trial *t)
 {
-    enum udmar_status status = udmar_resume(t->mc.instance);
+    enum udmar_status status = udmar_resume(t->f.instance);
 
     return status == UDMAR_ERR_ALL_ONES ? UNDOCUMENTED : answer_of(status);
 }
@@ -39,7 +39,7 @@ static void awake(struct trial *t)
 
 static enum answer wake_without_registers(struct trial *t)
 {
-    model_lose_registers(t->mc.u);
+    model_lose_registers(t->f.u);
     return wake(t);
 }
 
@@ -53,7 +53,7 @@ static enum answer wake_and_sleep(struct trial *t)
 /* Its only unit did not come back: what is left is a start. */
 static enum answer begin_anew(struct trial *t)
 {
-    assert_int_equal(udmar_start(t->mc.instance), UDMAR_OK);
+    assert_int_equal(udmar_start(t->f.instance), UDMAR_OK);
     asleep(t);
     return wake_without_registers(t);
 }

@@ -14,13 +14,13 @@ static void nothing(struct scene *s)
 
 static void must_map(struct scene *s, uint64_t iova, uint64_t physical, uint64_t size)
 {
-    assert_int_equal(udmar_domain_map(s->mc.domain, iova, physical, size, UDMAR_READ_WRITE),
+    assert_int_equal(udmar_domain_map(s->f.domain, iova, physical, size, UDMAR_READ_WRITE),
                      UDMAR_OK);
 }
 
 static void must_unmap(struct scene *s, uint64_t iova, uint64_t size)
 {
-    assert_int_equal(udmar_domain_unmap(s->mc.domain, iova, size), UDMAR_OK);
+    assert_int_equal(udmar_domain_unmap(s->f.domain, iova, size), UDMAR_OK);
 }
 
 static void clear_all(struct scene *s)
@@ -36,7 +36,7 @@ static void first_page(struct scene *s)
 
 static void map_page(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE);
+    s->status = udmar_domain_map(s->f.domain, AT, PHYS, PAGE, UDMAR_READ_WRITE);
 }
 
 static void next_door(struct scene *s)
@@ -47,12 +47,12 @@ static void next_door(struct scene *s)
 
 static void map_read_only(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT, PHYS, PAGE, UDMAR_READ);
+    s->status = udmar_domain_map(s->f.domain, AT, PHYS, PAGE, UDMAR_READ);
 }
 
 static void map_large(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT, PHYS, MIB(2), UDMAR_READ_WRITE);
+    s->status = udmar_domain_map(s->f.domain, AT, PHYS, MIB(2), UDMAR_READ_WRITE);
 }
 
 static void before_large(struct scene *s)
@@ -66,7 +66,7 @@ static void before_large(struct scene *s)
 /* Small and large leaves in one call, over the border of a table. */
 static void map_mixed(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT + MIB(2) - 2 * PAGE, PHYS + MIB(2) - 2 * PAGE,
+    s->status = udmar_domain_map(s->f.domain, AT + MIB(2) - 2 * PAGE, PHYS + MIB(2) - 2 * PAGE,
                                  MIB(2) + 4 * PAGE, UDMAR_READ_WRITE);
 }
 
@@ -88,7 +88,7 @@ static void all_but_one(struct scene *s)
 
 static void map_last_page(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, PAGE,
+    s->status = udmar_domain_map(s->f.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, PAGE,
                                  UDMAR_READ_WRITE);
 }
 
@@ -110,7 +110,7 @@ static void obstacle(struct scene *s)
 
 static void map_over_obstacle(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT, PHYS, 16 * PAGE, UDMAR_READ_WRITE);
+    s->status = udmar_domain_map(s->f.domain, AT, PHYS, 16 * PAGE, UDMAR_READ_WRITE);
 }
 
 /* What was large once. */
@@ -130,7 +130,7 @@ static void obstacle_behind(struct scene *s)
 
 static void map_last_and_more(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, 3 * PAGE,
+    s->status = udmar_domain_map(s->f.domain, AT + MIB(2) - PAGE, PHYS + MIB(2) - PAGE, 3 * PAGE,
                                  UDMAR_READ_WRITE);
 }
 
@@ -148,7 +148,7 @@ static void two_pages(struct scene *s)
 
 static void unmap_page(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT, PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, AT, PAGE);
 }
 
 static void large(struct scene *s)
@@ -166,17 +166,17 @@ static void promoted(struct scene *s)
 
 static void unmap_large(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT, MIB(2));
+    s->status = udmar_domain_unmap(s->f.domain, AT, MIB(2));
 }
 
 static void unmap_last_of_large(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT + MIB(2) - PAGE, PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, AT + MIB(2) - PAGE, PAGE);
 }
 
 static void unmap_middle_of_large(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT + MIB(1), 3 * PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, AT + MIB(1), 3 * PAGE);
 }
 
 static void mixed(struct scene *s)
@@ -198,7 +198,7 @@ static void two_large(struct scene *s)
 
 static void unmap_over_border(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT + MIB(2) - 2 * PAGE, 4 * PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, AT + MIB(2) - 2 * PAGE, 4 * PAGE);
 }
 
 static void giant(struct scene *s)
@@ -220,13 +220,13 @@ static void nearly_giant(struct scene *s)
 
 static void map_last_of_giant(struct scene *s)
 {
-    s->status = udmar_domain_map(s->mc.domain, BIG + BIG - MIB(2), FAR + BIG - MIB(2), MIB(2),
+    s->status = udmar_domain_map(s->f.domain, BIG + BIG - MIB(2), FAR + BIG - MIB(2), MIB(2),
                                  UDMAR_READ_WRITE);
 }
 
 static void unmap_first_of_giant(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, BIG, PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, BIG, PAGE);
 }
 
 static void clear_giant(struct scene *s)
@@ -237,9 +237,9 @@ static void clear_giant(struct scene *s)
 /* A table is unlinked in one call and its place used again in the next. */
 static void unmap_and_map(struct scene *s)
 {
-    s->status = udmar_domain_unmap(s->mc.domain, AT, PAGE);
+    s->status = udmar_domain_unmap(s->f.domain, AT, PAGE);
     if (s->status == UDMAR_OK)
-        s->status = udmar_domain_map(s->mc.domain, AT + PAGE, PHYS + PAGE, PAGE, UDMAR_READ_WRITE);
+        s->status = udmar_domain_map(s->f.domain, AT + PAGE, PHYS + PAGE, PAGE, UDMAR_READ_WRITE);
 }
 
 /* ---- busdma ---------------------------------------------------------------------------------- */
@@ -248,10 +248,10 @@ static void make_map(struct scene *s, size_t size, unsigned flags)
 {
     const struct limits limits = { .maxsize = size };
 
-    s->tag = new_tag(&s->mc, 0, &limits);
+    s->tag = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
     s->size = size;
-    s->buffer = model_buffer_alloc(s->mc.m, size, flags, 0);
+    s->buffer = model_buffer_alloc(s->f.m, size, flags, 0);
     /* Once round, to know where it will be. */
     s->iova = load_one(s->tag, s->map, s->buffer, size);
     udmar_dmamap_unload(s->tag, s->map);
@@ -287,7 +287,7 @@ static void drop_busdma(struct scene *s)
 {
     drop_map(s->tag, s->map);
     drop_tag(s->tag);
-    model_buffer_free(s->mc.m, s->buffer);
+    model_buffer_free(s->f.m, s->buffer);
 }
 
 static void unload_and_drop(struct scene *s)
@@ -326,7 +326,7 @@ static void chunked_map(struct scene *s, size_t size)
 {
     const struct limits limits = { .maxsize = MIB(5) };
 
-    s->tag = new_tag(&s->mc, 0, &limits);
+    s->tag = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
     s->size = size;
     load_memory(s);
@@ -380,19 +380,19 @@ static void probe_memory(struct scene *s)
 
 static void no_device(struct scene *s)
 {
-    assert_int_equal(udmar_device_detach(s->mc.device[0]), UDMAR_OK);
+    assert_int_equal(udmar_device_detach(s->f.device[0]), UDMAR_OK);
     probe_memory(s);
 }
 
 static void attach(struct scene *s)
 {
-    s->status = udmar_device_attach(s->mc.instance, 0, RID0, NULL, &s->mc.device[0]);
+    s->status = udmar_device_attach(s->f.instance, 0, RID0, NULL, &s->f.device[0]);
 }
 
 /* In a domain of the test's own, where it is mapped still when the device has gone. */
 static void page_of_device(struct scene *s)
 {
-    s->mc.domain = machine_own_domain(&s->mc);
+    s->f.domain = fixture_own_domain(&s->f);
     must_map(s, AT, PHYS, PAGE);
     first_page(s);
     probe_memory(s);
@@ -400,7 +400,7 @@ static void page_of_device(struct scene *s)
 
 static void detach(struct scene *s)
 {
-    s->status = udmar_device_detach(s->mc.device[0]);
+    s->status = udmar_device_detach(s->f.device[0]);
 }
 
 static void attach_again(struct scene *s)
@@ -412,24 +412,24 @@ static void attach_again(struct scene *s)
 static void page_of_two_domains(struct scene *s)
 {
     page_of_device(s);
-    assert_int_equal(udmar_domain_create(s->mc.instance, NULL, &s->other), UDMAR_OK);
+    assert_int_equal(udmar_domain_create(s->f.instance, NULL, &s->other), UDMAR_OK);
     assert_int_equal(udmar_domain_map(s->other, AT, PHYS + MIB(2), PAGE, UDMAR_READ), UDMAR_OK);
 }
 
 static void to_other_domain(struct scene *s)
 {
-    s->status = udmar_device_set_domain(s->mc.device[0], s->other);
+    s->status = udmar_device_set_domain(s->f.device[0], s->other);
 }
 
 static void back_from_other_domain(struct scene *s)
 {
-    assert_int_equal(udmar_device_set_domain(s->mc.device[0], s->mc.own), UDMAR_OK);
-    assert_int_equal(udmar_domain_destroy(s->mc.instance, s->other), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(s->f.device[0], s->f.own), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(s->f.instance, s->other), UDMAR_OK);
 }
 
 static void to_mode(struct scene *s, enum udmar_mode mode)
 {
-    s->status = udmar_device_set_mode(s->mc.device[0], mode);
+    s->status = udmar_device_set_mode(s->f.device[0], mode);
 }
 
 static void to_identity(struct scene *s)
@@ -472,17 +472,17 @@ static void before_start(struct scene *s)
 
 static void start(struct scene *s)
 {
-    s->status = udmar_start(s->mc.instance);
+    s->status = udmar_start(s->f.instance);
 }
 
 static void stop(struct scene *s)
 {
-    s->status = udmar_stop(s->mc.instance);
+    s->status = udmar_stop(s->f.instance);
 }
 
 static void start_again(struct scene *s)
 {
-    assert_int_equal(udmar_start(s->mc.instance), UDMAR_OK);
+    assert_int_equal(udmar_start(s->f.instance), UDMAR_OK);
 }
 
 const struct scenario scenarios[] = {

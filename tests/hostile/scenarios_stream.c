@@ -10,12 +10,12 @@ static void nothing(struct scene *s)
 static void stream(struct scene *s)
 {
     s->status =
-        udmar_stream_map(s->mc.domain, s->piece, s->pieces, UDMAR_READ_WRITE, UINT64_MAX, &s->iova);
+        udmar_stream_map(s->f.domain, s->piece, s->pieces, UDMAR_READ_WRITE, UINT64_MAX, &s->iova);
 }
 
 static void end_stream(struct scene *s)
 {
-    s->status = udmar_stream_unmap(s->mc.domain, s->iova);
+    s->status = udmar_stream_unmap(s->f.domain, s->iova);
 }
 
 static void add_piece(struct scene *s, uint64_t address, uint64_t length)
@@ -48,7 +48,7 @@ static void once_round(struct scene *s)
     assert_int_equal(s->status, UDMAR_OK);
     /* Where this is deferred: given back by two requests, and to the tree by a third. */
     for (unsigned i = 0; i < 3; i++)
-        udmar_tick(s->mc.instance);
+        udmar_tick(s->f.instance);
     stream(s);
     assert_int_equal(s->status, UDMAR_OK);
     probe_stream(s);
@@ -57,16 +57,16 @@ static void once_round(struct scene *s)
 /* The first of all: tables, arenas and caches are made by the call. */
 static void never_streamed(struct scene *s)
 {
-    struct scene other = { .mc = s->mc };
+    struct scene other = { .f = s->f };
 
     add_piece(s, PHYS + 5, 77);
     other.piece[0] = s->piece[0];
     other.pieces = 1;
     stream(&other);
     end_stream(&other);
-    assert_int_equal(udmar_device_set_mode(s->mc.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
-    assert_int_equal(udmar_device_set_mode(s->mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    s->mc.domain = udmar_device_domain(s->mc.device[0]);
+    assert_int_equal(udmar_device_set_mode(s->f.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
+    assert_int_equal(udmar_device_set_mode(s->f.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    s->f.domain = udmar_device_domain(s->f.device[0]);
     s->iova = other.iova;
     probe_stream(s);
 }
@@ -157,7 +157,7 @@ static void range_ended(struct scene *s)
 static void end_and_tick(struct scene *s)
 {
     end_stream(s);
-    udmar_tick(s->mc.instance);
+    udmar_tick(s->f.instance);
 }
 
 static void stream_elsewhere(struct scene *s)
@@ -178,14 +178,14 @@ static void end_and_stream(struct scene *s)
 static void end_tick_and_stream(struct scene *s)
 {
     end_and_tick(s);
-    udmar_tick(s->mc.instance);
+    udmar_tick(s->f.instance);
     stream_elsewhere(s);
 }
 
 /* No address is used again before the unit has forgotten what was there. */
 static void new_alone(struct scene *s)
 {
-    struct model_translation seen = model_translate_cached(s->mc.m, 0, RID0, s->iova, true);
+    struct model_translation seen = model_translate_cached(s->f.m, 0, RID0, s->iova, true);
 
     assert_int_equal(seen.result, MODEL_OK);
     assert_int_equal(seen.physical, s->piece[0].address);

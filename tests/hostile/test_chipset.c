@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 struct computer {
     struct model *m;

@@ -40,7 +40,7 @@ static void add_interrupt(struct digest *d, struct trial *t)
 
     if (!t->fires)
         return;
-    mix(d, model_interrupt(t->mc.m, 0, RID0, t->message.address, t->message.data, &vector,
+    mix(d, model_interrupt(t->f.m, 0, RID0, t->message.address, t->message.data, &vector,
                            &destination));
     mix(d, (uint64_t)vector << 32 | destination);
 }
@@ -81,11 +81,11 @@ static uint64_t digest(struct trial *t, bool moves)
 
     for (unsigned i = 0; i < DEVICES; i++) {
         struct model_translation seen =
-            model_translate(t->mc.m, 0, rids[i], UINT64_C(0x300000), true);
+            model_translate(t->f.m, 0, rids[i], UINT64_C(0x300000), true);
 
         mix(&d, (uint64_t)seen.result);
         mix(&d, seen.pass_through);
-        model_visit_leaves(t->mc.m, 0, rids[i], add_leaf, &d);
+        model_visit_leaves(t->f.m, 0, rids[i], add_leaf, &d);
         close_run(&d);
     }
     add_interrupt(&d, t);
@@ -142,7 +142,7 @@ static void open_trial(struct trial *t, const struct operation *op, const char *
     };
 
     memset(t, 0, sizeof(*t));
-    machine_open(&t->mc, &setup);
+    fixture_open(&t->f, &setup);
     if (op->prepare != NULL)
         op->prepare(t);
 }
@@ -151,19 +151,19 @@ static void close_trial(struct trial *t, const struct operation *op)
 {
     if (op->finish != NULL)
         op->finish(t);
-    drain_faults(&t->mc);
-    machine_close(&t->mc);
+    drain_faults(&t->f);
+    fixture_close(&t->f);
 }
 
 static unsigned stale(struct trial *t)
 {
-    return model_cache_stale(t->mc.u) + model_interrupts_stale(t->mc.u);
+    return model_cache_stale(t->f.u) + model_interrupts_stale(t->f.u);
 }
 
 static void warm(struct trial *t)
 {
-    model_cache_warm(t->mc.u);
-    model_interrupts_warm(t->mc.u);
+    model_cache_warm(t->f.u);
+    model_interrupts_warm(t->f.u);
 }
 
 static void give_up(const struct operation *op, const char *what, unsigned n)
@@ -189,10 +189,10 @@ static void sweep_host(struct trial *t, const struct operation *op, const char *
         before = digest(t, op->moves);
 
         assert_true(n < MANY);
-        model_fail_host_calls_of(t->mc.m, kinds, n, persistent);
+        model_fail_host_calls_of(t->f.m, kinds, n, persistent);
         answer = op->act(t);
-        failed = model_host_calls_failed(t->mc.m) != 0;
-        model_fail_host_call(t->mc.m, 0, false);
+        failed = model_host_calls_failed(t->f.m) != 0;
+        model_fail_host_call(t->f.m, 0, false);
         injected += failed;
         if (answer != DONE && (!failed || (answer != NO_MEMORY && answer != NO_UNIT)))
             give_up(op, "a status that is not documented for this", n);
@@ -229,12 +229,12 @@ static void host_calls(const char *profile)
         if (op->fresh)
             sweep_host(&t, op, profile, MODEL_CALL_ANY, false, false);
         /* Caches of the library are full by now: another round must not take any more. */
-        pages = model_pages_in_use(t.mc.m);
-        bytes = model_bytes_in_use(t.mc.m);
+        pages = model_pages_in_use(t.f.m);
+        bytes = model_bytes_in_use(t.f.m);
         sweep_host(&t, op, profile, MODEL_CALL_ANY, false, false);
         sweep_host(&t, op, profile, MODEL_CALL_ANY, true, false);
         if (!op->grows &&
-            (model_pages_in_use(t.mc.m) != pages || model_bytes_in_use(t.mc.m) != bytes))
+            (model_pages_in_use(t.f.m) != pages || model_bytes_in_use(t.f.m) != bytes))
             give_up(op, "memory is lost with each failure", 0);
         close_trial(&t, op);
     }
@@ -275,12 +275,12 @@ static bool hang(struct trial *t, const struct operation *op, unsigned n, bool p
     bool hung;
 
     warm(t);
-    model_hang_wait(t->mc.u, n, persistent);
+    model_hang_wait(t->f.u, n, persistent);
     answer = op->act(t);
-    hung = model_waits_hung(t->mc.u) != 0;
+    hung = model_waits_hung(t->f.u) != 0;
     if (!hung && answer != DONE)
         give_up(op, "fails without a reason", n);
-    model_release_waits(t->mc.u);
+    model_release_waits(t->f.u);
     recover(t, op, answer, n);
     return hung;
 }
@@ -291,11 +291,11 @@ static void forgive_haste(struct trial *t)
 {
     unsigned hasty = 0;
 
-    for (unsigned i = 0; i < model_violations(t->mc.m); i++)
-        hasty += strstr(model_violation_text(t->mc.m, i), "before the command before") != NULL ||
-                 strstr(model_violation_text(t->mc.m, i), "more than one command at a") != NULL;
-    if (hasty == model_violations(t->mc.m))
-        model_clear_violations(t->mc.m);
+    for (unsigned i = 0; i < model_violations(t->f.m); i++)
+        hasty += strstr(model_violation_text(t->f.m, i), "before the command before") != NULL ||
+                 strstr(model_violation_text(t->f.m, i), "more than one command at a") != NULL;
+    if (hasty == model_violations(t->f.m))
+        model_clear_violations(t->f.m);
 }
 
 static void hanging_waits(const char *profile)
@@ -316,7 +316,7 @@ static void hanging_waits(const char *profile)
                 open_trial(&t, op, profile);
                 hung = hang(&t, op, n, persistent != 0);
                 injected += hung;
-                t.mc.forgive_pages = op->keeps_tables && hung;
+                t.f.forgive_pages = op->keeps_tables && hung;
                 forgive_haste(&t);
                 close_trial(&t, op);
             }
@@ -340,14 +340,14 @@ static void test_hanging_waits(void **state)
 static bool queue_error(struct trial *t, const struct operation *op, enum model_queue_error error,
                         unsigned n, uint32_t fetched)
 {
-    struct model_unit_stats *stats = model_stats(t->mc.u);
+    struct model_unit_stats *stats = model_stats(t->f.u);
     unsigned descriptors = stats->descriptors;
     enum answer answer;
 
     warm(t);
-    model_inject_queue_error(t->mc.u, n, error, RID0, fetched);
+    model_inject_queue_error(t->f.u, n, error, RID0, fetched);
     answer = op->act(t);
-    model_inject_queue_error(t->mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    model_inject_queue_error(t->f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
     /* One error is repaired: nobody notices. */
     if (answer != DONE)
         give_up(op, "an error of the queue is not repaired", n);

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "books.h"
-#include "support_space.h"
+#include "fixture/claims.h"
+#include "fixture/fixture.h"
 
 #define LOADERS 4u
 #define GUEST   UINT16_C(0x0108) /* the function that comes and goes */
@@ -19,7 +19,7 @@
 static const uint16_t rids[DEVICES] = { RID0, RID1, RID2 };
 
 struct race {
-    struct machine mc;
+    struct fixture f;
     unsigned rounds;
     unsigned running; /* loaders that are not done; atomic */
     bool deferred;
@@ -51,7 +51,7 @@ static void take(void *argument, struct udmar_dma_segment *segments, int count, 
 static void transfer(struct worker *w, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                      uint8_t *buffer, size_t length, unsigned round)
 {
-    struct model *m = w->race->mc.m;
+    struct model *m = w->race->f.m;
     uint16_t rid = rids[w->number % DEVICES];
     struct address address = { .error = 1 };
     uint8_t sent[16], back[16];
@@ -78,16 +78,16 @@ static void *loader(void *argument)
 {
     struct worker *w = argument;
     static const size_t sizes[] = { 4096, 65536, 200000 };
-    uint8_t *buffer = model_buffer_alloc(w->race->mc.m, sizes[2], MODEL_CONTIGUOUS, 0);
+    uint8_t *buffer = model_buffer_alloc(w->race->f.m, sizes[2], MODEL_CONTIGUOUS, 0);
 
     for (unsigned round = 0; round < w->race->rounds; round++) {
         size_t size = sizes[round % 3];
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
 
-        if (udmar_dma_tag_create(udmar_device_dma_tag(w->race->mc.device[w->number % DEVICES]), 1,
-                                 0, UINT64_MAX, UINT64_MAX, NULL, NULL, size, 1, size, 0, NULL,
-                                 NULL, &tag) != 0 ||
+        if (udmar_dma_tag_create(udmar_device_dma_tag(w->race->f.device[w->number % DEVICES]), 1, 0,
+                                 UINT64_MAX, UINT64_MAX, NULL, NULL, size, 1, size, 0, NULL, NULL,
+                                 &tag) != 0 ||
             udmar_dmamap_create(tag, 0, &map) != 0) {
             w->wrong[4]++;
             break;
@@ -97,7 +97,7 @@ static void *loader(void *argument)
         w->wrong[4] += udmar_dmamap_destroy(tag, map) != 0;
         w->wrong[4] += udmar_dma_tag_destroy(tag) != 0;
     }
-    model_buffer_free(w->race->mc.m, buffer);
+    model_buffer_free(w->race->f.m, buffer);
     __atomic_sub_fetch(&w->race->running, 1, __ATOMIC_RELEASE);
     return NULL;
 }
@@ -106,11 +106,11 @@ static void *loader(void *argument)
 static void *mapper(void *argument)
 {
     struct worker *w = argument;
-    struct udmar_domain *domain = w->race->mc.domain;
+    struct udmar_domain *domain = w->race->f.domain;
     uint64_t iova = UINT64_C(0x20000000) + w->number * PAGE;
 
     for (unsigned round = 0; round < w->race->rounds * 4; round++) {
-        struct model *m = w->race->mc.m;
+        struct model *m = w->race->f.m;
         uint64_t physical = UINT64_C(0x700000) + w->number * PAGE;
         uint8_t byte;
 
@@ -143,14 +143,14 @@ static void *comes_and_goes(void *argument)
         struct udmar_device *device;
         uint8_t byte = 0;
 
-        if (udmar_device_attach(race->mc.instance, 0, GUEST, "guest", &device) != UDMAR_OK) {
+        if (udmar_device_attach(race->f.instance, 0, GUEST, "guest", &device) != UDMAR_OK) {
             w->wrong[5]++;
             break;
         }
         w->wrong[5] += udmar_device_set_mode(device, UDMAR_MODE_IDENTITY) != UDMAR_OK;
         w->wrong[5] += udmar_device_set_mode(device, UDMAR_MODE_TRANSLATE) != UDMAR_OK;
         w->wrong[5] += udmar_device_detach(device) != UDMAR_OK;
-        w->wrong[5] += model_dma(race->mc.m, 0, GUEST, 0x700000, &byte, 1, true) != MODEL_BLOCKED;
+        w->wrong[5] += model_dma(race->f.m, 0, GUEST, 0x700000, &byte, 1, true) != MODEL_BLOCKED;
     }
     return NULL;
 }
@@ -165,12 +165,12 @@ static void *makes_faults(void *argument)
 
     while (goes_on(race)) {
         for (unsigned i = 0; i < 4; i++)
-            (void)model_dma(race->mc.m, 0, rids[i % DEVICES], UINT64_C(0x3ff0000000) + i * PAGE,
+            (void)model_dma(race->f.m, 0, rids[i % DEVICES], UINT64_C(0x3ff0000000) + i * PAGE,
                             &byte, 1, true);
         /* And by the one whose domain comes and goes. */
-        (void)model_dma(race->mc.m, 0, GUEST, UINT64_C(0x3ff0000000), &byte, 1, true);
-        (void)udmar_fault_poll(race->mc.instance);
-        while (udmar_fault_next(race->mc.instance, sequence, &fault))
+        (void)model_dma(race->f.m, 0, GUEST, UINT64_C(0x3ff0000000), &byte, 1, true);
+        (void)udmar_fault_poll(race->f.instance);
+        while (udmar_fault_next(race->f.instance, sequence, &fault))
             sequence = fault.sequence;
         sched_yield();
     }
@@ -183,7 +183,7 @@ static void *works_the_queue(void *argument)
 
     /* One descriptor, a pause, one descriptor: waits are always in flight. */
     while (goes_on(w->race)) {
-        (void)model_queue_step(w->race->mc.u, 1);
+        (void)model_queue_step(w->race->f.u, 1);
         sched_yield();
     }
     return NULL;
@@ -204,12 +204,12 @@ static void run(const struct setup *setup, unsigned rounds, bool late_queue)
     unsigned count = 0;
 
     race.deferred = setup->tunables != NULL && strstr(setup->tunables, "strict=0") != NULL;
-    machine_open(&race.mc, setup);
-    model_add_function(race.mc.m, 0, GUEST, 0x8086, 0x10d3, 0x020000);
+    fixture_open(&race.f, setup);
+    model_add_function(race.f.m, 0, GUEST, 0x8086, 0x10d3, 0x020000);
     for (unsigned i = 0; i < DEVICES; i++)
-        assert_non_null(udmar_device_dma_tag(race.mc.device[i]));
+        assert_non_null(udmar_device_dma_tag(race.f.device[i]));
     if (late_queue)
-        model_behaviour(race.mc.u)->queue_mode = MODEL_QUEUE_MANUAL;
+        model_behaviour(race.f.u)->queue_mode = MODEL_QUEUE_MANUAL;
     for (unsigned i = 0; i < LOADERS; i++)
         start(&race, &workers[count++], i, loader);
     start(&race, &workers[count++], 0, mapper);
@@ -221,12 +221,12 @@ static void run(const struct setup *setup, unsigned rounds, bool late_queue)
         for (unsigned kind = 0; kind < 6; kind++)
             assert_int_equal(workers[i].wrong[kind], 0);
     }
-    model_behaviour(race.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(race.mc.u, 4096);
+    model_behaviour(race.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(race.f.u, 4096);
     if (!race.deferred)
-        assert_int_equal(model_cache_stale(race.mc.u), 0);
-    drain_faults(&race.mc);
-    machine_close(&race.mc);
+        assert_int_equal(model_cache_stale(race.f.u), 0);
+    drain_faults(&race.f);
+    fixture_close(&race.f);
 }
 
 static void test_guests(void **state)
@@ -273,7 +273,7 @@ static void test_caching_mode(void **state)
  */
 
 struct gate {
-    struct machine mc;
+    struct fixture f;
     bool over;  /* atomic */
     bool quiet; /* atomic: nobody maps, unmaps or loads */
     bool still; /* atomic: who loads has seen it */
@@ -286,10 +286,10 @@ static void *drives_on(void *argument)
     struct gate *g = argument;
     struct udmar_dma_tag *tag = NULL;
     struct udmar_dma_map *map = NULL;
-    uint8_t *buffer = model_buffer_alloc(g->mc.m, 4096, MODEL_CONTIGUOUS, 0);
+    uint8_t *buffer = model_buffer_alloc(g->f.m, 4096, MODEL_CONTIGUOUS, 0);
     const struct limits limits = { .maxsize = 4096 };
 
-    tag = new_tag(&g->mc, 0, &limits);
+    tag = new_tag(&g->f, 0, &limits);
     map = new_map(tag);
     while (!__atomic_load_n(&g->over, __ATOMIC_ACQUIRE)) {
         struct address address = { .error = 1 };
@@ -301,13 +301,13 @@ static void *drives_on(void *argument)
         }
         if (udmar_dmamap_load(tag, map, buffer, 4096, take, &address, UDMAR_DMA_NOWAIT) == 0)
             udmar_dmamap_unload(tag, map);
-        (void)udmar_domain_map(g->mc.domain, UINT64_C(0x20000000), 0x700000, PAGE, UDMAR_READ);
-        (void)udmar_domain_unmap(g->mc.domain, UINT64_C(0x20000000), PAGE);
+        (void)udmar_domain_map(g->f.domain, UINT64_C(0x20000000), 0x700000, PAGE, UDMAR_READ);
+        (void)udmar_domain_unmap(g->f.domain, UINT64_C(0x20000000), PAGE);
         __atomic_add_fetch(&g->turns, 1, __ATOMIC_RELAXED);
     }
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(g->mc.m, buffer);
+    model_buffer_free(g->f.m, buffer);
     return NULL;
 }
 
@@ -317,8 +317,8 @@ static void *ticks_and_polls(void *argument)
     struct gate *g = argument;
 
     while (!__atomic_load_n(&g->over, __ATOMIC_ACQUIRE)) {
-        udmar_tick(g->mc.instance);
-        (void)udmar_fault_poll(g->mc.instance);
+        udmar_tick(g->f.instance);
+        (void)udmar_fault_poll(g->f.instance);
         sched_yield();
     }
     return NULL;
@@ -336,19 +336,19 @@ static void be_quiet(struct gate *g, bool quiet)
 static void one_turn(struct gate *g, unsigned n)
 {
     be_quiet(g, true);
-    model_hang_wait(g->mc.u, n % 3 == 0 ? 0 : 1 + n % 4, n % 2 == 0);
+    model_hang_wait(g->f.u, n % 3 == 0 ? 0 : 1 + n % 4, n % 2 == 0);
     if (n % 3 == 1)
-        model_inject_queue_error(g->mc.u, 1 + n % 2, MODEL_QUEUE_IQE + n % 3, RID0, 0);
-    (void)udmar_stop(g->mc.instance);
-    model_release_waits(g->mc.u);
-    model_inject_queue_error(g->mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+        model_inject_queue_error(g->f.u, 1 + n % 2, MODEL_QUEUE_IQE + n % 3, RID0, 0);
+    (void)udmar_stop(g->f.instance);
+    model_release_waits(g->f.u);
+    model_inject_queue_error(g->f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
     be_quiet(g, false);
     if (n % 5 == 0)
-        model_fail_host_calls_of(g->mc.m, MODEL_CALL_PAGE_ALLOC, 1, false);
-    model_hang_wait(g->mc.u, n % 7, true);
-    (void)udmar_start(g->mc.instance);
-    model_fail_host_call(g->mc.m, 0, false);
-    model_release_waits(g->mc.u);
+        model_fail_host_calls_of(g->f.m, MODEL_CALL_PAGE_ALLOC, 1, false);
+    model_hang_wait(g->f.u, n % 7, true);
+    (void)udmar_start(g->f.instance);
+    model_fail_host_call(g->f.m, 0, false);
+    model_release_waits(g->f.u);
     for (unsigned i = 0; i < 20; i++)
         sched_yield();
 }
@@ -360,25 +360,25 @@ static void starts_and_stops(const char *profile, const char *tunables)
     pthread_t threads[3];
 
     memset(&g, 0, sizeof(g));
-    machine_open(&g.mc, &setup);
-    assert_non_null(udmar_device_dma_tag(g.mc.device[0]));
+    fixture_open(&g.f, &setup);
+    assert_non_null(udmar_device_dma_tag(g.f.device[0]));
     assert_int_equal(pthread_create(&threads[0], NULL, drives_on, &g), 0);
     assert_int_equal(pthread_create(&threads[1], NULL, ticks_and_polls, &g), 0);
     assert_int_equal(pthread_create(&threads[2], NULL, ticks_and_polls, &g), 0);
     for (unsigned n = 0; n < 60; n++)
         one_turn(&g, n);
     be_quiet(&g, true);
-    (void)udmar_stop(g.mc.instance);
-    (void)udmar_start(g.mc.instance);
+    (void)udmar_stop(g.f.instance);
+    (void)udmar_start(g.f.instance);
     be_quiet(&g, false);
     __atomic_store_n(&g.over, true, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_true(g.turns > 0);
-    assert_int_equal(books_disagree(g.mc.m, g.mc.instance), 0);
-    drain_faults(&g.mc);
-    g.mc.forgive = true; /* commands were given before the one before had ended */
-    machine_close(&g.mc);
+    assert_int_equal(claims_disagree(g.f.m, g.f.instance), 0);
+    drain_faults(&g.f);
+    g.f.forgive = true; /* commands were given before the one before had ended */
+    fixture_close(&g.f);
 }
 
 static void test_starts_and_stops(void **state)

@@ -14,7 +14,7 @@
 
 #include <udmar/stream.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define AREA   UINT64_C(0x10000000) /* of pages mapped one by one; below 1 GiB, 2 MiB-aligned */
 #define PAGES  2048u                /* of the area */
@@ -55,7 +55,7 @@ struct gone {
 };
 
 struct soak {
-    struct machine mc;
+    struct fixture f;
     uint32_t random;
     struct entry area[2][PAGES]; /* of devices 0 and 1 */
     struct load load[MAPS];
@@ -80,7 +80,7 @@ static void check_page(struct soak *s, unsigned device, uint32_t page, bool writ
 {
     const struct entry *e = &s->area[device][page];
     struct model_translation seen =
-        model_translate_cached(s->mc.m, 0, rids[device], AREA + page * PAGE, write);
+        model_translate_cached(s->f.m, 0, rids[device], AREA + page * PAGE, write);
     bool allowed = (e->access & (write ? UDMAR_WRITE : UDMAR_READ)) != 0;
 
     s->tried++;
@@ -97,8 +97,7 @@ static void check_load(struct soak *s, const struct load *l)
     uint64_t at = roll_below(&s->random, (uint32_t)l->length);
     bool write = roll_below(&s->random, 2) == 0;
     uint8_t byte = (uint8_t)roll(&s->random);
-    bool reached =
-        model_dma(s->mc.m, 0, rids[l->device], l->iova + at, &byte, 1, write) == MODEL_OK;
+    bool reached = model_dma(s->f.m, 0, rids[l->device], l->iova + at, &byte, 1, write) == MODEL_OK;
 
     s->tried++;
     if (reached != !(write && l->read_only) || (reached && l->buffer[at] != byte)) {
@@ -110,7 +109,7 @@ static void check_load(struct soak *s, const struct load *l)
 
 static void check_guest(struct soak *s)
 {
-    enum model_result result = model_translate_cached(s->mc.m, 0, RID2, MEMORY, true).result;
+    enum model_result result = model_translate_cached(s->f.m, 0, RID2, MEMORY, true).result;
     bool allowed =
         s->attach_refs && (s->mode == UDMAR_MODE_IDENTITY || s->mode == UDMAR_MODE_PASSTHROUGH);
 
@@ -133,7 +132,7 @@ static void check_flow(struct soak *s, const struct flow *f)
 
     for (unsigned i = 0; i < which; i++)
         iova = udmar_stream_next(iova, f->piece[i].length, f->piece[i + 1].address);
-    seen = model_translate_cached(s->mc.m, 0, rids[f->device], iova + at, write);
+    seen = model_translate_cached(s->f.m, 0, rids[f->device], iova + at, write);
     s->tried++;
     if ((seen.result == MODEL_OK) != allowed ||
         (allowed && seen.physical != f->piece[which].address + at)) {
@@ -150,7 +149,7 @@ static void check_gone(struct soak *s, const struct gone *g)
 {
     for (unsigned write = 0; write < 2; write++) {
         struct model_translation seen =
-            model_translate_cached(s->mc.m, 0, rids[g->device], g->iova, write != 0);
+            model_translate_cached(s->f.m, 0, rids[g->device], g->iova, write != 0);
 
         s->tried++;
         if (seen.result == MODEL_OK && seen.physical == g->physical) {
@@ -195,15 +194,15 @@ static void begin(struct soak *s, unsigned device, uint32_t first, uint32_t coun
     s->busy_first = first;
     s->busy_count = count;
     if (roll_below(&s->random, 12) == 0)
-        model_fail_host_call(s->mc.m, 1 + roll_below(&s->random, 4), roll_below(&s->random, 2));
+        model_fail_host_call(s->f.m, 1 + roll_below(&s->random, 4), roll_below(&s->random, 2));
 }
 
 /* True: the host has failed, so the operation may have, too. */
 static bool end(struct soak *s)
 {
-    bool failed = model_host_calls_failed(s->mc.m) != 0;
+    bool failed = model_host_calls_failed(s->f.m) != 0;
 
-    model_fail_host_call(s->mc.m, 0, false);
+    model_fail_host_call(s->f.m, 0, false);
     s->busy_device = 99;
     s->busy_count = 0;
     return failed;
@@ -244,7 +243,7 @@ static void map_area(struct soak *s)
     for (uint32_t i = 0; i < count; i++)
         free_place = free_place && s->area[device][first + i].access == 0;
     begin(s, device, first, count);
-    status = udmar_domain_map(udmar_device_domain(s->mc.device[device]), AREA + first * PAGE,
+    status = udmar_domain_map(udmar_device_domain(s->f.device[device]), AREA + first * PAGE,
                               physical, count * PAGE, access);
     failed = end(s);
     if (status == UDMAR_OK) {
@@ -266,7 +265,7 @@ static void unmap_area(struct soak *s)
     bool failed;
 
     begin(s, device, first, count);
-    status = udmar_domain_unmap(udmar_device_domain(s->mc.device[device]), AREA + first * PAGE,
+    status = udmar_domain_unmap(udmar_device_domain(s->f.device[device]), AREA + first * PAGE,
                                 count * PAGE);
     failed = end(s);
     if (status == UDMAR_OK) {
@@ -284,7 +283,7 @@ static void new_map_of(struct soak *s, struct load *l)
 
     l->maxsize = sizes[roll_below(&s->random, 5)];
     l->device = roll_below(&s->random, 2);
-    l->tag = new_tag(&s->mc, l->device, &(struct limits){ .maxsize = l->maxsize });
+    l->tag = new_tag(&s->f, l->device, &(struct limits){ .maxsize = l->maxsize });
     begin(s, 99, 0, 0);
     error = udmar_dmamap_create(l->tag, UDMAR_DMA_NOWAIT, &l->map);
     if (end(s) && error != 0) {
@@ -307,7 +306,7 @@ static void load_map(struct soak *s, struct load *l)
 
     l->length = 1 + roll_below(&s->random, most);
     l->read_only = roll_below(&s->random, 3) == 0;
-    l->buffer = model_buffer_alloc(s->mc.m, (size_t)l->length, MODEL_SCATTERED,
+    l->buffer = model_buffer_alloc(s->f.m, (size_t)l->length, MODEL_SCATTERED,
                                    roll_below(&s->random, 4096));
     begin(s, 100u + (unsigned)(l - s->load), 0, 0);
     error = udmar_dmamap_load(l->tag, l->map, l->buffer, l->length, note_loaded, &loaded,
@@ -322,7 +321,7 @@ static void load_map(struct soak *s, struct load *l)
     }
     assert_true(failed && error == UDMAR_ENOMEM);
     s->refused++;
-    model_buffer_free(s->mc.m, l->buffer);
+    model_buffer_free(s->f.m, l->buffer);
 }
 
 static void unload_map(struct soak *s, struct load *l)
@@ -330,8 +329,8 @@ static void unload_map(struct soak *s, struct load *l)
     l->loaded = false;
     udmar_dmamap_unload(l->tag, l->map);
     if (!s->strict)
-        (void)model_queue_step(s->mc.u, 4096);
-    model_buffer_free(s->mc.m, l->buffer);
+        (void)model_queue_step(s->f.u, 4096);
+    model_buffer_free(s->f.m, l->buffer);
 }
 
 static void drop_load(struct load *l)
@@ -395,7 +394,7 @@ static void check_place(const struct soak *s, const struct flow *f, uint64_t hig
     uint64_t pages = pages_of(f), order = 1;
     struct udmar_domain_info info;
 
-    udmar_domain_info(udmar_device_domain(s->mc.device[f->device]), &info);
+    udmar_domain_info(udmar_device_domain(s->f.device[f->device]), &info);
     assert_true(f->iova / PAGE * PAGE + pages * PAGE - 1 <= highest);
     assert_int_equal(f->iova % PAGE, f->piece[0].address % PAGE);
     while (order < pages)
@@ -419,7 +418,7 @@ static void map_flow(struct soak *s, struct flow *f)
     f->device = roll_below(&s->random, 2);
     f->access = 1 + roll_below(&s->random, 3);
     begin(s, 200u + (unsigned)(f - s->flow), 0, 0);
-    status = udmar_stream_map(udmar_device_domain(s->mc.device[f->device]), f->piece, count,
+    status = udmar_stream_map(udmar_device_domain(s->f.device[f->device]), f->piece, count,
                               f->access, most, &f->iova);
     failed = end(s);
     if (status != UDMAR_OK) {
@@ -435,7 +434,7 @@ static void map_flow(struct soak *s, struct flow *f)
 static void unmap_flow(struct soak *s, struct flow *f)
 {
     struct gone *g = &s->ended[s->ended_next++ % GONE];
-    struct udmar_domain *domain = udmar_device_domain(s->mc.device[f->device]);
+    struct udmar_domain *domain = udmar_device_domain(s->f.device[f->device]);
 
     *g = (struct gone){ f->iova, f->piece[0].address, f->device, 0 };
     f->count = 0;
@@ -445,7 +444,7 @@ static void unmap_flow(struct soak *s, struct flow *f)
     (void)end(s);
     assert_int_equal(udmar_stream_unmap(domain, f->iova), UDMAR_ERR_NOT_FOUND);
     if (!s->strict)
-        (void)model_queue_step(s->mc.u, 4096);
+        (void)model_queue_step(s->f.u, 4096);
     if (!s->ticking)
         check_gone(s, g);
 }
@@ -462,8 +461,8 @@ static void stream_step(struct soak *s)
 
 static void tick(struct soak *s)
 {
-    udmar_tick(s->mc.instance);
-    (void)model_queue_step(s->mc.u, 4096);
+    udmar_tick(s->f.instance);
+    (void)model_queue_step(s->f.u, 4096);
     for (unsigned i = 0; i < GONE && i < s->ended_next; i++) {
         if (++s->ended[i].ticks >= 2)
             check_gone(s, &s->ended[i]);
@@ -478,19 +477,19 @@ static void guest_step(struct soak *s)
                                              UDMAR_MODE_BLOCKED };
 
     if (!s->attach_refs) {
-        assert_int_equal(udmar_device_attach(s->mc.instance, 0, RID2, NULL, &s->mc.device[2]),
+        assert_int_equal(udmar_device_attach(s->f.instance, 0, RID2, NULL, &s->f.device[2]),
                          UDMAR_OK);
         s->attach_refs = true;
         s->mode = UDMAR_MODE_TRANSLATE;
     } else if (roll_below(&s->random, 3) == 0) {
-        assert_int_equal(udmar_device_detach(s->mc.device[2]), UDMAR_OK);
-        s->mc.device[2] = NULL;
+        assert_int_equal(udmar_device_detach(s->f.device[2]), UDMAR_OK);
+        s->f.device[2] = NULL;
         s->attach_refs = false;
     } else {
         enum udmar_status status;
 
         s->mode = modes[roll_below(&s->random, 3)];
-        status = udmar_device_set_mode(s->mc.device[2], s->mode);
+        status = udmar_device_set_mode(s->f.device[2], s->mode);
         /* Identity of high memory needs more than 30 bits. */
         if (status == UDMAR_ERR_UNSUPPORTED && s->mode == UDMAR_MODE_IDENTITY)
             s->mode = UDMAR_MODE_BLOCKED;
@@ -517,11 +516,11 @@ static void change_mood(struct soak *s)
     };
 
     /* What hangs in the queue is worked off first: the driver knows nothing of the change. */
-    (void)model_queue_step(s->mc.u, 4096);
-    *model_behaviour(s->mc.u) = moods[roll_below(&s->random, 7)];
-    model_cache_warm(s->mc.u);
-    (void)udmar_fault_poll(s->mc.instance);
-    model_clear_log(s->mc.m);
+    (void)model_queue_step(s->f.u, 4096);
+    *model_behaviour(s->f.u) = moods[roll_below(&s->random, 7)];
+    model_cache_warm(s->f.u);
+    (void)udmar_fault_poll(s->f.instance);
+    model_clear_log(s->f.m);
 }
 
 static void step(struct soak *s)
@@ -545,8 +544,8 @@ static void step(struct soak *s)
     check_something(s);
     check_something(s);
     if (++s->looks % 256 == 0)
-        assert_string_equal(machine_broken(&s->mc), "");
-    if (s->strict && roll_below(&s->random, 16) == 0 && model_cache_stale(s->mc.u) != 0) {
+        assert_string_equal(fixture_broken(&s->f), "");
+    if (s->strict && roll_below(&s->random, 16) == 0 && model_cache_stale(s->f.u) != 0) {
         fprintf(stderr, "caches know something that is not so any more\n");
         s->wrong++;
     }
@@ -556,9 +555,9 @@ static void step(struct soak *s)
 
 static void finish(struct soak *s)
 {
-    model_set_hook(s->mc.m, NULL, NULL);
+    model_set_hook(s->f.m, NULL, NULL);
     for (unsigned device = 0; device < 2; device++) {
-        struct udmar_domain *domain = udmar_device_domain(s->mc.device[device]);
+        struct udmar_domain *domain = udmar_device_domain(s->f.device[device]);
 
         assert_int_equal(udmar_domain_unmap(domain, AREA, PAGES * PAGE), UDMAR_OK);
         assert_int_equal(udmar_domain_free_iova(domain, AREA), UDMAR_OK);
@@ -573,11 +572,11 @@ static void finish(struct soak *s)
         if (s->load[i].tag != NULL)
             drop_load(&s->load[i]);
     }
-    *model_behaviour(s->mc.u) = (struct model_behaviour){ .evict = 0 };
-    (void)model_queue_step(s->mc.u, 4096);
-    drain_faults(&s->mc);
-    assert_true(machine_clean(&s->mc));
-    machine_close(&s->mc);
+    *model_behaviour(s->f.u) = (struct model_behaviour){ .evict = 0 };
+    (void)model_queue_step(s->f.u, 4096);
+    drain_faults(&s->f);
+    assert_int_equal(fixture_violations(&s->f), 0);
+    fixture_close(&s->f);
 }
 
 /* Nobody else gets these addresses. */
@@ -588,7 +587,7 @@ static void reserve_area(struct soak *s)
     for (unsigned device = 0; device < 2; device++) {
         udmar_iova_t iova = 0;
 
-        assert_int_equal(udmar_domain_alloc_iova(udmar_device_domain(s->mc.device[device]),
+        assert_int_equal(udmar_domain_alloc_iova(udmar_device_domain(s->f.device[device]),
                                                  PAGES * PAGE, &limits, &iova),
                          UDMAR_OK);
         assert_int_equal(iova, AREA);
@@ -603,19 +602,19 @@ static void course(const struct setup *setup, uint32_t seed, unsigned long steps
     memset(&s, 0, sizeof(s));
     s.random = seed;
     s.busy_device = 99;
-    machine_open(&s.mc, setup);
+    fixture_open(&s.f, setup);
     s.attach_refs = true;
     s.mode = UDMAR_MODE_TRANSLATE;
-    udmar_domain_info(s.mc.domain, &info);
+    udmar_domain_info(s.f.domain, &info);
     s.strict = info.strict;
     s.ticking = setup->ticking;
     s.fresh = UINT64_C(0x400000000);
     reserve_area(&s);
-    model_set_hook(s.mc.m, hook, &s);
+    model_set_hook(s.f.m, hook, &s);
     for (unsigned long i = 0; i < steps; i++) {
         step(&s);
-        if (s.wrong != 0 || model_violations(s.mc.m) != 0) {
-            machine_clean(&s.mc);
+        if (s.wrong != 0 || model_violations(s.f.m) != 0) {
+            (void)fixture_violations(&s.f);
             fail_msg("%s, %s: UDMAR_SOAK_SEED=%u, step %lu", setup->profile,
                      setup->tunables == NULL ? "" : setup->tunables, seed, i);
         }

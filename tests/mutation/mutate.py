@@ -244,8 +244,7 @@ class Bench:
     def build(self, pool):
         model = sorted(glob.glob(os.path.join(ROOT, "tests", "model", "*.c")))
         model = [m for m in model if os.path.basename(m) != "bench.c"]
-        support = [s for s in glob.glob(os.path.join(ROOT, "tests", "unit", "*.c"))
-                   if not os.path.basename(s).startswith("test_")]
+        support = [s for s in glob.glob(os.path.join(ROOT, "tests", "unit", "fixture", "*.c"))]
         support += [os.path.join(ROOT, "tests", "model", "bench.c")]
         tests = sorted(glob.glob(os.path.join(ROOT, "tests", "unit", "*", "test_*.c")))
         tests = [t for t in tests if self.slow or os.path.basename(t)[len("test_"):-2] not in SLOW]

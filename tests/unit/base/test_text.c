@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The smallest things: status names, the formatter, bits. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 

@@ -5,14 +5,14 @@
  */
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LOW_4G UINT64_C(0xffffffff)
 
 static struct loaded result;
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
 };
@@ -21,8 +21,8 @@ static void open_scene(struct scene *s, const char *tunables, const struct limit
 {
     const struct setup setup = { .tunables = tunables };
 
-    machine_open(&s->mc, &setup);
-    s->tag = new_tag(&s->mc, 0, limits);
+    fixture_open(&s->f, &setup);
+    s->tag = new_tag(&s->f, 0, limits);
     s->map = new_map(s->tag);
 }
 
@@ -30,7 +30,7 @@ static void close_scene(struct scene *s)
 {
     drop_map(s->tag, s->map);
     drop_tag(s->tag);
-    machine_close(&s->mc);
+    fixture_close(&s->f);
 }
 
 static int load(struct scene *s, void *buffer, uint64_t length)
@@ -45,7 +45,7 @@ static int load(struct scene *s, void *buffer, uint64_t length)
 static void device_copies(struct scene *s, uint8_t *data, bool write)
 {
     for (int i = 0; i < result.count; i++) {
-        enum model_result done = model_dma(s->mc.m, 0, RID0, result.segment[i].ds_addr, data,
+        enum model_result done = model_dma(s->f.m, 0, RID0, result.segment[i].ds_addr, data,
                                            (size_t)result.segment[i].ds_len, write);
 
         assert_true(done == MODEL_OK || done == MODEL_BYPASSED);
@@ -58,8 +58,8 @@ static struct udmar_bounce_zone_info zone_of(struct scene *s)
 {
     struct udmar_bounce_zone_info zone;
 
-    assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
-    assert_false(udmar_bounce_zone_info(s->mc.instance, 1, &zone));
+    assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
+    assert_false(udmar_bounce_zone_info(s->f.instance, 1, &zone));
     assert_int_equal(zone.total_pages, zone.free_pages + zone.reserved_pages + zone.active_pages);
     return zone;
 }
@@ -94,25 +94,25 @@ static void test_reachable_buffers_are_not_copied(void **state)
         size_t pages;
 
         open_scene(&s, modes[n], NULL);
-        buffer = model_buffer_alloc(s.mc.m, 3 * PAGE, 0, 10);
+        buffer = model_buffer_alloc(s.f.m, 3 * PAGE, 0, 10);
         fill_pattern(buffer, 3 * PAGE, n);
-        pages = model_pages_in_use(s.mc.m);
+        pages = model_pages_in_use(s.f.m);
         assert_int_equal(load(&s, buffer, 3 * PAGE), 0);
         assert_int_equal(result.count, 1);
-        assert_int_equal(result.segment[0].ds_addr, physical_of(&s.mc, buffer));
-        assert_int_equal(model_pages_in_use(s.mc.m), pages);
+        assert_int_equal(result.segment[0].ds_addr, physical_of(&s.f, buffer));
+        assert_int_equal(model_pages_in_use(s.f.m), pages);
         device_copies(&s, seen, false);
         assert_memory_equal(seen, buffer, sizeof(seen));
-        assert_true(udmar_dma_id_mapped(s.tag, physical_of(&s.mc, buffer), 3 * PAGE));
+        assert_true(udmar_dma_id_mapped(s.tag, physical_of(&s.f, buffer), 3 * PAGE));
         udmar_dmamap_unload(s.tag, s.map);
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
 
 static void round_trip(struct scene *s, size_t size, size_t offset, unsigned seed)
 {
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, size, MODEL_HIGH | MODEL_SCATTERED, offset);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, size, MODEL_HIGH | MODEL_SCATTERED, offset);
     uint8_t *seen = test_malloc(size), *sent = test_malloc(size);
 
     fill_pattern(buffer, size, seed);
@@ -137,7 +137,7 @@ static void round_trip(struct scene *s, size_t size, size_t offset, unsigned see
     assert_int_equal(zone_of(s).reserved_pages, 0);
     test_free(seen);
     test_free(sent);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void test_high_buffers_are_copied_both_ways(void **state)
@@ -164,11 +164,11 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    low = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_LOW, 0);
-    high = model_buffer_alloc(s.mc.m, PAGE, MODEL_HIGH, 0);
-    list[0] = (struct udmar_dma_physical){ physical_of(&s.mc, low), PAGE };
-    list[1] = (struct udmar_dma_physical){ physical_of(&s.mc, high) + 8, 100 };
-    list[2] = (struct udmar_dma_physical){ physical_of(&s.mc, low) + PAGE, 50 };
+    low = model_buffer_alloc(s.f.m, 2 * PAGE, MODEL_LOW, 0);
+    high = model_buffer_alloc(s.f.m, PAGE, MODEL_HIGH, 0);
+    list[0] = (struct udmar_dma_physical){ physical_of(&s.f, low), PAGE };
+    list[1] = (struct udmar_dma_physical){ physical_of(&s.f, high) + 8, 100 };
+    list[2] = (struct udmar_dma_physical){ physical_of(&s.f, low) + PAGE, 50 };
     result.calls = 0;
     assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 3, note_loaded, &result, 0), 0);
     expect_reach(LOW_4G, PAGE + 150);
@@ -180,8 +180,8 @@ static void test_only_pages_out_of_reach_are_copied(void **state)
     assert_true(udmar_dma_id_mapped(s.tag, list[2].address, 50));
     udmar_dmamap_unload(s.tag, s.map);
     assert_int_equal(zone_of(&s).active_pages, 0);
-    model_buffer_free(s.mc.m, low);
-    model_buffer_free(s.mc.m, high);
+    model_buffer_free(s.f.m, low);
+    model_buffer_free(s.f.m, high);
     close_scene(&s);
 }
 
@@ -195,20 +195,20 @@ static void test_reach_ends_at_the_byte(void **state)
         { 2, 0, 4096, 1 }, { 2, 4095, 1, 1 }, { 3, 0, 4096, 0 }, { 3, 0, 1, 0 },
     };
     struct limits limits = { .nsegments = 1 };
-    struct machine mc;
+    struct fixture f;
     struct scene s;
     uint8_t *buffer;
     uint64_t base;
 
     (void)state;
-    machine_open(&mc, &(struct setup){ .tunables = modes[0] });
-    s.mc = mc;
-    buffer = model_buffer_alloc(mc.m, 4 * PAGE, MODEL_CONTIGUOUS | MODEL_HIGH, 0);
-    base = physical_of(&s.mc, buffer);
+    fixture_open(&f, &(struct setup){ .tunables = modes[0] });
+    s.f = f;
+    buffer = model_buffer_alloc(f.m, 4 * PAGE, MODEL_CONTIGUOUS | MODEL_HIGH, 0);
+    base = physical_of(&s.f, buffer);
     /* Pages 1 and 2 are out of reach. */
     limits.lowaddr = base + PAGE - 1;
     limits.highaddr = base + 3 * PAGE - 1;
-    s.tag = new_tag(&mc, 0, &limits);
+    s.tag = new_tag(&f, 0, &limits);
     s.map = new_map(s.tag);
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const uint64_t start = cases[i].page * PAGE + cases[i].offset;
@@ -221,7 +221,7 @@ static void test_reach_ends_at_the_byte(void **state)
                          !cases[i].moved);
         udmar_dmamap_unload(s.tag, s.map);
     }
-    model_buffer_free(mc.m, buffer);
+    model_buffer_free(f.m, buffer);
     close_scene(&s);
 }
 
@@ -234,7 +234,7 @@ static void test_copies_are_counted(void **state)
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    buffer = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_HIGH, 0);
+    buffer = model_buffer_alloc(s.f.m, 2 * PAGE, MODEL_HIGH, 0);
     assert_int_equal(load(&s, buffer, 2 * PAGE), 0);
     assert_int_equal(zone_of(&s).total_bounced, 0);
     udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_POSTWRITE);
@@ -244,7 +244,7 @@ static void test_copies_are_counted(void **state)
     udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_POSTREAD);
     assert_int_equal(zone_of(&s).total_bounced, 2);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -259,14 +259,14 @@ static void test_memory_that_nobody_told_of(void **state)
     uint8_t *buffer;
 
     (void)state;
-    machine_open(&s.mc, &setup);
-    s.tag = new_tag(&s.mc, 0, &limits);
+    fixture_open(&s.f, &setup);
+    s.tag = new_tag(&s.f, 0, &limits);
     s.map = new_map(s.tag);
-    buffer = model_buffer_alloc(s.mc.m, 2 * PAGE, MODEL_HIGH, 0);
+    buffer = model_buffer_alloc(s.f.m, 2 * PAGE, MODEL_HIGH, 0);
     assert_int_equal(load(&s, buffer, 2 * PAGE), 0);
     expect_reach(LOW_4G, 2 * PAGE);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -280,11 +280,11 @@ static void test_no_pages_to_stand_in(void **state)
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    buffer = model_buffer_alloc(s.mc.m, 18 * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
+    buffer = model_buffer_alloc(s.f.m, 18 * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
     /* The map has brought pages for one load of the tag's size; the other map gets none. */
     provided = zone_of(&s).total_pages;
     assert_int_equal(provided, 17);
-    model_fail_host_calls_of(s.mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    model_fail_host_calls_of(s.f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
     other = new_map(s.tag);
     assert_int_equal(
         udmar_dmamap_load(s.tag, other, buffer + 8 * PAGE, 10 * PAGE, note_loaded, &result, 0), 0);
@@ -294,7 +294,7 @@ static void test_no_pages_to_stand_in(void **state)
     assert_int_equal(zone_of(&s).free_pages, 7);
     assert_int_equal(zone_of(&s).active_pages, 10);
     /* On demand: one page is missing, and one is got. */
-    model_fail_host_call(s.mc.m, 0, false);
+    model_fail_host_call(s.f.m, 0, false);
     assert_int_equal(load(&s, buffer, 8 * PAGE), 0);
     assert_int_equal(zone_of(&s).total_pages, 18);
     udmar_dmamap_unload(s.tag, s.map);
@@ -303,7 +303,7 @@ static void test_no_pages_to_stand_in(void **state)
     assert_int_equal(load(&s, buffer, 8 * PAGE), 0);
     assert_int_equal(load(&s, buffer, 8 * PAGE), UDMAR_EBUSY);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -316,17 +316,17 @@ static void test_too_many_segments(void **state)
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    buffer = model_buffer_alloc(s.mc.m, 8 * PAGE, MODEL_LOW | MODEL_SCATTERED, 0);
-    pages = model_pages_in_use(s.mc.m);
+    buffer = model_buffer_alloc(s.f.m, 8 * PAGE, MODEL_LOW | MODEL_SCATTERED, 0);
+    pages = model_pages_in_use(s.f.m);
     assert_int_equal(load(&s, buffer, 8 * PAGE), 0);
     assert_int_equal(result.error, UDMAR_EFBIG);
     assert_int_equal(result.count, 0);
-    assert_int_equal(model_pages_in_use(s.mc.m), pages);
+    assert_int_equal(model_pages_in_use(s.f.m), pages);
     assert_int_equal(load(&s, buffer, 2 * PAGE), 0);
     assert_int_equal(result.error, 0);
     assert_int_equal(result.count, 2);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -338,7 +338,7 @@ static void test_cuts(void **state)
 
     (void)state;
     open_scene(&s, modes[0], &limits);
-    buffer = model_buffer_alloc(s.mc.m, KIB(64), 0, 0);
+    buffer = model_buffer_alloc(s.f.m, KIB(64), 0, 0);
     assert_int_equal(load(&s, buffer + 100, KIB(64) - 100), 0);
     expect_reach(UINT64_MAX, KIB(64) - 100);
     for (int i = 0; i < result.count; i++) {
@@ -348,7 +348,7 @@ static void test_cuts(void **state)
         assert_int_equal(first / KIB(8), (first + result.segment[i].ds_len - 1) / KIB(8));
     }
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -357,15 +357,15 @@ static void test_dmamem_is_reachable_and_contiguous(void **state)
 {
     const struct limits limits = { .lowaddr = LOW_4G, .maxsize = KIB(40), .alignment = KIB(16) };
     struct setup setup = { .tunables = modes[0], .machine = { .prefer_high = true } };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     void *memory;
     uint64_t address;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, &limits);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, &limits);
     assert_int_equal(udmar_dmamem_alloc(tag, &memory, UDMAR_DMA_ZERO, &map), 0);
     address = load_one(tag, map, memory, KIB(40));
     assert_true(address + KIB(40) - 1 <= LOW_4G);
@@ -373,7 +373,7 @@ static void test_dmamem_is_reachable_and_contiguous(void **state)
     udmar_dmamap_unload(tag, map);
     udmar_dmamem_free(tag, memory, map);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* A device that no unit governs: everything works as on a machine without one. */
@@ -386,9 +386,9 @@ static void test_device_without_a_unit(void **state)
     struct udmar_dma_tag *tag;
 
     (void)state;
-    machine_open(&s.mc, NULL);
-    model_add_function(s.mc.m, 3, 0x0100, 0x8086, 0x10d3, 0x020000);
-    assert_int_equal(udmar_device_attach(s.mc.instance, 3, 0x0100, NULL, &device), UDMAR_OK);
+    fixture_open(&s.f, NULL);
+    model_add_function(s.f.m, 3, 0x0100, 0x8086, 0x10d3, 0x020000);
+    assert_int_equal(udmar_device_attach(s.f.instance, 3, 0x0100, NULL, &device), UDMAR_OK);
     udmar_device_info(device, &info);
     assert_int_equal(info.mode, UDMAR_MODE_UNPROTECTED);
     assert_null(udmar_device_domain(device));
@@ -399,7 +399,7 @@ static void test_device_without_a_unit(void **state)
     s.map = new_map(tag);
     (void)limits;
     {
-        uint8_t *buffer = model_buffer_alloc(s.mc.m, KIB(20), MODEL_HIGH, 100);
+        uint8_t *buffer = model_buffer_alloc(s.f.m, KIB(20), MODEL_HIGH, 100);
         uint8_t seen[300];
 
         fill_pattern(buffer, KIB(20), 5);
@@ -407,16 +407,16 @@ static void test_device_without_a_unit(void **state)
         expect_reach(LOW_4G, KIB(20));
         udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_PREWRITE);
         assert_int_equal(
-            model_dma(s.mc.m, 3, 0x0100, result.segment[0].ds_addr, seen, sizeof(seen), false),
+            model_dma(s.f.m, 3, 0x0100, result.segment[0].ds_addr, seen, sizeof(seen), false),
             MODEL_BYPASSED);
         assert_memory_equal(seen, buffer, sizeof(seen));
         udmar_dmamap_unload(s.tag, s.map);
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
     }
     drop_map(s.tag, s.map);
     drop_tag(tag);
     assert_int_equal(udmar_device_detach(device), UDMAR_OK);
-    machine_close(&s.mc);
+    fixture_close(&s.f);
 }
 
 /* A segment for each page that a buffer of the largest size can have a part of. */
@@ -428,23 +428,23 @@ static void test_as_many_segments_as_pages(void **state)
     for (unsigned pages = 254; pages < 303; pages += 8) {
         const uint64_t size = pages * PAGE + 2;
         static struct loaded loaded;
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, &(struct limits){ .maxsize = size, .nsegments = 4000 });
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, &(struct limits){ .maxsize = size, .nsegments = 4000 });
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, (size_t)size, MODEL_SCATTERED, PAGE - 1);
+        buffer = model_buffer_alloc(f.m, (size_t)size, MODEL_SCATTERED, PAGE - 1);
         assert_int_equal(udmar_dmamap_load(tag, map, buffer, size, note_loaded, &loaded, 0), 0);
         assert_int_equal(loaded.error, 0);
         assert_int_equal(loaded.count, pages + 2);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 static struct loaded result;
 
@@ -25,7 +25,7 @@ enum counter {
 };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag, *other, *root;
     struct udmar_dma_map *map, *loaded, *foreign, *of_memory;
     void *memory;
@@ -43,14 +43,14 @@ static void open_scene(struct scene *s, const char *tunables)
     const struct limits limits = { .maxsize = MAXSIZE, .nsegments = 4, .maxsegsz = PAGE };
 
     memset(s, 0, sizeof(*s));
-    machine_open(&s->mc, &setup);
-    s->root = udmar_device_dma_tag(s->mc.device[0]);
-    s->tag = new_tag(&s->mc, 0, &limits);
-    s->other = new_tag(&s->mc, 0, &limits);
+    fixture_open(&s->f, &setup);
+    s->root = udmar_device_dma_tag(s->f.device[0]);
+    s->tag = new_tag(&s->f, 0, &limits);
+    s->other = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
     s->loaded = new_map(s->tag);
     s->foreign = new_map(s->other);
-    s->buffer = model_buffer_alloc(s->mc.m, 2 * MAXSIZE, MODEL_CONTIGUOUS, 0);
+    s->buffer = model_buffer_alloc(s->f.m, 2 * MAXSIZE, MODEL_CONTIGUOUS, 0);
     (void)load_one(s->tag, s->loaded, s->buffer, PAGE);
     assert_int_equal(udmar_dmamem_alloc(s->tag, &s->memory, 0, &s->of_memory), 0);
 }
@@ -64,8 +64,8 @@ static void close_scene(struct scene *s)
     udmar_dmamem_free(s->tag, s->memory, s->of_memory);
     drop_tag(s->tag);
     drop_tag(s->other);
-    model_buffer_free(s->mc.m, s->buffer);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->buffer);
+    fixture_close(&s->f);
 }
 
 /* ---- The mistakes ---------------------------------------------------------------------------- */
@@ -402,7 +402,7 @@ static void read_counts(struct scene *s, uint64_t out[NONE])
 {
     struct udmar_dma_counts c;
 
-    udmar_dma_counts(s->mc.instance, &c);
+    udmar_dma_counts(s->f.instance, &c);
     out[REFUSED] = c.tags_refused;
     out[ARGUMENT] = c.wrong_arguments;
     out[WRONG_MAP] = c.wrong_maps;
@@ -426,11 +426,11 @@ static void expect_unharmed(struct scene *s)
 
     assert_int_equal(count, 1);
     bus = segment->ds_addr;
-    assert_int_equal(model_dma(s->mc.m, 0, RID0, bus, &byte, 1, true), MODEL_OK);
+    assert_int_equal(model_dma(s->f.m, 0, RID0, bus, &byte, 1, true), MODEL_OK);
     udmar_dmamap_sync(s->tag, s->loaded, UDMAR_DMA_SYNC_POSTREAD);
     assert_int_equal(s->buffer[0], 0x42);
     bus = load_one(s->tag, s->map, s->buffer + PAGE, 100);
-    assert_int_equal(model_dma(s->mc.m, 0, RID0, bus, &byte, 1, true), MODEL_OK);
+    assert_int_equal(model_dma(s->f.m, 0, RID0, bus, &byte, 1, true), MODEL_OK);
     udmar_dmamap_sync(s->tag, s->map, UDMAR_DMA_SYNC_POSTREAD);
     assert_int_equal(s->buffer[PAGE], 0x42);
     udmar_dmamap_unload(s->tag, s->map);
@@ -449,8 +449,8 @@ static void make_all(const char *tunables)
 
         /* What a map keeps for its lists is made once; after that nothing grows. */
         (void)mistakes[i].make(&s);
-        bytes = model_bytes_in_use(s.mc.m);
-        pages = model_pages_in_use(s.mc.m);
+        bytes = model_bytes_in_use(s.f.m);
+        pages = model_pages_in_use(s.f.m);
         read_counts(&s, before);
         result.calls = 0;
         answer = mistakes[i].make(&s);
@@ -464,8 +464,8 @@ static void make_all(const char *tunables)
                 fail_msg("%s: counter %u went from %u to %u", mistakes[i].name, c,
                          (unsigned)before[c], (unsigned)after[c]);
         }
-        assert_int_equal(model_bytes_in_use(s.mc.m), bytes);
-        assert_int_equal(model_pages_in_use(s.mc.m), pages);
+        assert_int_equal(model_bytes_in_use(s.f.m), bytes);
+        assert_int_equal(model_pages_in_use(s.f.m), pages);
         expect_unharmed(&s);
     }
     close_scene(&s);
@@ -526,13 +526,13 @@ static void test_length_that_wraps_to_nothing(void **state)
     struct udmar_dma_map *maps[8];
     struct udmar_dma_tag *tag;
     uint64_t address[8];
-    struct machine mc;
+    struct fixture f;
     uint8_t *buffer;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &limits);
-    buffer = model_buffer_alloc(mc.m, 8 * PAGE, MODEL_SCATTERED, 0);
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &limits);
+    buffer = model_buffer_alloc(f.m, 8 * PAGE, MODEL_SCATTERED, 0);
     for (unsigned i = 0; i < 8; i++) {
         maps[i] = new_map(tag);
         fill_pattern(buffer + i * PAGE, PAGE, i);
@@ -547,7 +547,7 @@ static void test_length_that_wraps_to_nothing(void **state)
         }
         for (unsigned other = 0; other < 8; other++)
             assert_true(other == i ||
-                        device_sees(&mc, RID0, address[other], buffer + other * PAGE, PAGE));
+                        device_sees(&f, RID0, address[other], buffer + other * PAGE, PAGE));
         address[i] = load_one(tag, maps[i], buffer + i * PAGE, PAGE);
     }
     for (unsigned i = 0; i < 8; i++) {
@@ -555,8 +555,8 @@ static void test_length_that_wraps_to_nothing(void **state)
         drop_map(tag, maps[i]);
     }
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 int main(void)

@@ -9,12 +9,12 @@
 #include "busdma/map.h"
 #include "space/range.h"
 #include "mapping/cpu_cache.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LARGE MIB(4) /* physical: 12 MiB of the tests' own, at a large page */
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     struct loaded loaded;
@@ -22,9 +22,9 @@ struct scene {
 
 static void open_scene(struct scene *s, const struct setup *setup, uint64_t maxsize)
 {
-    machine_open(&s->mc, setup);
-    model_reserve(s->mc.m, LARGE, MIB(12));
-    s->tag = new_tag(&s->mc, 0, &(struct limits){ .maxsize = maxsize });
+    fixture_open(&s->f, setup);
+    model_reserve(s->f.m, LARGE, MIB(12));
+    s->tag = new_tag(&s->f, 0, &(struct limits){ .maxsize = maxsize });
     s->map = new_map(s->tag);
 }
 
@@ -32,7 +32,7 @@ static void close_scene(struct scene *s)
 {
     drop_map(s->tag, s->map);
     drop_tag(s->tag);
-    machine_close(&s->mc);
+    fixture_close(&s->f);
 }
 
 /* Page @n of the memory that lists are made of: every other page, so that none are neighbours. */
@@ -46,8 +46,8 @@ static void fill_list(struct scene *s, struct udmar_dma_physical *list, unsigned
 {
     for (unsigned i = 0; i < count; i++) {
         list[i] = (struct udmar_dma_physical){ page_of(i), PAGE };
-        *(uint8_t *)model_pointer(s->mc.m, page_of(i)) = (uint8_t)(i * 7 + seed);
-        *(uint8_t *)model_pointer(s->mc.m, page_of(i) + PAGE - 1) = (uint8_t)(i * 5 + seed);
+        *(uint8_t *)model_pointer(s->f.m, page_of(i)) = (uint8_t)(i * 7 + seed);
+        *(uint8_t *)model_pointer(s->f.m, page_of(i) + PAGE - 1) = (uint8_t)(i * 5 + seed);
     }
 }
 
@@ -72,9 +72,9 @@ static uint64_t expect_list(struct scene *s, const struct udmar_dma_physical *li
         uint64_t last = list[i].address + list[i].length - 1;
 
         assert_true(
-            device_sees(&s->mc, RID0, iova + bytes, model_pointer(s->mc.m, list[i].address), 1));
+            device_sees(&s->f, RID0, iova + bytes, model_pointer(s->f.m, list[i].address), 1));
         bytes += list[i].length;
-        assert_true(device_sees(&s->mc, RID0, iova + bytes - 1, model_pointer(s->mc.m, last), 1));
+        assert_true(device_sees(&s->f, RID0, iova + bytes - 1, model_pointer(s->f.m, last), 1));
     }
     assert_int_equal(s->loaded.segment[0].ds_len, bytes);
     return iova;
@@ -83,8 +83,8 @@ static uint64_t expect_list(struct scene *s, const struct udmar_dma_physical *li
 static void expect_out_of_reach(struct scene *s, uint64_t iova, uint64_t bytes)
 {
     for (uint64_t at = 0; at < bytes; at += PAGE)
-        assert_false(can_read(&s->mc, RID0, iova + at));
-    drain_faults(&s->mc);
+        assert_false(can_read(&s->f, RID0, iova + at));
+    drain_faults(&s->f);
 }
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
@@ -122,12 +122,12 @@ static void test_lists_of_whole_pages(void **state)
             fill_list(&s, list, counts[n], n + k);
             assert_int_equal(load_list(&s, list, counts[n], n == 3 ? UDMAR_DMA_NOWRITE : 0), 0);
             iova = expect_list(&s, list, counts[n]);
-            assert_int_equal(can_write(&s.mc, RID0, iova), n != 3);
+            assert_int_equal(can_write(&s.f, RID0, iova), n != 3);
             /* Nothing beyond the end. */
-            assert_false(can_read(&s.mc, RID0, iova + counts[n] * PAGE));
+            assert_false(can_read(&s.f, RID0, iova + counts[n] * PAGE));
             assert_int_equal(load_list(&s, list, 1, 0), UDMAR_EBUSY);
             udmar_dmamap_unload(s.tag, s.map);
-            udmar_tick(s.mc.instance);
+            udmar_tick(s.f.instance);
             expect_out_of_reach(&s, iova, counts[n] * PAGE);
         }
         close_scene(&s);
@@ -150,10 +150,10 @@ static void test_lists_with_something_else_inside(void **state)
             open_scene(&s, &setup, KIB(256));
             fill_list(&s, list, 12, odd);
             list[odd].length = 3 * PAGE;
-            *(uint8_t *)model_pointer(s.mc.m, page_of(odd) + 3 * PAGE - 1) = 0xd7;
+            *(uint8_t *)model_pointer(s.f.m, page_of(odd) + 3 * PAGE - 1) = 0xd7;
             assert_int_equal(load_list(&s, list, 12, 0), 0);
             iova = expect_list(&s, list, 12);
-            assert_false(can_read(&s.mc, RID0, iova + 14 * PAGE));
+            assert_false(can_read(&s.f, RID0, iova + 14 * PAGE));
             udmar_dmamap_unload(s.tag, s.map);
             expect_out_of_reach(&s, iova, 14 * PAGE);
             /* Beyond what an entry holds. */
@@ -182,7 +182,7 @@ static void test_lists_that_are_refused(void **state)
 
     (void)state;
     open_scene(&s, NULL, KIB(256));
-    other = new_tag(&s.mc, 0, NULL);
+    other = new_tag(&s.f, 0, NULL);
     fill_list(&s, list, 70, 1);
     assert_int_equal(load_list(&s, list, 0, 0), 0);
     assert_int_equal(s.loaded.error, UDMAR_EINVAL);
@@ -244,8 +244,8 @@ static void test_large_buffers(void **state)
         uint8_t *first, *last;
 
         open_scene(&s, &setup, maxsize);
-        first = model_pointer(s.mc.m, piece.address);
-        last = model_pointer(s.mc.m, piece.address + length - 1);
+        first = model_pointer(s.f.m, piece.address);
+        last = model_pointer(s.f.m, piece.address + length - 1);
         for (unsigned round = 0; round < 3; round++) {
             uint64_t iova;
 
@@ -254,9 +254,9 @@ static void test_large_buffers(void **state)
             assert_int_equal(load_list(&s, &piece, 1, 0), 0);
             iova = expect_list(&s, &piece, 1);
             udmar_dmamap_unload(s.tag, s.map);
-            assert_false(can_read(&s.mc, RID0, iova));
-            assert_false(can_read(&s.mc, RID0, iova + length - 1));
-            drain_faults(&s.mc);
+            assert_false(can_read(&s.f, RID0, iova));
+            assert_false(can_read(&s.f, RID0, iova + length - 1));
+            drain_faults(&s.f);
         }
         close_scene(&s);
     }
@@ -280,9 +280,9 @@ static void test_large_buffers_of_a_driver(void **state)
         size_t run = 1;
 
         open_scene(&s, &setup, MIB(4));
-        memory = model_buffer_alloc(s.mc.m, MIB(6), MODEL_CONTIGUOUS, 0);
+        memory = model_buffer_alloc(s.f.m, MIB(6), MODEL_CONTIGUOUS, 0);
         at[0] = memory +
-                ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, memory, &run)) & (MIB(2) - 1));
+                ((MIB(2) - udmar_host_virtual_to_physical(s.f.m, memory, &run)) & (MIB(2) - 1));
         at[1] = memory + PAGE;
         at[2] = memory + 3 * PAGE + 55;
         for (unsigned i = 0; i < 9; i++) {
@@ -291,15 +291,15 @@ static void test_large_buffers_of_a_driver(void **state)
 
             from[0] = (uint8_t)(i + 1);
             from[length - PAGE - 1] = (uint8_t)(i + 101);
-            assert_true(device_sees(&s.mc, RID0, iova, from, 1));
+            assert_true(device_sees(&s.f, RID0, iova, from, 1));
             assert_true(
-                device_sees(&s.mc, RID0, iova + length - PAGE - 1, &from[length - PAGE - 1], 1));
+                device_sees(&s.f, RID0, iova + length - PAGE - 1, &from[length - PAGE - 1], 1));
             udmar_dmamap_unload(s.tag, s.map);
-            assert_false(can_read(&s.mc, RID0, iova));
-            assert_false(can_read(&s.mc, RID0, iova + length - PAGE - 1));
-            drain_faults(&s.mc);
+            assert_false(can_read(&s.f, RID0, iova));
+            assert_false(can_read(&s.f, RID0, iova + length - PAGE - 1));
+            drain_faults(&s.f);
         }
-        model_buffer_free(s.mc.m, memory);
+        model_buffer_free(s.f.m, memory);
         close_scene(&s);
     }
 }
@@ -330,14 +330,14 @@ static void test_loads_without_memory(void **state)
         uint64_t iova;
 
         open_scene(&s, &setup, MIB(8));
-        buffer = model_buffer_alloc(s.mc.m, (size_t)length,
+        buffer = model_buffer_alloc(s.f.m, (size_t)length,
                                     n % 2 == 0 ? MODEL_CONTIGUOUS : MODEL_SCATTERED, 0);
         buffer[0] = 0x99;
         for (unsigned call = 1; error != 0; call++) {
             assert_true(call < 60);
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             error = try_load(&s, buffer, length);
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(s.f.m, 0, false);
             assert_int_equal(s.loaded.calls, 1);
             assert_int_equal(s.loaded.error, error);
             if (error != 0) {
@@ -347,13 +347,13 @@ static void test_loads_without_memory(void **state)
             }
         }
         assert_true(failures >= 3);
-        udmar_dma_counts(s.mc.instance, &counts);
+        udmar_dma_counts(s.f.instance, &counts);
         assert_int_equal(counts.no_resources, failures);
         iova = s.loaded.segment[0].ds_addr;
-        assert_true(device_sees(&s.mc, RID0, iova, buffer, 1));
+        assert_true(device_sees(&s.f, RID0, iova, buffer, 1));
         udmar_dmamap_unload(s.tag, s.map);
-        assert_false(can_read(&s.mc, RID0, iova));
-        model_buffer_free(s.mc.m, buffer);
+        assert_false(can_read(&s.f, RID0, iova));
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -376,16 +376,16 @@ static void test_unloads_that_are_not_confirmed(void **state)
         uint64_t iova;
 
         open_scene(&s, &setup, MIB(10));
-        other = model_buffer_alloc(s.mc.m, PAGE, MODEL_CONTIGUOUS, 0);
-        memset(model_pointer(s.mc.m, LARGE), 0x11, PAGE);
+        other = model_buffer_alloc(s.f.m, PAGE, MODEL_CONTIGUOUS, 0);
+        memset(model_pointer(s.f.m, LARGE), 0x11, PAGE);
         memset(other, 0x22, PAGE);
         assert_int_equal(load_list(&s, &piece, 1, 0), 0);
         iova = expect_list(&s, &piece, 1);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(s.tag, s.map);
-        assert_true(can_read(&s.mc, RID0, iova));
+        assert_true(can_read(&s.f, RID0, iova));
         if (n % 2 == 0)
-            assert_true(model_log_contains(s.mc.m, "not confirmed"));
+            assert_true(model_log_contains(s.f.m, "not confirmed"));
         /* Whatever comes meanwhile, nobody sees the old memory at a new address. */
         for (unsigned i = 0; i < 3; i++) {
             int error = try_load(&s, other, PAGE);
@@ -393,21 +393,21 @@ static void test_unloads_that_are_not_confirmed(void **state)
             assert_true(error == 0 || error == UDMAR_ENOMEM);
             if (error == 0) {
                 assert_int_not_equal(s.loaded.segment[0].ds_addr, iova);
-                assert_true(device_sees(&s.mc, RID0, s.loaded.segment[0].ds_addr, other, 1));
+                assert_true(device_sees(&s.f, RID0, s.loaded.segment[0].ds_addr, other, 1));
                 udmar_dmamap_unload(s.tag, s.map);
             }
         }
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
         iova = load_one(s.tag, s.map, other, PAGE);
-        assert_true(device_sees(&s.mc, RID0, iova, other, PAGE));
+        assert_true(device_sees(&s.f, RID0, iova, other, PAGE));
         udmar_dmamap_unload(s.tag, s.map);
-        udmar_tick(s.mc.instance);
-        model_buffer_free(s.mc.m, other);
+        udmar_tick(s.f.instance);
+        model_buffer_free(s.f.m, other);
         drop_map(s.tag, s.map);
         drop_tag(s.tag);
-        udmar__cpu_caches_trim(s.mc.domain);
-        s.mc.forgive_pages = true;
-        machine_close(&s.mc);
+        udmar__cpu_caches_trim(s.f.domain);
+        s.f.forgive_pages = true;
+        fixture_close(&s.f);
     }
 }
 
@@ -422,31 +422,31 @@ static void test_half_that_cannot_be_asked_for(void **state)
 
     (void)state;
     open_scene(&s, &setup, PAGE);
-    buffer = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    buffer = model_buffer_alloc(s.f.m, PAGE, 0, 0);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     for (;;) {
-        const struct udmar__request other = { .low = s.mc.domain->request_low | 1u << 6,
+        const struct udmar__request other = { .low = s.f.domain->request_low | 1u << 6,
                                               .high = GIB(9) };
 
-        if (!udmar__queue_offer(s.mc.domain->unit, &other, &ticket))
+        if (!udmar__queue_offer(s.f.domain->unit, &other, &ticket))
             break;
     }
     for (unsigned i = 0; i < 8; i++) {
         seen[i] = load_one(s.tag, s.map, buffer, PAGE);
-        assert_true(can_read(&s.mc, RID0, seen[i]));
-        assert_false(model_log_contains(s.mc.m, "not confirmed"));
+        assert_true(can_read(&s.f, RID0, seen[i]));
+        assert_false(model_log_contains(s.f.m, "not confirmed"));
         udmar_dmamap_unload(s.tag, s.map);
     }
-    assert_true(model_log_contains(s.mc.m, "not confirmed"));
+    assert_true(model_log_contains(s.f.m, "not confirmed"));
     assert_int_equal(try_load(&s, buffer, PAGE), UDMAR_ENOMEM);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_queue_step(s.mc.u, 100000);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.f.u, 100000);
     (void)load_one(s.tag, s.map, buffer, PAGE);
     for (unsigned i = 0; i < 8; i++)
-        assert_false(can_read(&s.mc, RID0, seen[i]));
-    drain_faults(&s.mc);
+        assert_false(can_read(&s.f, RID0, seen[i]));
+    drain_faults(&s.f);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -462,14 +462,13 @@ static void test_lent_window_that_is_not_ready(void **state)
 
     (void)state;
     open_scene(&s, &setup, MIB(4));
-    buffer = model_buffer_alloc(s.mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
-    from =
-        buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, buffer, &run)) & (MIB(2) - 1));
+    buffer = model_buffer_alloc(s.f.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    from = buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.f.m, buffer, &run)) & (MIB(2) - 1));
     iova = load_one(s.tag, s.map, from, MIB(2));
-    assert_true(can_read(&s.mc, RID0, iova));
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_true(can_read(&s.f, RID0, iova));
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(s.tag, s.map);
-    assert_true(can_read(&s.mc, RID0, iova));
+    assert_true(can_read(&s.f, RID0, iova));
     for (unsigned i = 0; i < 2; i++) {
         int error = try_load(&s, from, MIB(2));
 
@@ -480,18 +479,17 @@ static void test_lent_window_that_is_not_ready(void **state)
             assert_int_equal(error, UDMAR_ENOMEM);
         }
     }
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_queue_step(s.mc.u, 10000);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.f.u, 10000);
     iova = load_one(s.tag, s.map, from, MIB(2));
-    assert_true(device_sees(&s.mc, RID0, iova, from, PAGE));
+    assert_true(device_sees(&s.f, RID0, iova, from, PAGE));
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     drop_map(s.tag, s.map);
-    udmar__cpu_caches_trim(s.mc.domain);
-    assert_int_equal(udmar__mapper_of(s.mc.domain)->windows,
-                     0); /* it has come back, and has gone */
+    udmar__cpu_caches_trim(s.f.domain);
+    assert_int_equal(udmar__mapper_of(s.f.domain)->windows, 0); /* it has come back, and has gone */
     drop_tag(s.tag);
-    machine_close(&s.mc);
+    fixture_close(&s.f);
 }
 
 /* More than any window on loan holds. */
@@ -504,13 +502,13 @@ static void test_buffer_beyond_all_windows(void **state)
 
     (void)state;
     open_scene(&s, &setup, MIB(10));
-    buffer = model_buffer_alloc(s.mc.m, MIB(9), MODEL_CONTIGUOUS, 0);
+    buffer = model_buffer_alloc(s.f.m, MIB(9), MODEL_CONTIGUOUS, 0);
     buffer[MIB(9) - 1] = 0x3c;
     iova = load_one(s.tag, s.map, buffer, MIB(9));
-    assert_true(device_sees(&s.mc, RID0, iova + MIB(9) - 1, buffer + MIB(9) - 1, 1));
+    assert_true(device_sees(&s.f, RID0, iova + MIB(9) - 1, buffer + MIB(9) - 1, 1));
     udmar_dmamap_unload(s.tag, s.map);
-    assert_false(can_read(&s.mc, RID0, iova + MIB(9) - 1));
-    model_buffer_free(s.mc.m, buffer);
+    assert_false(can_read(&s.f, RID0, iova + MIB(9) - 1));
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -527,25 +525,25 @@ static void test_resting_of_two_segments(void **state)
         uint64_t seen[40];
 
         (void)state;
-        machine_open(&s.mc, &setup);
-        model_reserve(s.mc.m, LARGE, MIB(12));
-        s.tag = new_tag(&s.mc, 0, &(struct limits){ .maxsize = 2 * PAGE, .nsegments = 2 });
+        fixture_open(&s.f, &setup);
+        model_reserve(s.f.m, LARGE, MIB(12));
+        s.tag = new_tag(&s.f, 0, &(struct limits){ .maxsize = 2 * PAGE, .nsegments = 2 });
         s.map = new_map(s.tag);
-        memset(model_pointer(s.mc.m, LARGE), 0x31, 2 * PAGE);
+        memset(model_pointer(s.f.m, LARGE), 0x31, 2 * PAGE);
         for (unsigned i = 0; i < 40; i++) {
             assert_int_equal(load_list(&s, list, 2, 0), 0);
             assert_int_equal(s.loaded.count, 2);
             seen[i] = s.loaded.segment[0].ds_addr;
             for (unsigned k = 0; k < 2; k++)
-                assert_true(device_sees(&s.mc, RID0, s.loaded.segment[k].ds_addr,
-                                        model_pointer(s.mc.m, list[k].address), list[k].length));
+                assert_true(device_sees(&s.f, RID0, s.loaded.segment[k].ds_addr,
+                                        model_pointer(s.f.m, list[k].address), list[k].length));
             udmar_dmamap_unload(s.tag, s.map);
             assert_true(i == 0 || seen[i] != seen[i - 1]);
         }
-        udmar_tick(s.mc.instance);
+        udmar_tick(s.f.instance);
         for (unsigned i = 0; i < 40; i++)
-            assert_false(can_read(&s.mc, RID0, seen[i]));
-        drain_faults(&s.mc);
+            assert_false(can_read(&s.f, RID0, seen[i]));
+        drain_faults(&s.f);
         close_scene(&s);
     }
 }
@@ -565,11 +563,11 @@ static void test_lists_that_find_no_place(void **state)
     fill_list(&s, list, 8, 1);
     assert_int_equal(load_list(&s, list, 8, 0), 0);
     iova = expect_list(&s, list, 8);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(s.tag, s.map);
     assert_int_equal(load_list(&s, list, 8, 0), UDMAR_ENOMEM);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_queue_step(s.mc.u, 10000);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.f.u, 10000);
     assert_int_equal(load_list(&s, list, 8, 0), 0);
     iova = expect_list(&s, list, 8);
     udmar_dmamap_unload(s.tag, s.map);
@@ -580,9 +578,9 @@ static void test_lists_that_find_no_place(void **state)
     for (unsigned call = 1; error != 0; call++) {
         assert_true(call < 30);
         fill_list(&s, list, 8, call);
-        model_fail_host_call(s.mc.m, call, true);
+        model_fail_host_call(s.f.m, call, true);
         error = load_list(&s, list, 8, 0);
-        model_fail_host_call(s.mc.m, 0, false);
+        model_fail_host_call(s.f.m, 0, false);
         assert_true(error == 0 || (error == UDMAR_ENOMEM && s.loaded.count == 0));
         assert_true(call > 1 || error != 0);
     }
@@ -610,7 +608,7 @@ static void test_buffers_of_no_memory(void **state)
         assert_int_equal(s.loaded.error, UDMAR_EINVAL);
         assert_int_equal(s.loaded.calls, 1);
         assert_int_equal(s.loaded.count, 0);
-        udmar_dma_counts(s.mc.instance, &counts);
+        udmar_dma_counts(s.f.instance, &counts);
         assert_int_equal(counts.wrong_arguments, 1);
         close_scene(&s);
     }
@@ -625,26 +623,26 @@ static void test_large_alignments(void **state)
     (void)state;
     for (unsigned n = 0; n < 9; n++) {
         const struct limits limits = { .alignment = alignments[n / 3], .maxsize = lengths[n % 3] };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, NULL);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, NULL);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, limits.maxsize, MODEL_SCATTERED, 0);
+        buffer = model_buffer_alloc(f.m, limits.maxsize, MODEL_SCATTERED, 0);
         buffer[limits.maxsize - 1] = 0x5e;
         iova = load_one(tag, map, buffer, limits.maxsize);
         assert_int_equal(iova % limits.alignment, 0);
         assert_true(
-            device_sees(&mc, RID0, iova + limits.maxsize - 1, buffer + limits.maxsize - 1, 1));
+            device_sees(&f, RID0, iova + limits.maxsize - 1, buffer + limits.maxsize - 1, 1));
         udmar_dmamap_unload(tag, map);
-        model_buffer_free(mc.m, buffer);
+        model_buffer_free(f.m, buffer);
         drop_map(tag, map);
         drop_tag(tag);
-        machine_close(&mc);
+        fixture_close(&f);
     }
 }
 
@@ -677,9 +675,9 @@ static void test_lists_end_where_they_end(void **state)
             list[i] = (struct udmar_dma_physical){ LARGE + i * MIB(1), lengths[n % 5][i] };
             sum += list[i].length;
         }
-        machine_open(&s.mc, NULL);
-        model_reserve(s.mc.m, LARGE, MIB(12));
-        s.tag = new_tag(&s.mc, 0, &limits);
+        fixture_open(&s.f, NULL);
+        model_reserve(s.f.m, LARGE, MIB(12));
+        s.tag = new_tag(&s.f, 0, &limits);
         s.map = new_map(s.tag);
         assert_int_equal(load_list(&s, list, count, 0), 0);
         for (int i = 0; i < s.loaded.count; i++)
@@ -698,9 +696,9 @@ static void test_lists_under_an_alignment(void **state)
     struct scene s;
 
     (void)state;
-    machine_open(&s.mc, NULL);
-    model_reserve(s.mc.m, LARGE, MIB(12));
-    s.tag = new_tag(&s.mc, 0, &limits);
+    fixture_open(&s.f, NULL);
+    model_reserve(s.f.m, LARGE, MIB(12));
+    s.tag = new_tag(&s.f, 0, &limits);
     s.map = new_map(s.tag);
     assert_int_equal(load_list(&s, list, 1, 0), 0);
     assert_int_equal(s.loaded.segment[0].ds_addr % PAGE, 64);
@@ -717,24 +715,24 @@ static void test_map_of_an_odd_limit_without_memory(void **state)
     const struct limits limits = { .lowaddr = MIB(200) - 1 };
     struct udmar_dma_map *map = NULL;
     struct udmar_dma_tag *tag;
-    struct machine mc;
+    struct fixture f;
     int error = UDMAR_ENOMEM;
     unsigned failures = 0;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &limits);
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &limits);
     for (unsigned call = 1; error != 0; call++) {
         assert_true(call < 30);
-        model_fail_host_call(mc.m, call, true);
+        model_fail_host_call(f.m, call, true);
         error = udmar_dmamap_create(tag, 0, &map);
-        model_fail_host_call(mc.m, 0, false);
+        model_fail_host_call(f.m, 0, false);
         failures += error == UDMAR_ENOMEM;
     }
     assert_true(failures >= 4);
     drop_map(tag, map);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* ---- Windows with several places --------------------------------------------------------------
@@ -753,19 +751,19 @@ static void test_resting_windows(void **state)
 
         (void)state;
         open_scene(&s, &setup, PAGE);
-        buffer = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
+        buffer = model_buffer_alloc(s.f.m, PAGE, 0, 0);
         for (unsigned i = 0; i < 16; i++) {
             iova = load_one(s.tag, s.map, buffer, PAGE);
-            assert_true(device_sees(&s.mc, RID0, iova, buffer, PAGE));
+            assert_true(device_sees(&s.f, RID0, iova, buffer, PAGE));
             assert_int_equal(try_load(&s, buffer, PAGE), UDMAR_EBUSY);
             assert_int_equal(udmar_dmamap_destroy(s.tag, s.map), UDMAR_EBUSY);
             udmar_dmamap_unload(s.tag, s.map);
         }
         /* The last of the places, after which the first comes again. */
-        udmar__locate(s.mc.domain, iova, &fault);
+        udmar__locate(s.f.domain, iova, &fault);
         assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
         assert_int_equal(fault.near_base, iova);
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -781,9 +779,8 @@ static void test_large_windows_of_small_pages(void **state)
 
     (void)state;
     open_scene(&s, &setup, MIB(4));
-    buffer = model_buffer_alloc(s.mc.m, MIB(4), MODEL_CONTIGUOUS, 0);
-    from =
-        buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.mc.m, buffer, &run)) & (MIB(2) - 1));
+    buffer = model_buffer_alloc(s.f.m, MIB(4), MODEL_CONTIGUOUS, 0);
+    from = buffer + ((MIB(2) - udmar_host_virtual_to_physical(s.f.m, buffer, &run)) & (MIB(2) - 1));
     for (unsigned i = 0; i < 4; i++) {
         uint64_t page = 0, iova;
 
@@ -793,14 +790,14 @@ static void test_large_windows_of_small_pages(void **state)
         } else {
             iova = load_one(s.tag, s.map, from, MIB(2));
             from[MIB(2) - 1] = (uint8_t)(i + 1);
-            assert_true(device_sees(&s.mc, RID0, iova + MIB(2) - 1, from + MIB(2) - 1, 1));
+            assert_true(device_sees(&s.f, RID0, iova + MIB(2) - 1, from + MIB(2) - 1, 1));
         }
-        assert_int_equal(udmar_domain_translate(s.mc.domain, iova, NULL, NULL, &page), UDMAR_OK);
+        assert_int_equal(udmar_domain_translate(s.f.domain, iova, NULL, NULL, &page), UDMAR_OK);
         assert_int_equal(page, PAGE);
         udmar_dmamap_unload(s.tag, s.map);
         expect_out_of_reach(&s, iova, MIB(2));
     }
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -821,15 +818,15 @@ static void test_window_that_cannot_be_taken_out(void **state)
             assert_int_equal(load_list(&s, &piece, 1, 0), 0);
             iova = expect_list(&s, &piece, 1);
             udmar_dmamap_unload(s.tag, s.map);
-            assert_false(can_read(&s.mc, RID0, iova));
+            assert_false(can_read(&s.f, RID0, iova));
         }
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
         drop_map(s.tag, s.map);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        model_queue_step(s.mc.u, 10000);
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_queue_step(s.f.u, 10000);
         drop_tag(s.tag);
-        drain_faults(&s.mc);
-        machine_close(&s.mc); /* and nothing has leaked */
+        drain_faults(&s.f);
+        fixture_close(&s.f); /* and nothing has leaked */
     }
 }
 
@@ -848,14 +845,14 @@ static void test_window_that_is_given_up(void **state)
         open_scene(&s, &setup, MIB(5));
         assert_int_equal(load_list(&s, &piece, 1, 0), 0);
         iova = expect_list(&s, &piece, 1);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(s.tag, s.map);
         drop_map(s.tag, s.map);
-        assert_true(can_read(&s.mc, RID0, iova));
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        model_queue_step(s.mc.u, 10000);
+        assert_true(can_read(&s.f, RID0, iova));
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_queue_step(s.f.u, 10000);
         drop_tag(s.tag);
-        machine_close(&s.mc);
+        fixture_close(&s.f);
     }
 }
 
@@ -906,8 +903,8 @@ static void test_limits_that_cut_nothing(void **state)
         struct scene s;
         uint8_t *buffer;
 
-        machine_open(&s.mc, &setup);
-        s.tag = new_tag(&s.mc, 0, &limits);
+        fixture_open(&s.f, &setup);
+        s.tag = new_tag(&s.f, 0, &limits);
         s.map = new_map(s.tag);
         assert_int_equal(s.map->may_fast, cases[i].quick);
         /* Longer and shorter ones, again and again, at each place that there is. */
@@ -915,7 +912,7 @@ static void test_limits_that_cut_nothing(void **state)
             uint64_t length = limits.maxsize / shares[round % 4];
             uint64_t sum = 0;
 
-            buffer = model_buffer_alloc(s.mc.m, length, MODEL_CONTIGUOUS, round % 5 * 800);
+            buffer = model_buffer_alloc(s.f.m, length, MODEL_CONTIGUOUS, round % 5 * 800);
             fill_pattern(buffer, length, round);
             assert_int_equal(udmar_dmamap_load(s.tag, s.map, buffer, length, note_loaded, &s.loaded,
                                                UDMAR_DMA_NOWAIT),
@@ -928,12 +925,12 @@ static void test_limits_that_cut_nothing(void **state)
                 assert_true(size <= limits.maxsegsz);
                 if (limits.boundary != 0)
                     assert_int_equal(first / limits.boundary, (first + size - 1) / limits.boundary);
-                assert_true(device_sees(&s.mc, RID0, first, buffer + sum, size));
+                assert_true(device_sees(&s.f, RID0, first, buffer + sum, size));
                 sum += size;
             }
             assert_int_equal(sum, length);
             udmar_dmamap_unload(s.tag, s.map);
-            model_buffer_free(s.mc.m, buffer);
+            model_buffer_free(s.f.m, buffer);
         }
         close_scene(&s);
     }

@@ -8,7 +8,7 @@
 #include <udmar/bus_dma.h>
 #include <udmar/foreign/pages.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 #define PIECES 20u
 #define AREA   (2 * PIECES * PAGE)
@@ -31,7 +31,7 @@ static const struct mode {
 
 struct scene {
     const struct mode *mode;
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     uint8_t *area;
@@ -47,18 +47,18 @@ static void open_scene(struct scene *s, unsigned mode, int nsegments, uint64_t m
     memset(s, 0, sizeof(*s));
     s->mode = &modes[mode];
     s->last = -1;
-    machine_open(&s->mc, &setup);
-    s->tag = locked_tag(&s->mc, LOW_4G, maxsize, nsegments);
+    fixture_open(&s->f, &setup);
+    s->tag = locked_tag(&s->f, LOW_4G, maxsize, nsegments);
     s->map = new_map(s->tag);
-    s->area = model_buffer_alloc(s->mc.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
+    s->area = model_buffer_alloc(s->f.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
     fill_pattern(s->area, AREA, 3);
 }
 
 static void close_scene(struct scene *s)
 {
     drop(s->tag, s->map);
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 /* Piece @i: a part of every other page, with another offset and length each time. */
@@ -74,20 +74,20 @@ static uint64_t size_of_piece(unsigned i)
 
 static int add(struct scene *s, unsigned i, bus_dma_segment_t *segments, int *last)
 {
-    return _bus_dmamap_load_phys(s->tag, s->map, physical_of(&s->mc, piece(s, i)), size_of_piece(i),
+    return _bus_dmamap_load_phys(s->tag, s->map, physical_of(&s->f, piece(s, i)), size_of_piece(i),
                                  BUS_DMA_NOWAIT, segments, last);
 }
 
 static void expect_seen(struct scene *s, unsigned i, uint64_t address)
 {
-    assert_true(device_sees(&s->mc, RID0, address, piece(s, i), (size_t)size_of_piece(i)));
+    assert_true(device_sees(&s->f, RID0, address, piece(s, i), (size_t)size_of_piece(i)));
 }
 
 static void expect_gone(struct scene *s, const uint64_t *address, unsigned count)
 {
     for (unsigned i = 0; i < count && s->mode->strict; i++)
-        assert_false(can_read(&s->mc, RID0, address[i]));
-    drain_faults(&s->mc);
+        assert_false(can_read(&s->f, RID0, address[i]));
+    drain_faults(&s->f);
 }
 
 /* A scatterlist of LinuxKPI's: a segment for each piece, each index 0, all of one map. */
@@ -100,7 +100,7 @@ static void test_scatterlist(void **state)
 
         open_scene(&s, n, 1, n % 2 == 0 ? KIB(64) : BUS_SPACE_MAXSIZE);
         for (unsigned round = 0; round < 3; round++) {
-            size_t bytes = model_bytes_in_use(s.mc.m);
+            size_t bytes = model_bytes_in_use(s.f.m);
 
             for (unsigned i = 0; i < PIECES; i++) {
                 bus_dma_segment_t one[2] = { { 0, 0 }, { 77, 77 } };
@@ -121,7 +121,7 @@ static void test_scatterlist(void **state)
                 uint8_t sent[PAGE];
 
                 fill_pattern(sent, PAGE, round * 100 + i);
-                (void)model_dma(s.mc.m, 0, RID0, address[i], sent, (size_t)size_of_piece(i), true);
+                (void)model_dma(s.f.m, 0, RID0, address[i], sent, (size_t)size_of_piece(i), true);
             }
             bus_dmamap_sync(s.tag, s.map, BUS_DMASYNC_POSTREAD);
             for (unsigned i = 0; i < PIECES; i++) {
@@ -133,7 +133,7 @@ static void test_scatterlist(void **state)
             bus_dmamap_unload(s.tag, s.map);
             expect_gone(&s, address, PIECES);
             if (round == 2)
-                assert_int_equal(model_bytes_in_use(s.mc.m), bytes);
+                assert_int_equal(model_bytes_in_use(s.f.m), bytes);
         }
         close_scene(&s);
     }
@@ -165,8 +165,8 @@ static void test_neighbours_of_no_piece_are_seen(void **state)
             uint8_t page[PAGE];
 
             expect_seen(&s, i, address[i]);
-            assert_int_equal(
-                model_dma(s.mc.m, 0, RID0, address[i] & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
+            assert_int_equal(model_dma(s.f.m, 0, RID0, address[i] & ~(PAGE - 1), page, PAGE, false),
+                             MODEL_OK);
             if (size_of_piece(i) != PAGE)
                 assert_null(memchr(page, 0x99, PAGE));
         }
@@ -191,17 +191,17 @@ static void test_read_only_pieces(void **state)
                 int last = -1;
 
                 assert_int_equal(_bus_dmamap_load_phys(s.tag, s.map,
-                                                       physical_of(&s.mc, piece(&s, i)),
+                                                       physical_of(&s.f, piece(&s, i)),
                                                        size_of_piece(i), flags, &one, &last),
                                  0);
                 address[i] = one.ds_addr;
             }
             for (unsigned i = 0; i < PIECES; i++) {
-                assert_true(can_read(&s.mc, RID0, address[i]));
-                assert_int_equal(can_write(&s.mc, RID0, address[i]), (i + round) % 2 == 0);
+                assert_true(can_read(&s.f, RID0, address[i]));
+                assert_int_equal(can_write(&s.f, RID0, address[i]), (i + round) % 2 == 0);
             }
             bus_dmamap_unload(s.tag, s.map);
-            drain_faults(&s.mc);
+            drain_faults(&s.f);
         }
         close_scene(&s);
     }
@@ -247,14 +247,14 @@ static void test_neighbours_join(void **state)
 {
     const struct setup setup = { .tunables = "hw.busdma.default=identity" };
     bus_dma_segment_t segment[4] = { { 0, 0 } };
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     int last = -1;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0,
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0,
                   &(struct limits){ .nsegments = 3, .maxsegsz = 2 * PAGE, .boundary = MIB(1) });
     map = new_map(tag);
     assert_int_equal(_bus_dmamap_load_phys(tag, map, MIB(4), PAGE, 0, segment, &last), 0);
@@ -281,7 +281,7 @@ static void test_neighbours_join(void **state)
     assert_int_equal(segment[2].ds_len, PAGE + 16);
     bus_dmamap_unload(tag, map);
     drop(tag, map);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* Page arrays: pieces of several pages, one after the other. */
@@ -295,7 +295,7 @@ static void test_page_arrays(void **state)
 
         open_scene(&s, n, 12, AREA);
         for (unsigned i = 0; i < 4; i++) {
-            page[i].phys_addr = physical_of(&s.mc, s.area + 3 * i * PAGE);
+            page[i].phys_addr = physical_of(&s.f, s.area + 3 * i * PAGE);
             pages[i] = &page[i];
         }
         assert_int_equal(
@@ -306,9 +306,9 @@ static void test_page_arrays(void **state)
             _bus_dmamap_load_ma(s.tag, s.map, pages + 3, 50, 4000, 0, s.segment, &s.last), 0);
         assert_int_equal(s.last, before + 1);
         bus_dmamap_sync(s.tag, s.map, BUS_DMASYNC_PREWRITE);
-        assert_true(device_sees(&s.mc, RID0, s.segment[0].ds_addr, s.area + 100, PAGE - 100));
+        assert_true(device_sees(&s.f, RID0, s.segment[0].ds_addr, s.area + 100, PAGE - 100));
         assert_true(
-            device_sees(&s.mc, RID0, s.segment[s.last].ds_addr, s.area + 9 * PAGE + 4000, 50));
+            device_sees(&s.f, RID0, s.segment[s.last].ds_addr, s.area + 9 * PAGE + 4000, 50));
         bus_dmamap_unload(s.tag, s.map);
         close_scene(&s);
     }
@@ -368,9 +368,9 @@ static void test_no_memory_for_a_piece(void **state)
             open_scene(&s, n, PIECES, AREA);
             for (unsigned i = 0; i < 2; i++)
                 assert_int_equal(add(&s, i, s.segment, &s.last), 0);
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             error = add(&s, 2, s.segment, &s.last);
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(s.f.m, 0, false);
             assert_int_equal(s.last, error == 0 ? 2 : 1);
             if (error != 0) {
                 assert_int_equal(error, UDMAR_ENOMEM);
@@ -398,7 +398,7 @@ static void test_refused(void **state)
 
     (void)state;
     open_scene(&s, 0, 4, AREA);
-    other = new_tag(&s.mc, 0, NULL);
+    other = new_tag(&s.f, 0, NULL);
     assert_int_equal(udmar_dmamap_add(NULL, s.map, udmar_pages_step, &walk, NULL, &s.last, 0),
                      UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_add(s.tag, NULL, udmar_pages_step, &walk, NULL, &s.last, 0),
@@ -415,7 +415,7 @@ static void test_refused(void **state)
     s.last = 1000;
     assert_int_equal(add(&s, 0, NULL, &s.last), UDMAR_EFBIG);
     assert_null(udmar_dmamap_segments(s.map, NULL));
-    udmar_dma_counts(s.mc.instance, &counts);
+    udmar_dma_counts(s.f.instance, &counts);
     assert_int_equal(counts.wrong_arguments, 5);
     assert_int_equal(counts.wrong_maps, 1);
     assert_int_equal(counts.too_many_segments, 2);
@@ -441,13 +441,13 @@ static void test_behind_an_ordinary_load(void **state)
         uint8_t *buffer;
 
         open_scene(&s, n % MODES, 600, MIB(4));
-        buffer = model_buffer_alloc(s.mc.m, (size_t)size, MODEL_HIGH | MODEL_CONTIGUOUS, 0);
+        buffer = model_buffer_alloc(s.f.m, (size_t)size, MODEL_HIGH | MODEL_CONTIGUOUS, 0);
         fill_pattern(buffer, (size_t)size, 8);
         for (unsigned round = 0; round < 2; round++) {
             int last = -1;
 
-            list[0] = (struct udmar_dma_physical){ physical_of(&s.mc, piece(&s, 1)), 64 };
-            list[1] = (struct udmar_dma_physical){ physical_of(&s.mc, piece(&s, 3)), 64 };
+            list[0] = (struct udmar_dma_physical){ physical_of(&s.f, piece(&s, 1)), 64 };
+            list[1] = (struct udmar_dma_physical){ physical_of(&s.f, piece(&s, 3)), 64 };
             if (listed)
                 assert_int_equal(
                     udmar_dmamap_load_physical(s.tag, s.map, list, 2, note_loaded, &first, 0), 0);
@@ -460,7 +460,7 @@ static void test_behind_an_ordinary_load(void **state)
                              UDMAR_EBUSY);
             bus_dmamap_sync(s.tag, s.map, BUS_DMASYNC_PREWRITE);
             expect_seen(&s, 2, segment.ds_addr);
-            assert_true(device_sees(&s.mc, RID0, first.segment[0].ds_addr,
+            assert_true(device_sees(&s.f, RID0, first.segment[0].ds_addr,
                                     listed ? piece(&s, 1) : buffer, 64));
             address[0] = first.segment[0].ds_addr;
             address[1] = segment.ds_addr;
@@ -471,7 +471,7 @@ static void test_behind_an_ordinary_load(void **state)
                              0);
             bus_dmamap_unload(s.tag, s.map);
         }
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -487,8 +487,8 @@ static void test_pages_of_pieces_serve_others(void **state)
     (void)state;
     open_scene(&s, 5, 64, 4 * PAGE);
     waiter = new_map(s.tag);
-    no_more_pages(&s.mc, true);
-    while (zone_of(&s.mc).free_pages > 0) {
+    no_more_pages(&s.f, true);
+    while (zone_of(&s.f).free_pages > 0) {
         int last = -1;
 
         assert_int_equal(add(&s, held++, s.segment, &last), 0);
@@ -500,8 +500,8 @@ static void test_pages_of_pieces_serve_others(void **state)
     assert_int_equal(late.calls, 1);
     assert_int_equal(late.error, 0);
     bus_dmamap_unload(s.tag, waiter);
-    no_more_pages(&s.mc, false);
-    assert_int_equal(zone_of(&s.mc).free_pages, zone_of(&s.mc).total_pages);
+    no_more_pages(&s.f, false);
+    assert_int_equal(zone_of(&s.f).free_pages, zone_of(&s.f).total_pages);
     drop_map(s.tag, waiter);
     close_scene(&s);
 }

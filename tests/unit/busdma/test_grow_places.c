@@ -6,14 +6,14 @@
  */
 #include <string.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 #define MOST          1024u
 #define LENGTH        2030u
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *large;
@@ -30,15 +30,15 @@ static void open_large_scene(struct scene *s, const struct setup *setup,
 
     roomy.machine.low_size = MIB(64);
     memset(s, 0, sizeof(*s));
-    machine_open(&s->mc, &roomy);
-    s->tag = new_tag(&s->mc, 0, limits);
+    fixture_open(&s->f, &roomy);
+    s->tag = new_tag(&s->f, 0, limits);
     s->map = new_map(s->tag);
     if (large != 0) {
         /* First: what is scattered leaves no room for it. */
-        s->large = model_buffer_alloc(s->mc.m, (size_t)large, MODEL_CONTIGUOUS, 0);
+        s->large = model_buffer_alloc(s->f.m, (size_t)large, MODEL_CONTIGUOUS, 0);
         fill_pattern(s->large, (size_t)large, 9);
     }
-    s->area = model_buffer_alloc(s->mc.m, MOST * PAGE, MODEL_SCATTERED, 0);
+    s->area = model_buffer_alloc(s->f.m, MOST * PAGE, MODEL_SCATTERED, 0);
     fill_pattern(s->area, MOST * PAGE, 5);
     s->last = -1;
 }
@@ -52,9 +52,9 @@ static void close_scene(struct scene *s)
 {
     drop(s->tag, s->map);
     if (s->large != NULL)
-        model_buffer_free(s->mc.m, s->large);
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+        model_buffer_free(s->f.m, s->large);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 /* Piece @i, as a chain of mbufs has them. */
@@ -81,20 +81,20 @@ static void expect_seen(struct scene *s, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         assert_int_equal(s->segment[i].ds_len, LENGTH);
-        assert_true(device_sees(&s->mc, RID0, s->segment[i].ds_addr, piece(s, i), LENGTH));
+        assert_true(device_sees(&s->f, RID0, s->segment[i].ds_addr, piece(s, i), LENGTH));
     }
 }
 
 static void expect_gone(struct scene *s, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        assert_false(can_read(&s->mc, RID0, s->segment[i].ds_addr));
-    drain_faults(&s->mc);
+        assert_false(can_read(&s->f, RID0, s->segment[i].ds_addr));
+    drain_faults(&s->f);
 }
 
 static unsigned requests(struct scene *s)
 {
-    const struct model_unit_stats *stats = model_stats(s->mc.u);
+    const struct model_unit_stats *stats = model_stats(s->f.u);
 
     return stats->iotlb_page + stats->iotlb_domain + stats->iotlb_global;
 }
@@ -110,7 +110,7 @@ static void test_chain_in_the_window(void **state)
     (void)state;
     open_scene(&s, NULL, &(struct limits){ .maxsize = KIB(64), .nsegments = MOST });
     for (unsigned n = 0; n < 6; n++) {
-        unsigned before = requests(&s), waits = model_stats(s.mc.u)->waits;
+        unsigned before = requests(&s), waits = model_stats(s.f.u)->waits;
 
         add_all(&s, counts[n], 0);
         for (unsigned i = 1; i < counts[n]; i++)
@@ -119,7 +119,7 @@ static void test_chain_in_the_window(void **state)
         expect_seen(&s, counts[n]);
         udmar_dmamap_unload(s.tag, s.map);
         assert_int_equal(requests(&s), before + 1);
-        assert_int_equal(model_stats(s.mc.u)->waits, waits + 1);
+        assert_int_equal(model_stats(s.f.u)->waits, waits + 1);
         expect_gone(&s, counts[n]);
     }
     close_scene(&s);
@@ -139,7 +139,7 @@ static void test_places_double(void **state)
         open_scene(&s, &setup, &(struct limits){ .maxsize = KIB(64), .nsegments = MOST });
         for (unsigned round = 0; round < 3; round++) {
             unsigned jumps = 0, before;
-            size_t bytes = model_bytes_in_use(s.mc.m);
+            size_t bytes = model_bytes_in_use(s.f.m);
 
             add_all(&s, MOST, 0);
             for (unsigned i = 1; i < MOST; i++)
@@ -153,7 +153,7 @@ static void test_places_double(void **state)
             if (n / 2 < 2)
                 expect_gone(&s, MOST);
             if (round == 2 && n / 2 < 2)
-                assert_true(model_bytes_in_use(s.mc.m) <= bytes);
+                assert_true(model_bytes_in_use(s.f.m) <= bytes);
         }
         close_scene(&s);
     }
@@ -170,7 +170,7 @@ static void test_no_piece_over_a_boundary(void **state)
         struct scene s;
 
         open_scene(&s, &setup, &limits);
-        buffer = model_buffer_alloc(s.mc.m, KIB(16), MODEL_CONTIGUOUS, 0);
+        buffer = model_buffer_alloc(s.f.m, KIB(16), MODEL_CONTIGUOUS, 0);
         for (unsigned i = 0; i < 40; i++) {
             uint64_t size = PAGE + i % 3 * PAGE;
             uint64_t end;
@@ -181,10 +181,10 @@ static void test_no_piece_over_a_boundary(void **state)
             end = s.segment[0].ds_addr + s.segment[0].ds_len - 1;
             assert_int_equal(s.segment[0].ds_len, size);
             assert_int_equal(s.segment[0].ds_addr / KIB(16), end / KIB(16));
-            assert_true(can_read(&s.mc, RID0, s.segment[0].ds_addr) && can_read(&s.mc, RID0, end));
+            assert_true(can_read(&s.f, RID0, s.segment[0].ds_addr) && can_read(&s.f, RID0, end));
         }
         udmar_dmamap_unload(s.tag, s.map);
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -220,9 +220,9 @@ static void test_large_pieces(void **state)
 
         open_large_scene(&s, &setup, &limits, MIB(6));
         large = s.large;
-        first = (0 - physical_of(&s.mc, large)) % MIB(2);
+        first = (0 - physical_of(&s.f, large)) % MIB(2);
         for (unsigned round = 0; round < 2; round++) {
-            unsigned before = model_count_tree(s.mc.m, 0, RID0).leaves[2];
+            unsigned before = model_count_tree(s.f.m, 0, RID0).leaves[2];
 
             s.last = -1;
             assert_int_equal(add(&s, 0, 0), 0);
@@ -231,11 +231,11 @@ static void test_large_pieces(void **state)
                 0);
             assert_int_equal(s.last, 1);
             assert_int_equal(s.segment[1].ds_addr % MIB(2), 0);
-            assert_int_equal(model_count_tree(s.mc.m, 0, RID0).leaves[2], before + 2);
+            assert_int_equal(model_count_tree(s.f.m, 0, RID0).leaves[2], before + 2);
             assert_int_equal(add(&s, 1, 0), 0);
-            assert_true(device_sees(&s.mc, RID0, s.segment[1].ds_addr, large + first, MIB(4)));
-            assert_true(device_sees(&s.mc, RID0, s.segment[0].ds_addr, piece(&s, 0), LENGTH));
-            assert_true(device_sees(&s.mc, RID0, s.segment[2].ds_addr, piece(&s, 1), LENGTH));
+            assert_true(device_sees(&s.f, RID0, s.segment[1].ds_addr, large + first, MIB(4)));
+            assert_true(device_sees(&s.f, RID0, s.segment[0].ds_addr, piece(&s, 0), LENGTH));
+            assert_true(device_sees(&s.f, RID0, s.segment[2].ds_addr, piece(&s, 1), LENGTH));
             udmar_dmamap_unload(s.tag, s.map);
             expect_gone(&s, 3);
         }
@@ -257,13 +257,13 @@ static void test_announced_once(void **state)
 
         open_scene(&s, &setup, &(struct limits){ .maxsize = KIB(64), .nsegments = MOST });
         for (unsigned round = 0; round < 2; round++) {
-            unsigned before = requests(&s) + model_stats(s.mc.u)->wbf;
+            unsigned before = requests(&s) + model_stats(s.f.u)->wbf;
 
             add_all(&s, 16, more ? UDMAR_DMA_MORE : 0);
             assert_int_equal(udmar_dmamap_complete(s.tag, s.map), 0);
             /* A block that is made, and the tables above it, count as well. */
             if (round == 1)
-                assert_int_equal(requests(&s) + model_stats(s.mc.u)->wbf - before, more ? 1 : 16);
+                assert_int_equal(requests(&s) + model_stats(s.f.u)->wbf - before, more ? 1 : 16);
             assert_int_equal(udmar_dmamap_complete(s.tag, s.map), 0);
             expect_seen(&s, 16);
             before = requests(&s);
@@ -289,11 +289,11 @@ static void test_announced_at_last(void **state)
             for (unsigned i = 0; i < 300; i++) {
                 /* The unit sees that there is nothing yet. */
                 if (round > 0 && i < 5)
-                    assert_false(can_read(&s.mc, RID0, s.segment[i].ds_addr));
+                    assert_false(can_read(&s.f, RID0, s.segment[i].ds_addr));
                 assert_int_equal(add(&s, i, i % 7 == round ? 0 : UDMAR_DMA_MORE), 0);
             }
             assert_int_equal(udmar_dmamap_complete(s.tag, s.map), 0);
-            drain_faults(&s.mc);
+            drain_faults(&s.f);
             expect_seen(&s, 300);
             udmar_dmamap_unload(s.tag, s.map);
             expect_gone(&s, 300);
@@ -310,14 +310,14 @@ static void test_nothing_to_complete(void **state)
 
     (void)state;
     open_scene(&s, &(struct setup){ .profile = "cm" }, NULL);
-    other = new_tag(&s.mc, 0, NULL);
+    other = new_tag(&s.f, 0, NULL);
     assert_int_equal(udmar_dmamap_complete(NULL, s.map), UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_complete(s.tag, NULL), UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_complete(other, s.map), UDMAR_EINVAL);
     assert_int_equal(udmar_dmamap_complete(s.tag, s.map), 0);
     assert_int_equal(udmar_dmamap_load(s.tag, s.map, s.area, 100, note_loaded, &first, 0), 0);
     assert_int_equal(udmar_dmamap_complete(s.tag, s.map), 0);
-    assert_true(device_sees(&s.mc, RID0, first.segment[0].ds_addr, s.area, 100));
+    assert_true(device_sees(&s.f, RID0, first.segment[0].ds_addr, s.area, 100));
     udmar_dmamap_unload(s.tag, s.map);
     drop_tag(other);
     close_scene(&s);
@@ -350,32 +350,32 @@ static void test_piece_that_is_not_confirmed(void **state)
             assert_int_equal(add(&s, 0, 0), 0);
             assert_int_equal(add(&s, 1, 0), 0);
             last = s.last;
-            model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+            model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
             assert_int_equal(
                 udmar_dmamap_add_buffer(s.tag, s.map, s.large, size, s.segment, &s.last, 0),
                 UDMAR_ENOMEM);
             assert_int_equal(s.last, last);
-            model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-            model_queue_step(s.mc.u, 10000);
+            model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+            model_queue_step(s.f.u, 10000);
             expect_seen(&s, 2);
             assert_int_equal(add(&s, 2, 0), 0);
             assert_int_equal(add(&s, 3, 0), 0);
             expect_seen(&s, 4);
             /* Of the failed one nothing is left. */
-            assert_int_equal(model_cache_stale(s.mc.u), 0);
+            assert_int_equal(model_cache_stale(s.f.u), 0);
             for (uint64_t at = s.segment[0].ds_addr & ~(PAGE - 1), i = 0; i < 3000; i++) {
                 uint8_t byte;
 
-                if (model_dma(s.mc.m, 0, RID0, at + i * PAGE + 77, &byte, 1, false) == MODEL_OK)
+                if (model_dma(s.f.m, 0, RID0, at + i * PAGE + 77, &byte, 1, false) == MODEL_OK)
                     assert_false(memcmp(&byte, s.large + 77, 1) == 0 && size > MIB(1) &&
-                                 device_sees(&s.mc, RID0, at + i * PAGE + 77, s.large + 77, 4000));
+                                 device_sees(&s.f, RID0, at + i * PAGE + 77, s.large + 77, 4000));
             }
-            drain_faults(&s.mc);
+            drain_faults(&s.f);
             udmar_dmamap_unload(s.tag, s.map);
             if (n < 6)
                 expect_gone(&s, 4);
         }
-        s.mc.forgive_pages = true;
+        s.f.forgive_pages = true;
         close_scene(&s);
     }
 }
@@ -391,10 +391,10 @@ static void test_pages_of_a_piece_that_failed(void **state)
     (void)state;
     open_scene(&s, &setup, &(struct limits){ .maxsize = KIB(64), .nsegments = MOST });
     add_all(&s, 2, 0);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     assert_int_equal(add(&s, 2, 0), UDMAR_ENOMEM);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_queue_step(s.mc.u, 10000);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_queue_step(s.f.u, 10000);
     memset(piece(&s, 2), 0x5a, LENGTH);
     memset(copy, 0x5a, LENGTH);
     udmar_dmamap_sync(s.tag, s.map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_PREWRITE);
@@ -404,7 +404,7 @@ static void test_pages_of_a_piece_that_failed(void **state)
     assert_memory_equal(piece(&s, 2), copy, LENGTH);
     udmar_dmamap_unload(s.tag, s.map);
     expect_gone(&s, 2);
-    zone = zone_of(&s.mc);
+    zone = zone_of(&s.f);
     assert_int_equal(zone.free_pages, zone.total_pages);
     close_scene(&s);
 }
@@ -426,9 +426,9 @@ static void test_no_memory_for_a_place(void **state)
             assert_true(call < 60);
             open_scene(&s, &setup, &(struct limits){ .maxsize = KIB(28), .nsegments = MOST });
             add_all(&s, n % 2 ? 16 : 8, 0);
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             error = add(&s, (unsigned)s.last + 1, 0);
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(s.f.m, 0, false);
             if (error != 0) {
                 assert_int_equal(error, UDMAR_ENOMEM);
                 failures++;
@@ -461,13 +461,13 @@ static void test_own_memory_is_not_bounced(void **state)
     fill_pattern(memory, 1000, 4);
     assert_int_equal(udmar_dmamap_add_buffer(s.tag, map, memory, 1000, s.segment, &s.last, 0), 0);
     /* Without a sync. */
-    assert_true(device_sees(&s.mc, RID0, s.segment[0].ds_addr, memory, 1000));
+    assert_true(device_sees(&s.f, RID0, s.segment[0].ds_addr, memory, 1000));
     udmar_dmamap_unload(s.tag, map);
     s.last = -1;
     assert_int_equal(add(&s, 0, 0), UDMAR_EINVAL); /* beyond maxsize */
     assert_int_equal(udmar_dmamap_add_buffer(s.tag, s.map, s.area + 5, 900, s.segment, &s.last, 0),
                      0);
-    zone = zone_of(&s.mc);
+    zone = zone_of(&s.f);
     assert_int_equal(zone.active_pages, 1);
     udmar_dmamap_unload(s.tag, s.map);
     udmar_dmamem_free(s.tag, memory, map);

@@ -9,7 +9,7 @@
 #include <udmar/foreign/ccb.h>
 #include <udmar/foreign/crypto.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 #define AREA (12 * PAGE)
 
@@ -18,7 +18,7 @@ static const char *const modes[] = { "", BOUNCE, ASKED, "hw.dmar.strict=0",
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     uint8_t *area;
@@ -42,7 +42,7 @@ static void *part(struct scene *s, size_t offset, size_t size)
 static uint64_t physical_part(struct scene *s, size_t offset, size_t size)
 {
     assert_true(offset % PAGE + size <= PAGE);
-    return physical_of(&s->mc, part(s, offset, size));
+    return physical_of(&s->f, part(s, offset, size));
 }
 
 static void open_scene(struct scene *s, const char *tunables)
@@ -51,13 +51,13 @@ static void open_scene(struct scene *s, const char *tunables)
 
     memset(s, 0, sizeof(*s));
     length = 0;
-    machine_open(&s->mc, &setup);
-    s->tag = locked_tag(&s->mc, LOW_4G, AREA, 64);
+    fixture_open(&s->f, &setup);
+    s->tag = locked_tag(&s->f, LOW_4G, AREA, 64);
     s->map = new_map(s->tag);
-    s->area = model_buffer_alloc(s->mc.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
+    s->area = model_buffer_alloc(s->f.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
     fill_pattern(s->area, AREA, 5);
     for (unsigned i = 0; i < 3; i++) {
-        s->page[i].phys_addr = physical_of(&s->mc, s->area + (2 + 3 * i) * PAGE);
+        s->page[i].phys_addr = physical_of(&s->f, s->area + (2 + 3 * i) * PAGE);
         s->pages[i] = &s->page[i];
     }
 }
@@ -65,8 +65,8 @@ static void open_scene(struct scene *s, const char *tunables)
 static void close_scene(struct scene *s)
 {
     drop(s->tag, s->map);
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 /* The load has come to its end: the device reads what was described. */
@@ -84,7 +84,7 @@ static void expect_described(struct scene *s, int returned)
         enum model_result result;
 
         assert_true(segment->ds_len <= AREA - done);
-        result = model_dma(s->mc.m, 0, RID0, segment->ds_addr, seen + done, (size_t)segment->ds_len,
+        result = model_dma(s->f.m, 0, RID0, segment->ds_addr, seen + done, (size_t)segment->ds_len,
                            false);
         assert_true(result == MODEL_OK || result == MODEL_BYPASSED);
         done += (size_t)segment->ds_len;
@@ -215,14 +215,14 @@ static void test_descriptors_of_nothing(void **state)
 static void use_up(struct scene *s, bus_dmamap_t *out_holder, struct loaded *first)
 {
     *out_holder = new_map(s->tag);
-    no_more_pages(&s->mc, true);
+    no_more_pages(&s->f, true);
     assert_int_equal(bus_dmamap_load(s->tag, s->map, s->area, AREA, note_loaded, first, 0), 0);
     assert_int_equal(bus_dmamap_load(s->tag, *out_holder, s->area, AREA, note_loaded, first, 0), 0);
     bus_dmamap_unload(s->tag, s->map);
     /* A map's share is a page more than one load: take those, too. */
     drop_map(s->tag, s->map);
     s->map = new_map(s->tag);
-    while (zone_of(&s->mc).free_pages >= AREA / PAGE) {
+    while (zone_of(&s->f).free_pages >= AREA / PAGE) {
         bus_dmamap_t *more = &s->kept[s->kept_count++];
 
         *more = new_map(s->tag);
@@ -232,7 +232,7 @@ static void use_up(struct scene *s, bus_dmamap_t *out_holder, struct loaded *fir
 
 static void let_go(struct scene *s, bus_dmamap_t holder)
 {
-    no_more_pages(&s->mc, false);
+    no_more_pages(&s->f, false);
     drop_map(s->tag, holder);
     while (s->kept_count > 0) {
         bus_dmamap_unload(s->tag, s->kept[--s->kept_count]);
@@ -364,7 +364,7 @@ static void test_odd_control_blocks(void **state)
     expect_nothing(&s, load_ccb(&s, &ccb));
     expect_nothing(&s, load_ccb(&s, NULL));
     assert_int_equal(bus_dmamap_load_ccb(s.tag, s.map, &ccb, NULL, NULL, 0), UDMAR_EINVAL);
-    udmar_dma_counts(s.mc.instance, &counts);
+    udmar_dma_counts(s.f.instance, &counts);
     assert_int_equal(counts.wrong_arguments, 5);
     close_scene(&s);
 }

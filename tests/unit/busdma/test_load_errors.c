@@ -8,7 +8,7 @@
 #include <udmar/bus_dma.h>
 #include <udmar/foreign/memdesc.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 #define MAXSIZE (16 * PAGE)
 
@@ -145,7 +145,7 @@ static void expect(const struct way *way, const struct news *news, int returned,
 }
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag, unlocked, narrow;
     bus_dmamap_t map, unlocked_map, narrow_map, loaded;
     struct what what;
@@ -156,7 +156,7 @@ static bus_dma_tag_t make(struct scene *s, uint64_t lowaddr, int nsegments, bus_
 {
     bus_dma_tag_t tag;
 
-    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(s->mc.device[0]), 1, 0, lowaddr,
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(s->f.device[0]), 1, 0, lowaddr,
                                         UINT64_MAX, NULL, NULL, MAXSIZE, nsegments, PAGE, 0, locker,
                                         NULL, &tag),
                      0);
@@ -169,15 +169,15 @@ static void open_scene(struct scene *s, const char *tunables, uint64_t lowaddr)
     const struct setup setup = { .tunables = tunables };
 
     memset(s, 0, sizeof(*s));
-    machine_open(&s->mc, &setup);
+    fixture_open(&s->f, &setup);
     s->tag = make(s, lowaddr, 32, lock, &s->map);
     s->unlocked = make(s, lowaddr, 32, NULL, &s->unlocked_map);
     s->narrow = make(s, lowaddr, 2, lock, &s->narrow_map);
     assert_int_equal(bus_dmamap_create(s->tag, 0, &s->loaded), 0);
-    s->what.memory = model_buffer_alloc(s->mc.m, MAXSIZE, MODEL_HIGH | MODEL_SCATTERED, 0);
+    s->what.memory = model_buffer_alloc(s->f.m, MAXSIZE, MODEL_HIGH | MODEL_SCATTERED, 0);
     s->what.pages = 16;
     for (unsigned i = 0; i < 16; i++)
-        s->what.physical[i] = physical_of(&s->mc, s->what.memory + i * PAGE);
+        s->what.physical[i] = physical_of(&s->f, s->what.memory + i * PAGE);
 }
 
 static void close_scene(struct scene *s)
@@ -187,8 +187,8 @@ static void close_scene(struct scene *s)
     drop(s->unlocked, s->unlocked_map);
     drop(s->narrow, s->narrow_map);
     drop_tag(s->tag);
-    model_buffer_free(s->mc.m, s->what.memory);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->what.memory);
+    fixture_close(&s->f);
 }
 
 static const char *const modes[] = { "", BOUNCE, ASKED, "hw.dmar.strict=0" };
@@ -305,9 +305,9 @@ static void test_no_bounce_pages(void **state)
         bus_dmamap_t holder[8];
 
         open_scene(&s, BOUNCE, LOW_4G);
-        no_more_pages(&s.mc, true);
-        zone = zone_of(&s.mc);
-        while (zone_of(&s.mc).free_pages >= 16) {
+        no_more_pages(&s.f, true);
+        zone = zone_of(&s.f);
+        while (zone_of(&s.f).free_pages >= 16) {
             assert_int_equal(bus_dmamap_create(s.tag, 0, &holder[held]), 0);
             assert_int_equal(by_load(s.tag, holder[held++], &s.what, 0, &first), 0);
         }
@@ -338,7 +338,7 @@ static void test_no_bounce_pages(void **state)
             assert_int_equal(news.calls, 1);
             assert_int_equal(news.error, UDMAR_EFBIG);
         }
-        no_more_pages(&s.mc, false);
+        no_more_pages(&s.f, false);
         while (held > 0) {
             bus_dmamap_unload(s.tag, holder[--held]);
             drop_map(s.tag, holder[held]);
@@ -381,30 +381,30 @@ static void test_out_parameters(void **state)
         for (unsigned call = 1; call < 20; call++) {
             tag = STALE;
             map = STALE;
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             if (bus_dma_tag_create(s.tag, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, PAGE, 1, PAGE,
                                    BUS_DMA_ALLOCNOW, NULL, NULL, &tag) != 0) {
                 assert_null(tag);
                 failures++;
             }
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             if (bus_dmamap_create(s.tag, 0, &map) != 0) {
                 assert_null(map);
                 failures++;
             }
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(s.f.m, 0, false);
             if (tag != NULL)
                 drop_tag(tag);
             if (map != NULL)
                 drop_map(s.tag, map);
             map = memory = STALE;
-            model_fail_host_call(s.mc.m, call, true);
+            model_fail_host_call(s.f.m, call, true);
             if (bus_dmamem_alloc(s.tag, &memory, 0, &map) != 0) {
                 assert_null(map);
                 assert_null(memory);
                 failures++;
             }
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(s.f.m, 0, false);
             if (map != NULL)
                 bus_dmamem_free(s.tag, memory, map);
         }

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "freebsd_driver.h"
-#include "support_space.h"
+#include "fixture/freebsd_driver.h"
+#include "fixture/fixture.h"
 
 static const char *const modes[] = {
     "",
@@ -16,7 +16,7 @@ static const char *const modes[] = {
 #define MODES 3
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct toy_device toy;
     struct toy_softc *sc;
     uint8_t *area; /* scattered; everything is made of it */
@@ -29,7 +29,7 @@ static size_t length;
 static bool dma(void *context, bus_addr_t address, void *data, size_t size, bool write)
 {
     struct scene *s = context;
-    enum model_result done = model_dma(s->mc.m, 0, RID0, address, data, size, write);
+    enum model_result done = model_dma(s->f.m, 0, RID0, address, data, size, write);
 
     return done == MODEL_OK || done == MODEL_BYPASSED;
 }
@@ -38,14 +38,14 @@ static void open_scene(struct scene *s, const char *tunables)
 {
     const struct setup setup = { .tunables = tunables };
 
-    machine_open(&s->mc, &setup);
+    fixture_open(&s->f, &setup);
     s->toy = (struct toy_device){
-        .dma_tag = udmar_device_dma_tag(s->mc.device[0]),
+        .dma_tag = udmar_device_dma_tag(s->f.device[0]),
         .context = s,
         .dma = dma,
     };
     assert_int_equal(toy_attach(&s->toy, &s->sc), 0);
-    s->area = model_buffer_alloc(s->mc.m, AREA, MODEL_SCATTERED | MODEL_HIGH, 0);
+    s->area = model_buffer_alloc(s->f.m, AREA, MODEL_SCATTERED | MODEL_HIGH, 0);
     fill_pattern(s->area, AREA, 1);
     length = 0;
 }
@@ -53,8 +53,8 @@ static void open_scene(struct scene *s, const char *tunables)
 static void close_scene(struct scene *s)
 {
     assert_int_equal(toy_detach(s->sc), 0);
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 /* [offset, offset + size) of the area is what comes next. */
@@ -133,8 +133,8 @@ static void test_mbuf_of_pages(void **state)
 
         open_scene(&s, modes[n]);
         m.m_header = part(&s, 8, 20);
-        page[0].phys_addr = physical_of(&s.mc, s.area + 2 * PAGE);
-        page[1].phys_addr = physical_of(&s.mc, s.area + 5 * PAGE);
+        page[0].phys_addr = physical_of(&s.f, s.area + 2 * PAGE);
+        page[1].phys_addr = physical_of(&s.f, s.area + 5 * PAGE);
         (void)part(&s, 2 * PAGE + 1000, PAGE - 1000);
         (void)part(&s, 5 * PAGE, 500);
         m.m_trailer = part(&s, 7 * PAGE, 16);
@@ -196,7 +196,7 @@ static void test_bio(void **state)
         fill_pattern(s.area, AREA, 1);
         length = 0;
         for (unsigned i = 0; i < 3; i++)
-            page[i].phys_addr = physical_of(&s.mc, s.area + (3 * i + 1) * PAGE);
+            page[i].phys_addr = physical_of(&s.f, s.area + (3 * i + 1) * PAGE);
         (void)part(&s, 1 * PAGE + 512, PAGE - 512);
         (void)part(&s, 4 * PAGE, PAGE);
         (void)part(&s, 7 * PAGE, 512);
@@ -232,7 +232,7 @@ static void test_memory_descriptors(void **state)
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
-        mem = memdesc_paddr(physical_of(&s.mc, part(&s, 2 * PAGE + 7, 100)), 100);
+        mem = memdesc_paddr(physical_of(&s.f, part(&s, 2 * PAGE + 7, 100)), 100);
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
@@ -242,8 +242,8 @@ static void test_memory_descriptors(void **state)
         both_ways(&s, &request);
         fill_pattern(s.area, AREA, 1);
         length = 0;
-        list[0] = (bus_dma_segment_t){ physical_of(&s.mc, part(&s, 3 * PAGE, PAGE)), PAGE };
-        list[1] = (bus_dma_segment_t){ physical_of(&s.mc, part(&s, 1 * PAGE, PAGE)), PAGE };
+        list[0] = (bus_dma_segment_t){ physical_of(&s.f, part(&s, 3 * PAGE, PAGE)), PAGE };
+        list[1] = (bus_dma_segment_t){ physical_of(&s.f, part(&s, 1 * PAGE, PAGE)), PAGE };
         mem = memdesc_plist(list, 2);
         both_ways(&s, &request);
         close_scene(&s);
@@ -260,7 +260,7 @@ static void test_page_array(void **state)
 
         open_scene(&s, modes[n]);
         for (unsigned i = 0; i < 3; i++)
-            page[i].phys_addr = physical_of(&s.mc, s.area + (2 * i + 1) * PAGE);
+            page[i].phys_addr = physical_of(&s.f, s.area + (2 * i + 1) * PAGE);
         (void)part(&s, 3 * PAGE + 100, PAGE - 100);
         (void)part(&s, 5 * PAGE, 5000 - (PAGE - 100));
         both_ways(&s, &request);
@@ -307,7 +307,7 @@ static void test_refused(void **state)
     mem = memdesc_paddr(UINT64_MAX - 4, 10);
     assert_int_equal(toy_write(s.sc, &request, seen), UDMAR_EINVAL);
 
-    tag = new_tag(&s.mc, 0, NULL);
+    tag = new_tag(&s.f, 0, NULL);
     map = new_map(tag);
     assert_int_equal(bus_dmamap_load_mem(tag, map, NULL, note_loaded, &result, 0), 0);
     assert_int_equal(result.error, UDMAR_EINVAL);
@@ -368,22 +368,22 @@ static void test_broken(void **state)
 
     (void)state;
     open_scene(&s, modes[0]);
-    page.phys_addr = physical_of(&s.mc, s.area);
+    page.phys_addr = physical_of(&s.f, s.area);
     beyond.ds_addr |= (uintptr_t)s.area;
     for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         if (toy_write(s.sc, &requests[i], seen) != UDMAR_EINVAL)
             fail_msg("request %u was not refused", i);
-        udmar_dma_counts(s.mc.instance, &counts);
+        udmar_dma_counts(s.f.instance, &counts);
         assert_int_equal(counts.wrong_arguments, i + 1);
     }
-    tag = new_tag(&s.mc, 0, NULL);
+    tag = new_tag(&s.f, 0, NULL);
     map = new_map(tag);
     assert_int_equal(bus_dmamap_load_mbuf(tag, map, &no_pages, NULL, NULL, 0), UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_uio(tag, map, &no_vectors, NULL, NULL, 0), UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_ma_triv(tag, map, NULL, 1, 0, 0, NULL, &last), UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_ma_triv(tag, map, pages, 1, -1, 0, NULL, &last), UDMAR_EINVAL);
     assert_int_equal(bus_dmamap_load_ma_triv(tag, map, pages, 1, 0, 0, NULL, NULL), UDMAR_EINVAL);
-    udmar_dma_counts(s.mc.instance, &counts);
+    udmar_dma_counts(s.f.instance, &counts);
     assert_int_equal(counts.wrong_arguments, sizeof(requests) / sizeof(requests[0]) + 5);
     assert_int_equal(counts.unloaded_twice, 0);
     drop_map(tag, map);
@@ -407,7 +407,7 @@ static void test_too_many_segments(void **state)
     (void)state;
     for (unsigned n = 0; n < MODES; n++) {
         open_scene(&s, modes[n]);
-        tag = new_tag(&s.mc, 0, &limits);
+        tag = new_tag(&s.f, 0, &limits);
         map = new_map(tag);
         memset(chain, 0, sizeof(chain));
         for (unsigned i = 0; i < 3; i++) {
@@ -446,7 +446,7 @@ static void test_endless_chain(void **state)
 
     (void)state;
     open_scene(&s, modes[0]);
-    tag = new_tag(&s.mc, 0, &limits);
+    tag = new_tag(&s.f, 0, &limits);
     map = new_map(tag);
     for (unsigned i = 0; i < 5000; i++)
         list[i] = (bus_dma_segment_t){ (uintptr_t)s.area + (i & 1) * 100, 10 };

@@ -20,8 +20,8 @@
 #include <udmar/udmar.h>
 #include <udmar/unit.h>
 
-#include "own_types.h"
-#include "support_space.h"
+#include "fixture/own_types.h"
+#include "fixture/fixture.h"
 
 #define AREA (12 * PAGE)
 
@@ -29,7 +29,7 @@ static const char *const modes[] = { "", "hw.busdma.default=bounce" };
 #define MODES 2
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     uint8_t *area;
@@ -49,7 +49,7 @@ static char *part(struct scene *s, size_t offset, size_t size)
 
 static vm_paddr_t page_part(struct scene *s, size_t page, size_t offset, size_t size)
 {
-    return physical_of(&s->mc, part(s, page * PAGE + offset, size)) - offset;
+    return physical_of(&s->f, part(s, page * PAGE + offset, size)) - offset;
 }
 
 static void open_scene(struct scene *s, const char *tunables)
@@ -59,10 +59,10 @@ static void open_scene(struct scene *s, const char *tunables)
 
     memset(s, 0, sizeof(*s));
     length = 0;
-    machine_open(&s->mc, &setup);
-    s->tag = new_tag(&s->mc, 0, &limits);
+    fixture_open(&s->f, &setup);
+    s->tag = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
-    s->area = model_buffer_alloc(s->mc.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
+    s->area = model_buffer_alloc(s->f.m, AREA, MODEL_HIGH | MODEL_SCATTERED, 0);
     fill_pattern(s->area, AREA, 3);
 }
 
@@ -70,8 +70,8 @@ static void close_scene(struct scene *s)
 {
     assert_int_equal(bus_dmamap_destroy(s->tag, s->map), 0);
     drop_tag(s->tag);
-    model_buffer_free(s->mc.m, s->area);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->area);
+    fixture_close(&s->f);
 }
 
 static void note_total(void *argument, bus_dma_segment_t *segments, int count, bus_size_t mapsize,
@@ -98,7 +98,7 @@ static void expect_described(struct scene *s, int returned)
         enum model_result result;
 
         assert_true(segment->ds_len <= AREA - done);
-        result = model_dma(s->mc.m, 0, RID0, segment->ds_addr, seen + done, (size_t)segment->ds_len,
+        result = model_dma(s->f.m, 0, RID0, segment->ds_addr, seen + done, (size_t)segment->ds_len,
                            false);
         assert_true(result == MODEL_OK || result == MODEL_BYPASSED);
         done += (size_t)segment->ds_len;

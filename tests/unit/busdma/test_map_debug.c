@@ -9,7 +9,7 @@
 
 #include <udmar/bus_dma.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 static struct loaded result;
 
@@ -77,11 +77,11 @@ static ACT int end_tag(bus_dma_tag_t tag)
 }
 
 /* The first log line with @text. */
-static const char *line(struct machine *mc, const char *text)
+static const char *line(struct fixture *f, const char *text)
 {
-    for (unsigned i = 0; i < model_log_count(mc->m); i++) {
-        if (strstr(model_log_text(mc->m, i), text) != NULL)
-            return model_log_text(mc->m, i);
+    for (unsigned i = 0; i < model_log_count(f->m); i++) {
+        if (strstr(model_log_text(f->m, i), text) != NULL)
+            return model_log_text(f->m, i);
     }
     fail_msg("no line says \"%s\"", text);
     return "";
@@ -103,7 +103,7 @@ static void expect_place(const char *text, const char *what, uintptr_t function)
 #define PLACE(function) ((uintptr_t)(function))
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     uint8_t *buffer;
@@ -113,19 +113,19 @@ static void open_scene(struct scene *s)
 {
     const struct setup setup = { .not_attached = true };
 
-    machine_open(&s->mc, &setup);
-    assert_int_equal(udmar_device_attach(s->mc.instance, 0, RID0, "toy0", &s->mc.device[0]),
+    fixture_open(&s->f, &setup);
+    assert_int_equal(udmar_device_attach(s->f.instance, 0, RID0, "toy0", &s->f.device[0]),
                      UDMAR_OK);
-    s->tag = new_tag(&s->mc, 0, NULL);
+    s->tag = new_tag(&s->f, 0, NULL);
     assert_int_equal(make(s->tag, &s->map), 0);
-    s->buffer = model_buffer_alloc(s->mc.m, PAGE, 0, 0);
-    model_clear_log(s->mc.m);
+    s->buffer = model_buffer_alloc(s->f.m, PAGE, 0, 0);
+    model_clear_log(s->f.m);
 }
 
 static void close_scene(struct scene *s)
 {
-    model_buffer_free(s->mc.m, s->buffer);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->buffer);
+    fixture_close(&s->f);
 }
 
 static void test_unloaded_twice(void **state)
@@ -137,12 +137,12 @@ static void test_unloaded_twice(void **state)
     open_scene(&s);
     /* Unloading what was never loaded is nothing to report. */
     unload(s.tag, s.map);
-    assert_int_equal(model_log_count(s.mc.m), 0);
+    assert_int_equal(model_log_count(s.f.m), 0);
     assert_int_equal(load(s.tag, s.map, s.buffer), 0);
     unload(s.tag, s.map);
-    assert_int_equal(model_log_count(s.mc.m), 0);
+    assert_int_equal(model_log_count(s.f.m), 0);
     unload_again(s.tag, s.map);
-    text = line(&s.mc, "of a map that is not loaded");
+    text = line(&s.f, "of a map that is not loaded");
     assert_non_null(strstr(text, "toy0 (0000:00:02.0)"));
     expect_place(text, "not loaded at 0x", PLACE(unload_again));
     expect_place(text, "made at 0x", PLACE(make));
@@ -162,10 +162,10 @@ static void test_loaded_twice_and_ended_while_loaded(void **state)
     open_scene(&s);
     assert_int_equal(load(s.tag, s.map, s.buffer), 0);
     assert_int_equal(load(s.tag, s.map, s.buffer), UDMAR_EBUSY);
-    text = line(&s.mc, "bus_dmamap_load of a loaded map");
+    text = line(&s.f, "bus_dmamap_load of a loaded map");
     expect_place(text, "a loaded map at 0x", PLACE(load));
     assert_int_equal(destroy(s.tag, s.map), UDMAR_EBUSY);
-    text = line(&s.mc, "bus_dmamap_destroy of a loaded map");
+    text = line(&s.f, "bus_dmamap_destroy of a loaded map");
     assert_non_null(strstr(text, "toy0"));
     expect_place(text, "a loaded map at 0x", PLACE(destroy));
     expect_place(text, "last loaded at 0x", PLACE(load));
@@ -188,7 +188,7 @@ static void test_freed_while_loaded(void **state)
     assert_int_equal(allocate(s.tag, &memory, &map), 0);
     assert_int_equal(load(s.tag, map, memory), 0);
     release(s.tag, memory, map);
-    text = line(&s.mc, "bus_dmamem_free of loaded memory");
+    text = line(&s.f, "bus_dmamem_free of loaded memory");
     expect_place(text, "loaded memory at 0x", PLACE(release));
     expect_place(text, "made at 0x", PLACE(allocate));
     expect_place(text, "last loaded at 0x", PLACE(load));
@@ -214,26 +214,26 @@ static void test_leaks(void **state)
     assert_int_equal(load(s.tag, s.map, s.buffer), 0);
     /* Only the tag's own. */
     assert_int_equal(end_tag(named), UDMAR_EBUSY);
-    text = line(&s.mc, "of a tag that is in use");
+    text = line(&s.f, "of a tag that is in use");
     expect_place(text, "bus_dma_tag_destroy at 0x", PLACE(end_tag));
-    assert_int_equal(model_log_count(s.mc.m), 2);
-    text = line(&s.mc, "a map is left");
+    assert_int_equal(model_log_count(s.f.m), 2);
+    text = line(&s.f, "a map is left");
     assert_non_null(strstr(text, "toy0 (0000:00:02.0) tag rx"));
     expect_place(text, "made at 0x", PLACE(make));
     expect_place(text, "last loaded at 0x", 0);
     assert_null(strstr(text, "still loaded"));
     /* All of the device's. */
-    model_clear_log(s.mc.m);
-    assert_int_equal(udmar_device_detach(s.mc.device[0]), UDMAR_ERR_BUSY);
-    assert_int_equal(model_log_count(s.mc.m), 2);
-    text = line(&s.mc, "still loaded");
+    model_clear_log(s.f.m);
+    assert_int_equal(udmar_device_detach(s.f.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(model_log_count(s.f.m), 2);
+    text = line(&s.f, "still loaded");
     expect_place(text, "made at 0x", PLACE(make));
     expect_place(text, "last loaded at 0x", PLACE(load));
     /* A map that has ended is not named. */
-    model_clear_log(s.mc.m);
+    model_clear_log(s.f.m);
     assert_int_equal(destroy(named, other), 0);
-    assert_int_equal(udmar_device_detach(s.mc.device[0]), UDMAR_ERR_BUSY);
-    assert_int_equal(model_log_count(s.mc.m), 1);
+    assert_int_equal(udmar_device_detach(s.f.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(model_log_count(s.f.m), 1);
     unload(s.tag, s.map);
     assert_int_equal(destroy(s.tag, s.map), 0);
     assert_int_equal(end_tag(named), 0);

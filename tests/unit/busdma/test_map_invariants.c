@@ -17,20 +17,20 @@
 #include "policy/instance_invariants.h"
 #include "space/domain_invariants.h"
 #include "space/pte.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 #include "unit/queue.h"
 
 #ifdef UDMAR_DEBUG
 
 /* Breaks an expression, looks, and puts it back. */
-#define FINDS(mc, place, value, text)                  \
-    do {                                               \
-        __typeof__(place) kept_ = (place);             \
-                                                       \
-        (place) = (__typeof__(place))(value);          \
-        assert_string_equal(machine_broken(mc), text); \
-        (place) = kept_;                               \
-        assert_string_equal(machine_broken(mc), "");   \
+#define FINDS(f, place, value, text)                  \
+    do {                                              \
+        __typeof__(place) kept_ = (place);            \
+                                                      \
+        (place) = (__typeof__(place))(value);         \
+        assert_string_equal(fixture_broken(f), text); \
+        (place) = kept_;                              \
+        assert_string_equal(fixture_broken(f), "");   \
     } while (0)
 
 #define FINDS_IN_MAP(map, place, value, text)             \
@@ -45,7 +45,7 @@
     } while (0)
 
 struct bench {
-    struct machine mc;
+    struct fixture f;
     struct udmar_domain *domain;
     struct udmar__mapper *mapper;
     struct udmar_dma_tag *tag;
@@ -58,19 +58,19 @@ static void begin(struct bench *b, const struct setup *setup, uint64_t maxsize)
 {
     const struct limits limits = { .maxsize = maxsize };
 
-    machine_open(&b->mc, setup);
-    b->domain = b->mc.domain;
+    fixture_open(&b->f, setup);
+    b->domain = b->f.domain;
     b->mapper = udmar__mapper_of(b->domain);
-    b->tag = new_tag(&b->mc, 0, &limits);
+    b->tag = new_tag(&b->f, 0, &limits);
     b->map = new_map(b->tag);
-    b->buffer = model_buffer_alloc(b->mc.m, (size_t)maxsize, MODEL_CONTIGUOUS, 0);
-    assert_string_equal(machine_broken(&b->mc), "");
+    b->buffer = model_buffer_alloc(b->f.m, (size_t)maxsize, MODEL_CONTIGUOUS, 0);
+    assert_string_equal(fixture_broken(&b->f), "");
 }
 
 static void load(struct bench *b, uint64_t length)
 {
     b->iova = load_one(b->tag, b->map, b->buffer, length);
-    assert_string_equal(machine_broken(&b->mc), "");
+    assert_string_equal(fixture_broken(&b->f), "");
     assert_null(udmar__map_check(b->map));
 }
 
@@ -78,8 +78,8 @@ static void end(struct bench *b)
 {
     drop_map(b->tag, b->map);
     drop_tag(b->tag);
-    model_buffer_free(b->mc.m, b->buffer);
-    machine_close(&b->mc);
+    model_buffer_free(b->f.m, b->buffer);
+    fixture_close(&b->f);
 }
 
 /* The entry of @level that leads to an address; the host keeps tables mapped. */
@@ -91,8 +91,8 @@ static volatile uint64_t *entry_of(struct bench *b, uint64_t iova, unsigned leve
 
     for (unsigned i = 0; i < count; i++) {
         if (steps[i].level == level) {
-            entries = udmar_host_page_map(b->mc.m, steps[i].table);
-            udmar_host_page_unmap(b->mc.m, (void *)(uintptr_t)entries);
+            entries = udmar_host_page_map(b->f.m, steps[i].table);
+            udmar_host_page_unmap(b->f.m, (void *)(uintptr_t)entries);
             return &entries[steps[i].index];
         }
     }
@@ -115,17 +115,17 @@ static void test_page_tables(void **state)
     leaf = entry_of(&b, at, 1);
     link = entry_of(&b, at, 2);
     big = entry_of(&b, large, 2);
-    FINDS(&b.mc, leaf[5], UINT64_C(0x1003), "a table's count is wrong");
-    FINDS(&b.mc, leaf[1], 0, "a table's count is wrong");
-    FINDS(&b.mc, leaf[5], UINT64_C(0x1000), "an entry that is not present is not 0");
-    FINDS(&b.mc, leaf[0], leaf[0] | PTE_LARGE, "a leaf has bits that nothing sets");
-    FINDS(&b.mc, *link, *link & ~PTE_COUNT_MASK, "an empty table is linked");
-    FINDS(&b.mc, *link, *link & ~PTE_WRITE, "an entry above a table grants less than all");
-    FINDS(&b.mc, *link, *link | PTE_SNOOP, "an entry above a table has bits that nothing sets");
-    FINDS(&b.mc, *big, *big | UINT64_C(0x1000), "a large leaf's memory is not aligned");
-    FINDS(&b.mc, b.domain->superpages, 0, "a large leaf of a size that the domain does not have");
-    FINDS(&b.mc, b.domain->end, large - 1, "a leaf beyond the domain's end");
-    FINDS(&b.mc, b.domain->table_pages, b.domain->table_pages + 1,
+    FINDS(&b.f, leaf[5], UINT64_C(0x1003), "a table's count is wrong");
+    FINDS(&b.f, leaf[1], 0, "a table's count is wrong");
+    FINDS(&b.f, leaf[5], UINT64_C(0x1000), "an entry that is not present is not 0");
+    FINDS(&b.f, leaf[0], leaf[0] | PTE_LARGE, "a leaf has bits that nothing sets");
+    FINDS(&b.f, *link, *link & ~PTE_COUNT_MASK, "an empty table is linked");
+    FINDS(&b.f, *link, *link & ~PTE_WRITE, "an entry above a table grants less than all");
+    FINDS(&b.f, *link, *link | PTE_SNOOP, "an entry above a table has bits that nothing sets");
+    FINDS(&b.f, *big, *big | UINT64_C(0x1000), "a large leaf's memory is not aligned");
+    FINDS(&b.f, b.domain->superpages, 0, "a large leaf of a size that the domain does not have");
+    FINDS(&b.f, b.domain->end, large - 1, "a leaf beyond the domain's end");
+    FINDS(&b.f, b.domain->table_pages, b.domain->table_pages + 1,
           "the count of table pages is wrong");
     assert_int_equal(udmar_domain_unmap(b.domain, at, 2 * PAGE), UDMAR_OK);
     assert_int_equal(udmar_domain_unmap(b.domain, large, MIB(2)), UDMAR_OK);
@@ -140,14 +140,14 @@ static void test_domain(void **state)
     (void)state;
     begin(&b, NULL, PAGE);
     root = b.domain->iova.root;
-    FINDS(&b.mc, root->largest_gap, root->largest_gap + 1, "the address tree is out of order");
-    FINDS(&b.mc, b.domain->unlinking, 1, "a change of tables is still to be invalidated");
-    FINDS(&b.mc, b.domain->splitting, 1, "a change of tables is still to be invalidated");
-    FINDS(&b.mc, b.domain->limbo, b.domain->table, "tables wait for a unit that has answered");
-    FINDS(&b.mc, b.domain->refs, 5, "a domain's count of groups is wrong");
-    FINDS(&b.mc, b.domain->bindings->context_refs, 3, "a binding's count of contexts is wrong");
-    FINDS(&b.mc, b.domain->bindings->id, 0, "a domain has the id that is nobody's");
-    FINDS(&b.mc, b.mc.device[0]->group->devices, 2, "a group's count of devices is wrong");
+    FINDS(&b.f, root->largest_gap, root->largest_gap + 1, "the address tree is out of order");
+    FINDS(&b.f, b.domain->unlinking, 1, "a change of tables is still to be invalidated");
+    FINDS(&b.f, b.domain->splitting, 1, "a change of tables is still to be invalidated");
+    FINDS(&b.f, b.domain->limbo, b.domain->table, "tables wait for a unit that has answered");
+    FINDS(&b.f, b.domain->refs, 5, "a domain's count of groups is wrong");
+    FINDS(&b.f, b.domain->bindings->context_refs, 3, "a binding's count of contexts is wrong");
+    FINDS(&b.f, b.domain->bindings->id, 0, "a domain has the id that is nobody's");
+    FINDS(&b.f, b.f.device[0]->group->devices, 2, "a group's count of devices is wrong");
     end(&b);
 }
 
@@ -162,12 +162,12 @@ static void test_small_window(void **state)
     begin(&b, NULL, KIB(8));
     window = b.map->window;
     assert_non_null(window->ptes);
-    FINDS(&b.mc, window->ptes[1], UINT64_C(0x1003),
+    FINDS(&b.f, window->ptes[1], UINT64_C(0x1003),
           "a small window has entries that are not loaded");
-    FINDS(&b.mc, window->span, 3000, "more is loaded than a small window has");
-    FINDS(&b.mc, window->base, window->base + PAGE, "a small window's base is not its lane's");
-    FINDS(&b.mc, window->lane_first, 256, "a small window is not inside its block");
-    FINDS(&b.mc, window->range.last, b.domain->end, "the tree of blocks is out of order");
+    FINDS(&b.f, window->span, 3000, "more is loaded than a small window has");
+    FINDS(&b.f, window->base, window->base + PAGE, "a small window's base is not its lane's");
+    FINDS(&b.f, window->lane_first, 256, "a small window is not inside its block");
+    FINDS(&b.f, window->range.last, b.domain->end, "the tree of blocks is out of order");
     load(&b, KIB(8));
     FINDS_IN_MAP(b.map, window->span, WINDOW_ENDED | 2, "a fast load is not in the map's window");
     udmar_dmamap_unload(b.tag, b.map);
@@ -186,16 +186,16 @@ static void test_large_window(void **state)
     assert_non_null(window);
     assert_int_not_equal(window->chunk_count, 0);
     chunk = &window->chunks[0];
-    FINDS(&b.mc, chunk->ptes[7], UINT64_C(0x1003), "the table of an empty chunk has entries");
-    FINDS(&b.mc, *chunk->parent_pte, UINT64_C(0x200003) | PTE_LARGE, "an empty chunk is linked");
-    FINDS(&b.mc, chunk->state, CHUNK_SMALL, "a chunk's table is not linked");
-    FINDS(&b.mc, chunk->state, CHUNK_LARGE, "a chunk's large leaf is not there");
-    FINDS(&b.mc, chunk->state, 7, "a chunk has no such state");
-    FINDS(&b.mc, window->pages, 1, "a large window has another size than its range");
-    FINDS(&b.mc, window->span, window->pages + 1, "more is loaded than a large window has");
+    FINDS(&b.f, chunk->ptes[7], UINT64_C(0x1003), "the table of an empty chunk has entries");
+    FINDS(&b.f, *chunk->parent_pte, UINT64_C(0x200003) | PTE_LARGE, "an empty chunk is linked");
+    FINDS(&b.f, chunk->state, CHUNK_SMALL, "a chunk's table is not linked");
+    FINDS(&b.f, chunk->state, CHUNK_LARGE, "a chunk's large leaf is not there");
+    FINDS(&b.f, chunk->state, 7, "a chunk has no such state");
+    FINDS(&b.f, window->pages, 1, "a large window has another size than its range");
+    FINDS(&b.f, window->span, window->pages + 1, "more is loaded than a large window has");
     load(&b, MIB(1));
     assert_int_not_equal(chunk->state, CHUNK_EMPTY);
-    FINDS(&b.mc, window->span, WINDOW_ENDED | 1, "a chunk is linked and nothing is loaded");
+    FINDS(&b.f, window->span, WINDOW_ENDED | 1, "a chunk is linked and nothing is loaded");
     udmar_dmamap_unload(b.tag, b.map);
     end(&b);
 }
@@ -211,17 +211,17 @@ static void test_arenas(void **state)
     (void)state;
     begin(&b, NULL, PAGE);
     arena = b.map->window->arena;
-    FINDS(&b.mc, arena->largest[1], 3, "the buddy tree of an arena is wrong");
-    FINDS(&b.mc, arena->entries[511], UINT64_C(0x1003), "a free page of an arena has an entry");
-    FINDS(&b.mc, *arena->link, NULL, "an arena's list is broken");
-    FINDS(&b.mc, arena->pool->taken, 1, "a pool's count of pages is wrong");
-    FINDS(&b.mc, b.mapper->taken, 1, "a mapper's count of pages is wrong");
+    FINDS(&b.f, arena->largest[1], 3, "the buddy tree of an arena is wrong");
+    FINDS(&b.f, arena->entries[511], UINT64_C(0x1003), "a free page of an arena has an entry");
+    FINDS(&b.f, *arena->link, NULL, "an arena's list is broken");
+    FINDS(&b.f, arena->pool->taken, 1, "a pool's count of pages is wrong");
+    FINDS(&b.f, b.mapper->taken, 1, "a mapper's count of pages is wrong");
     /* In the list of another size. */
     list = arena->largest[1];
     arena->pool->free[list] = NULL;
     arena->pool->free[list - 1] = arena;
     arena->link = &arena->pool->free[list - 1];
-    assert_string_equal(machine_broken(&b.mc),
+    assert_string_equal(fixture_broken(&b.f),
                         "an arena hangs in another list than its free blocks say");
     arena->pool->free[list - 1] = NULL;
     arena->pool->free[list] = arena;
@@ -253,17 +253,17 @@ static void test_magazines(void **state)
     assert_true(magazine->count > 1);
     page = magazine->page[0];
     arena = udmar__arena_of(b.domain, page);
-    FINDS(&b.mc, magazine->count, UDMAR__MAGAZINE + 1, "a magazine has more blocks than room");
-    FINDS(&b.mc, magazine->page[1], page, "a block is twice in a magazine");
-    FINDS(&b.mc, magazine->page[0], 3, "a cached block is in no arena of its kind");
-    FINDS(&b.mc, arena->entries[page % 512], UINT64_C(0x1003), "a cached block has entries");
-    FINDS(&b.mc, cache->pending, cache->flushed, "two flush batches of a cache are one");
-    FINDS(&b.mc, cache->batch[0].count, UDMAR__FLUSH_BATCH + 1,
+    FINDS(&b.f, magazine->count, UDMAR__MAGAZINE + 1, "a magazine has more blocks than room");
+    FINDS(&b.f, magazine->page[1], page, "a block is twice in a magazine");
+    FINDS(&b.f, magazine->page[0], 3, "a cached block is in no arena of its kind");
+    FINDS(&b.f, arena->entries[page % 512], UINT64_C(0x1003), "a cached block has entries");
+    FINDS(&b.f, cache->pending, cache->flushed, "two flush batches of a cache are one");
+    FINDS(&b.f, cache->batch[0].count, UDMAR__FLUSH_BATCH + 1,
           "a flush batch has more blocks than room");
     cache->blocks[1][UDMAR__POOL_ALL].page[0] = page;
-    FINDS(&b.mc, cache->blocks[1][UDMAR__POOL_ALL].count, 1,
+    FINDS(&b.f, cache->blocks[1][UDMAR__POOL_ALL].count, 1,
           "a cached block has another size than its magazine");
-    FINDS(&b.mc, cache->windows[0][0].count, UDMAR__WINDOW_MAGAZINE + 1,
+    FINDS(&b.f, cache->windows[0][0].count, UDMAR__WINDOW_MAGAZINE + 1,
           "a magazine has more windows than room");
     end(&b);
 }
@@ -305,11 +305,11 @@ static void test_zone(void **state)
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     struct udmar__bounce_zone *zone;
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &limits);
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &limits);
     map = new_map(tag);
     zone = map->zone;
     assert_non_null(zone);
@@ -327,29 +327,29 @@ static void test_zone(void **state)
     zone->waiting = NULL;
     drop_map(tag, map);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* ---- The queue ------------------------------------------------------------------------------- */
 
 static void test_queue(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar__queue *queue;
 
     (void)state;
-    machine_open(&mc, NULL);
-    queue = &udmar__unit_at(mc.instance, 0)->unit->queue;
+    fixture_open(&f, NULL);
+    queue = &udmar__unit_at(f.instance, 0)->unit->queue;
     assert_int_equal(queue->state, QUEUE_RUNNING);
-    FINDS(&mc, queue->slots, 3, "a ring's slots are not its pages'");
-    FINDS(&mc, queue->tail, queue->slots, "head or tail is outside of the ring");
-    FINDS(&mc, queue->head, queue->slots, "head or tail is outside of the ring");
-    FINDS(&mc, queue->issued_low, queue->issued_low + 1, "the two numbers of the last wait differ");
-    FINDS(&mc, *queue->status, *queue->status + 1,
+    FINDS(&f, queue->slots, 3, "a ring's slots are not its pages'");
+    FINDS(&f, queue->tail, queue->slots, "head or tail is outside of the ring");
+    FINDS(&f, queue->head, queue->slots, "head or tail is outside of the ring");
+    FINDS(&f, queue->issued_low, queue->issued_low + 1, "the two numbers of the last wait differ");
+    FINDS(&f, *queue->status, *queue->status + 1,
           "hardware has written a number that was not issued");
-    FINDS(&mc, queue->state, 9, "a queue has no such state");
-    FINDS(&mc, queue->memory.physical, 0, "a queue runs without a ring");
-    machine_close(&mc);
+    FINDS(&f, queue->state, 9, "a queue has no such state");
+    FINDS(&f, queue->memory.physical, 0, "a queue runs without a ring");
+    fixture_close(&f);
 }
 
 /* ---- Assertions ------------------------------------------------------------------------------ */
@@ -418,7 +418,7 @@ static void give_free_id(struct bench *b)
 
 static void lock_unlocked(struct bench *b)
 {
-    udmar__unlock(b->mc.m, &b->domain->lock, 0);
+    udmar__unlock(b->f.m, &b->domain->lock, 0);
 }
 
 static void unload_window_twice(struct bench *b)

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 #define MAPS       8u
 #define EACH       4u /* pages of the largest load */
@@ -25,7 +25,7 @@ struct one {
 };
 
 struct growth {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct one one[MAPS];
     /* The loads that wait, oldest first. */
@@ -104,7 +104,7 @@ static void end(struct one *one)
 /* Books are right, and who is first in the queue could not be served. */
 static void look(struct growth *g)
 {
-    struct udmar_bounce_zone_info zone = zone_of(&g->mc);
+    struct udmar_bounce_zone_info zone = zone_of(&g->f);
 
     assert_int_equal(zone.total_pages, zone.free_pages + zone.reserved_pages + zone.active_pages);
     assert_int_equal(zone.waiting, g->queued);
@@ -144,32 +144,32 @@ static void open_growth(struct growth *g, const char *tunables, unsigned provide
 
     memset(g, 0, sizeof(*g));
     g->protected = strcmp(tunables, ASKED) == 0;
-    machine_open(&g->mc, &setup);
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(g->mc.device[0]), 1, 0, LOW_4G,
+    fixture_open(&g->f, &setup);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(g->f.device[0]), 1, 0, LOW_4G,
                                           UINT64_MAX, NULL, NULL, (EACH - 1) * PAGE, 16, UINT64_MAX,
                                           0, lock_growth, g, &g->tag),
                      0);
     for (unsigned i = 0; i < MAPS; i++) {
-        no_more_pages(&g->mc, i >= provided);
+        no_more_pages(&g->f, i >= provided);
         g->one[i] = (struct one){ .growth = g };
         g->one[i].map = new_map(g->tag);
         g->one[i].buffer =
-            model_buffer_alloc(g->mc.m, (EACH - 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 8);
+            model_buffer_alloc(g->f.m, (EACH - 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 8);
     }
-    no_more_pages(&g->mc, false);
-    model_set_hook(g->mc.m, second_processor, g);
+    no_more_pages(&g->f, false);
+    model_set_hook(g->f.m, second_processor, g);
 }
 
 static void close_growth(struct growth *g)
 {
-    no_more_pages(&g->mc, false);
-    model_set_hook(g->mc.m, NULL, NULL);
+    no_more_pages(&g->f, false);
+    model_set_hook(g->f.m, NULL, NULL);
     for (unsigned i = 0; i < MAPS; i++) {
         drop_map(g->tag, g->one[i].map);
-        model_buffer_free(g->mc.m, g->one[i].buffer);
+        model_buffer_free(g->f.m, g->one[i].buffer);
     }
     drop_tag(g->tag);
-    machine_close(&g->mc);
+    fixture_close(&g->f);
 }
 
 /* ---- One course, told step by step ----------------------------------------------------------- */
@@ -177,9 +177,9 @@ static void close_growth(struct growth *g)
 /* The host is without memory for a moment: number 2 queues while number 1 grows the zone. */
 static void queue_meanwhile(struct growth *g)
 {
-    no_more_pages(&g->mc, true);
+    no_more_pages(&g->f, true);
     assert_int_equal(start(&g->one[2], EACH, 0), UDMAR_EINPROGRESS);
-    no_more_pages(&g->mc, false);
+    no_more_pages(&g->f, false);
 }
 
 static void test_load_that_grows_the_zone_is_served(void **state)
@@ -196,8 +196,8 @@ static void test_load_that_grows_the_zone_is_served(void **state)
         assert_true(g.allocations > FIRST_PAGE);
         look(&g);
         /* All that it took was new: the other one's pages are still to come, and come. */
-        assert_int_equal(zone_of(&g.mc).total_pages, 2 * EACH);
-        assert_int_equal(zone_of(&g.mc).free_pages, EACH - 1);
+        assert_int_equal(zone_of(&g.f).total_pages, 2 * EACH);
+        assert_int_equal(zone_of(&g.f).free_pages, EACH - 1);
         assert_int_equal(g.one[2].calls, 0);
         end(&g.one[0]);
         assert_int_equal(g.one[2].calls, 1);
@@ -213,7 +213,7 @@ static void test_load_that_grows_the_zone_is_served(void **state)
 static void queue_and_no_more(struct growth *g)
 {
     queue_meanwhile(g);
-    no_more_pages(&g->mc, true);
+    no_more_pages(&g->f, true);
 }
 
 static void test_load_that_cannot_grow_queues_behind(void **state)
@@ -224,14 +224,14 @@ static void test_load_that_cannot_grow_queues_behind(void **state)
     (void)state;
     open_growth(&g, BOUNCE, 1);
     assert_int_equal(start(&g.one[0], 2, 0), 0);
-    pages = model_pages_in_use(g.mc.m);
+    pages = model_pages_in_use(g.f.m);
     g.when = FIRST_PAGE + 2;
     g.meanwhile = queue_and_no_more;
     assert_int_equal(start(&g.one[1], EACH, 0), UDMAR_EINPROGRESS);
     look(&g);
     assert_ptr_equal(g.queue[0], &g.one[2]);
-    assert_int_equal(zone_of(&g.mc).total_pages, EACH);
-    assert_int_equal(model_pages_in_use(g.mc.m), pages);
+    assert_int_equal(zone_of(&g.f).total_pages, EACH);
+    assert_int_equal(model_pages_in_use(g.f.m), pages);
     end(&g.one[0]);
     assert_int_equal(g.one[2].calls, 1);
     assert_int_equal(g.one[1].calls, 0);
@@ -245,7 +245,7 @@ static void test_load_that_cannot_grow_queues_behind(void **state)
 /* Nobody waits: what a load has got in vain stays for the next one. */
 static void no_more(struct growth *g)
 {
-    no_more_pages(&g->mc, true);
+    no_more_pages(&g->f, true);
 }
 
 static void test_pages_in_vain_stay(void **state)
@@ -258,7 +258,7 @@ static void test_pages_in_vain_stay(void **state)
     g.when = FIRST_PAGE + 2;
     g.meanwhile = no_more;
     assert_int_equal(start(&g.one[1], EACH, UDMAR_DMA_NOWAIT), UDMAR_ENOMEM);
-    assert_int_equal(zone_of(&g.mc).free_pages, 1);
+    assert_int_equal(zone_of(&g.f).free_pages, 1);
     assert_int_equal(start(&g.one[2], 1, UDMAR_DMA_NOWAIT), 0);
     end(&g.one[0]);
     end(&g.one[2]);
@@ -291,10 +291,10 @@ static void some_steps(struct growth *g)
     bool none = roll_below(&g->dice, 2) == 0;
 
     g->courses[3]++;
-    no_more_pages(&g->mc, roll_below(&g->dice, 3) != 0);
+    no_more_pages(&g->f, roll_below(&g->dice, 3) != 0);
     for (unsigned i = roll_below(&g->dice, 4); i > 0; i--)
         step(g, 1);
-    no_more_pages(&g->mc, none);
+    no_more_pages(&g->f, none);
 }
 
 static void end_all(struct growth *g)
@@ -322,7 +322,7 @@ static void courses(const char *tunables)
         for (unsigned i = 0; i < 60; i++) {
             g.allocations = 0;
             g.when = 1 + roll_below(&g.dice, 6);
-            no_more_pages(&g.mc, roll_below(&g.dice, 4) == 0);
+            no_more_pages(&g.f, roll_below(&g.dice, 4) == 0);
             step(&g, 0);
             look(&g);
         }

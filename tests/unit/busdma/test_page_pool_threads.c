@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LOW_4G  UINT64_C(0xffffffff)
 #define THREADS 4u
@@ -20,7 +20,7 @@ static const uint16_t rids[DEVICES] = { RID0, RID1, RID2 };
 
 /* A driver: a lock, a tag, a map, and what its load has come to. */
 struct worker {
-    struct machine *mc;
+    struct fixture *f;
     pthread_t thread;
     unsigned number;
     pthread_mutex_t mutex;
@@ -67,7 +67,7 @@ static void transfer(struct worker *worker, unsigned round)
     memset(sent, (int)(worker->number * 60 + round % 50 + 1), sizeof(sent));
     for (int i = 0; i < worker->count; i++) {
         size_t size = (size_t)worker->segment[i].ds_len;
-        enum model_result result = model_dma(worker->mc->m, 0, rids[worker->number % DEVICES],
+        enum model_result result = model_dma(worker->f->m, 0, rids[worker->number % DEVICES],
                                              worker->segment[i].ds_addr, sent + done, size, true);
 
         worker->wrong[0] += result != MODEL_OK && result != MODEL_BYPASSED;
@@ -142,30 +142,30 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void make_worker(struct worker *worker, struct machine *mc, unsigned number)
+static void make_worker(struct worker *worker, struct fixture *f, unsigned number)
 {
-    struct udmar_dma_tag *root = udmar_device_dma_tag(mc->device[number % DEVICES]);
+    struct udmar_dma_tag *root = udmar_device_dma_tag(f->device[number % DEVICES]);
 
     memset(worker, 0, sizeof(*worker));
-    worker->mc = mc;
+    worker->f = f;
     worker->number = number;
     assert_int_equal(pthread_mutex_init(&worker->mutex, NULL), 0);
     assert_int_equal(udmar_dma_tag_create(root, 1, 0, LOW_4G, UINT64_MAX, NULL, NULL, SIZE, 8,
                                           UINT64_MAX, 0, lock, worker, &worker->tag),
                      0);
     /* Pages for two of four. */
-    model_fail_host_calls_of(mc->m, MODEL_CALL_PAGE_ALLOC, number < 2 ? 0 : 1, number >= 2);
+    model_fail_host_calls_of(f->m, MODEL_CALL_PAGE_ALLOC, number < 2 ? 0 : 1, number >= 2);
     worker->map = new_map(worker->tag);
-    worker->buffer = model_buffer_alloc(mc->m, SIZE, MODEL_HIGH | MODEL_SCATTERED, 40);
+    worker->buffer = model_buffer_alloc(f->m, SIZE, MODEL_HIGH | MODEL_SCATTERED, 40);
 }
 
 static void *run_deferred(void *argument)
 {
-    struct machine *mc = ((void **)argument)[0];
+    struct fixture *f = ((void **)argument)[0];
     bool *end = ((void **)argument)[1];
 
     while (!__atomic_load_n(end, __ATOMIC_ACQUIRE)) {
-        udmar_dma_run_waiting(mc->instance);
+        udmar_dma_run_waiting(f->instance);
         sched_yield();
     }
     return NULL;
@@ -181,18 +181,18 @@ static void run(bool own_thread)
     const struct setup setup = { .tunables = "hw.busdma.default=bounce" };
     static struct worker workers[THREADS];
     struct udmar_bounce_zone_info zone;
-    struct machine mc;
+    struct fixture f;
     bool end = false;
-    void *arguments[] = { &mc, &end };
+    void *arguments[] = { &f, &end };
     pthread_t runner;
     unsigned waited = 0, cancelled = 0;
 
-    machine_open(&mc, &setup);
+    fixture_open(&f, &setup);
     assert_int_equal(pthread_barrier_init(&everybody, NULL, THREADS), 0);
     for (unsigned i = 0; i < THREADS; i++)
-        make_worker(&workers[i], &mc, i);
+        make_worker(&workers[i], &f, i);
     if (own_thread) {
-        udmar_dma_on_waiting(mc.instance, do_nothing, NULL);
+        udmar_dma_on_waiting(f.instance, do_nothing, NULL);
         assert_int_equal(pthread_create(&runner, NULL, run_deferred, arguments), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)
@@ -202,12 +202,12 @@ static void run(bool own_thread)
     if (own_thread) {
         __atomic_store_n(&end, true, __ATOMIC_RELEASE);
         assert_int_equal(pthread_join(runner, NULL), 0);
-        udmar_dma_run_waiting(mc.instance);
+        udmar_dma_run_waiting(f.instance);
     }
-    assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+    assert_true(udmar_bounce_zone_info(f.instance, 0, &zone));
     assert_int_equal(zone.free_pages, zone.total_pages);
     assert_int_equal(zone.waiting, 0);
-    model_fail_host_call(mc.m, 0, false);
+    model_fail_host_call(f.m, 0, false);
     for (unsigned i = 0; i < THREADS; i++) {
         for (unsigned kind = 0; kind < 4; kind++)
             assert_int_equal(workers[i].wrong[kind], 0);
@@ -215,13 +215,13 @@ static void run(bool own_thread)
         cancelled += workers[i].cancelled;
         drop_map(workers[i].tag, workers[i].map);
         drop_tag(workers[i].tag);
-        model_buffer_free(mc.m, workers[i].buffer);
+        model_buffer_free(f.m, workers[i].buffer);
     }
     assert_int_equal(zone.total_deferred, waited);
     assert_true(waited >= THREADS);
     print_message("# %u loads waited, %u of them were called off\n", waited, cancelled);
     pthread_barrier_destroy(&everybody);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_run_by_who_unloads(void **state)

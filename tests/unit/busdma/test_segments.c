@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define MOST_PIECES 24u
 #define ROUNDS      400u
@@ -30,7 +30,7 @@ struct subject {
 };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     uint32_t random;
     bool translates;
     bool subpage;
@@ -85,7 +85,7 @@ static void random_subject(struct scene *s, const struct limits *limits, struct 
     out->length = 1 + roll_below(r, (uint32_t)limits->maxsize);
     out->size = (size_t)out->length;
     out->pieces = roll_below(r, 2) ? 0 : 1 + roll_below(r, MOST_PIECES);
-    out->buffer = model_buffer_alloc(s->mc.m, out->size, flags, offset);
+    out->buffer = model_buffer_alloc(s->f.m, out->size, flags, offset);
     fill_pattern(out->buffer, out->size, roll(r));
     step = out->pieces == 0 ? 0 : out->size / out->pieces;
     if (step == 0) {
@@ -145,7 +145,7 @@ static bool feed(void *context, struct udmar_dma_piece *out_piece)
     if ((f->next & 1) != 0 && out_piece->length > 0) {
         uint8_t *at = s->piece[f->next].at + f->done;
         size_t length = s->piece[f->next].length - f->done;
-        uint64_t physical = udmar_host_virtual_to_physical(f->scene->mc.m, at, &length);
+        uint64_t physical = udmar_host_virtual_to_physical(f->scene->f.m, at, &length);
 
         *out_piece = (struct udmar_dma_piece){
             .physical = physical,
@@ -168,7 +168,7 @@ static int add(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dma_map 
     struct subject one = { .pieces = 1, .piece = { *part } };
     struct feed context = { .subject = &one, .scene = s };
     size_t run = part->length;
-    uint64_t physical = udmar_host_virtual_to_physical(s->mc.m, part->at, &run);
+    uint64_t physical = udmar_host_virtual_to_physical(s->f.m, part->at, &run);
     int flags = UDMAR_DMA_NOWAIT | (roll_below(&s->random, 2) ? UDMAR_DMA_MORE : 0);
 
     switch (roll_below(&s->random, 3)) {
@@ -271,7 +271,7 @@ static void check_limits(const struct limits *limits, const struct subject *subj
 
 static bool moves(struct scene *s, uint64_t at, uint8_t *data, size_t size, bool write)
 {
-    enum model_result done = model_dma(s->mc.m, 0, RID0, at, data, size, write);
+    enum model_result done = model_dma(s->f.m, 0, RID0, at, data, size, write);
 
     return done == MODEL_OK || done == MODEL_BYPASSED;
 }
@@ -369,7 +369,7 @@ static void check_hidden(struct scene *s, const struct subject *subject)
         uint64_t at = result.segment[i].ds_addr & ~(PAGE - 1);
         uint64_t first = result.segment[i].ds_addr - at;
 
-        assert_int_equal(model_dma(s->mc.m, 0, RID0, at, page, PAGE, false), MODEL_OK);
+        assert_int_equal(model_dma(s->f.m, 0, RID0, at, page, PAGE, false), MODEL_OK);
         for (uint64_t k = 0; k < PAGE; k++) {
             /* Other segments may share the page when a boundary has cut it. */
             bool own = k >= first && k < first + result.segment[i].ds_len;
@@ -412,7 +412,7 @@ static void one_round(struct scene *s)
 
     random_limits(s, &limits);
     random_subject(s, &limits, &subject);
-    tag = new_tag(&s->mc, 0, &limits);
+    tag = new_tag(&s->f, 0, &limits);
     map = new_map(tag);
     error = load(s, tag, map, &subject);
     assert_int_equal(result.calls, 1);
@@ -430,14 +430,14 @@ static void one_round(struct scene *s)
         udmar_dmamap_unload(tag, map);
         if (s->translates && !s->deferred)
             for (int i = 0; i < result.count; i++)
-                assert_false(can_read(&s->mc, RID0, result.segment[i].ds_addr));
-        drain_faults(&s->mc);
+                assert_false(can_read(&s->f, RID0, result.segment[i].ds_addr));
+        drain_faults(&s->f);
     }
-    for (unsigned i = 0; udmar_bounce_zone_info(s->mc.instance, i, &zone); i++)
+    for (unsigned i = 0; udmar_bounce_zone_info(s->f.instance, i, &zone); i++)
         assert_int_equal(zone.free_pages, zone.total_pages);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, subject.buffer);
+    model_buffer_free(s->f.m, subject.buffer);
 }
 
 static void run(const struct setup *setup, bool translates, bool subpage, uint32_t seed)
@@ -448,14 +448,14 @@ static void run(const struct setup *setup, bool translates, bool subpage, uint32
     const struct limits keeper = { .alignment = 64 };
     struct udmar_dma_tag *tag;
 
-    machine_open(&s.mc, setup);
+    fixture_open(&s.f, setup);
     /* Keeps a zone, so that its pages come back used. */
-    tag = new_tag(&s.mc, 1, &keeper);
+    tag = new_tag(&s.f, 1, &keeper);
     for (unsigned i = 0; i < ROUNDS; i++)
         one_round(&s);
     drop_tag(tag);
-    assert_false(udmar_bounce_zone_info(s.mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
-    machine_close(&s.mc);
+    assert_false(udmar_bounce_zone_info(s.f.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    fixture_close(&s.f);
 }
 
 static void test_windows(void **state)

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define MOST_PAGES 40u
 
@@ -63,7 +63,7 @@ static void prp_pages(struct page_list *list)
 }
 
 /* The device reads or writes the buffer through the list. */
-static void transfer(struct machine *mc, const struct page_list *list, uint8_t *data, size_t size,
+static void transfer(struct fixture *f, const struct page_list *list, uint8_t *data, size_t size,
                      bool write)
 {
     for (size_t done = 0; done < size;) {
@@ -74,13 +74,13 @@ static void transfer(struct machine *mc, const struct page_list *list, uint8_t *
         here = here < size - done ? here : size - done;
         assert_true(at / PAGE < list->count);
         moved =
-            model_dma(mc->m, 0, RID0, list->page[at / PAGE] + at % PAGE, data + done, here, write);
+            model_dma(f->m, 0, RID0, list->page[at / PAGE] + at % PAGE, data + done, here, write);
         assert_true(moved == MODEL_OK || moved == MODEL_BYPASSED);
         done += here;
     }
 }
 
-static void check(struct machine *mc, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
+static void check(struct fixture *f, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                   uint8_t *buffer, size_t size, void (*pages)(struct page_list *list))
 {
     static uint8_t data[MOST_PAGES * 4096];
@@ -93,10 +93,10 @@ static void check(struct machine *mc, struct udmar_dma_tag *tag, struct udmar_dm
     assert_true(result.count > 0);
     pages(&list);
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREREAD | UDMAR_DMA_SYNC_PREWRITE);
-    transfer(mc, &list, data, size, false);
+    transfer(f, &list, data, size, false);
     assert_memory_equal(data, buffer, size);
     fill_pattern(data, size, (unsigned)size + 77);
-    transfer(mc, &list, data, size, true);
+    transfer(f, &list, data, size, true);
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD | UDMAR_DMA_SYNC_POSTWRITE);
     assert_memory_equal(data, buffer, size);
     udmar_dmamap_unload(tag, map);
@@ -107,23 +107,23 @@ static const size_t sizes[] = { 1,      0x200,  0x800,  0xfff,  0x1000, 0x1001, 
                                 0x2001, 0x2800, 0x3000, 0x4fff, 0x8000, 0x10000, 0x10800, 0x20000 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct udmar_dma_tag *usb_tag(struct machine *mc, size_t size)
+static struct udmar_dma_tag *usb_tag(struct fixture *f, size_t size)
 {
     struct udmar_dma_tag *tag;
 
     assert_int_equal(
-        udmar_dma_tag_create(udmar_device_dma_tag(mc->device[0]), 1, 0, UINT32_MAX, UINT64_MAX,
-                             NULL, NULL, size, size > 1 ? 2 + (int)(size / PAGE) : 1,
+        udmar_dma_tag_create(udmar_device_dma_tag(f->device[0]), 1, 0, UINT32_MAX, UINT64_MAX, NULL,
+                             NULL, size, size > 1 ? 2 + (int)(size / PAGE) : 1,
                              size > PAGE ? PAGE : size, UDMAR_DMA_KEEP_PG_OFFSET, NULL, NULL, &tag),
         0);
     return tag;
 }
 
-static struct udmar_dma_tag *prp_tag(struct machine *mc, size_t size)
+static struct udmar_dma_tag *prp_tag(struct fixture *f, size_t size)
 {
     struct udmar_dma_tag *tag;
 
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc->device[0]), 4, PAGE, UINT64_MAX,
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(f->device[0]), 4, PAGE, UINT64_MAX,
                                           UINT64_MAX, NULL, NULL, size,
                                           (int)((size + PAGE - 1) / PAGE) + 1, PAGE, 0, NULL, NULL,
                                           &tag),
@@ -135,28 +135,28 @@ static void all_layouts(const struct setup *setup)
 {
     static const unsigned kinds[] = { MODEL_SCATTERED | MODEL_HIGH, MODEL_SCATTERED | MODEL_LOW,
                                       MODEL_CONTIGUOUS | MODEL_HIGH, MODEL_CONTIGUOUS | MODEL_LOW };
-    struct machine mc;
+    struct fixture f;
 
-    machine_open(&mc, setup);
+    fixture_open(&f, setup);
     for (unsigned i = 0; i < COUNT(sizes); i++) {
-        struct udmar_dma_tag *usb = usb_tag(&mc, sizes[i]), *prp = prp_tag(&mc, sizes[i]);
+        struct udmar_dma_tag *usb = usb_tag(&f, sizes[i]), *prp = prp_tag(&f, sizes[i]);
         struct udmar_dma_map *usb_map = new_map(usb), *prp_map = new_map(prp);
 
         for (unsigned k = 0; k < COUNT(kinds) * COUNT(offsets); k++) {
             size_t offset = offsets[k % COUNT(offsets)];
-            uint8_t *buffer = model_buffer_alloc(mc.m, sizes[i], kinds[k / COUNT(offsets)], offset);
+            uint8_t *buffer = model_buffer_alloc(f.m, sizes[i], kinds[k / COUNT(offsets)], offset);
 
-            check(&mc, usb, usb_map, buffer, sizes[i], usb_pages);
+            check(&f, usb, usb_map, buffer, sizes[i], usb_pages);
             if (offset % 4 == 0)
-                check(&mc, prp, prp_map, buffer, sizes[i], prp_pages);
-            model_buffer_free(mc.m, buffer);
+                check(&f, prp, prp_map, buffer, sizes[i], prp_pages);
+            model_buffer_free(f.m, buffer);
         }
         drop_map(usb, usb_map);
         drop_map(prp, prp_map);
         drop_tag(usb);
         drop_tag(prp);
     }
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_translate(void **state)

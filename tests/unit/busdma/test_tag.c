@@ -8,7 +8,7 @@
 #include <udmar/bus_dma.h>
 
 #include "busdma/map.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 struct request {
     uint64_t alignment, boundary, lowaddr, highaddr, maxsize, maxsegsz;
@@ -39,34 +39,34 @@ static const struct request good = {
     .maxsegsz = KIB(64),
 };
 
-static void expect_refused(struct machine *mc, const struct request *request, const char *reason)
+static void expect_refused(struct fixture *f, const struct request *request, const char *reason)
 {
     struct udmar_dma_tag *tag = NULL;
 
-    model_clear_log(mc->m);
-    assert_int_equal(create(udmar_device_dma_tag(mc->device[0]), request, &tag), UDMAR_EINVAL);
+    model_clear_log(f->m);
+    assert_int_equal(create(udmar_device_dma_tag(f->device[0]), request, &tag), UDMAR_EINVAL);
     assert_null(tag);
-    assert_int_equal(model_log_count(mc->m), 1);
-    assert_true(model_log_contains(mc->m, reason));
+    assert_int_equal(model_log_count(f->m), 1);
+    assert_true(model_log_contains(f->m, reason));
 }
 
 static void test_refused_arguments(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct request r;
     struct udmar_dma_tag *tag;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     r = good, r.filter = true;
-    expect_refused(&mc, &r, "filter");
+    expect_refused(&f, &r, "filter");
     r = good, r.maxsegsz = 0;
-    expect_refused(&mc, &r, "maxsegsz");
+    expect_refused(&f, &r, "maxsegsz");
     r.boundary = PAGE;
-    expect_refused(&mc, &r, "maxsegsz");
+    expect_refused(&f, &r, "maxsegsz");
     assert_int_equal(create(NULL, &good, &tag), UDMAR_EINVAL);
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &good, NULL), UDMAR_EINVAL);
-    machine_close(&mc);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &good, NULL), UDMAR_EINVAL);
+    fixture_close(&f);
 }
 
 /*
@@ -76,7 +76,7 @@ static void test_refused_arguments(void **state)
 static void test_numbers_of_a_parent(void **state)
 {
     static struct loaded loaded;
-    struct machine mc;
+    struct fixture f;
     struct request r = good;
     struct udmar_dma_tag *parent, *child;
     struct udmar_dma_map *map;
@@ -84,13 +84,12 @@ static void test_numbers_of_a_parent(void **state)
 
     (void)state;
     for (unsigned bounce = 0; bounce < 2; bounce++) {
-        machine_open(&mc,
-                     &(struct setup){ .tunables = bounce ? "hw.busdma.default=bounce" : NULL });
-        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+        fixture_open(&f, &(struct setup){ .tunables = bounce ? "hw.busdma.default=bounce" : NULL });
+        buffer = model_buffer_alloc(f.m, PAGE, 0, 0);
         r.maxsize = 0;
         r.nsegments = 0;
         r.maxsegsz = UINT64_MAX;
-        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+        assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &parent), 0);
         assert_int_equal(create(parent, &good, &child), 0);
         map = new_map(child);
         (void)load_one(child, map, buffer, PAGE);
@@ -107,42 +106,42 @@ static void test_numbers_of_a_parent(void **state)
         drop_tag(parent);
         /* What can be loaded has at least one segment. */
         r.maxsize = UINT64_MAX;
-        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+        assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &parent), 0);
         map = new_map(parent);
         assert_int_equal(udmar_dmamap_load(parent, map, buffer, 1, note_loaded, &loaded, 0), 0);
         assert_int_equal(loaded.error, UDMAR_EFBIG);
         assert_int_equal(loaded.count, 0);
         drop_map(parent, map);
         drop_tag(parent);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
 /* The bits of an address that FreeBSD looks at are zero, and no multiple is crossed. */
 static void test_no_powers_of_two(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct request r = good;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     r.alignment = 24;
     r.boundary = 3 * KIB(32);
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
     assert_int_equal(tag->alignment, 32);
     assert_int_equal(tag->boundary, KIB(32));
     assert_int_equal(tag->maxsegsz, KIB(32));
     drop_tag(tag);
     r = good, r.alignment = UINT64_MAX;
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
     assert_int_equal(tag->alignment, UINT64_C(1) << 63);
     map = new_map(tag);
     drop_map(tag, map);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* A highaddr that is not above lowaddr: FreeBSD's bus tags make it the highest address. */
@@ -158,7 +157,7 @@ static void test_no_window(void **state)
         { UINT64_MAX, 0xffffffff, UINT64_MAX }, /* bce: excludes nothing */
         { UINT64_MAX, UINT64_MAX, UINT64_MAX },
     };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     void *buffer;
@@ -167,36 +166,36 @@ static void test_no_window(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct request r = good;
 
-        machine_open(&mc, NULL);
+        fixture_open(&f, NULL);
         r.lowaddr = cases[i].low;
         r.highaddr = cases[i].high;
-        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+        assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
         assert_int_equal(tag->lowaddr, r.lowaddr | 0xfff);
         assert_int_equal(tag->highaddr, cases[i].expected_high);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, KIB(64), MODEL_HIGH, 0);
+        buffer = model_buffer_alloc(f.m, KIB(64), MODEL_HIGH, 0);
         assert_true(load_one(tag, map, buffer, KIB(64)) <= tag->lowaddr);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
-    machine_open(&mc, &(struct setup){ .tunables = "hw.busdma.default=bounce" });
+    fixture_open(&f, &(struct setup){ .tunables = "hw.busdma.default=bounce" });
     {
         struct request r = good;
 
         r.lowaddr = r.highaddr = 0xffffffff;
-        assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+        assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, PAGE, MODEL_HIGH, 0);
+        buffer = model_buffer_alloc(f.m, PAGE, MODEL_HIGH, 0);
         assert_true(load_one(tag, map, buffer, PAGE) <= 0xffffffff);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
+        model_buffer_free(f.m, buffer);
     }
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* The host's lengths are a size_t: it is never asked for what does not fit into one. */
@@ -205,18 +204,18 @@ static void test_more_than_a_size_t(void **state)
     static const uint64_t lengths[] = { UINT64_C(1) << 32, (UINT64_C(1) << 32) + 1,
                                         UINT64_C(1) << 63, UINT64_MAX };
     static struct loaded loaded;
-    struct machine mc;
+    struct fixture f;
     struct request r = good;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     void *buffer;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     r.maxsize = r.maxsegsz = UINT64_MAX;
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    buffer = model_buffer_alloc(f.m, PAGE, 0, 0);
     for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         loaded.error = 0;
         (void)udmar_dmamap_load(tag, map, buffer, lengths[i], note_loaded, &loaded, 0);
@@ -224,43 +223,43 @@ static void test_more_than_a_size_t(void **state)
     }
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 static void test_no_memory_for_a_tag(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *root, *tag;
 
     (void)state;
-    machine_open(&mc, NULL);
-    model_fail_host_call(mc.m, 1, false);
-    assert_null(udmar_device_dma_tag(mc.device[0]));
-    model_fail_host_call(mc.m, 0, false);
-    root = udmar_device_dma_tag(mc.device[0]);
+    fixture_open(&f, NULL);
+    model_fail_host_call(f.m, 1, false);
+    assert_null(udmar_device_dma_tag(f.device[0]));
+    model_fail_host_call(f.m, 0, false);
+    root = udmar_device_dma_tag(f.device[0]);
     assert_non_null(root);
-    model_fail_host_call(mc.m, 1, false);
+    model_fail_host_call(f.m, 1, false);
     assert_int_equal(create(root, &good, &tag), UDMAR_ENOMEM);
-    model_fail_host_call(mc.m, 0, false);
-    assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_OK);
-    mc.device[0] = NULL;
-    machine_close(&mc);
+    model_fail_host_call(f.m, 0, false);
+    assert_int_equal(udmar_device_detach(f.device[0]), UDMAR_OK);
+    f.device[0] = NULL;
+    fixture_close(&f);
 }
 
 static void test_child_can_only_tighten(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *parent, *child, *grandchild;
     struct request r = good;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     r.alignment = 64;
     r.boundary = KIB(16);
     r.lowaddr = 0x12345678;
     r.highaddr = 0x80000000;
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &parent), 0);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &parent), 0);
     assert_int_equal(parent->lowaddr, 0x12345fff);
     assert_int_equal(parent->highaddr, 0x80000fff);
     assert_int_equal(parent->maxsegsz, KIB(16));
@@ -287,7 +286,7 @@ static void test_child_can_only_tighten(void **state)
     drop_tag(grandchild);
     drop_tag(child);
     drop_tag(parent);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void lock_nothing(void *argument, enum udmar_dma_lock_op op)
@@ -319,15 +318,15 @@ static void test_copies_of_tags(void **state)
     static const int flags[] = { 0, UDMAR_DMA_ALLOCNOW, UDMAR_DMA_COHERENT,
                                  UDMAR_DMA_KEEP_PG_OFFSET,
                                  UDMAR_DMA_ALLOCNOW | UDMAR_DMA_COHERENT };
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     for (unsigned i = 0; i < 2 * sizeof(flags) / sizeof(flags[0]); i++) {
         struct udmar_dma_template wanted, copy;
         struct udmar_dma_tag *tag, *second;
 
-        udmar_dma_template_init(&wanted, udmar_device_dma_tag(mc.device[0]));
+        udmar_dma_template_init(&wanted, udmar_device_dma_tag(f.device[0]));
         assert_false(wanted.unknown_key || wanted.flags != 0 || wanted.lockfunc != NULL);
         wanted.flags = flags[i / 2];
         if (i % 2) {
@@ -353,7 +352,7 @@ static void test_copies_of_tags(void **state)
         drop_tag(second);
         drop_tag(tag);
     }
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* Whatever comes behind it does not make an unknown key good, and the reason is that key. */
@@ -366,75 +365,75 @@ static void test_unknown_key(void **state)
     struct udmar_dma_template values;
     struct udmar_dma_counts counts;
     struct udmar_dma_tag *tag;
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
-    udmar_dma_template_init(&values, udmar_device_dma_tag(mc.device[0]));
+    fixture_open(&f, NULL);
+    udmar_dma_template_init(&values, udmar_device_dma_tag(f.device[0]));
     udmar_dma_template_fill(&values, params, 1);
     udmar_dma_template_fill(&values, &params[1], 1);
     assert_int_equal(udmar_dma_template_tag(&values, &tag), UDMAR_EINVAL);
-    assert_true(model_log_contains(mc.m, "unknown key"));
-    udmar_dma_counts(mc.instance, &counts);
+    assert_true(model_log_contains(f.m, "unknown key"));
+    udmar_dma_counts(f.instance, &counts);
     assert_int_equal(counts.tags_refused, 1);
     /* Without a parent there is nobody to tell. */
     values.parent = NULL;
     assert_int_equal(udmar_dma_template_tag(&values, &tag), UDMAR_EINVAL);
     /* A fresh start is one. */
-    udmar_dma_template_init(&values, udmar_device_dma_tag(mc.device[0]));
+    udmar_dma_template_init(&values, udmar_device_dma_tag(f.device[0]));
     udmar_dma_template_fill(&values, &params[1], 1);
     assert_int_equal(udmar_dma_template_tag(&values, &tag), 0);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_zero_alignment_is_one(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct request r = good;
     struct udmar_dma_tag *tag;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     r.alignment = 0;
-    assert_int_equal(create(udmar_device_dma_tag(mc.device[0]), &r, &tag), 0);
+    assert_int_equal(create(udmar_device_dma_tag(f.device[0]), &r, &tag), 0);
     assert_int_equal(tag->alignment, 1);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_root_tag_belongs_to_its_device(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *root;
 
     (void)state;
-    machine_open(&mc, NULL);
-    root = udmar_device_dma_tag(mc.device[0]);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0]), root);
-    assert_ptr_not_equal(udmar_device_dma_tag(mc.device[1]), root);
+    fixture_open(&f, NULL);
+    root = udmar_device_dma_tag(f.device[0]);
+    assert_ptr_equal(udmar_device_dma_tag(f.device[0]), root);
+    assert_ptr_not_equal(udmar_device_dma_tag(f.device[1]), root);
     assert_null(udmar_device_dma_tag(NULL));
     assert_int_equal(udmar_dma_tag_destroy(root), UDMAR_EINVAL);
     assert_int_equal(udmar_dma_tag_destroy(NULL), 0);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_who_is_still_needed(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag, *other;
     struct udmar_dma_map *map, *none;
     void *buffer;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, NULL);
-    other = new_tag(&mc, 0, NULL);
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, NULL);
+    other = new_tag(&f, 0, NULL);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
+    buffer = model_buffer_alloc(f.m, PAGE, 0, 0);
     assert_int_equal(udmar_dma_tag_destroy(tag), UDMAR_EBUSY);
-    assert_int_equal(udmar_device_detach(mc.device[0]), UDMAR_ERR_BUSY);
-    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_detach(f.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_set_mode(f.device[0], UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
     assert_int_equal(udmar_dmamap_destroy(other, map), UDMAR_EINVAL);
     (void)load_one(tag, map, buffer, PAGE);
     assert_int_equal(udmar_dmamap_destroy(tag, map), UDMAR_EBUSY);
@@ -445,71 +444,71 @@ static void test_who_is_still_needed(void **state)
     drop_map(tag, map);
     drop_tag(tag);
     drop_tag(other);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* The root tag stays what it is, and gives out what the mode says. */
 static void test_mode_changes_the_back_end(void **state)
 {
     struct udmar_dma_tag *root;
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
-    root = udmar_device_dma_tag(mc.device[0]);
+    fixture_open(&f, NULL);
+    root = udmar_device_dma_tag(f.device[0]);
     assert_ptr_equal(root->backend, &udmar__backend_translated);
-    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_direct);
-    assert_int_equal(udmar_device_set_mode(mc.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0])->backend, &udmar__backend_translated);
-    assert_ptr_equal(udmar_device_dma_tag(mc.device[0]), root);
-    machine_close(&mc);
+    assert_int_equal(udmar_device_set_mode(f.device[0], UDMAR_MODE_BOUNCE), UDMAR_OK);
+    assert_ptr_equal(udmar_device_dma_tag(f.device[0])->backend, &udmar__backend_direct);
+    assert_int_equal(udmar_device_set_mode(f.device[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    assert_ptr_equal(udmar_device_dma_tag(f.device[0])->backend, &udmar__backend_translated);
+    assert_ptr_equal(udmar_device_dma_tag(f.device[0]), root);
+    fixture_close(&f);
 }
 
 /* The same under FreeBSD's names. */
 static void test_freebsd_names(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     static struct loaded loaded;
     bus_dma_tag_t tag;
     bus_dmamap_t map;
     void *buffer;
 
     (void)state;
-    machine_open(&mc, NULL);
-    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0,
+    fixture_open(&f, NULL);
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(f.device[0]), 1, 0,
                                         BUS_SPACE_MAXADDR_32BIT, BUS_SPACE_MAXADDR, NULL, NULL,
                                         KIB(8), BUS_SPACE_UNRESTRICTED, BUS_SPACE_MAXSIZE,
                                         BUS_DMA_ALLOCNOW, NULL, NULL, &tag),
                      0);
     assert_int_equal(bus_dmamap_create(tag, 0, &map), 0);
-    buffer = model_buffer_alloc(mc.m, KIB(8), MODEL_HIGH | MODEL_SCATTERED, 0);
+    buffer = model_buffer_alloc(f.m, KIB(8), MODEL_HIGH | MODEL_SCATTERED, 0);
     assert_int_equal(
         bus_dmamap_load(tag, map, buffer, KIB(8), note_loaded, &loaded, BUS_DMA_NOWAIT), 0);
     bus_dmamap_sync(tag, map, BUS_DMASYNC_PREREAD | BUS_DMASYNC_PREWRITE);
-    assert_true(device_stores(&mc, RID0, loaded.segment[0].ds_addr, buffer, KIB(8), 1));
+    assert_true(device_stores(&f, RID0, loaded.segment[0].ds_addr, buffer, KIB(8), 1));
     bus_dmamap_sync(tag, map, BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
     bus_dmamap_unload(tag, map);
     assert_false(bus_dma_id_mapped(tag, MIB(2), PAGE));
     assert_int_equal(bus_dmamap_destroy(tag, map), 0);
-    model_buffer_free(mc.m, buffer);
+    model_buffer_free(f.m, buffer);
     assert_int_equal(bus_dmamem_alloc(tag, &buffer, BUS_DMA_ZERO | BUS_DMA_COHERENT, &map), 0);
     bus_dmamem_free(tag, buffer, map);
     assert_int_equal(bus_dma_tag_destroy(tag), 0);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_clone_of_tags(void **state)
 {
     struct udmar_dma_template template_;
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *root, *tag, *copy;
 
     (void)state;
-    machine_open(&mc, NULL);
-    root = udmar_device_dma_tag(mc.device[0]);
-    tag = new_tag(&mc, 0, &(struct limits){ .nsegments = 5, .maxsize = 777 });
+    fixture_open(&f, NULL);
+    root = udmar_device_dma_tag(f.device[0]);
+    tag = new_tag(&f, 0, &(struct limits){ .nsegments = 5, .maxsize = 777 });
     udmar_dma_template_clone(&template_, tag);
     assert_ptr_equal(template_.parent, root);
     assert_int_equal(template_.nsegments, 5);
@@ -520,7 +519,7 @@ static void test_clone_of_tags(void **state)
     assert_int_equal(udmar_dma_template_tag(&template_, &copy), 0);
     drop_tag(copy);
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 int main(void)

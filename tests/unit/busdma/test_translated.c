@@ -3,13 +3,13 @@
  * Memory goes to others when the unit has confirmed that no device reaches it any more; and then it
  * does, however late that is and whatever kind of place the load had.
  */
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 #define ODD           8u /* offset that the alignment forbids: pages stand in for all of it */
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer;
@@ -39,26 +39,26 @@ static void open_scene(struct scene *s, unsigned place, const char *tunables)
         .nsegments = 4,
     };
 
-    machine_open(&s->mc, &setup);
-    s->tag = new_tag(&s->mc, 0, &limits);
+    fixture_open(&s->f, &setup);
+    s->tag = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
     s->length = places[place].length;
-    s->buffer = model_buffer_alloc(s->mc.m, s->length, MODEL_CONTIGUOUS, ODD);
+    s->buffer = model_buffer_alloc(s->f.m, s->length, MODEL_CONTIGUOUS, ODD);
 }
 
 static void close_scene(struct scene *s)
 {
     drop_map(s->tag, s->map);
     drop_tag(s->tag);
-    model_buffer_free(s->mc.m, s->buffer);
-    machine_close(&s->mc);
+    model_buffer_free(s->f.m, s->buffer);
+    fixture_close(&s->f);
 }
 
 static struct udmar_bounce_zone_info zone_of(struct scene *s)
 {
     struct udmar_bounce_zone_info zone;
 
-    assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+    assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
     return zone;
 }
 
@@ -77,14 +77,14 @@ static int load(struct scene *s)
 /* How much the unit is asked to do for one load and its end. */
 static unsigned requests_of_a_cycle(struct scene *s)
 {
-    unsigned before = model_stats(s->mc.u)->descriptors;
+    unsigned before = model_stats(s->f.u)->descriptors;
 
     assert_int_equal(load(s), 0);
-    assert_true(can_read(&s->mc, RID0, s->iova));
+    assert_true(can_read(&s->f, RID0, s->iova));
     udmar_dmamap_unload(s->tag, s->map);
-    assert_false(can_read(&s->mc, RID0, s->iova));
+    assert_false(can_read(&s->f, RID0, s->iova));
     assert_int_equal(zone_of(s).active_pages, 0);
-    return model_stats(s->mc.u)->descriptors - before;
+    return model_stats(s->f.u)->descriptors - before;
 }
 
 /* Nobody gets the page before the unit answers, and the map has it back when it does. */
@@ -102,15 +102,15 @@ static void test_map_works_when_the_unit_works(void **state)
         cost = requests_of_a_cycle(&s);
         total = zone_of(&s).total_pages;
         assert_int_equal(load(&s), 0);
-        assert_true(can_read(&s.mc, RID0, s.iova));
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        assert_true(can_read(&s.f, RID0, s.iova));
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(s.tag, s.map);
-        assert_true(can_read(&s.mc, RID0, s.iova));
+        assert_true(can_read(&s.f, RID0, s.iova));
         assert_int_equal(zone_of(&s).active_pages, (s.length + PAGE - 1) / PAGE);
         assert_int_equal(load(&s), UDMAR_ENOMEM);
         assert_int_equal(zone_of(&s).active_pages, (s.length + PAGE - 1) / PAGE);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        (void)model_queue_step(s.mc.u, 4096);
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(s.f.u, 4096);
         for (unsigned i = 0; i < 3; i++)
             s.asked = requests_of_a_cycle(&s);
         /* It is forgotten, not made good with each load anew. */
@@ -133,17 +133,17 @@ static void test_memory_is_given_back_late(void **state)
         open_scene(&s, n, SHORT_TIMEOUT);
         assert_int_equal(udmar_dmamem_alloc(s.tag, &memory, 0, &map), 0);
         iova = load_one(s.tag, map, memory, s.length);
-        assert_true(can_write(&s.mc, RID0, iova));
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        assert_true(can_write(&s.f, RID0, iova));
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(s.tag, map);
-        assert_true(can_write(&s.mc, RID0, iova));
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        (void)model_queue_step(s.mc.u, 4096);
-        model_cache_warm(s.mc.u);
+        assert_true(can_write(&s.f, RID0, iova));
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(s.f.u, 4096);
+        model_cache_warm(s.f.u);
         udmar_dmamem_free(s.tag, memory, map);
-        assert_false(can_write(&s.mc, RID0, iova));
-        assert_int_equal(model_stats(s.mc.u)->dma_to_freed, 0);
-        assert_false(model_log_contains(s.mc.m, "given up"));
+        assert_false(can_write(&s.f, RID0, iova));
+        assert_int_equal(model_stats(s.f.u)->dma_to_freed, 0);
+        assert_false(model_log_contains(s.f.m, "given up"));
         close_scene(&s);
     }
 }
@@ -161,24 +161,24 @@ static void test_memory_beside_its_window(void **state)
     void *memory;
 
     (void)state;
-    machine_open(&s.mc, &setup);
-    s.tag = new_tag(&s.mc, 0, &limits);
+    fixture_open(&s.f, &setup);
+    s.tag = new_tag(&s.f, 0, &limits);
     assert_int_equal(udmar_dmamem_alloc(s.tag, &memory, 0, &s.map), 0);
     for (unsigned i = 0; i < 8; i++) {
         const uint8_t *from = (const uint8_t *)memory + i % 2 * PAGE;
 
-        list[i].address = physical_of(&s.mc, from);
+        list[i].address = physical_of(&s.f, from);
         list[i].length = 64;
     }
     assert_int_equal(udmar_dmamap_load_physical(s.tag, s.map, list, 8, note, &s, 0), 0);
-    assert_true(can_write(&s.mc, RID0, s.iova));
+    assert_true(can_write(&s.f, RID0, s.iova));
     udmar_dmamap_unload(s.tag, s.map);
-    assert_true(can_write(&s.mc, RID0, s.iova));
+    assert_true(can_write(&s.f, RID0, s.iova));
     udmar_dmamem_free(s.tag, memory, s.map);
-    assert_false(can_write(&s.mc, RID0, s.iova));
-    assert_int_equal(model_stats(s.mc.u)->dma_to_freed, 0);
+    assert_false(can_write(&s.f, RID0, s.iova));
+    assert_int_equal(model_stats(s.f.u)->dma_to_freed, 0);
     drop_tag(s.tag);
-    machine_close(&s.mc);
+    fixture_close(&s.f);
 }
 
 int main(void)

@@ -5,26 +5,26 @@
  */
 #include <string.h>
 
-#include "load_scene.h"
+#include "fixture/load.h"
 
 #define ASKED "hw.busdma.pci0:0:2:0.subpage=1"
 
-static uint64_t active(struct machine *mc)
+static uint64_t active(struct fixture *f)
 {
     struct udmar_bounce_zone_info zone = { 0 };
 
-    assert_true(udmar_bounce_zone_info(mc->instance, 0, &zone));
+    assert_true(udmar_bounce_zone_info(f->instance, 0, &zone));
     assert_int_equal(zone.total_pages, zone.free_pages + zone.active_pages);
     return zone.active_pages;
 }
 
 /* Does the device find this byte anywhere in the pages around [iova, iova + length)? */
-static bool finds(struct machine *mc, uint64_t iova, uint64_t length, uint8_t what)
+static bool finds(struct fixture *f, uint64_t iova, uint64_t length, uint8_t what)
 {
     uint8_t page[4096];
 
     for (uint64_t at = iova & ~(PAGE - 1); at < iova + length; at += PAGE) {
-        if (model_dma(mc->m, 0, RID0, at, page, PAGE, false) == MODEL_OK &&
+        if (model_dma(f->m, 0, RID0, at, page, PAGE, false) == MODEL_OK &&
             memchr(page, what, PAGE) != NULL)
             return true;
     }
@@ -44,15 +44,15 @@ static void test_neighbours_are_not_seen(void **state)
     (void)state;
     for (unsigned w = 0; w < 2; w++) {
         const struct setup setup = { .tunables = ASKED, .window_limit = w ? PAGE : 0 };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *page;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, NULL);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, NULL);
         map = new_map(tag);
-        page = model_buffer_alloc(mc.m, 4 * PAGE, MODEL_SCATTERED, 0);
+        page = model_buffer_alloc(f.m, 4 * PAGE, MODEL_SCATTERED, 0);
         for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
             uint8_t *buffer = page + shapes[i].offset;
             size_t length = shapes[i].length;
@@ -62,30 +62,30 @@ static void test_neighbours_are_not_seen(void **state)
             memset(buffer, 0x11, length);
             iova = load_one(tag, map, buffer, length);
             assert_int_equal(iova & (PAGE - 1), shapes[i].offset);
-            assert_int_equal(active(&mc), shapes[i].pages);
-            assert_false(finds(&mc, iova, length, 0xee));
+            assert_int_equal(active(&f), shapes[i].pages);
+            assert_false(finds(&f, iova, length, 0xee));
             udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREWRITE);
-            assert_false(finds(&mc, iova, length, 0xee));
-            assert_true(device_sees(&mc, RID0, iova, buffer, length));
+            assert_false(finds(&f, iova, length, 0xee));
+            assert_true(device_sees(&f, RID0, iova, buffer, length));
             /* It writes all that it can reach; only the buffer's bytes arrive. */
             for (uint64_t at = iova & ~(PAGE - 1); at < iova + length; at += PAGE) {
                 uint8_t junk[4096];
 
                 memset(junk, 0x77, sizeof(junk));
-                assert_int_equal(model_dma(mc.m, 0, RID0, at, junk, PAGE, true), MODEL_OK);
+                assert_int_equal(model_dma(f.m, 0, RID0, at, junk, PAGE, true), MODEL_OK);
             }
             udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
             udmar_dmamap_unload(tag, map);
-            assert_false(can_read(&mc, RID0, iova));
+            assert_false(can_read(&f, RID0, iova));
             for (size_t k = 0; k < 4 * PAGE; k++)
                 assert_int_equal(
                     page[k], k >= shapes[i].offset && k < shapes[i].offset + length ? 0x77 : 0xee);
-            assert_int_equal(active(&mc), 0);
+            assert_int_equal(active(&f), 0);
         }
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, page);
-        machine_close(&mc);
+        model_buffer_free(f.m, page);
+        fixture_close(&f);
     }
 }
 
@@ -93,7 +93,7 @@ static void test_neighbours_are_not_seen(void **state)
 static void test_used_pages_are_clean(void **state)
 {
     const struct setup setup = { .tunables = "hw.busdma.subpage=1" };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag, *other;
     struct udmar_dma_map *map, *second;
     uint8_t *secret, *small;
@@ -101,20 +101,20 @@ static void test_used_pages_are_clean(void **state)
     uint8_t page[4096];
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, NULL);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, NULL);
     map = new_map(tag);
-    secret = model_buffer_alloc(mc.m, 2000, 0, 0);
-    small = model_buffer_alloc(mc.m, 8, 0, 0);
+    secret = model_buffer_alloc(f.m, 2000, 0, 0);
+    small = model_buffer_alloc(f.m, 8, 0, 0);
     memset(secret, 0x99, 2000);
     (void)load_one(tag, map, secret, 2000);
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREWRITE);
     udmar_dmamap_unload(tag, map);
-    other = new_tag(&mc, 1, NULL);
+    other = new_tag(&f, 1, NULL);
     second = new_map(other);
     for (unsigned i = 0; i < 4; i++) {
         iova = load_one(other, second, small, 8);
-        assert_int_equal(model_dma(mc.m, 0, RID1, iova & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
+        assert_int_equal(model_dma(f.m, 0, RID1, iova & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
         assert_null(memchr(page, 0x99, PAGE));
         udmar_dmamap_unload(other, second);
     }
@@ -122,87 +122,87 @@ static void test_used_pages_are_clean(void **state)
     drop_map(other, second);
     drop_tag(tag);
     drop_tag(other);
-    model_buffer_free(mc.m, secret);
-    model_buffer_free(mc.m, small);
-    machine_close(&mc);
+    model_buffer_free(f.m, secret);
+    model_buffer_free(f.m, small);
+    fixture_close(&f);
 }
 
 static void test_nowrite_is_still_read_only(void **state)
 {
     const struct setup setup = { .tunables = ASKED };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer, copy[300];
     uint64_t iova;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, NULL);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, NULL);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, 300, 0, 50);
+    buffer = model_buffer_alloc(f.m, 300, 0, 50);
     fill_pattern(buffer, 300, 1);
     memcpy(copy, buffer, 300);
     assert_int_equal(load(tag, map, buffer, 300, UDMAR_DMA_NOWRITE), 0);
     iova = result.segment[0].ds_addr;
-    assert_false(can_write(&mc, RID0, iova));
+    assert_false(can_write(&f, RID0, iova));
     /* No PREWRITE, and yet POSTREAD copies nothing back over the data. */
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
     assert_memory_equal(buffer, copy, 300);
     udmar_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* Who asks, who does not, and what is never copied. */
 static void test_who_is_protected(void **state)
 {
     const struct setup setup = { .tunables = ASKED };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer;
     void *memory;
 
     (void)state;
-    machine_open(&mc, &setup);
-    buffer = model_buffer_alloc(mc.m, 300, 0, 50);
+    fixture_open(&f, &setup);
+    buffer = model_buffer_alloc(f.m, 300, 0, 50);
     /* Another device, until it is asked for at run time. */
-    tag = new_tag(&mc, 1, NULL);
-    assert_int_equal(udmar_device_set_subpage(mc.device[1], true), UDMAR_ERR_BUSY);
+    tag = new_tag(&f, 1, NULL);
+    assert_int_equal(udmar_device_set_subpage(f.device[1], true), UDMAR_ERR_BUSY);
     map = new_map(tag);
     (void)load_one(tag, map, buffer, 300);
-    assert_false(udmar_bounce_zone_info(mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    assert_false(udmar_bounce_zone_info(f.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
     udmar_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
     assert_int_equal(udmar_device_set_subpage(NULL, true), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_subpage(mc.device[1], true), UDMAR_OK);
-    tag = new_tag(&mc, 1, NULL);
+    assert_int_equal(udmar_device_set_subpage(f.device[1], true), UDMAR_OK);
+    tag = new_tag(&f, 1, NULL);
     map = new_map(tag);
     (void)load_one(tag, map, buffer, 300);
-    assert_int_equal(active(&mc), 1);
+    assert_int_equal(active(&f), 1);
     udmar_dmamap_unload(tag, map);
     drop_map(tag, map);
     /* Memory of dmamem has its pages for itself. */
     assert_int_equal(udmar_dmamem_alloc(tag, &memory, 0, &map), 0);
     (void)load_one(tag, map, memory, 300);
-    assert_int_equal(active(&mc), 0);
+    assert_int_equal(active(&f), 0);
     udmar_dmamap_unload(tag, map);
     udmar_dmamem_free(tag, memory, map);
     drop_tag(tag);
     /* The root tag's maps hold the zone themselves. */
-    tag = udmar_device_dma_tag(mc.device[0]);
+    tag = udmar_device_dma_tag(f.device[0]);
     map = new_map(tag);
     (void)load_one(tag, map, buffer, 300);
-    assert_int_equal(active(&mc), 1);
+    assert_int_equal(active(&f), 1);
     udmar_dmamap_unload(tag, map);
     drop_map(tag, map);
-    assert_false(udmar_bounce_zone_info(mc.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    assert_false(udmar_bounce_zone_info(f.instance, 0, &(struct udmar_bounce_zone_info){ 0 }));
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* A tunable speaks of what it names: a mode, another device or segment says nothing of pages. */
@@ -228,22 +228,22 @@ static void test_who_is_meant(void **state)
         const struct setup setup = { .tunables = rows[i].tunables };
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
-        struct machine mc;
+        struct fixture f;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, NULL);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, NULL);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, 300, 0, 50);
+        buffer = model_buffer_alloc(f.m, 300, 0, 50);
         memset(buffer - 50, 0x99, 50);
         iova = load_one(tag, map, buffer, 300);
-        assert_int_equal(finds(&mc, iova, 300, 0x99), !rows[i].hides);
+        assert_int_equal(finds(&f, iova, 300, 0x99), !rows[i].hides);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -251,7 +251,7 @@ static void test_who_is_meant(void **state)
 static void test_another_buffer_in_a_map_of_memory(void **state)
 {
     static const struct limits limits = { .maxsize = 5000 };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer, *memory, page[4096];
@@ -259,32 +259,32 @@ static void test_another_buffer_in_a_map_of_memory(void **state)
     uint64_t iova;
 
     (void)state;
-    machine_open(&mc, &(struct setup){ .tunables = ASKED });
-    tag = new_tag(&mc, 0, &limits);
+    fixture_open(&f, &(struct setup){ .tunables = ASKED });
+    tag = new_tag(&f, 0, &limits);
     assert_int_equal(udmar_dmamem_alloc(tag, &address, 0, &map), 0);
     memory = address;
     fill_pattern(memory, 5000, 1);
     iova = load_one(tag, map, memory + 1000, 3000);
-    assert_int_equal(active(&mc), 0);
-    assert_true(device_sees(&mc, RID0, iova, memory + 1000, 3000));
+    assert_int_equal(active(&f), 0);
+    assert_true(device_sees(&f, RID0, iova, memory + 1000, 3000));
     udmar_dmamap_unload(tag, map);
-    buffer = model_buffer_alloc(mc.m, 3 * PAGE, 0, 0);
+    buffer = model_buffer_alloc(f.m, 3 * PAGE, 0, 0);
     fill_pattern(buffer, 3 * PAGE, 9);
     iova = load_one(tag, map, buffer + 100, 200);
-    assert_int_equal(active(&mc), 1);
+    assert_int_equal(active(&f), 1);
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_PREWRITE);
-    assert_int_equal(model_dma(mc.m, 0, RID0, iova & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
+    assert_int_equal(model_dma(f.m, 0, RID0, iova & ~(PAGE - 1), page, PAGE, false), MODEL_OK);
     for (unsigned i = 0; i < PAGE; i++)
         assert_int_equal(page[i], i >= 100 && i < 300 ? buffer[i] : 0);
     udmar_dmamap_unload(tag, map);
     /* What begins in it and ends behind it is not its own. */
     (void)load_one(tag, map, memory + 4096, 1000);
-    assert_int_equal(active(&mc), 1);
+    assert_int_equal(active(&f), 1);
     udmar_dmamap_unload(tag, map);
     udmar_dmamem_free(tag, memory, map);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* In deferred mode the device may reach a page after the unload: it must not be somebody's by then.
@@ -293,57 +293,57 @@ static void test_pages_come_back_when_the_unit_has_confirmed(void **state)
 {
     const struct setup setup = { .tunables = ASKED " hw.dmar.strict=0 hw.dmar.timeout=100000" };
     struct udmar_bounce_zone_info zone;
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer;
     uint64_t iova;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, NULL);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, NULL);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, 2 * PAGE, 0, 0);
+    buffer = model_buffer_alloc(f.m, 2 * PAGE, 0, 0);
     iova = load_one(tag, map, buffer + 8, 100);
-    assert_true(can_write(&mc, RID0, iova));
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_true(can_write(&f, RID0, iova));
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(tag, map);
-    assert_true(can_write(&mc, RID0, iova));
-    assert_int_equal(active(&mc), 1);
+    assert_true(can_write(&f, RID0, iova));
+    assert_int_equal(active(&f), 1);
     /* The map is out of use until then, for whatever buffer. */
     assert_int_equal(load(tag, map, buffer, PAGE, 0), UDMAR_ENOMEM);
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(mc.u, 4096);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 4096);
     assert_int_equal(load(tag, map, buffer, PAGE, 0), 0);
-    assert_int_equal(active(&mc), 0);
-    assert_true(device_stores(&mc, RID0, result.segment[0].ds_addr, buffer, PAGE, 3));
+    assert_int_equal(active(&f), 0);
+    assert_true(device_stores(&f, RID0, result.segment[0].ds_addr, buffer, PAGE, 3));
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
     udmar_dmamap_unload(tag, map);
     /* And when nobody waits for the answer: the page is given up, not reused. */
     iova = load_one(tag, map, buffer + 8, 100);
-    assert_true(can_write(&mc, RID0, iova));
-    assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_true(can_write(&f, RID0, iova));
+    assert_true(udmar_bounce_zone_info(f.instance, 0, &zone));
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(tag, map);
-    model_clear_log(mc.m);
+    model_clear_log(f.m);
     drop_map(tag, map);
-    assert_true(model_log_contains(mc.m, "1 bounce pages are given up"));
-    assert_true(can_write(&mc, RID0, iova));
-    assert_int_equal(model_stats(mc.u)->dma_to_freed, 0);
+    assert_true(model_log_contains(f.m, "1 bounce pages are given up"));
+    assert_true(can_write(&f, RID0, iova));
+    assert_int_equal(model_stats(f.u)->dma_to_freed, 0);
     {
         uint64_t before = zone.total_pages;
 
-        assert_true(udmar_bounce_zone_info(mc.instance, 0, &zone));
+        assert_true(udmar_bounce_zone_info(f.instance, 0, &zone));
         assert_int_equal(zone.total_pages, before - 1);
         assert_int_equal(zone.active_pages, 0);
     }
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(mc.u, 4096);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 4096);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    assert_true(machine_clean(&mc));
-    mc.forgive = true; /* the page is lost on purpose */
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    assert_int_equal(fixture_violations(&f), 0);
+    f.forgive = true; /* the page is lost on purpose */
+    fixture_close(&f);
 }
 
 /* The same for loads without a window, whose places rest until the next tick. */
@@ -359,37 +359,37 @@ static void test_pages_of_loads_without_a_window(void **state)
             .ticking = true,
         };
         const struct limits limits = { .maxsize = MIB(4) };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, (size_t)sizes[n], MODEL_CONTIGUOUS, 8);
+        buffer = model_buffer_alloc(f.m, (size_t)sizes[n], MODEL_CONTIGUOUS, 8);
         iova = load_one(tag, map, buffer, sizes[n]);
-        assert_true(can_write(&mc, RID0, iova));
+        assert_true(can_write(&f, RID0, iova));
         udmar_dmamap_unload(tag, map);
-        assert_int_equal(active(&mc), 0);
-        assert_false(can_write(&mc, RID0, iova));
+        assert_int_equal(active(&f), 0);
+        assert_false(can_write(&f, RID0, iova));
         /* No answer, no pages. */
         iova = load_one(tag, map, buffer, sizes[n]);
-        assert_true(can_write(&mc, RID0, iova));
-        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        assert_true(can_write(&f, RID0, iova));
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
         udmar_dmamap_unload(tag, map);
-        assert_true(active(&mc) > 0);
+        assert_true(active(&f) > 0);
         assert_int_equal(load(tag, map, buffer, 100, 0), UDMAR_ENOMEM);
-        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        (void)model_queue_step(mc.u, 4096);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(f.u, 4096);
         assert_int_equal(load(tag, map, buffer, 100, 0), 0);
-        assert_int_equal(active(&mc), 1);
+        assert_int_equal(active(&f), 1);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -400,28 +400,27 @@ static void test_pages_of_a_load_that_is_refused(void **state)
     for (unsigned w = 0; w < 2; w++) {
         const struct setup setup = { .tunables = ASKED, .window_limit = w ? PAGE : 0 };
         const struct limits limits = { .maxsegsz = 64 };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
         uint64_t asked;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, 200, 0, 0);
+        buffer = model_buffer_alloc(f.m, 200, 0, 0);
         assert_int_equal(load(tag, map, buffer, 10, 0), 0);
         udmar_dmamap_unload(tag, map);
-        asked = model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain;
+        asked = model_stats(f.u)->iotlb_page_hint + model_stats(f.u)->iotlb_domain;
         assert_int_equal(load(tag, map, buffer, 200, 0), 0);
         assert_int_equal(result.error, UDMAR_EFBIG);
-        assert_int_equal(active(&mc), 0);
-        assert_int_equal(model_stats(mc.u)->iotlb_page_hint + model_stats(mc.u)->iotlb_domain,
-                         asked);
+        assert_int_equal(active(&f), 0);
+        assert_int_equal(model_stats(f.u)->iotlb_page_hint + model_stats(f.u)->iotlb_domain, asked);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -435,32 +434,32 @@ static void test_pages_of_a_load_that_failed(void **state)
             .tunables = ASKED " hw.dmar.timeout=100000",
             .window_limit = w ? PAGE : 0,
         };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, NULL);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, NULL);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, 200, 0, 0);
-        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+        buffer = model_buffer_alloc(f.m, 200, 0, 0);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
         assert_int_equal(load(tag, map, buffer, 200, 0), UDMAR_ENOMEM);
-        assert_int_equal(active(&mc), 1);
+        assert_int_equal(active(&f), 1);
         assert_int_equal(load(tag, map, buffer, 10, 0), UDMAR_ENOMEM);
-        model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        (void)model_queue_step(mc.u, 4096);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        (void)model_queue_step(f.u, 4096);
         if (w == 0) {
             assert_int_equal(load(tag, map, buffer, 10, 0), 0);
             udmar_dmamap_unload(tag, map);
-            assert_int_equal(active(&mc), 0);
+            assert_int_equal(active(&f), 0);
         }
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        assert_true(machine_clean(&mc));
-        mc.forgive = w != 0; /* the page is lost on purpose */
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        assert_int_equal(fixture_violations(&f), 0);
+        f.forgive = w != 0; /* the page is lost on purpose */
+        fixture_close(&f);
     }
 }
 
@@ -472,38 +471,38 @@ static void test_a_page_that_is_left_is_not_the_next_loads(void **state)
 {
     const struct setup setup = { .tunables = "hw.dmar.timeout=100000" };
     const struct limits limits = { .alignment = 64 };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *old, *buffer;
     uint64_t iova;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, &limits);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, &limits);
     map = new_map(tag);
-    old = model_buffer_alloc(mc.m, 100, 0, 8);
-    buffer = model_buffer_alloc(mc.m, 100, 0, 0);
+    old = model_buffer_alloc(f.m, 100, 0, 8);
+    buffer = model_buffer_alloc(f.m, 100, 0, 0);
     (void)load_one(tag, map, old, 100);
-    assert_int_equal(active(&mc), 1);
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(active(&f), 1);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(tag, map);
-    assert_int_equal(active(&mc), 1);
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(mc.u, 4096);
+    assert_int_equal(active(&f), 1);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 4096);
     memset(old, 0x5a, 100);
     iova = load_one(tag, map, buffer, 100);
-    assert_int_equal(active(&mc), 0);
-    assert_true(can_write(&mc, RID0, iova));
+    assert_int_equal(active(&f), 0);
+    assert_true(can_write(&f, RID0, iova));
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
     for (unsigned i = 0; i < 100; i++)
         assert_int_equal(old[i], 0x5a);
     udmar_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(mc.m, old);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, old);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 int main(void)

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LOW_4G UINT64_C(0xffffffff)
 #define MAPS   6u
@@ -44,7 +44,7 @@ struct load {
 };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct load load[MAPS];
 };
@@ -66,14 +66,14 @@ static struct udmar_bounce_zone_info zone_of(struct scene *s)
 {
     struct udmar_bounce_zone_info zone;
 
-    assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+    assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
     assert_int_equal(zone.total_pages, zone.free_pages + zone.reserved_pages + zone.active_pages);
     return zone;
 }
 
 static void no_more_pages(struct scene *s, bool none)
 {
-    model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, none ? 1 : 0, none);
+    model_fail_host_calls_of(s->f.m, MODEL_CALL_PAGE_ALLOC, none ? 1 : 0, none);
 }
 
 /* Pages for two loads; then the host has no more. */
@@ -83,8 +83,8 @@ static void open_scene(struct scene *s, udmar_dma_lock_t *locker)
 
     memset(s, 0, sizeof(*s));
     story[0] = '\0';
-    machine_open(&s->mc, &setup);
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(s->mc.device[0]), 1, 0, LOW_4G,
+    fixture_open(&s->f, &setup);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(s->f.device[0]), 1, 0, LOW_4G,
                                           UINT64_MAX, NULL, NULL, (EACH - 1) * PAGE, 16, UINT64_MAX,
                                           0, locker, story, &s->tag),
                      0);
@@ -93,7 +93,7 @@ static void open_scene(struct scene *s, udmar_dma_lock_t *locker)
         s->load[i] = (struct load){ .scene = s, .number = i };
         s->load[i].map = new_map(s->tag);
         s->load[i].buffer =
-            model_buffer_alloc(s->mc.m, (EACH - 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 8);
+            model_buffer_alloc(s->f.m, (EACH - 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 8);
     }
     assert_int_equal(zone_of(s).total_pages, 2 * EACH);
 }
@@ -103,10 +103,10 @@ static void close_scene(struct scene *s)
     no_more_pages(s, false);
     for (unsigned i = 0; i < MAPS; i++) {
         drop_map(s->tag, s->load[i].map);
-        model_buffer_free(s->mc.m, s->load[i].buffer);
+        model_buffer_free(s->f.m, s->load[i].buffer);
     }
     drop_tag(s->tag);
-    machine_close(&s->mc);
+    fixture_close(&s->f);
 }
 
 /* @pages: 1 to EACH; the buffer begins inside a page. */
@@ -138,7 +138,7 @@ static void test_first_come_first_served_under_the_lock(void **state)
     assert_int_equal(zone_of(&s).waiting, 3);
     assert_int_equal(zone_of(&s).total_deferred, 3);
     assert_string_equal(story, "01");
-    model_advance_time(s.mc.m, 5000000);
+    model_advance_time(s.f.m, 5000000);
     end(&s, 0);
     /* Number 2 takes all that has come back; the others wait on. */
     assert_string_equal(story, "01L2U");
@@ -164,7 +164,7 @@ static void test_who_overtakes(void **state)
 
     (void)state;
     open_scene(&s, lock);
-    low = model_buffer_alloc(s.mc.m, PAGE, MODEL_LOW, 0);
+    low = model_buffer_alloc(s.f.m, PAGE, MODEL_LOW, 0);
     assert_int_equal(start(&s, 0, EACH, 0), 0);
     assert_int_equal(start(&s, 1, EACH - 1, 0), 0);
     assert_int_equal(start(&s, 2, EACH, 0), UDMAR_EINPROGRESS);
@@ -182,7 +182,7 @@ static void test_who_overtakes(void **state)
     assert_string_equal(story, "L2UL3U");
     end(&s, 3);
     end(&s, 0);
-    model_buffer_free(s.mc.m, low);
+    model_buffer_free(s.f.m, low);
     close_scene(&s);
 }
 
@@ -222,9 +222,9 @@ static void test_a_load_that_could_never_run(void **state)
 
     (void)state;
     open_scene(&s, lock);
-    pages = model_buffer_alloc(s.mc.m, (2 * EACH + 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
+    pages = model_buffer_alloc(s.f.m, (2 * EACH + 1) * PAGE, MODEL_HIGH | MODEL_SCATTERED, 0);
     for (unsigned i = 0; i < 2 * EACH + 1; i++) {
-        list[i].address = physical_of(&s.mc, pages + i * PAGE);
+        list[i].address = physical_of(&s.f, pages + i * PAGE);
         list[i].length = 16;
     }
     assert_int_equal(start(&s, 0, EACH, 0), 0);
@@ -253,7 +253,7 @@ static void test_a_load_that_could_never_run(void **state)
         drop_map(tag, map);
         drop_tag(tag);
     }
-    model_buffer_free(s.mc.m, pages);
+    model_buffer_free(s.f.m, pages);
     close_scene(&s);
 }
 
@@ -274,7 +274,7 @@ static void test_unload_cancels(void **state)
     end(&s, 2);
     assert_string_equal(story, "01L3U");
     assert_int_equal(s.load[2].calls, 0);
-    udmar_dma_counts(s.mc.instance, &counts);
+    udmar_dma_counts(s.f.instance, &counts);
     assert_int_equal(counts.cancelled, 1);
     assert_int_equal(counts.unloaded_twice, 0);
     assert_int_equal(counts.ended_loaded, 1);
@@ -345,12 +345,12 @@ static void test_a_thread_of_its_own(void **state)
     (void)state;
     open_scene(&s, lock);
     wakes = 0;
-    udmar_dma_on_waiting(s.mc.instance, wake, &wakes);
+    udmar_dma_on_waiting(s.f.instance, wake, &wakes);
     assert_int_equal(start(&s, 0, EACH, 0), 0);
     assert_int_equal(start(&s, 1, EACH, 0), 0);
     for (unsigned i = 2; i < 5; i++)
         assert_int_equal(start(&s, i, 2, 0), UDMAR_EINPROGRESS);
-    udmar_dma_run_waiting(s.mc.instance);
+    udmar_dma_run_waiting(s.f.instance);
     assert_string_equal(story, "01");
     end(&s, 0);
     assert_int_equal(wakes, 1);
@@ -360,7 +360,7 @@ static void test_a_thread_of_its_own(void **state)
     end(&s, 2);
     assert_int_equal(udmar_dmamap_destroy(s.tag, s.load[2].map), UDMAR_EBUSY);
     assert_int_equal(start(&s, 2, 1, 0), UDMAR_EBUSY);
-    udmar_dma_run_waiting(s.mc.instance);
+    udmar_dma_run_waiting(s.f.instance);
     assert_string_equal(story, "01LUL3UL4U");
     assert_int_equal(s.load[2].calls, 0);
     assert_int_equal(zone_of(&s).reserved_pages, 0);
@@ -382,9 +382,9 @@ static void test_deferred_list_is_remembered(void **state)
     (void)state;
     open_scene(&s, lock);
     fill_pattern(s.load[2].buffer, (EACH - 1) * PAGE, 3);
-    list[0].address = physical_of(&s.mc, s.load[2].buffer);
+    list[0].address = physical_of(&s.f, s.load[2].buffer);
     list[0].length = 64;
-    list[1].address = physical_of(&s.mc, s.load[2].buffer + PAGE);
+    list[1].address = physical_of(&s.f, s.load[2].buffer + PAGE);
     list[1].length = 64;
     assert_int_equal(start(&s, 0, EACH, 0), 0);
     assert_int_equal(start(&s, 1, EACH, 0), 0);
@@ -395,7 +395,7 @@ static void test_deferred_list_is_remembered(void **state)
     assert_string_equal(story, "01L2U");
     assert_int_equal(s.load[2].count, 2);
     udmar_dmamap_sync(s.tag, s.load[2].map, UDMAR_DMA_SYNC_PREWRITE);
-    assert_true(model_dma(s.mc.m, 0, RID0, s.load[2].bus, seen, 64, false) == MODEL_OK);
+    assert_true(model_dma(s.f.m, 0, RID0, s.load[2].bus, seen, 64, false) == MODEL_OK);
     assert_memory_equal(seen, s.load[2].buffer, 64);
     end(&s, 2);
     end(&s, 0);
@@ -439,24 +439,24 @@ static void test_a_map_that_waits_is_busy_for_all(void **state)
     const struct udmar_dma_physical page = { MIB(2), PAGE };
     struct udmar_dma_tag *tag;
     struct load load[2] = { { .number = 1 }, { .number = 2 } };
-    struct machine mc;
+    struct fixture f;
     uint8_t *buffer;
 
     (void)state;
     for (unsigned cancel = 0; cancel < 2; cancel++) {
-        machine_open(&mc, NULL);
+        fixture_open(&f, NULL);
         story[0] = '\0';
-        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 64, 0, UINT64_MAX,
+        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(f.device[0]), 64, 0, UINT64_MAX,
                                               UINT64_MAX, NULL, NULL, 2 * PAGE, 4, UINT64_MAX, 0,
                                               lock, story, &tag),
                          0);
-        buffer = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_SCATTERED, 0);
+        buffer = model_buffer_alloc(f.m, 2 * PAGE, MODEL_SCATTERED, 0);
         fill_pattern(buffer, 2 * PAGE, 4);
         load[0].map = new_map(tag);
         load[1].map = new_map(tag);
         assert_int_equal(udmar_dmamap_load(tag, load[0].map, buffer + 8, 100, note, &load[0], 0),
                          0);
-        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        model_fail_host_calls_of(f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
         assert_int_equal(
             udmar_dmamap_load(tag, load[1].map, buffer + PAGE + 8, 100, note, &load[1], 0),
             UDMAR_EINPROGRESS);
@@ -471,9 +471,9 @@ static void test_a_map_that_waits_is_busy_for_all(void **state)
         assert_string_equal(story, cancel ? "1" : "1L2U");
         if (!cancel) {
             udmar_dmamap_sync(tag, load[1].map, UDMAR_DMA_SYNC_PREWRITE);
-            assert_true(device_sees(&mc, RID0, load[1].bus, buffer + PAGE + 8, 100));
+            assert_true(device_sees(&f, RID0, load[1].bus, buffer + PAGE + 8, 100));
             udmar_dmamap_unload(tag, load[1].map);
-            assert_false(can_read(&mc, RID0, load[1].bus));
+            assert_false(can_read(&f, RID0, load[1].bus));
         }
         /* And then it is as quick as before. */
         for (unsigned i = 0; i < 2; i++) {
@@ -481,16 +481,16 @@ static void test_a_map_that_waits_is_busy_for_all(void **state)
                              0);
             assert_int_equal(udmar_dmamap_load(tag, load[1].map, buffer, 100, note, &load[1], 0),
                              UDMAR_EBUSY);
-            assert_true(device_sees(&mc, RID0, load[1].bus, buffer, 100));
+            assert_true(device_sees(&f, RID0, load[1].bus, buffer, 100));
             udmar_dmamap_unload(tag, load[1].map);
-            assert_false(can_read(&mc, RID0, load[1].bus));
+            assert_false(can_read(&f, RID0, load[1].bus));
         }
-        model_fail_host_call(mc.m, 0, false);
+        model_fail_host_call(f.m, 0, false);
         drop_map(tag, load[0].map);
         drop_map(tag, load[1].map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -543,21 +543,21 @@ static void test_everything_ends_in_a_deferred_callback(void **state)
 {
     const struct setup setup = { .tunables = "hw.busdma.default=bounce" };
     struct udmar_bounce_zone_info zone;
-    struct machine mc;
+    struct fixture f;
     struct end end = { .calls = 0 };
     struct loaded first = { .calls = 0 };
     uint8_t *buffer;
 
     (void)state;
-    machine_open(&mc, &setup);
+    fixture_open(&f, &setup);
     story[0] = '\0';
-    buffer = model_buffer_alloc(mc.m, 2 * PAGE, MODEL_HIGH, 0);
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(mc.device[0]), 1, 0, LOW_4G,
+    buffer = model_buffer_alloc(f.m, 2 * PAGE, MODEL_HIGH, 0);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(f.device[0]), 1, 0, LOW_4G,
                                           UINT64_MAX, NULL, NULL, 2 * PAGE, 4, UINT64_MAX, 0, lock,
                                           story, &end.tag),
                      0);
     end.map[0] = new_map(end.tag);
-    model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    model_fail_host_calls_of(f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
     end.map[1] = new_map(end.tag);
     assert_int_equal(
         udmar_dmamap_load(end.tag, end.map[0], buffer, 2 * PAGE, note_loaded, &first, 0), 0);
@@ -566,10 +566,10 @@ static void test_everything_ends_in_a_deferred_callback(void **state)
     udmar_dmamap_unload(end.tag, end.map[0]);
     assert_int_equal(end.calls, 1);
     assert_string_equal(story, "LU");
-    assert_false(udmar_bounce_zone_info(mc.instance, 0, &zone));
-    model_fail_host_call(mc.m, 0, false);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    assert_false(udmar_bounce_zone_info(f.instance, 0, &zone));
+    model_fail_host_call(f.m, 0, false);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 int main(void)

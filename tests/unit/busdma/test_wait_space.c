@@ -8,7 +8,7 @@
 #include <udmar/bus_dma.h>
 #include <udmar/foreign/memdesc.h>
 
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 #include "policy/instance.h"
 
 #define LOW_16M  UINT64_C(0xffffff)
@@ -27,7 +27,7 @@ struct one {
 };
 
 struct room {
-    struct machine mc;
+    struct fixture f;
     bus_dma_tag_t tag, unlocked;
     bus_dmamap_t unlocked_map;
     struct one one[MAPS];
@@ -70,8 +70,8 @@ static void open_room(struct room *r, const char *tunables, bool ticking)
                                  .machine = { .low_size = MIB(48), .high_size = MIB(64) } };
 
     memset(r, 0, sizeof(*r));
-    machine_open(&r->mc, &setup);
-    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(r->mc.device[0]), 1, 0, LOW_16M,
+    fixture_open(&r->f, &setup);
+    assert_int_equal(bus_dma_tag_create(udmar_device_dma_tag(r->f.device[0]), 1, 0, LOW_16M,
                                         UINT64_MAX, NULL, NULL, MIB(40), 16, UINT64_MAX, 0,
                                         lock_room, r, &r->tag),
                      0);
@@ -81,24 +81,24 @@ static void open_room(struct room *r, const char *tunables, bool ticking)
     r->unlocked_map = new_map(r->unlocked);
     for (unsigned i = 0; i < MAPS; i++)
         r->one[i] = (struct one){ .room = r, .number = i, .map = new_map(r->tag) };
-    r->one[0].buffer = model_buffer_alloc(r->mc.m, MIB(20), MODEL_HIGH | MODEL_CONTIGUOUS, 0);
+    r->one[0].buffer = model_buffer_alloc(r->f.m, MIB(20), MODEL_HIGH | MODEL_CONTIGUOUS, 0);
     for (unsigned i = 1; i < MAPS; i++)
         r->one[i].buffer = r->one[0].buffer + i * KIB(64);
 }
 
 static void close_room(struct room *r)
 {
-    model_fail_host_call(r->mc.m, 0, false);
-    model_set_hook(r->mc.m, NULL, NULL);
+    model_fail_host_call(r->f.m, 0, false);
+    model_set_hook(r->f.m, NULL, NULL);
     for (unsigned i = 0; i < MAPS; i++) {
         bus_dmamap_unload(r->tag, r->one[i].map);
         drop_map(r->tag, r->one[i].map);
     }
     drop(r->unlocked, r->unlocked_map);
     drop_tag(r->tag);
-    model_buffer_free(r->mc.m, r->one[0].buffer);
-    assert_int_equal(r->mc.instance->dma.wait_space.hopeful, 0);
-    machine_close(&r->mc);
+    model_buffer_free(r->f.m, r->one[0].buffer);
+    assert_int_equal(r->f.instance->dma.wait_space.hopeful, 0);
+    fixture_close(&r->f);
 }
 
 static int start(struct room *r, unsigned number, uint64_t size, int flags)
@@ -118,7 +118,7 @@ static bool sees(struct room *r, unsigned number)
 {
     const struct one *one = &r->one[number];
 
-    return device_sees(&r->mc, RID0, one->bus, one->buffer, 4096);
+    return device_sees(&r->f, RID0, one->bus, one->buffer, 4096);
 }
 
 static void test_addresses_come_back(void **state)
@@ -190,7 +190,7 @@ static void test_what_never_fits(void **state)
 /* The only map there is: nobody could give anything back. */
 static void test_nobody_else(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     const struct setup setup = { .window_limit = PAGE };
     bus_dma_tag_t tag;
     bus_dmamap_t map;
@@ -198,18 +198,18 @@ static void test_nobody_else(void **state)
     uint8_t *buffer;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = locked_tag(&mc, LOW_4G, MIB(2), 1);
+    fixture_open(&f, &setup);
+    tag = locked_tag(&f, LOW_4G, MIB(2), 1);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, MIB(1), 0, 0);
-    model_fail_host_call(mc.m, 1, true);
+    buffer = model_buffer_alloc(f.m, MIB(1), 0, 0);
+    model_fail_host_call(f.m, 1, true);
     assert_int_equal(bus_dmamap_load(tag, map, buffer, MIB(1), note_loaded, &loaded, 0), 0);
     assert_int_equal(loaded.calls, 1);
     assert_int_equal(loaded.error, UDMAR_ENOMEM);
-    model_fail_host_call(mc.m, 0, false);
+    model_fail_host_call(f.m, 0, false);
     drop(tag, map);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -235,31 +235,31 @@ static void test_memory_comes_back(void **state)
         for (unsigned call = 1; error != 0; call++) {
             assert_true(call < 40);
             open_room(&r, strict ? "" : "hw.dmar.strict=0", true);
-            udmar_dma_on_waiting(r.mc.instance, wake, NULL);
+            udmar_dma_on_waiting(r.f.instance, wake, NULL);
             wakes = 0;
-            model_fail_host_call(r.mc.m, call, true);
+            model_fail_host_call(r.f.m, call, true);
             error = start(&r, 0, MIB(3), 0);
             if (error != 0) {
                 assert_int_equal(error, UDMAR_EINPROGRESS);
                 waited++;
                 /* In vain, and again. */
-                udmar_tick(r.mc.instance);
+                udmar_tick(r.f.instance);
                 assert_int_equal(wakes, 1);
-                udmar_dma_run_waiting(r.mc.instance);
+                udmar_dma_run_waiting(r.f.instance);
                 assert_int_equal(r.one[0].calls, 0);
-                model_fail_host_call(r.mc.m, 0, false);
-                udmar_tick(r.mc.instance);
+                model_fail_host_call(r.f.m, 0, false);
+                udmar_tick(r.f.instance);
                 assert_int_equal(wakes, 2);
                 assert_int_equal(r.one[0].calls, 0); /* not in the tick */
-                udmar_dma_run_waiting(r.mc.instance);
+                udmar_dma_run_waiting(r.f.instance);
             }
             assert_int_equal(r.one[0].calls, 1);
             assert_int_equal(r.one[0].error, 0);
             assert_true(sees(&r, 0));
             wakes = 0;
-            udmar_tick(r.mc.instance);
+            udmar_tick(r.f.instance);
             assert_int_equal(wakes, 0);
-            udmar_dma_on_waiting(r.mc.instance, NULL, NULL);
+            udmar_dma_on_waiting(r.f.instance, NULL, NULL);
             close_room(&r);
         }
     }
@@ -275,11 +275,11 @@ static void test_deadline(void **state)
     open_room(&r, "", true);
     assert_int_equal(start(&r, 0, MIB(9), 0), 0);
     assert_int_equal(start(&r, 1, MIB(9), 0), UDMAR_EINPROGRESS);
-    model_advance_time(r.mc.m, DEADLINE / 2);
-    udmar_dma_run_waiting(r.mc.instance);
+    model_advance_time(r.f.m, DEADLINE / 2);
+    udmar_dma_run_waiting(r.f.instance);
     assert_int_equal(r.one[1].calls, 0);
-    model_advance_time(r.mc.m, DEADLINE);
-    udmar_dma_run_waiting(r.mc.instance);
+    model_advance_time(r.f.m, DEADLINE);
+    udmar_dma_run_waiting(r.f.instance);
     assert_int_equal(r.one[1].calls, 1);
     assert_int_equal(r.one[1].error, UDMAR_ENOMEM);
     assert_int_equal(r.one[1].count, 0);
@@ -310,7 +310,7 @@ static void test_called_off(void **state)
     end(&r, 0);
     assert_int_equal(r.one[2].calls, 1);
     assert_int_equal(r.one[2].error, 0);
-    udmar_dma_counts(r.mc.instance, &counts);
+    udmar_dma_counts(r.f.instance, &counts);
     assert_int_equal(counts.cancelled, 1);
     assert_int_equal(counts.unloaded_twice, 0);
     close_room(&r);
@@ -332,7 +332,7 @@ static void test_lists_are_remembered(void **state)
         assert_int_equal(start(&r, 0, MIB(9), 0), 0);
         for (unsigned i = 0; i < 2; i++) {
             chain[i].m_data = (char *)r.one[1].buffer + i * MIB(4);
-            list[i].address = physical_of(&r.mc, r.one[1].buffer + i * MIB(5));
+            list[i].address = physical_of(&r.f, r.one[1].buffer + i * MIB(5));
             list[i].length = MIB(4);
         }
         error = kind == 0
@@ -345,7 +345,7 @@ static void test_lists_are_remembered(void **state)
         assert_int_equal(r.one[1].calls, 1);
         assert_int_equal(r.one[1].error, 0);
         assert_true(sees(&r, 1));
-        assert_true(device_sees(&r.mc, RID0, r.one[1].bus + MIB(4),
+        assert_true(device_sees(&r.f, RID0, r.one[1].bus + MIB(4),
                                 r.one[1].buffer + (kind == 0 ? MIB(5) : MIB(4)), 4096));
         close_room(&r);
     }
@@ -357,7 +357,7 @@ static void give_back(void *context, struct model *m, enum model_event event)
 
     (void)m;
     if (event == MODEL_EVENT_ALLOC && ++r->allocations == r->when) {
-        model_fail_host_call(r->mc.m, 0, false);
+        model_fail_host_call(r->f.m, 0, false);
         bus_dmamap_unload(r->tag, r->gives->map);
     }
 }
@@ -376,9 +376,9 @@ static void test_nothing_is_lost(void **state)
         assert_int_equal(start(&r, 0, MIB(9), 0), 0);
         r.gives = &r.one[0];
         r.when = when;
-        model_set_hook(r.mc.m, give_back, &r);
+        model_set_hook(r.f.m, give_back, &r);
         error = start(&r, 1, MIB(9), 0);
-        model_set_hook(r.mc.m, NULL, NULL);
+        model_set_hook(r.f.m, NULL, NULL);
         if (r.allocations < when) {
             assert_int_equal(error, UDMAR_EINPROGRESS);
             end(&r, 0);

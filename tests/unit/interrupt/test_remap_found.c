@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Interrupt remapping that was found on: its table is taken over, and no interrupt is lost. */
-#include "interrupt_scene.h"
+#include "fixture/interrupt.h"
 
 /* A table of an earlier kernel: @count_log2 is what IRTA says, plus 1. */
 struct earlier {
-    struct scene s;
+    struct fixture f;
     struct model_unit *u;
     uint64_t table;
     uint64_t queue;
@@ -25,8 +25,8 @@ static uint64_t aims(uint8_t destination, uint8_t vector)
 
 static void put(struct earlier *e, uint32_t index, uint64_t low, uint64_t high)
 {
-    model_publish64(e->s.r.m, e->table + 16 * index, low);
-    model_publish64(e->s.r.m, e->table + 16 * index + 8, high);
+    model_publish64(e->f.m, e->table + 16 * index, low);
+    model_publish64(e->f.m, e->table + 16 * index + 8, high);
 }
 
 /* Queue and remapping on, with the table of @irta_low (size and EIME). */
@@ -44,16 +44,16 @@ static void leave_on(struct earlier *e, struct model_unit *u, uint64_t table, ui
 static void earlier_machine(struct earlier *e, uint64_t ecap)
 {
     memset(e, 0, sizeof(*e));
-    scene_machine_of(&e->s, NULL, "generic48", CAP_PI, ecap);
-    e->queue = model_page_alloc(e->s.r.m);
-    e->table = model_page_alloc(e->s.r.m);
+    interrupt_machine_of(&e->f, NULL, "generic48", CAP_PI, ecap);
+    e->queue = model_page_alloc(e->f.m);
+    e->table = model_page_alloc(e->f.m);
 }
 
 static void earlier_close(struct earlier *e)
 {
-    model_page_free(e->s.r.m, e->queue);
-    model_page_free(e->s.r.m, e->table);
-    scene_close(&e->s);
+    model_page_free(e->f.m, e->queue);
+    model_page_free(e->f.m, e->table);
+    fixture_close(&e->f);
 }
 
 static uint64_t old_message(uint32_t index)
@@ -69,7 +69,7 @@ static void keeps_sending(void *context, struct model *m, enum model_event event
     (void)m;
     (void)event;
     e->fired++;
-    e->lost += sends(&e->s, NIC, e->message[0], 0) != e->message[1];
+    e->lost += sends(&e->f, NIC, e->message[0], 0) != e->message[1];
 }
 
 static void no_interrupt_is_lost_on_the_way(void **state)
@@ -83,36 +83,36 @@ static void no_interrupt_is_lost_on_the_way(void **state)
     earlier_machine(&e, 0);
     put(&e, 17, aims(3, 0x51), check_id(NIC));
     put(&e, 18, aims(4, 0x52), check_id(DISK));
-    leave_on(&e, e.s.r.u, e.table, 7);
+    leave_on(&e, e.f.u, e.table, 7);
     e.message[0] = old_message(17);
     e.message[1] = ARRIVES(3, 0x51);
-    model_interrupts_warm(e.s.r.u);
-    model_set_hook(e.s.r.m, keeps_sending, &e);
-    rig_create(&e.s.r);
-    rig_start(&e.s.r);
-    assert_true(model_log_contains(e.s.r.m, "interrupt remapping was on: 2 entries of its table"));
-    assert_int_equal(state_of(&e.s).found, 2);
+    model_interrupts_warm(e.f.u);
+    model_set_hook(e.f.m, keeps_sending, &e);
+    fixture_create(&e.f);
+    fixture_start(&e.f);
+    assert_true(model_log_contains(e.f.m, "interrupt remapping was on: 2 entries of its table"));
+    assert_int_equal(state_of(&e.f).found, 2);
     /* The old table may be used for something else now. */
     put(&e, 17, 0, 0);
     put(&e, 18, 0, 0);
-    model_set_hook(e.s.r.m, NULL, NULL);
+    model_set_hook(e.f.m, NULL, NULL);
     assert_int_equal(e.lost, 0);
     assert_true(e.fired > 100);
     /* New sources get other places, and both ways are open until the host has written. */
-    interrupt = allocate(&e.s, source, 1);
+    interrupt = allocate(&e.f, source, 1);
     message = set_to(interrupt, 0, 7, 0x61);
     assert_int_not_equal(message.index, 17);
-    assert_int_equal(sends(&e.s, NIC, e.message[0], 0), ARRIVES(3, 0x51));
-    assert_int_equal(fires(&e.s, NIC, &message), ARRIVES(7, 0x61));
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, &source), UDMAR_OK);
-    assert_int_equal(sends(&e.s, NIC, e.message[0], 0), BLOCKED);
-    assert_int_equal(fires(&e.s, NIC, &message), ARRIVES(7, 0x61));
-    assert_int_equal(sends(&e.s, DISK, old_message(18), 0), ARRIVES(4, 0x52));
-    assert_int_equal(sends(&e.s, NIC, old_message(18), 0), BLOCKED);
-    assert_fault_says(&e.s, "through entry 18, which is an entry found at start,");
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, NULL), UDMAR_OK);
-    assert_int_equal(sends(&e.s, DISK, old_message(18), 0), BLOCKED);
-    assert_int_equal(state_of(&e.s).found, 0);
+    assert_int_equal(sends(&e.f, NIC, e.message[0], 0), ARRIVES(3, 0x51));
+    assert_int_equal(fires(&e.f, NIC, &message), ARRIVES(7, 0x61));
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, &source), UDMAR_OK);
+    assert_int_equal(sends(&e.f, NIC, e.message[0], 0), BLOCKED);
+    assert_int_equal(fires(&e.f, NIC, &message), ARRIVES(7, 0x61));
+    assert_int_equal(sends(&e.f, DISK, old_message(18), 0), ARRIVES(4, 0x52));
+    assert_int_equal(sends(&e.f, NIC, old_message(18), 0), BLOCKED);
+    assert_fault_says(&e.f, "through entry 18, which is an entry found at start,");
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, NULL), UDMAR_OK);
+    assert_int_equal(sends(&e.f, DISK, old_message(18), 0), BLOCKED);
+    assert_int_equal(state_of(&e.f).found, 0);
     assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
     earlier_close(&e);
 }
@@ -124,16 +124,16 @@ static void a_larger_table_keeps_its_indexes(void **state)
     (void)state;
     earlier_machine(&e, 0);
     /* 1024 entries are four pages: those behind the first must be RAM as well. */
-    model_page_free(e.s.r.m, e.table);
+    model_page_free(e.f.m, e.table);
     e.table = RAM_1 + RAM - 0x10000;
-    model_reserve(e.s.r.m, e.table, 0x4000);
+    model_reserve(e.f.m, e.table, 0x4000);
     put(&e, 999, aims(3, 0x51), check_id(NIC));
-    leave_on(&e, e.s.r.u, e.table, 9);
-    rig_create(&e.s.r);
-    assert_int_equal(state_of(&e.s).entries, 1024);
-    rig_start(&e.s.r);
-    assert_int_equal(sends(&e.s, NIC, old_message(999), 0), ARRIVES(3, 0x51));
-    e.table = model_page_alloc(e.s.r.m);
+    leave_on(&e, e.f.u, e.table, 9);
+    fixture_create(&e.f);
+    assert_int_equal(state_of(&e.f).entries, 1024);
+    fixture_start(&e.f);
+    assert_int_equal(sends(&e.f, NIC, old_message(999), 0), ARRIVES(3, 0x51));
+    e.table = model_page_alloc(e.f.m);
     earlier_close(&e);
 }
 
@@ -144,22 +144,22 @@ static void entries_of_the_other_width(void **state)
         struct earlier e;
 
         earlier_machine(&e, WITH_EIM);
-        e.s.ir.x2apic = wide == 0;
+        e.f.ir.x2apic = wide == 0;
         /* A plain one, one for a processor that 8 bits do not name, a logical one, a posted one. */
         put(&e, 1, wide ? UINT64_C(1) | 0x51 << 16 | UINT64_C(3) << 32 : aims(3, 0x51),
             check_id(NIC));
         put(&e, 2, UINT64_C(1) | 0x52 << 16 | UINT64_C(300) << 32, check_id(NIC));
         put(&e, 3, aims(3, 0x53) | 4, check_id(NIC));
         put(&e, 4, UINT64_C(0x8001) | 0x54 << 16 | UINT64_C(0x2000) << 32, check_id(NIC));
-        leave_on(&e, e.s.r.u, e.table, 7 | (wide ? EIME : 0));
-        rig_create(&e.s.r);
-        rig_start(&e.s.r);
-        assert_int_equal(sends(&e.s, NIC, old_message(1), 0), ARRIVES(3, 0x51));
+        leave_on(&e, e.f.u, e.table, 7 | (wide ? EIME : 0));
+        fixture_create(&e.f);
+        fixture_start(&e.f);
+        assert_int_equal(sends(&e.f, NIC, old_message(1), 0), ARRIVES(3, 0x51));
         for (uint32_t i = 2; i < 5; i++) {
-            assert_int_equal(sends(&e.s, NIC, old_message(i), 0), BLOCKED);
+            assert_int_equal(sends(&e.f, NIC, old_message(i), 0), BLOCKED);
         }
-        assert_int_equal(state_of(&e.s).found, 1);
-        assert_true(model_log_contains(e.s.r.m, "3 entries of the table that was found on cannot"));
+        assert_int_equal(state_of(&e.f).found, 1);
+        assert_true(model_log_contains(e.f.m, "3 entries of the table that was found on cannot"));
         earlier_close(&e);
     }
 }
@@ -183,11 +183,11 @@ static void entries_that_hardware_refuses_are_not_kept(void **state)
         put(&e, n++, aims(3, 0x51), check_id(NIC) | high[i]);
     }
     put(&e, n, aims(3, 0x51), check_id(NIC));
-    leave_on(&e, e.s.r.u, e.table, 7);
-    rig_create(&e.s.r);
-    rig_start(&e.s.r);
-    assert_int_equal(state_of(&e.s).found, 1);
-    assert_int_equal(sends(&e.s, NIC, old_message(n), 0), ARRIVES(3, 0x51));
+    leave_on(&e, e.f.u, e.table, 7);
+    fixture_create(&e.f);
+    fixture_start(&e.f);
+    assert_int_equal(state_of(&e.f).found, 1);
+    assert_int_equal(sends(&e.f, NIC, old_message(n), 0), ARRIVES(3, 0x51));
     earlier_close(&e);
 }
 
@@ -203,14 +203,14 @@ static void a_table_that_is_no_memory_is_not_read(void **state)
         struct earlier e;
 
         earlier_machine(&e, 0);
-        leave_on(&e, e.s.r.u, tables[i], 15);
-        rig_create(&e.s.r);
-        rig_start(&e.s.r);
-        assert_true(model_log_contains(e.s.r.m, "which is in no RAM that the host has named"));
-        assert_int_equal(state_of(&e.s).entries, 256);
-        interrupt = allocate(&e.s, from_function(NIC), 1);
+        leave_on(&e, e.f.u, tables[i], 15);
+        fixture_create(&e.f);
+        fixture_start(&e.f);
+        assert_true(model_log_contains(e.f.m, "which is in no RAM that the host has named"));
+        assert_int_equal(state_of(&e.f).entries, 256);
+        interrupt = allocate(&e.f, from_function(NIC), 1);
         message = set_to(interrupt, 0, 3, 0x51);
-        assert_int_equal(fires(&e.s, NIC, &message), ARRIVES(3, 0x51));
+        assert_int_equal(fires(&e.f, NIC, &message), ARRIVES(3, 0x51));
         assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
         earlier_close(&e);
     }
@@ -223,27 +223,27 @@ static void two_units_with_tables_of_their_own(void **state)
         const struct model_unit_config config = { .profile = "generic48",
                                                   .base = BASE_2,
                                                   .ecap_set = WITH_IR };
-        struct model_scope scope = rig_endpoint(DISK);
+        struct model_scope scope = fixture_endpoint(DISK);
         struct model_unit *second;
         struct earlier e;
         uint64_t other;
 
         earlier_machine(&e, 0);
-        second = model_add_unit(e.s.r.m, &config);
+        second = model_add_unit(e.f.m, &config);
         model_add_unit_scope(second, &scope);
-        other = same ? e.table : model_page_alloc(e.s.r.m);
+        other = same ? e.table : model_page_alloc(e.f.m);
         put(&e, 5, aims(3, 0x51), check_id(NIC));
-        model_publish64(e.s.r.m, other + 16 * (5 + same), aims(4, 0x52));
-        model_publish64(e.s.r.m, other + 16 * (5 + same) + 8, check_id(DISK));
-        leave_on(&e, e.s.r.u, e.table, 7);
+        model_publish64(e.f.m, other + 16 * (5 + same), aims(4, 0x52));
+        model_publish64(e.f.m, other + 16 * (5 + same) + 8, check_id(DISK));
+        leave_on(&e, e.f.u, e.table, 7);
         leave_on(&e, second, other, 7);
-        rig_create(&e.s.r);
-        rig_start(&e.s.r);
-        assert_int_equal(state_of(&e.s).tables, same ? 1 : 2);
-        assert_int_equal(sends(&e.s, NIC, old_message(5), 0), ARRIVES(3, 0x51));
-        assert_int_equal(sends(&e.s, DISK, old_message(5 + same), 0), ARRIVES(4, 0x52));
+        fixture_create(&e.f);
+        fixture_start(&e.f);
+        assert_int_equal(state_of(&e.f).tables, same ? 1 : 2);
+        assert_int_equal(sends(&e.f, NIC, old_message(5), 0), ARRIVES(3, 0x51));
+        assert_int_equal(sends(&e.f, DISK, old_message(5 + same), 0), ARRIVES(4, 0x52));
         if (!same) {
-            model_page_free(e.s.r.m, other);
+            model_page_free(e.f.m, other);
         }
         earlier_close(&e);
     }
@@ -255,12 +255,12 @@ static void switched_off_where_remapping_is_not_wanted(void **state)
 
     (void)state;
     earlier_machine(&e, 0);
-    rig_tune(&e.s.r, "hw.dmar.ir", "0");
+    fixture_tune(&e.f, "hw.dmar.ir", "0");
     put(&e, 17, aims(3, 0x51), check_id(NIC));
-    leave_on(&e, e.s.r.u, e.table, 7);
-    rig_create(&e.s.r);
-    rig_start(&e.s.r);
-    assert_int_equal(model_peek32(e.s.r.u, GSTS) & IRE, 0);
+    leave_on(&e, e.f.u, e.table, 7);
+    fixture_create(&e.f);
+    fixture_start(&e.f);
+    assert_int_equal(model_peek32(e.f.u, GSTS) & IRE, 0);
     earlier_close(&e);
 }
 
@@ -278,20 +278,20 @@ static void what_a_source_may_use_is_told_apart(void **state)
     put(&e, 4, aims(3, 0x54), UINT64_C(0x0405) | UINT64_C(2) << 18);  /* buses 4 and 5 */
     put(&e, 5, aims(3, 0x55), 0);                                     /* anybody */
     put(&e, 6, aims(3, 0x56), check_id(IOAPIC_RID));
-    leave_on(&e, e.s.r.u, e.table, 7);
-    rig_create(&e.s.r);
-    rig_start(&e.s.r);
-    assert_int_equal(state_of(&e.s).found, 6);
+    leave_on(&e, e.f.u, e.table, 7);
+    fixture_create(&e.f);
+    fixture_start(&e.f);
+    assert_int_equal(state_of(&e.f).found, 6);
     assert_int_equal(udmar_interrupt_forget_found(NULL, &nic), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, &odd), UDMAR_ERR_NOT_FOUND);
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, &nic), UDMAR_OK);
-    assert_int_equal(state_of(&e.s).found, 3);
-    assert_int_equal(sends(&e.s, IOAPIC_RID, old_message(6), 0), ARRIVES(3, 0x56));
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, &pin), UDMAR_OK);
-    assert_int_equal(state_of(&e.s).found, 2);
-    assert_int_equal(sends(&e.s, DISK, old_message(5), 0), ARRIVES(3, 0x55));
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, NULL), UDMAR_OK);
-    assert_int_equal(state_of(&e.s).found, 0);
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, &odd), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, &nic), UDMAR_OK);
+    assert_int_equal(state_of(&e.f).found, 3);
+    assert_int_equal(sends(&e.f, IOAPIC_RID, old_message(6), 0), ARRIVES(3, 0x56));
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, &pin), UDMAR_OK);
+    assert_int_equal(state_of(&e.f).found, 2);
+    assert_int_equal(sends(&e.f, DISK, old_message(5), 0), ARRIVES(3, 0x55));
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, NULL), UDMAR_OK);
+    assert_int_equal(state_of(&e.f).found, 0);
     earlier_close(&e);
 }
 
@@ -304,16 +304,16 @@ static void ours_wins_over_a_late_one(void **state)
 
     (void)state;
     earlier_machine(&e, 0);
-    leave_on(&e, e.s.r.u, e.table, 7);
-    rig_create(&e.s.r);
-    interrupt = allocate(&e.s, from_function(NIC), 1);
+    leave_on(&e, e.f.u, e.table, 7);
+    fixture_create(&e.f);
+    interrupt = allocate(&e.f, from_function(NIC), 1);
     message = set_to(interrupt, 0, 3, 0x51);
     put(&e, message.index, aims(4, 0x52), check_id(DISK));
     put(&e, message.index + 1, aims(4, 0x53), check_id(DISK));
-    rig_start(&e.s.r);
-    assert_int_equal(fires(&e.s, NIC, &message), ARRIVES(3, 0x51));
-    assert_int_equal(sends(&e.s, DISK, old_message(message.index + 1), 0), ARRIVES(4, 0x53));
-    assert_true(model_log_contains(e.s.r.m, "1 entries of the table that was found on cannot"));
+    fixture_start(&e.f);
+    assert_int_equal(fires(&e.f, NIC, &message), ARRIVES(3, 0x51));
+    assert_int_equal(sends(&e.f, DISK, old_message(message.index + 1), 0), ARRIVES(4, 0x53));
+    assert_true(model_log_contains(e.f.m, "1 entries of the table that was found on cannot"));
     assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
     earlier_close(&e);
 }
@@ -325,15 +325,15 @@ static void a_hanging_unit_keeps_what_was_found(void **state)
     (void)state;
     earlier_machine(&e, 0);
     put(&e, 17, aims(3, 0x51), check_id(NIC));
-    leave_on(&e, e.s.r.u, e.table, 7);
-    rig_create(&e.s.r);
-    rig_start(&e.s.r);
-    model_hang_wait(e.s.r.u, 1, true);
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, NULL), UDMAR_ERR_TIMEOUT);
-    assert_int_equal(state_of(&e.s).found, 1);
-    model_release_waits(e.s.r.u);
-    assert_int_equal(udmar_interrupt_forget_found(e.s.r.d, NULL), UDMAR_OK);
-    assert_int_equal(state_of(&e.s).found, 0);
+    leave_on(&e, e.f.u, e.table, 7);
+    fixture_create(&e.f);
+    fixture_start(&e.f);
+    model_hang_wait(e.f.u, 1, true);
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, NULL), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(state_of(&e.f).found, 1);
+    model_release_waits(e.f.u);
+    assert_int_equal(udmar_interrupt_forget_found(e.f.instance, NULL), UDMAR_OK);
+    assert_int_equal(state_of(&e.f).found, 0);
     earlier_close(&e);
 }
 

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "cache_scene.h"
+#include "fixture/cache.h"
 
 /* More than magazines hold: the rest goes back to the arenas, and nothing gets lost on the way. */
 static void test_full_magazines(void **state)
@@ -16,26 +16,26 @@ static void test_full_magazines(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 4; n++) {
-        struct scene s;
+        struct fixture f;
         struct udmar_domain_info info;
         uint64_t tables = 0;
 
-        open_scene(&s, n < 2 ? NULL : &resting);
+        open_with_memory(&f, n < 2 ? NULL : &resting);
         for (unsigned round = 0; round < 6; round++) {
             for (unsigned i = 0; i < 400; i++) {
-                held[i] = map(&s, s.large, sizes[n % 2], UINT64_MAX);
+                held[i] = map(&f, f.large, sizes[n % 2], UINT64_MAX);
                 /* No block is in two places at once. */
                 assert_false(is_among(held, i, held[i]));
             }
             /* Loss would show as ever more tables; what rests and what magazines hold is bounded.
              */
-            udmar_domain_info(s.mc.domain, &info);
+            udmar_domain_info(f.domain, &info);
             tables = round == 0 ? info.table_pages : tables;
             assert_in_range(info.table_pages, tables, tables + (n < 2 ? 1 : 3));
             for (unsigned i = 0; i < 400; i++)
-                unmap(&s, held[i]);
+                unmap(&f, held[i]);
         }
-        close_scene(&s);
+        close_with_memory(&f);
     }
 }
 
@@ -45,16 +45,16 @@ static void test_full_magazines(void **state)
 static void test_streams_are_listed(void **state)
 {
     static const unsigned pages[] = { 1, 3, 5, 8, 1, 100, 256, 2 };
-    struct scene s;
+    struct fixture f;
     struct udmar_range_info info;
     uint64_t iova[8], at = 0;
     unsigned found = 0, steps = 0;
 
     (void)state;
-    open_scene(&s, NULL);
+    open_with_memory(&f, NULL);
     for (unsigned i = 0; i < 8; i++)
-        iova[i] = map(&s, s.large, pages[i] * PAGE, UINT64_MAX);
-    while (udmar_domain_next_range(s.mc.domain, at, &info)) {
+        iova[i] = map(&f, f.large, pages[i] * PAGE, UINT64_MAX);
+    while (udmar_domain_next_range(f.domain, at, &info)) {
         assert_true(steps++ < 40);
         assert_true(info.base + info.size > at);
         for (unsigned i = 0; i < 8; i++) {
@@ -68,8 +68,8 @@ static void test_streams_are_listed(void **state)
     }
     assert_int_equal(found, 0xff);
     for (unsigned i = 0; i < 8; i++)
-        unmap(&s, iova[i]);
-    close_scene(&s);
+        unmap(&f, iova[i]);
+    close_with_memory(&f);
 }
 
 static void test_fault_says_that_a_stream_is_gone(void **state)
@@ -81,24 +81,24 @@ static void test_fault_says_that_a_stream_is_gone(void **state)
         uint64_t length = sizes[n % 4], iova;
         struct udmar_fault fault = { .sequence = 0 }, next;
         char wanted[80], text[400];
-        struct scene s;
+        struct fixture f;
 
-        open_scene(&s, n < 4 ? NULL : &resting);
-        iova = map(&s, s.large, length, UINT64_MAX);
-        unmap(&s, iova);
-        udmar_tick(s.mc.instance);
-        assert_false(can_write(&s.mc, RID0, iova + length - 1));
-        (void)udmar_fault_poll(s.mc.instance);
-        while (udmar_fault_next(s.mc.instance, fault.sequence, &next))
+        open_with_memory(&f, n < 4 ? NULL : &resting);
+        iova = map(&f, f.large, length, UINT64_MAX);
+        unmap(&f, iova);
+        udmar_tick(f.instance);
+        assert_false(can_write(&f, RID0, iova + length - 1));
+        (void)udmar_fault_poll(f.instance);
+        while (udmar_fault_next(f.instance, fault.sequence, &next))
             fault = next;
         assert_int_equal(fault.place, UDMAR_PLACE_ENDED);
-        (void)udmar_fault_format(s.mc.instance, &fault, text, sizeof(text));
+        (void)udmar_fault_format(f.instance, &fault, text, sizeof(text));
         snprintf(wanted, sizeof(wanted), "it lies in the mapping 0x%llx-0x%llx, ",
                  (unsigned long long)iova, (unsigned long long)(iova + length - 1));
         assert_non_null(strstr(text, wanted));
         assert_true(strstr(text, "which was the last to go") != NULL ||
                     strstr(text, "gone since 1 unmap") != NULL);
-        close_scene(&s);
+        close_with_memory(&f);
     }
 }
 
@@ -112,25 +112,25 @@ static void test_map_that_is_not_confirmed(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 5; n++) {
-        struct scene s;
+        struct fixture f;
         uint64_t iova;
 
-        open_scene(&s, &setup);
-        iova = map(&s, s.large, sizes[n], UINT64_MAX);
-        unmap(&s, iova);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-        assert_int_equal(try_map(&s, s.large, sizes[n], UINT64_MAX, &iova), UDMAR_ERR_TIMEOUT);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        open_with_memory(&f, &setup);
+        iova = map(&f, f.large, sizes[n], UINT64_MAX);
+        unmap(&f, iova);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+        assert_int_equal(try_map(&f, f.large, sizes[n], UINT64_MAX, &iova), UDMAR_ERR_TIMEOUT);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
         /* A range stays until it can be ended; what comes from caches is out of the caller's hands.
          */
         if (n < 4)
-            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova), UDMAR_ERR_NOT_FOUND);
-        iova = map(&s, s.large, sizes[n], UINT64_MAX);
-        assert_true(device_sees(&s.mc, RID0, iova, s.large, 1));
-        unmap(&s, iova);
-        assert_false(can_read(&s.mc, RID0, iova));
-        s.mc.forgive_pages = true;
-        close_scene(&s);
+            assert_int_equal(udmar_stream_unmap(f.domain, iova), UDMAR_ERR_NOT_FOUND);
+        iova = map(&f, f.large, sizes[n], UINT64_MAX);
+        assert_true(device_sees(&f, RID0, iova, f.large, 1));
+        unmap(&f, iova);
+        assert_false(can_read(&f, RID0, iova));
+        f.forgive_pages = true;
+        close_with_memory(&f);
     }
 }
 
@@ -143,29 +143,29 @@ static void test_without_memory(void **state)
     (void)state;
     for (unsigned n = 0; n < 6; n++) {
         enum udmar_status status = UDMAR_ERR_MEMORY;
-        struct scene s;
+        struct fixture f;
         uint64_t iova = 0;
         unsigned failures = 0;
 
-        open_scene(&s, NULL);
+        open_with_memory(&f, NULL);
         for (unsigned call = 1; status != UDMAR_OK; call++) {
-            size_t pages = model_pages_in_use(s.mc.m);
+            size_t pages = model_pages_in_use(f.m);
 
             assert_true(call < 60);
-            model_fail_host_call(s.mc.m, call, true);
-            status = try_map(&s, s.large, sizes[n / 2], highest[n % 2], &iova);
-            model_fail_host_call(s.mc.m, 0, false);
+            model_fail_host_call(f.m, call, true);
+            status = try_map(&f, f.large, sizes[n / 2], highest[n % 2], &iova);
+            model_fail_host_call(f.m, 0, false);
             if (status != UDMAR_OK) {
                 assert_int_equal(status, UDMAR_ERR_MEMORY);
-                assert_true(model_pages_in_use(s.mc.m) <= pages + 1);
+                assert_true(model_pages_in_use(f.m) <= pages + 1);
                 failures++;
             }
         }
         assert_true(failures >= 3);
-        assert_true(device_sees(&s.mc, RID0, iova, s.large, 1));
-        unmap(&s, iova);
-        assert_false(can_read(&s.mc, RID0, iova));
-        close_scene(&s);
+        assert_true(device_sees(&f, RID0, iova, f.large, 1));
+        unmap(&f, iova);
+        assert_false(can_read(&f, RID0, iova));
+        close_with_memory(&f);
     }
 }
 
@@ -174,32 +174,32 @@ static void test_without_a_cache(void **state)
 {
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct scene s;
+        struct fixture f;
         uint64_t iova[3];
 
-        open_scene(&s, n == 0 ? NULL : &resting);
-        model_fail_host_calls_of(s.mc.m, MODEL_CALL_LOCK_CREATE, 1, true);
+        open_with_memory(&f, n == 0 ? NULL : &resting);
+        model_fail_host_calls_of(f.m, MODEL_CALL_LOCK_CREATE, 1, true);
         for (unsigned round = 0; round < 4; round++) {
             for (unsigned i = 0; i < 3; i++) {
-                iova[i] = map(&s, s.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
-                assert_true(device_sees(&s.mc, RID0, iova[i], s.large, 1));
+                iova[i] = map(&f, f.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
+                assert_true(device_sees(&f, RID0, iova[i], f.large, 1));
                 assert_false(is_among(iova, i, iova[i]));
             }
             for (unsigned i = 0; i < 3; i++) {
-                unmap(&s, iova[i]);
-                assert_false(can_read(&s.mc, RID0, iova[i]));
+                unmap(&f, iova[i]);
+                assert_false(can_read(&f, RID0, iova[i]));
             }
-            drain_faults(&s.mc);
+            drain_faults(&f);
         }
-        model_fail_host_calls_of(s.mc.m, MODEL_CALL_LOCK_CREATE, 0, false);
-        assert_null(udmar__mapper_of(s.mc.domain)->caches[0]);
-        close_scene(&s);
+        model_fail_host_calls_of(f.m, MODEL_CALL_LOCK_CREATE, 0, false);
+        assert_null(udmar__mapper_of(f.domain)->caches[0]);
+        close_with_memory(&f);
     }
 }
 
 /* Somebody else on this CPU makes the cache at the same moment. */
 struct intruder {
-    struct scene *s;
+    struct fixture *f;
     uint64_t iova;
     bool done;
 };
@@ -211,33 +211,33 @@ static void map_meanwhile(void *context, struct model *m, enum model_event event
     (void)m;
     if (event == MODEL_EVENT_ACQUIRE && !intruder->done) {
         intruder->done = true;
-        intruder->iova = map(intruder->s, intruder->s->page[1], PAGE, UINT64_MAX);
+        intruder->iova = map(intruder->f, intruder->f->small[1], PAGE, UINT64_MAX);
     }
 }
 
 static void test_two_make_a_cache(void **state)
 {
-    struct scene s;
-    struct intruder intruder = { .s = &s };
+    struct fixture f;
+    struct intruder intruder = { .f = &f };
     uint64_t iova;
 
     (void)state;
-    open_scene(&s, NULL);
-    model_set_hook(s.mc.m, map_meanwhile, &intruder);
-    iova = map(&s, s.page[0], PAGE, UINT64_MAX);
-    model_set_hook(s.mc.m, NULL, NULL);
+    open_with_memory(&f, NULL);
+    model_set_hook(f.m, map_meanwhile, &intruder);
+    iova = map(&f, f.small[0], PAGE, UINT64_MAX);
+    model_set_hook(f.m, NULL, NULL);
     assert_true(intruder.done);
     assert_int_not_equal(iova, intruder.iova);
-    assert_true(device_sees(&s.mc, RID0, iova, s.page[0], PAGE));
-    assert_true(device_sees(&s.mc, RID0, intruder.iova, s.page[1], PAGE));
-    unmap(&s, iova);
-    unmap(&s, intruder.iova);
-    close_scene(&s);
+    assert_true(device_sees(&f, RID0, iova, f.small[0], PAGE));
+    assert_true(device_sees(&f, RID0, intruder.iova, f.small[1], PAGE));
+    unmap(&f, iova);
+    unmap(&f, intruder.iova);
+    close_with_memory(&f);
 }
 
 /* What another thread of this CPU does to a magazine between two looks at it. */
 struct meddler {
-    struct scene *s;
+    struct fixture *f;
     unsigned calls, when;
     uint64_t held[UDMAR__MAGAZINE + 20];
     unsigned count;
@@ -247,17 +247,17 @@ struct meddler {
 static void meddle(void *context, struct model *m, enum model_event event)
 {
     struct meddler *meddler = context;
-    struct scene *s = meddler->s;
+    struct fixture *f = meddler->f;
 
     (void)m;
     if (event != MODEL_EVENT_ACQUIRE || ++meddler->calls != meddler->when)
         return;
     if (meddler->fills) {
         while (meddler->count > 0)
-            unmap(s, meddler->held[--meddler->count]);
+            unmap(f, meddler->held[--meddler->count]);
     } else {
         for (unsigned i = 0; i < 3; i++)
-            meddler->held[meddler->count++] = map(s, s->page[1], PAGE, UINT64_MAX);
+            meddler->held[meddler->count++] = map(f, f->small[1], PAGE, UINT64_MAX);
     }
 }
 
@@ -266,44 +266,44 @@ static void test_magazine_changes_in_between(void **state)
 {
     (void)state;
     for (unsigned n = 0; n < 2 * 6; n++) {
-        struct scene s;
-        struct meddler meddler = { .s = &s, .when = 1 + n / 2, .fills = n % 2 == 0 };
+        struct fixture f;
+        struct meddler meddler = { .f = &f, .when = 1 + n / 2, .fills = n % 2 == 0 };
         struct udmar__magazine *magazine;
         uint64_t iova[100];
         unsigned count = 0;
 
-        open_scene(&s, NULL);
+        open_with_memory(&f, NULL);
         for (unsigned i = 0; i < UDMAR__MAGAZINE; i++)
-            meddler.held[meddler.count++] = map(&s, s.page[1], PAGE, UINT64_MAX);
-        magazine = &udmar__mapper_of(s.mc.domain)->caches[0]->blocks[0][0];
+            meddler.held[meddler.count++] = map(&f, f.small[1], PAGE, UINT64_MAX);
+        magazine = &udmar__mapper_of(f.domain)->caches[0]->blocks[0][0];
         while (magazine->count > 0)
-            iova[count++] = map(&s, s.page[0], PAGE, UINT64_MAX);
+            iova[count++] = map(&f, f.small[0], PAGE, UINT64_MAX);
         if (meddler.fills) {
-            model_set_hook(s.mc.m, meddle, &meddler);
-            iova[count++] = map(&s, s.page[0], PAGE, UINT64_MAX);
+            model_set_hook(f.m, meddle, &meddler);
+            iova[count++] = map(&f, f.small[0], PAGE, UINT64_MAX);
         } else {
             while (meddler.count > 0)
-                unmap(&s, meddler.held[--meddler.count]);
+                unmap(&f, meddler.held[--meddler.count]);
             assert_int_equal(magazine->count, UDMAR__MAGAZINE);
-            iova[count++] = map(&s, s.large, PAGE, UINT64_MAX);
-            meddler.held[meddler.count++] = map(&s, s.page[1], PAGE, UINT64_MAX);
-            unmap(&s, meddler.held[--meddler.count]);
-            unmap(&s, iova[--count]);
+            iova[count++] = map(&f, f.large, PAGE, UINT64_MAX);
+            meddler.held[meddler.count++] = map(&f, f.small[1], PAGE, UINT64_MAX);
+            unmap(&f, meddler.held[--meddler.count]);
+            unmap(&f, iova[--count]);
             assert_int_equal(magazine->count, UDMAR__MAGAZINE);
-            model_set_hook(s.mc.m, meddle, &meddler);
+            model_set_hook(f.m, meddle, &meddler);
             if (count > 0)
-                unmap(&s, iova[--count]);
+                unmap(&f, iova[--count]);
         }
-        model_set_hook(s.mc.m, NULL, NULL);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(magazine->count <= UDMAR__MAGAZINE);
         for (unsigned i = 0; i < count; i++) {
             assert_false(is_among(iova, i, iova[i]));
             assert_false(is_among(meddler.held, meddler.count, iova[i]));
-            unmap(&s, iova[i]);
+            unmap(&f, iova[i]);
         }
         while (meddler.count > 0)
-            unmap(&s, meddler.held[--meddler.count]);
-        close_scene(&s);
+            unmap(&f, meddler.held[--meddler.count]);
+        close_with_memory(&f);
     }
 }
 
@@ -322,62 +322,62 @@ static void test_unmap_with_a_queue_that_is_dead(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct scene s;
+        struct fixture f;
         uint64_t iova[3], ticket;
         const enum udmar_status wanted = n == 0 ? UDMAR_ERR_QUEUE : UDMAR_ERR_TIMEOUT;
 
-        open_scene(&s, &setup);
+        open_with_memory(&f, &setup);
         for (unsigned i = 0; i < 3; i++)
-            iova[i] = map(&s, s.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
+            iova[i] = map(&f, f.large, i < 2 ? PAGE : MIB(2), UINT64_MAX);
         if (n == 0) {
-            model_set_hook(s.mc.m, refuse_all, s.mc.u);
+            model_set_hook(f.m, refuse_all, f.u);
         } else {
-            const struct udmar__request other = { .low = s.mc.domain->request_low | 1u << 6,
+            const struct udmar__request other = { .low = f.domain->request_low | 1u << 6,
                                                   .high = GIB(9) };
 
-            model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
-            while (udmar__queue_offer(s.mc.domain->unit, &other, &ticket))
+            model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+            while (udmar__queue_offer(f.domain->unit, &other, &ticket))
                 continue;
         }
         for (unsigned i = 0; i < 3; i++) {
-            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), wanted);
-            assert_int_equal(udmar_stream_unmap(s.mc.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
+            assert_int_equal(udmar_stream_unmap(f.domain, iova[i]), wanted);
+            assert_int_equal(udmar_stream_unmap(f.domain, iova[i]), UDMAR_ERR_NOT_FOUND);
         }
-        udmar__mapper_of(s.mc.domain)->flush_pending = 1;
-        udmar__mapper_tick(s.mc.domain);
-        assert_int_equal(udmar__mapper_of(s.mc.domain)->flush_pending, 1);
-        model_set_hook(s.mc.m, NULL, NULL);
-        model_inject_queue_error(s.mc.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+        udmar__mapper_of(f.domain)->flush_pending = 1;
+        udmar__mapper_tick(f.domain);
+        assert_int_equal(udmar__mapper_of(f.domain)->flush_pending, 1);
+        model_set_hook(f.m, NULL, NULL);
+        model_inject_queue_error(f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
         for (unsigned i = 0; i < 2; i++)
-            model_buffer_free(s.mc.m, s.page[i]);
-        model_destroy(s.mc.m);
+            model_buffer_free(f.m, f.small[i]);
+        model_destroy(f.m);
     }
 }
 
 /* More CPUs than caches, as a host counts that says too little: they share the first. */
 static void *map_and_unmap(void *argument)
 {
-    struct scene *s = argument;
-    uint64_t iova = map(s, s->page[0], PAGE, UINT64_MAX);
+    struct fixture *f = argument;
+    uint64_t iova = map(f, f->small[0], PAGE, UINT64_MAX);
 
-    unmap(s, iova);
+    unmap(f, iova);
     return NULL;
 }
 
 static void test_more_cpus_than_caches(void **state)
 {
     const struct setup setup = { .cpus = 2 };
-    struct scene s;
+    struct fixture f;
 
     (void)state;
-    open_scene(&s, &setup);
+    open_with_memory(&f, &setup);
     for (unsigned i = 0; i < 9; i++) {
         pthread_t thread;
 
-        assert_int_equal(pthread_create(&thread, NULL, map_and_unmap, &s), 0);
+        assert_int_equal(pthread_create(&thread, NULL, map_and_unmap, &f), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
     }
-    close_scene(&s);
+    close_with_memory(&f);
 }
 
 int main(void)

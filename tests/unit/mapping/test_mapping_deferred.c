@@ -10,7 +10,7 @@
 
 #include "mapping/block.h"
 #include "mapping/mapping.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define PAGES 600u
 #define MOST  160u
@@ -22,7 +22,7 @@ struct live {
 };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     uint8_t *buffer;
     uint64_t physical;
     uint64_t highest;
@@ -39,9 +39,9 @@ static void open_scene(struct scene *s, uint64_t highest, const char *tunables)
     const struct setup setup = { .profile = "v6", .tunables = tunables, .ticking = true };
 
     memset(s, 0, sizeof(*s));
-    machine_open(&s->mc, &setup);
-    s->buffer = model_buffer_alloc(s->mc.m, PAGES * PAGE, MODEL_CONTIGUOUS, 0);
-    s->physical = physical_of(&s->mc, s->buffer);
+    fixture_open(&s->f, &setup);
+    s->buffer = model_buffer_alloc(s->f.m, PAGES * PAGE, MODEL_CONTIGUOUS, 0);
+    s->physical = physical_of(&s->f, s->buffer);
     s->highest = highest;
     s->random = 11;
     for (unsigned i = 0; i < PAGES; i++)
@@ -53,16 +53,16 @@ static void close_scene(struct scene *s, bool all_back)
 {
     struct udmar_domain_info info;
 
-    model_behaviour(s->mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(s->mc.u, 4096);
-    udmar_tick(s->mc.instance);
-    udmar__cpu_caches_trim(s->mc.domain);
-    udmar_domain_info(s->mc.domain, &info);
+    model_behaviour(s->f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(s->f.u, 4096);
+    udmar_tick(s->f.instance);
+    udmar__cpu_caches_trim(s->f.domain);
+    udmar_domain_info(s->f.domain, &info);
     if (all_back)
         assert_int_equal(info.table_pages, 1);
-    assert_int_equal(model_cache_stale(s->mc.u), 0);
-    model_buffer_free(s->mc.m, s->buffer);
-    machine_close(&s->mc);
+    assert_int_equal(model_cache_stale(s->f.u), 0);
+    model_buffer_free(s->f.m, s->buffer);
+    fixture_close(&s->f);
 }
 
 /* Another part of the buffer each time: an address that the unit still knows shows the old one. */
@@ -75,13 +75,13 @@ static void map_one(struct scene *s, unsigned pages)
     live->page = roll_below(&s->random, PAGES - pages);
     piece = (struct udmar_dma_physical){ s->physical + live->page * PAGE, pages * PAGE };
     assert_int_equal(
-        udmar_stream_map(s->mc.domain, &piece, 1, UDMAR_READ_WRITE, s->highest, &live->iova),
+        udmar_stream_map(s->f.domain, &piece, 1, UDMAR_READ_WRITE, s->highest, &live->iova),
         UDMAR_OK);
     assert_true(live->iova + pages * PAGE - 1 <= s->highest);
     for (unsigned i = 0; i + 1 < s->count; i++)
         assert_true(live->iova >= s->live[i].iova + s->live[i].pages * PAGE ||
                     s->live[i].iova >= live->iova + pages * PAGE);
-    assert_true(device_sees(&s->mc, RID0, live->iova, s->buffer + live->page * PAGE, pages * PAGE));
+    assert_true(device_sees(&s->f, RID0, live->iova, s->buffer + live->page * PAGE, pages * PAGE));
     s->again += s->seen[live->iova / PAGE % (1u << 16)];
     s->seen[live->iova / PAGE % (1u << 16)] = true;
 }
@@ -91,8 +91,8 @@ static void unmap_one(struct scene *s, unsigned n)
     struct live live = s->live[n];
 
     assert_true(
-        device_sees(&s->mc, RID0, live.iova, s->buffer + live.page * PAGE, live.pages * PAGE));
-    assert_int_equal(udmar_stream_unmap(s->mc.domain, live.iova), UDMAR_OK);
+        device_sees(&s->f, RID0, live.iova, s->buffer + live.page * PAGE, live.pages * PAGE));
+    assert_int_equal(udmar_stream_unmap(s->f.domain, live.iova), UDMAR_OK);
     s->live[n] = s->live[--s->count];
 }
 
@@ -107,9 +107,9 @@ static void run(struct scene *s, unsigned steps, unsigned ticks, unsigned queue_
         else
             unmap_one(s, roll_below(&s->random, s->count));
         if (ticks != 0 && roll_below(&s->random, ticks) == 0)
-            udmar_tick(s->mc.instance);
+            udmar_tick(s->f.instance);
         if (queue_steps != 0 && roll_below(&s->random, queue_steps) == 0)
-            (void)model_queue_step(s->mc.u, 1 + roll_below(&s->random, 3));
+            (void)model_queue_step(s->f.u, 1 + roll_below(&s->random, 3));
     }
     while (s->count > 0)
         unmap_one(s, roll_below(&s->random, s->count));
@@ -127,8 +127,8 @@ static void test_no_address_before_it_is_forgotten(void **state)
     (void)state;
     for (unsigned n = 0; n < 9; n++) {
         open_scene(&s, highest[n % 3], "hw.dmar.strict=0");
-        model_behaviour(s.mc.u)->queue_mode = modes[n / 3];
-        model_behaviour(s.mc.u)->queue_delay = 20;
+        model_behaviour(s.f.u)->queue_mode = modes[n / 3];
+        model_behaviour(s.f.u)->queue_delay = 20;
         run(&s, 2500, n % 2 == 0 ? 50 : 0, 0);
         assert_true(s.again > 500);
         close_scene(&s, true);
@@ -143,9 +143,9 @@ static void test_slow_unit_loses_addresses_only(void **state)
     (void)state;
     for (unsigned n = 0; n < 6; n++) {
         open_scene(&s, highest[n % 3], "hw.dmar.strict=0 hw.dmar.timeout=100000");
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_MANUAL;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_MANUAL;
         run(&s, 1500, 0, n / 3 == 0 ? 30 : 150);
-        s.mc.forgive_pages = true;
+        s.f.forgive_pages = true;
         close_scene(&s, false);
     }
 }
@@ -162,25 +162,25 @@ static void test_who_does_not_rest(void **state)
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct udmar_dma_physical piece = { 0, PAGE };
-        struct machine mc;
+        struct fixture f;
         udmar_iova_t iova;
         uint8_t *buffer;
 
-        machine_open(&mc, &setups[i]);
-        buffer = model_buffer_alloc(mc.m, PAGE, 0, 0);
-        piece.address = physical_of(&mc, buffer);
+        fixture_open(&f, &setups[i]);
+        buffer = model_buffer_alloc(f.m, PAGE, 0, 0);
+        piece.address = physical_of(&f, buffer);
         for (unsigned n = 0; n < 3 * UDMAR__FLUSH_BATCH; n++) {
             assert_int_equal(
-                udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &iova),
+                udmar_stream_map(f.domain, &piece, 1, UDMAR_READ_WRITE, UINT64_MAX, &iova),
                 UDMAR_OK);
-            assert_true(can_read(&mc, RID0, iova));
-            assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
-            assert_false(can_read(&mc, RID0, iova));
-            drain_faults(&mc);
+            assert_true(can_read(&f, RID0, iova));
+            assert_int_equal(udmar_stream_unmap(f.domain, iova), UDMAR_OK);
+            assert_false(can_read(&f, RID0, iova));
+            drain_faults(&f);
         }
-        model_buffer_free(mc.m, buffer);
-        udmar__cpu_caches_trim(mc.domain);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        udmar__cpu_caches_trim(f.domain);
+        fixture_close(&f);
     }
 }
 
@@ -194,12 +194,12 @@ static void test_batch_is_one_request(void **state)
     open_scene(&s, UINT64_MAX, "hw.dmar.strict=0");
     map_one(&s, 1);
     unmap_one(&s, 0);
-    assert_int_equal(udmar_unit_status(s.mc.instance, 0, &before), UDMAR_OK);
+    assert_int_equal(udmar_unit_status(s.f.instance, 0, &before), UDMAR_OK);
     for (unsigned n = 0; n < 10 * UDMAR__FLUSH_BATCH; n++) {
         map_one(&s, 1);
         unmap_one(&s, 0);
     }
-    assert_int_equal(udmar_unit_status(s.mc.instance, 0, &after), UDMAR_OK);
+    assert_int_equal(udmar_unit_status(s.f.instance, 0, &after), UDMAR_OK);
     assert_int_equal(after.waits - before.waits, 10);
     close_scene(&s, true);
 }
@@ -232,20 +232,20 @@ static void test_tick_with_a_full_queue(void **state)
     map_one(&s, 1);
     iova = s.live[0].iova;
     unmap_one(&s, 0);
-    assert_true(can_read(&s.mc, RID0, iova));
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    request = (struct udmar__request){ .low = s.mc.domain->request_low };
-    while (udmar__queue_offer(s.mc.domain->unit, &request, &ticket))
+    assert_true(can_read(&s.f, RID0, iova));
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    request = (struct udmar__request){ .low = s.f.domain->request_low };
+    while (udmar__queue_offer(s.f.domain->unit, &request, &ticket))
         continue;
-    udmar_tick(s.mc.instance);
-    (void)model_queue_step(s.mc.u, 4096);
-    assert_true(can_read(&s.mc, RID0, iova));
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    udmar_tick(s.f.instance);
+    (void)model_queue_step(s.f.u, 4096);
+    assert_true(can_read(&s.f, RID0, iova));
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     /* Its head has moved: there is room for whoever looks. */
-    assert_int_equal(udmar__invalidate(s.mc.domain->unit, &request, 1, true, &ticket), UDMAR_OK);
-    assert_true(can_read(&s.mc, RID0, iova));
-    udmar_tick(s.mc.instance);
-    assert_false(can_read(&s.mc, RID0, iova));
+    assert_int_equal(udmar__invalidate(s.f.domain->unit, &request, 1, true, &ticket), UDMAR_OK);
+    assert_true(can_read(&s.f, RID0, iova));
+    udmar_tick(s.f.instance);
+    assert_false(can_read(&s.f, RID0, iova));
     close_scene(&s, true);
 }
 
@@ -274,7 +274,7 @@ static int load_some(struct scene *s, struct udmar_dma_tag *tag, struct udmar_dm
     if (error != 0)
         return error;
     assert_int_equal(outcome.error, 0);
-    assert_true(device_sees(&s->mc, RID0, outcome.address, from, PAGE));
+    assert_true(device_sees(&s->f, RID0, outcome.address, from, PAGE));
     return 0;
 }
 
@@ -292,9 +292,9 @@ static void test_no_place_before_it_is_forgotten(void **state)
         struct udmar_dma_tag *tag;
 
         open_scene(&s, UINT64_MAX, "hw.dmar.strict=0");
-        model_behaviour(s.mc.u)->queue_mode = modes[n / 3];
-        model_behaviour(s.mc.u)->queue_delay = 20;
-        tag = new_tag(&s.mc, 0, &(struct limits){ .maxsize = sizes[n % 3] });
+        model_behaviour(s.f.u)->queue_mode = modes[n / 3];
+        model_behaviour(s.f.u)->queue_delay = 20;
+        tag = new_tag(&s.f, 0, &(struct limits){ .maxsize = sizes[n % 3] });
         for (unsigned i = 0; i < 4; i++)
             map[i] = new_map(tag);
         for (unsigned step = 0; step < 600; step++) {
@@ -328,7 +328,7 @@ static void test_places_of_each_size(void **state)
         /* One page more than the bytes fill. */
         const struct limits limits = { .maxsize = (sizes[n] - 1) * PAGE };
         unsigned expected = sizes[n] > 64 ? 1 : sizes[n] > 32 ? 4 : sizes[n] > 16 ? 8 : 16;
-        struct udmar_dma_tag *tag = new_tag(&s.mc, 0, &limits);
+        struct udmar_dma_tag *tag = new_tag(&s.f, 0, &limits);
         struct udmar_dma_map *map = new_map(tag);
         uint64_t address[40];
         unsigned places = 0;
@@ -362,26 +362,26 @@ static void test_half_that_could_not_be_asked_for(void **state)
 
     (void)state;
     open_scene(&s, UINT64_MAX, "hw.dmar.strict=0 hw.dmar.timeout=100000");
-    tag = new_tag(&s.mc, 0, &(struct limits){ .maxsize = PAGE });
+    tag = new_tag(&s.f, 0, &(struct limits){ .maxsize = PAGE });
     map = new_map(tag);
     for (unsigned i = 0; i < 20; i++) {
         assert_int_equal(load_some(&s, tag, map), 0);
         udmar_dmamap_unload(tag, map);
     }
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    request = (struct udmar__request){ .low = s.mc.domain->request_low };
-    while (udmar__invalidate(s.mc.domain->unit, &request, 1, false, &ticket) == UDMAR_OK)
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    request = (struct udmar__request){ .low = s.f.domain->request_low };
+    while (udmar__invalidate(s.f.domain->unit, &request, 1, false, &ticket) == UDMAR_OK)
         continue;
-    model_clear_log(s.mc.m);
+    model_clear_log(s.f.m);
     while (load_some(&s, tag, map) == 0) {
         assert_true(++loads <= 8);
-        assert_false(model_log_contains(s.mc.m, "an unload was not confirmed"));
+        assert_false(model_log_contains(s.f.m, "an unload was not confirmed"));
         udmar_dmamap_unload(tag, map);
     }
-    assert_true(model_log_contains(s.mc.m, "an unload was not confirmed"));
+    assert_true(model_log_contains(s.f.m, "an unload was not confirmed"));
     assert_int_equal(load_some(&s, tag, map), UDMAR_ENOMEM);
-    (void)model_queue_step(s.mc.u, 4096);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(s.f.u, 4096);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     for (unsigned i = 0; i < 20; i++) {
         assert_int_equal(load_some(&s, tag, map), 0);
         udmar_dmamap_unload(tag, map);

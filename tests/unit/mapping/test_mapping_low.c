@@ -9,7 +9,7 @@
 
 #include "busdma/map.h"
 #include "mapping/arena.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LOW_24 (MIB(16) - 1)
 #define LOW_32 (GIB(4) - 1)
@@ -39,28 +39,28 @@ static void test_nearly_all_below_16_mib(void **state)
     (void)state;
     for (unsigned n = 0; n < SETUPS * 6; n++) {
         const struct limits limits = { .lowaddr = LOW_24, .maxsize = sizes[n / SETUPS] };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, &setups[n % SETUPS]);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setups[n % SETUPS]);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, (size_t)limits.maxsize, MODEL_SCATTERED | MODEL_HIGH, 0);
+        buffer = model_buffer_alloc(f.m, (size_t)limits.maxsize, MODEL_SCATTERED | MODEL_HIGH, 0);
         for (unsigned i = 0; i < 2; i++) {
             iova = load_one(tag, map, buffer, limits.maxsize);
             assert_true(iova + limits.maxsize - 1 <= LOW_24);
-            assert_true(device_sees(&mc, RID0, iova, buffer, 100));
-            assert_true(device_sees(&mc, RID0, iova + limits.maxsize - 100,
+            assert_true(device_sees(&f, RID0, iova, buffer, 100));
+            assert_true(device_sees(&f, RID0, iova + limits.maxsize - 100,
                                     buffer + limits.maxsize - 100, 100));
             udmar_dmamap_unload(tag, map);
         }
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -74,33 +74,33 @@ static void test_aligned_below_16_mib(void **state)
         const struct limits limits = { .lowaddr = LOW_24,
                                        .alignment = alignments[n / SETUPS],
                                        .maxsize = MIB(15) };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, &setups[n % SETUPS]);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setups[n % SETUPS]);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, MIB(15), MODEL_SCATTERED | MODEL_HIGH, 0);
+        buffer = model_buffer_alloc(f.m, MIB(15), MODEL_SCATTERED | MODEL_HIGH, 0);
         iova = load_one(tag, map, buffer, MIB(14) + KIB(512));
         assert_int_equal(iova & (limits.alignment - 1), 0);
         assert_true(iova + MIB(14) + KIB(512) - 1 <= LOW_24);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
-static udmar_iova_t keep(struct machine *mc, uint64_t first, uint64_t end)
+static udmar_iova_t keep(struct fixture *f, uint64_t first, uint64_t end)
 {
     const struct udmar_iova_limits limits = { .lowest = first, .highest = end - 1 };
     udmar_iova_t iova = 0;
 
-    assert_int_equal(udmar_domain_alloc_iova(mc->domain, end - first, &limits, &iova), UDMAR_OK);
+    assert_int_equal(udmar_domain_alloc_iova(f->domain, end - first, &limits, &iova), UDMAR_OK);
     return iova;
 }
 
@@ -118,29 +118,29 @@ static void test_aligned_in_a_gap(void **state)
         /* Neither end is where an alignment is. */
         const uint64_t gap = MIB(101) + PAGE;
         const uint64_t gap_end = MIB(104) + KIB(512) + PAGE;
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
         udmar_iova_t below, above;
         uint8_t *buffer;
         uint64_t iova;
 
-        machine_open(&mc, &setup);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setup);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
-        buffer = model_buffer_alloc(mc.m, MIB(3), MODEL_SCATTERED | MODEL_HIGH, 0);
-        below = keep(&mc, PAGE, gap);
-        above = keep(&mc, gap_end, MIB(256));
+        buffer = model_buffer_alloc(f.m, MIB(3), MODEL_SCATTERED | MODEL_HIGH, 0);
+        below = keep(&f, PAGE, gap);
+        above = keep(&f, gap_end, MIB(256));
         iova = load_one(tag, map, buffer, MIB(3));
         assert_true(iova >= gap && iova + MIB(3) <= gap_end);
         assert_int_equal(iova & (limits.alignment - 1), 0);
         udmar_dmamap_unload(tag, map);
         drop_map(tag, map);
         drop_tag(tag);
-        assert_int_equal(udmar_domain_free_iova(mc.domain, below), UDMAR_OK);
-        assert_int_equal(udmar_domain_free_iova(mc.domain, above), UDMAR_OK);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        assert_int_equal(udmar_domain_free_iova(f.domain, below), UDMAR_OK);
+        assert_int_equal(udmar_domain_free_iova(f.domain, above), UDMAR_OK);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -161,13 +161,13 @@ static void test_maps_share_what_is_low(void **state)
         static struct udmar_dma_map *maps[MOST];
         const unsigned c = n / SETUPS, count = cases[c].maps;
         const struct limits limits = { .lowaddr = LOW_24, .maxsize = cases[c].maxsize };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         uint8_t *buffer;
 
-        machine_open(&mc, &setups[n % SETUPS]);
-        tag = new_tag(&mc, 0, &limits);
-        buffer = model_buffer_alloc(mc.m, (size_t)limits.maxsize, MODEL_SCATTERED, 0);
+        fixture_open(&f, &setups[n % SETUPS]);
+        tag = new_tag(&f, 0, &limits);
+        buffer = model_buffer_alloc(f.m, (size_t)limits.maxsize, MODEL_SCATTERED, 0);
         for (unsigned i = 0; i < count; i++)
             maps[i] = new_map(tag);
         /* The last ones, the first ones, and some in between. */
@@ -178,7 +178,7 @@ static void test_maps_share_what_is_low(void **state)
             for (unsigned i = first; i < end; i++) {
                 assert_int_equal(load(tag, maps[i], buffer, limits.maxsize), 0);
                 assert_true(result.segment[0].ds_addr + limits.maxsize - 1 <= LOW_24);
-                assert_true(device_sees(&mc, RID0, result.segment[0].ds_addr, buffer, 16));
+                assert_true(device_sees(&f, RID0, result.segment[0].ds_addr, buffer, 16));
             }
             for (unsigned i = first; i < end; i++)
                 udmar_dmamap_unload(tag, maps[i]);
@@ -186,8 +186,8 @@ static void test_maps_share_what_is_low(void **state)
         for (unsigned i = 0; i < count; i++)
             drop_map(tag, maps[i]);
         drop_tag(tag);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -205,15 +205,15 @@ static void test_others_leave_low_addresses_alone(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag, *narrow;
         uint8_t *buffer;
         unsigned count = n == 0 ? 700 : 40, high = 0;
 
-        machine_open(&mc, NULL);
-        tag = new_tag(&mc, 0, n == 0 ? &all : &bits_32);
-        narrow = new_tag(&mc, 0, n == 0 ? &bits_32 : &bits_24);
-        buffer = model_buffer_alloc(mc.m, MIB(1), MODEL_SCATTERED, 0);
+        fixture_open(&f, NULL);
+        tag = new_tag(&f, 0, n == 0 ? &all : &bits_32);
+        narrow = new_tag(&f, 0, n == 0 ? &bits_32 : &bits_24);
+        buffer = model_buffer_alloc(f.m, MIB(1), MODEL_SCATTERED, 0);
         for (unsigned i = 0; i < count; i++)
             maps[i] = new_map(tag);
         for (unsigned i = 0; i < count; i++) {
@@ -235,8 +235,8 @@ static void test_others_leave_low_addresses_alone(void **state)
             drop_map(tag, maps[i]);
         drop_tag(tag);
         drop_tag(narrow);
-        model_buffer_free(mc.m, buffer);
-        machine_close(&mc);
+        model_buffer_free(f.m, buffer);
+        fixture_close(&f);
     }
 }
 
@@ -245,23 +245,23 @@ static void test_more_windows_than_addresses(void **state)
 {
     static struct udmar_dma_map *maps[MOST];
     const struct limits limits = { .lowaddr = LOW_32, .maxsize = MIB(1) + PAGE };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar__arena_pool *pool;
     uint8_t *buffer;
     unsigned windows = 0;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &limits);
-    buffer = model_buffer_alloc(mc.m, MIB(1), MODEL_SCATTERED, 0);
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &limits);
+    buffer = model_buffer_alloc(f.m, MIB(1), MODEL_SCATTERED, 0);
     for (unsigned i = 0; i < MOST; i++) {
         maps[i] = new_map(tag);
         windows += maps[i]->window != NULL;
     }
     assert_int_equal(windows, 1024);
-    pool = &udmar__mapper_of(mc.domain)->pool_32;
-    assert_int_equal(pool->taken, udmar__arena_pool_reach(mc.domain, pool) / 2);
+    pool = &udmar__mapper_of(f.domain)->pool_32;
+    assert_int_equal(pool->taken, udmar__arena_pool_reach(f.domain, pool) / 2);
     for (unsigned i = 0; i < MOST; i++)
         assert_int_equal(load(tag, maps[i], buffer, MIB(1)), 0);
     for (unsigned i = 0; i < MOST; i++) {
@@ -269,28 +269,28 @@ static void test_more_windows_than_addresses(void **state)
         drop_map(tag, maps[i]);
     }
     assert_int_equal(pool->taken, 0);
-    assert_int_equal(udmar__mapper_of(mc.domain)->taken, 0);
+    assert_int_equal(udmar__mapper_of(f.domain)->taken, 0);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 static void test_streams_below_16_mib(void **state)
 {
     static const uint64_t sizes[] = { MIB(15), MIB(14) + PAGE, MIB(3) };
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
     for (unsigned n = 0; n < 3; n++) {
         struct udmar_dma_physical piece = { .address = MIB(101), .length = sizes[n] };
         udmar_iova_t iova;
 
-        machine_open(&mc, NULL);
-        assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, UDMAR_READ_WRITE, LOW_24, &iova),
+        fixture_open(&f, NULL);
+        assert_int_equal(udmar_stream_map(f.domain, &piece, 1, UDMAR_READ_WRITE, LOW_24, &iova),
                          UDMAR_OK);
         assert_true(iova + sizes[n] - 1 <= LOW_24);
-        assert_int_equal(udmar_stream_unmap(mc.domain, iova), UDMAR_OK);
-        machine_close(&mc);
+        assert_int_equal(udmar_stream_unmap(f.domain, iova), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 
@@ -315,12 +315,12 @@ static void test_lists_that_come_around(void **state)
         const struct limits limits = { .alignment = cases[c].alignment,
                                        .maxsize = UINT64_MAX,
                                        .nsegments = 4096 };
-        struct machine mc;
+        struct fixture f;
         struct udmar_dma_tag *tag;
         struct udmar_dma_map *map;
 
-        machine_open(&mc, &setups[n % 2 ? 2 : 0]);
-        tag = new_tag(&mc, 0, &limits);
+        fixture_open(&f, &setups[n % 2 ? 2 : 0]);
+        tag = new_tag(&f, 0, &limits);
         map = new_map(tag);
         for (unsigned i = 0; i < cases[c].count; i++)
             list[i] = (struct udmar_dma_physical){ cases[c].address, cases[c].length };
@@ -330,7 +330,7 @@ static void test_lists_that_come_around(void **state)
         assert_true(result.error == UDMAR_ENOMEM || result.error == UDMAR_EINVAL);
         drop_map(tag, map);
         drop_tag(tag);
-        machine_close(&mc);
+        fixture_close(&f);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pieces of a load: those that join, odd ones and too many, and those that wait for the unit. */
-#include "bounce_scene.h"
+#include "fixture/bounce.h"
 
 static struct loaded result;
 
@@ -18,13 +18,13 @@ static void test_pieces_join_in_memory(void **state)
         { MIB(4), 0 },
     };
     const struct setup setup = { .tunables = BOUNCE };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, &(struct limits){ .nsegments = 8 });
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, &(struct limits){ .nsegments = 8 });
     map = new_map(tag);
     assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 8, note_loaded, &result, 0), 0);
     assert_int_equal(result.count, 3);
@@ -35,7 +35,7 @@ static void test_pieces_join_in_memory(void **state)
     assert_int_equal(result.segment[2].ds_addr, MIB(5) + PAGE + 2);
     udmar_dmamap_unload(tag, map);
     drop(tag, map);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* Pieces that a function hands out one after the other. */
@@ -77,15 +77,15 @@ static void test_odd_pieces_of_a_function(void **state)
         { .buffer = (void *)(UINTPTR_MAX - 4), .length = 100 },
         { .buffer = stray, .length = 8 }, /* the host knows no such memory */
     };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     struct udmar_dma_segment segments[4];
     int count = 7;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &(struct limits){ .nsegments = 30 });
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &(struct limits){ .nsegments = 30 });
     map = new_map(tag);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(load_pieces(tag, map, &bad[i], 1), 0);
@@ -107,9 +107,9 @@ static void test_odd_pieces_of_a_function(void **state)
     /* The list of pieces needs memory. */
     drop_map(tag, map);
     map = new_map(tag);
-    model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, 1, true);
+    model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC, 1, true);
     assert_int_equal(load_pieces(tag, map, good, 20), UDMAR_ENOMEM);
-    model_fail_host_calls_of(mc.m, MODEL_CALL_ALLOC, 0, false);
+    model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC, 0, false);
     assert_int_equal(load_pieces(tag, map, good, 4), 0);
     udmar_dmamap_unload(tag, map);
     /* And the other form refuses what it cannot do without. */
@@ -119,7 +119,7 @@ static void test_odd_pieces_of_a_function(void **state)
     assert_int_equal(udmar_dmamap_load_each_sg(tag, map, next_piece, NULL, segments, NULL, 0),
                      UDMAR_EINVAL);
     drop(tag, map);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* Lengths whose sum is no number any more, and one that is just too much. */
@@ -127,18 +127,18 @@ static void test_sums_beyond_all_numbers(void **state)
 {
     static struct udmar_dma_physical list[4200];
     const struct udmar_dma_piece endless = { .is_physical = true, .length = UINT64_C(1) << 53 };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag, *all;
     struct udmar_dma_map *map;
 
     (void)state;
-    machine_open(&mc, NULL);
-    all = new_tag(&mc, 0, &(struct limits){ .maxsize = UINT64_MAX });
+    fixture_open(&f, NULL);
+    all = new_tag(&f, 0, &(struct limits){ .maxsize = UINT64_MAX });
     map = new_map(all);
     assert_int_equal(load_pieces(all, map, &endless, 1), 0);
     assert_int_equal(result.error, UDMAR_EINVAL);
     drop(all, map);
-    tag = new_tag(&mc, 0, NULL);
+    tag = new_tag(&f, 0, NULL);
     map = new_map(tag);
     for (unsigned i = 0; i < 4200; i++)
         list[i].length = UINT64_C(1) << 52;
@@ -149,7 +149,7 @@ static void test_sums_beyond_all_numbers(void **state)
     assert_int_equal(udmar_dmamap_load_physical(tag, map, list, 4097, note_loaded, &result, 0), 0);
     assert_int_equal(result.error, UDMAR_EINVAL);
     drop(tag, map);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* A list has at most 4096 entries; pieces that are neighbours in memory are one. */
@@ -165,13 +165,13 @@ static void test_longest_list(void **state)
         { 4096, false, 0 },           { 4097, true, 0 },  { 4097, false, UDMAR_EFBIG },
         { 4098, false, UDMAR_EFBIG },
     };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
 
     (void)state;
-    machine_open(&mc, NULL);
-    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = MIB(20), .nsegments = 4096 });
+    fixture_open(&f, NULL);
+    tag = new_tag(&f, 0, &(struct limits){ .maxsize = MIB(20), .nsegments = 4096 });
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         unsigned count = rows[i].count;
 
@@ -190,7 +190,7 @@ static void test_longest_list(void **state)
             assert_int_equal(result.segment[0].ds_len, count * PAGE);
             for (unsigned n = 0; n < count; n += n < 2040 || n > 4090 ? 1 : 57)
                 assert_int_equal(
-                    model_translate(mc.m, 0, RID0, result.segment[0].ds_addr + n * PAGE, true)
+                    model_translate(f.m, 0, RID0, result.segment[0].ds_addr + n * PAGE, true)
                         .physical,
                     piece[n].physical);
             udmar_dmamap_unload(tag, map);
@@ -198,14 +198,14 @@ static void test_longest_list(void **state)
         drop_map(tag, map);
     }
     drop_tag(tag);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 /* The unit has not confirmed the last unload: no new load, in whatever form, takes its pages. */
 static void test_each_load_waits_for_the_unit(void **state)
 {
     const struct setup setup = { .tunables = ASKED };
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     struct udmar_dma_piece piece = { .length = 50 };
@@ -213,26 +213,26 @@ static void test_each_load_waits_for_the_unit(void **state)
     uint64_t iova;
 
     (void)state;
-    machine_open(&mc, &setup);
-    tag = new_tag(&mc, 0, NULL);
+    fixture_open(&f, &setup);
+    tag = new_tag(&f, 0, NULL);
     map = new_map(tag);
-    buffer = model_buffer_alloc(mc.m, PAGE, 0, 8);
+    buffer = model_buffer_alloc(f.m, PAGE, 0, 8);
     piece.buffer = buffer;
     iova = load_one(tag, map, buffer, 50);
-    assert_true(can_write(&mc, RID0, iova));
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_true(can_write(&f, RID0, iova));
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(tag, map);
     assert_int_equal(load_pieces(tag, map, &piece, 1), UDMAR_ENOMEM);
-    assert_int_equal(zone_of(&mc).active_pages, 1);
-    model_behaviour(mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(mc.u, 4096);
+    assert_int_equal(zone_of(&f).active_pages, 1);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 4096);
     assert_int_equal(load_pieces(tag, map, &piece, 1), 0);
-    assert_true(device_stores(&mc, RID0, result.segment[0].ds_addr, buffer, 0, 1));
+    assert_true(device_stores(&f, RID0, result.segment[0].ds_addr, buffer, 0, 1));
     udmar_dmamap_unload(tag, map);
-    assert_int_equal(zone_of(&mc).active_pages, 0);
-    model_buffer_free(mc.m, buffer);
+    assert_int_equal(zone_of(&f).active_pages, 0);
+    model_buffer_free(f.m, buffer);
     drop(tag, map);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 int main(void)

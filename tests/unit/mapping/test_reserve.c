@@ -5,34 +5,34 @@
  */
 #include <pthread.h>
 
-#include "cache_scene.h"
+#include "fixture/cache.h"
 
 #define MANY 256u
 
-static void map_many(struct scene *s, unsigned count, uint64_t length, uint64_t *out)
+static void map_many(struct fixture *f, unsigned count, uint64_t length, uint64_t *out)
 {
     for (unsigned i = 0; i < count; i++)
-        out[i] = map(s, s->large, length, UINT64_MAX);
+        out[i] = map(f, f->large, length, UINT64_MAX);
 }
 
-static void unmap_many(struct scene *s, unsigned count, const uint64_t *iova)
+static void unmap_many(struct fixture *f, unsigned count, const uint64_t *iova)
 {
     for (unsigned i = 0; i < count; i++)
-        unmap(s, iova[i]);
+        unmap(f, iova[i]);
 }
 
-static unsigned kept_blocks(struct scene *s, unsigned order)
+static unsigned kept_blocks(struct fixture *f, unsigned order)
 {
-    const struct udmar__cpu_cache *cache = udmar__mapper_of(s->mc.domain)->caches[0];
+    const struct udmar__cpu_cache *cache = udmar__mapper_of(f->domain)->caches[0];
 
     return cache->blocks[order][0].count + cache->reserves[order][0].count * UDMAR__SPILL;
 }
 
-static uint64_t tables_of(struct scene *s)
+static uint64_t tables_of(struct fixture *f)
 {
     struct udmar_domain_info info;
 
-    udmar_domain_info(s->mc.domain, &info);
+    udmar_domain_info(f->domain, &info);
     return info.table_pages;
 }
 
@@ -55,28 +55,28 @@ static void test_many_at_once(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 6; n++) {
-        struct scene s;
+        struct fixture f;
         unsigned locks[3] = { 0 };
 
-        open_scene(&s, n < 3 ? NULL : &resting);
+        open_with_memory(&f, n < 3 ? NULL : &resting);
         for (unsigned round = 0; round < 3; round++) {
             acquired = 0;
-            model_set_hook(s.mc.m, count_locks, NULL);
-            map_many(&s, MANY, sizes[n % 3], iova);
+            model_set_hook(f.m, count_locks, NULL);
+            map_many(&f, MANY, sizes[n % 3], iova);
             for (unsigned i = 0; i < MANY; i += 17) {
-                assert_true(device_sees(&s.mc, RID0, iova[i], s.large, 1));
+                assert_true(device_sees(&f, RID0, iova[i], f.large, 1));
                 assert_false(is_among(iova, i, iova[i]));
             }
-            unmap_many(&s, MANY, iova);
-            model_set_hook(s.mc.m, NULL, NULL);
+            unmap_many(&f, MANY, iova);
+            model_set_hook(f.m, NULL, NULL);
             locks[round] = acquired;
         }
         /* A map and an unmap take the cache's lock, an unmap the queue's; 16 times it is the
          * reserve. */
         assert_true(locks[2] <= MANY * (n < 3 ? 3 : 2) + 16);
         assert_true(locks[2] < locks[0]);
-        assert_true(kept_blocks(&s, n % 3 == 0 ? 0 : n % 3 == 1 ? 2 : 4) >= MANY - 100);
-        close_scene(&s);
+        assert_true(kept_blocks(&f, n % 3 == 0 ? 0 : n % 3 == 1 ? 2 : 4) >= MANY - 100);
+        close_with_memory(&f);
     }
 }
 
@@ -88,18 +88,18 @@ static void test_bounded(void **state)
     (void)state;
     for (unsigned order = 5; order < UDMAR__BLOCK_ORDERS; order++) {
         const unsigned most = UDMAR__RESERVE_PAGES / (UDMAR__SPILL << order) * UDMAR__SPILL;
-        struct scene s;
+        struct fixture f;
 
-        open_scene(&s, NULL);
+        open_with_memory(&f, NULL);
         for (unsigned round = 0; round < 2; round++) {
             const unsigned count = most + UDMAR__MAGAZINE + 20;
 
             assert_true(count <= 600);
-            map_many(&s, count, PAGE << order, iova);
-            unmap_many(&s, count, iova);
-            assert_in_range(kept_blocks(&s, order), most, most + UDMAR__MAGAZINE);
+            map_many(&f, count, PAGE << order, iova);
+            unmap_many(&f, count, iova);
+            assert_in_range(kept_blocks(&f, order), most, most + UDMAR__MAGAZINE);
         }
-        close_scene(&s);
+        close_with_memory(&f);
     }
 }
 
@@ -110,38 +110,38 @@ static void test_trimmed(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct scene s;
+        struct fixture f;
         uint64_t lone;
         unsigned kept;
 
-        open_scene(&s, n == 0 ? NULL : &resting);
+        open_with_memory(&f, n == 0 ? NULL : &resting);
         assert_int_equal(udmar_trim(NULL), UDMAR_ERR_ARGUMENT);
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-        map_many(&s, MANY, PAGE, iova);
-        unmap_many(&s, MANY, iova);
-        kept = kept_blocks(&s, 0);
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+        map_many(&f, MANY, PAGE, iova);
+        unmap_many(&f, MANY, iova);
+        kept = kept_blocks(&f, 0);
         assert_true(kept > 2 * UDMAR__MAGAZINE);
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
         /* It was all in use until now. */
-        assert_int_equal(kept_blocks(&s, 0), kept);
+        assert_int_equal(kept_blocks(&f, 0), kept);
         /* One mapping a second needs no reserve. */
-        lone = map(&s, s.page[0], PAGE, UINT64_MAX);
-        unmap(&s, lone);
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-        assert_in_range(kept_blocks(&s, 0), 1, UDMAR__MAGAZINE);
+        lone = map(&f, f.small[0], PAGE, UINT64_MAX);
+        unmap(&f, lone);
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+        assert_in_range(kept_blocks(&f, 0), 1, UDMAR__MAGAZINE);
         /* And when nobody maps, nothing stays. */
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-        assert_int_equal(kept_blocks(&s, 0), 0);
-        assert_int_equal(tables_of(&s), 1);
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+        assert_int_equal(kept_blocks(&f, 0), 0);
+        assert_int_equal(tables_of(&f), 1);
         /* Half of it is used again and again: that half stays. */
         for (unsigned round = 0; round < 4; round++) {
-            map_many(&s, round == 0 ? MANY : MANY / 2, PAGE, iova);
-            unmap_many(&s, round == 0 ? MANY : MANY / 2, iova);
-            assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
+            map_many(&f, round == 0 ? MANY : MANY / 2, PAGE, iova);
+            unmap_many(&f, round == 0 ? MANY : MANY / 2, iova);
+            assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
         }
-        assert_in_range(kept_blocks(&s, 0), MANY / 2 - UDMAR__SPILL, MANY / 2 + UDMAR__MAGAZINE);
-        close_scene(&s);
+        assert_in_range(kept_blocks(&f, 0), MANY / 2 - UDMAR__SPILL, MANY / 2 + UDMAR__MAGAZINE);
+        close_with_memory(&f);
     }
 }
 
@@ -149,20 +149,20 @@ static void test_trimmed(void **state)
 static void test_trimming_spares_what_is_mapped(void **state)
 {
     static uint64_t iova[MANY];
-    struct scene s;
+    struct fixture f;
 
     (void)state;
-    open_scene(&s, NULL);
-    map_many(&s, MANY, PAGE, iova);
-    unmap_many(&s, MANY - 1, iova);
+    open_with_memory(&f, NULL);
+    map_many(&f, MANY, PAGE, iova);
+    unmap_many(&f, MANY - 1, iova);
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-        assert_true(device_sees(&s.mc, RID0, iova[MANY - 1], s.large, 1));
+        assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+        assert_true(device_sees(&f, RID0, iova[MANY - 1], f.large, 1));
     }
-    assert_false(can_read(&s.mc, RID0, iova[0]));
-    unmap(&s, iova[MANY - 1]);
-    drain_faults(&s.mc);
-    close_scene(&s);
+    assert_false(can_read(&f, RID0, iova[0]));
+    unmap(&f, iova[MANY - 1]);
+    drain_faults(&f);
+    close_with_memory(&f);
 }
 
 /* There is no memory for lists: blocks go back to the arenas, and nothing fails. */
@@ -172,17 +172,17 @@ static void test_growth_that_fails(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct scene s;
+        struct fixture f;
 
-        open_scene(&s, n == 0 ? NULL : &resting);
+        open_with_memory(&f, n == 0 ? NULL : &resting);
         for (unsigned round = 0; round < 3; round++) {
-            map_many(&s, MANY, PAGE, iova);
-            model_fail_host_calls_of(s.mc.m, MODEL_CALL_ALLOC, 1, true);
-            unmap_many(&s, MANY, iova);
-            model_fail_host_calls_of(s.mc.m, MODEL_CALL_ALLOC, 0, false);
-            assert_true(kept_blocks(&s, 0) <= UDMAR__MAGAZINE);
+            map_many(&f, MANY, PAGE, iova);
+            model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC, 1, true);
+            unmap_many(&f, MANY, iova);
+            model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC, 0, false);
+            assert_true(kept_blocks(&f, 0) <= UDMAR__MAGAZINE);
         }
-        close_scene(&s);
+        close_with_memory(&f);
     }
 }
 
@@ -190,23 +190,21 @@ static void test_growth_that_fails(void **state)
 static void test_end_with_full_reserves(void **state)
 {
     static uint64_t iova[MANY];
-    struct machine mc;
-    struct scene s;
+    struct fixture f;
 
     (void)state;
-    open_scene(&s, NULL);
-    map_many(&s, MANY, PAGE, iova);
-    unmap_many(&s, MANY, iova);
+    open_with_memory(&f, NULL);
+    map_many(&f, MANY, PAGE, iova);
+    unmap_many(&f, MANY, iova);
     for (unsigned i = 0; i < 2; i++)
-        model_buffer_free(s.mc.m, s.page[i]);
-    mc = s.mc;
-    machine_close(&mc);
+        model_buffer_free(f.m, f.small[i]);
+    fixture_close(&f);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 struct worker {
-    struct scene *s;
+    struct fixture *f;
     pthread_t thread;
     unsigned wrong;
 };
@@ -214,14 +212,14 @@ struct worker {
 static void *churn(void *argument)
 {
     struct worker *worker = argument;
-    struct scene *s = worker->s;
+    struct fixture *f = worker->f;
     uint64_t iova[100];
 
     for (unsigned round = 0; round < 40; round++) {
         for (unsigned i = 0; i < 100; i++)
-            worker->wrong += try_map(s, s->large, PAGE, UINT64_MAX, &iova[i]) != UDMAR_OK;
+            worker->wrong += try_map(f, f->large, PAGE, UINT64_MAX, &iova[i]) != UDMAR_OK;
         for (unsigned i = 0; i < 100; i++)
-            worker->wrong += udmar_stream_unmap(s->mc.domain, iova[i]) != UDMAR_OK;
+            worker->wrong += udmar_stream_unmap(f->domain, iova[i]) != UDMAR_OK;
     }
     return NULL;
 }
@@ -232,23 +230,23 @@ static void test_trimming_under_way(void **state)
     for (unsigned n = 0; n < 2; n++) {
         struct setup setup = n == 0 ? (struct setup){ .cpus = 0 } : resting;
         struct worker workers[4];
-        struct scene s;
+        struct fixture f;
 
         setup.cpus = 4;
-        open_scene(&s, &setup);
+        open_with_memory(&f, &setup);
         for (unsigned i = 0; i < 4; i++) {
-            workers[i] = (struct worker){ .s = &s };
+            workers[i] = (struct worker){ .f = &f };
             assert_int_equal(pthread_create(&workers[i].thread, NULL, churn, &workers[i]), 0);
         }
         for (unsigned i = 0; i < 60; i++) {
-            assert_int_equal(udmar_trim(s.mc.instance), UDMAR_OK);
-            udmar_tick(s.mc.instance);
+            assert_int_equal(udmar_trim(f.instance), UDMAR_OK);
+            udmar_tick(f.instance);
         }
         for (unsigned i = 0; i < 4; i++) {
             assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
             assert_int_equal(workers[i].wrong, 0);
         }
-        close_scene(&s);
+        close_with_memory(&f);
     }
 }
 

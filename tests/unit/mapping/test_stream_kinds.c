@@ -9,21 +9,21 @@
 
 #include "mapping/cpu_cache.h"
 #include "space/domain.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define MEMORY MIB(16)
 
-static enum udmar_status map_below(struct machine *mc, uint64_t physical, uint64_t size,
+static enum udmar_status map_below(struct fixture *f, uint64_t physical, uint64_t size,
                                    uint64_t highest, udmar_iova_t *out_iova)
 {
     const struct udmar_dma_physical piece = { physical, size };
 
-    return udmar_stream_map(mc->domain, &piece, 1, UDMAR_READ_WRITE, highest, out_iova);
+    return udmar_stream_map(f->domain, &piece, 1, UDMAR_READ_WRITE, highest, out_iova);
 }
 
-static void unmap(struct machine *mc, udmar_iova_t iova)
+static void unmap(struct fixture *f, udmar_iova_t iova)
 {
-    assert_int_equal(udmar_stream_unmap(mc->domain, iova), UDMAR_OK);
+    assert_int_equal(udmar_stream_unmap(f->domain, iova), UDMAR_OK);
 }
 
 /* ---- Rights ---------------------------------------------------------------------------------- */
@@ -36,11 +36,11 @@ static void test_rights(void **state)
         unsigned count;
     } cases[] = { { PAGE, 1 },   { 3 * PAGE, 1 }, { PAGE, 2 },   { 3 * PAGE, 2 },
                   { MIB(2), 1 }, { MIB(1), 3 },   { MIB(9), 1 }, { MIB(3), 4 } };
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
-    model_reserve(mc.m, MEMORY, MIB(16));
+    fixture_open(&f, NULL);
+    model_reserve(f.m, MEMORY, MIB(16));
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (unsigned access = UDMAR_READ; access <= UDMAR_READ_WRITE; access++) {
             /* Twice: the second may find at hand what the first gave back. */
@@ -53,24 +53,24 @@ static void test_rights(void **state)
                     pieces[n].length = cases[i].length;
                 }
                 assert_int_equal(
-                    udmar_stream_map(mc.domain, pieces, cases[i].count, access, UINT64_MAX, &iova),
+                    udmar_stream_map(f.domain, pieces, cases[i].count, access, UINT64_MAX, &iova),
                     UDMAR_OK);
                 at = iova;
                 for (unsigned n = 0; n < cases[i].count; n++, at += cases[i].length) {
                     struct model_translation t =
-                        model_translate(mc.m, 0, RID0, at, access == UDMAR_WRITE);
+                        model_translate(f.m, 0, RID0, at, access == UDMAR_WRITE);
 
                     assert_int_equal(t.result, MODEL_OK);
                     assert_int_equal(t.physical, pieces[n].address);
                     assert_int_equal(t.readable, (access & UDMAR_READ) != 0);
                     assert_int_equal(t.writable, (access & UDMAR_WRITE) != 0);
                 }
-                unmap(&mc, iova);
+                unmap(&f, iova);
             }
         }
     }
-    udmar__cpu_caches_trim(mc.domain);
-    machine_close(&mc);
+    udmar__cpu_caches_trim(f.domain);
+    fixture_close(&f);
 }
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
@@ -82,23 +82,23 @@ static void test_limit_below_what_is_at_hand(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        struct machine mc;
+        struct fixture f;
         udmar_iova_t iova, low;
 
-        machine_open(&mc, NULL);
-        assert_int_equal(udmar__domain_reserve(mc.domain, MIB(2), MIB(62), UDMAR_RANGE_RESERVED),
+        fixture_open(&f, NULL);
+        assert_int_equal(udmar__domain_reserve(f.domain, MIB(2), MIB(62), UDMAR_RANGE_RESERVED),
                          UDMAR_OK);
-        assert_int_equal(map_below(&mc, MEMORY, sizes[i], UINT32_MAX, &iova), UDMAR_OK);
+        assert_int_equal(map_below(&f, MEMORY, sizes[i], UINT32_MAX, &iova), UDMAR_OK);
         assert_true(iova >= MIB(64) && iova <= UINT32_MAX);
-        unmap(&mc, iova);
-        assert_int_equal(map_below(&mc, MEMORY, sizes[i], MIB(64) - 1, &low),
+        unmap(&f, iova);
+        assert_int_equal(map_below(&f, MEMORY, sizes[i], MIB(64) - 1, &low),
                          sizes[i] < MIB(2) ? UDMAR_OK : UDMAR_ERR_IOVA);
         if (sizes[i] < MIB(2)) {
             assert_true(low + sizes[i] <= MIB(64));
-            unmap(&mc, low);
+            unmap(&f, low);
         }
-        udmar__cpu_caches_trim(mc.domain);
-        machine_close(&mc);
+        udmar__cpu_caches_trim(f.domain);
+        fixture_close(&f);
     }
 }
 
@@ -109,25 +109,25 @@ static void test_limit_of_32_bits(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        struct machine mc;
+        struct fixture f;
         udmar_iova_t iova;
 
-        machine_open(&mc, NULL);
+        fixture_open(&f, NULL);
         assert_int_equal(
-            udmar__domain_reserve(mc.domain, MIB(2), GIB(4) - MIB(2), UDMAR_RANGE_RESERVED),
+            udmar__domain_reserve(f.domain, MIB(2), GIB(4) - MIB(2), UDMAR_RANGE_RESERVED),
             UDMAR_OK);
-        assert_int_equal(map_below(&mc, MEMORY, sizes[i], UINT64_MAX, &iova), UDMAR_OK);
+        assert_int_equal(map_below(&f, MEMORY, sizes[i], UINT64_MAX, &iova), UDMAR_OK);
         assert_true(iova >= GIB(4));
-        unmap(&mc, iova);
+        unmap(&f, iova);
         iova = 0;
-        if (map_below(&mc, MEMORY, sizes[i], UINT32_MAX, &iova) == UDMAR_OK) {
+        if (map_below(&f, MEMORY, sizes[i], UINT32_MAX, &iova) == UDMAR_OK) {
             assert_true(iova + sizes[i] - 1 <= UINT32_MAX);
-            unmap(&mc, iova);
+            unmap(&f, iova);
         } else {
             assert_true(sizes[i] > MIB(1));
         }
-        udmar__cpu_caches_trim(mc.domain);
-        machine_close(&mc);
+        udmar__cpu_caches_trim(f.domain);
+        fixture_close(&f);
     }
 }
 
@@ -137,48 +137,48 @@ static void test_limit_of_32_bits(void **state)
 static void test_two_mib_at_any_offset(void **state)
 {
     static const uint64_t offsets[] = { PAGE, 16, MIB(1), MIB(2) - 1 };
-    struct machine mc;
+    struct fixture f;
 
     (void)state;
-    machine_open(&mc, NULL);
+    fixture_open(&f, NULL);
     for (unsigned i = 0; i < 4; i++) {
         uint64_t physical = MEMORY + offsets[i];
         udmar_iova_t iova;
 
-        assert_int_equal(map_below(&mc, MEMORY, MIB(2), UINT64_MAX, &iova), UDMAR_OK);
-        assert_int_equal(model_translate(mc.m, 0, RID0, iova, false).leaf_size, MIB(2));
-        unmap(&mc, iova);
-        assert_int_equal(map_below(&mc, physical, MIB(2), UINT64_MAX, &iova), UDMAR_OK);
+        assert_int_equal(map_below(&f, MEMORY, MIB(2), UINT64_MAX, &iova), UDMAR_OK);
+        assert_int_equal(model_translate(f.m, 0, RID0, iova, false).leaf_size, MIB(2));
+        unmap(&f, iova);
+        assert_int_equal(map_below(&f, physical, MIB(2), UINT64_MAX, &iova), UDMAR_OK);
         assert_int_equal(iova % PAGE, physical % PAGE);
         for (uint64_t at = 0; at < MIB(2); at += KIB(4)) {
-            struct model_translation t = model_translate(mc.m, 0, RID0, iova + at, false);
+            struct model_translation t = model_translate(f.m, 0, RID0, iova + at, false);
 
             assert_int_equal(t.result, MODEL_OK);
             assert_int_equal(t.physical, physical + at);
         }
-        assert_int_equal(model_translate(mc.m, 0, RID0, iova + MIB(2) - 1, true).physical,
+        assert_int_equal(model_translate(f.m, 0, RID0, iova + MIB(2) - 1, true).physical,
                          physical + MIB(2) - 1);
-        unmap(&mc, iova);
+        unmap(&f, iova);
     }
-    udmar__cpu_caches_trim(mc.domain);
-    machine_close(&mc);
+    udmar__cpu_caches_trim(f.domain);
+    fixture_close(&f);
 }
 
 /* Nothing begins where no address is, however far. */
 static void test_nothing_beyond_all_addresses(void **state)
 {
     static const uint64_t far[] = { GIB(512), GIB(513), UINT64_C(1) << 57, UINT64_MAX };
-    struct machine mc;
+    struct fixture f;
     udmar_iova_t iova;
 
     (void)state;
-    machine_open(&mc, NULL);
-    assert_int_equal(map_below(&mc, MEMORY, PAGE, UINT64_MAX, &iova), UDMAR_OK);
+    fixture_open(&f, NULL);
+    assert_int_equal(map_below(&f, MEMORY, PAGE, UINT64_MAX, &iova), UDMAR_OK);
     for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(udmar_stream_unmap(mc.domain, far[i]), UDMAR_ERR_NOT_FOUND);
-    unmap(&mc, iova);
-    udmar__cpu_caches_trim(mc.domain);
-    machine_close(&mc);
+        assert_int_equal(udmar_stream_unmap(f.domain, far[i]), UDMAR_ERR_NOT_FOUND);
+    unmap(&f, iova);
+    udmar__cpu_caches_trim(f.domain);
+    fixture_close(&f);
 }
 
 /* ---- Failures -------------------------------------------------------------------------------- */
@@ -194,29 +194,29 @@ static void test_range_without_memory(void **state)
         struct udmar_domain_info before, after;
         struct udmar_range_info range;
         enum udmar_status status;
-        struct machine mc;
+        struct fixture f;
         udmar_iova_t iova = 0;
 
-        machine_open(&mc, NULL);
-        udmar_domain_info(mc.domain, &before);
-        model_fail_host_calls_of(mc.m, MODEL_CALL_PAGE_ALLOC, n, false);
-        status = udmar_stream_map(mc.domain, pieces, 2, UDMAR_READ, UINT64_MAX, &iova);
-        model_fail_host_call(mc.m, 0, false);
+        fixture_open(&f, NULL);
+        udmar_domain_info(f.domain, &before);
+        model_fail_host_calls_of(f.m, MODEL_CALL_PAGE_ALLOC, n, false);
+        status = udmar_stream_map(f.domain, pieces, 2, UDMAR_READ, UINT64_MAX, &iova);
+        model_fail_host_call(f.m, 0, false);
         if (status == UDMAR_OK) {
-            assert_true(can_read(&mc, RID0, iova));
-            unmap(&mc, iova);
-            machine_close(&mc);
+            assert_true(can_read(&f, RID0, iova));
+            unmap(&f, iova);
+            fixture_close(&f);
             break;
         }
         assert_int_equal(status, UDMAR_ERR_MEMORY);
         failed++;
-        udmar_domain_info(mc.domain, &after);
+        udmar_domain_info(f.domain, &after);
         assert_int_equal(after.table_pages, before.table_pages);
         assert_int_equal(after.ranges, before.ranges);
-        for (uint64_t at = 0; udmar_domain_next_range(mc.domain, at, &range);
+        for (uint64_t at = 0; udmar_domain_next_range(f.domain, at, &range);
              at = range.base + range.size)
             assert_int_not_equal(range.kind, UDMAR_RANGE_ALLOCATED);
-        machine_close(&mc);
+        fixture_close(&f);
     }
     assert_true(failed > 3);
 }
@@ -226,28 +226,28 @@ static void test_range_without_memory(void **state)
 /* A large window's end asks for its own addresses: the other translations of the domain stay. */
 static void test_end_of_a_window_spares_the_others(void **state)
 {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *buffer;
     uint64_t other;
 
     (void)state;
-    machine_open(&mc, NULL);
-    buffer = model_buffer_alloc(mc.m, KIB(1536), MODEL_CONTIGUOUS, 0);
-    tag = new_tag(&mc, 0, &(struct limits){ .maxsize = KIB(1536) });
+    fixture_open(&f, NULL);
+    buffer = model_buffer_alloc(f.m, KIB(1536), MODEL_CONTIGUOUS, 0);
+    tag = new_tag(&f, 0, &(struct limits){ .maxsize = KIB(1536) });
     map = new_map(tag);
     /* A neighbour that keeps the table above. */
     other = load_one(tag, map, buffer, KIB(1536)) + MIB(64);
-    assert_int_equal(udmar_domain_map(mc.domain, other, MEMORY, PAGE, UDMAR_READ), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(f.domain, other, MEMORY, PAGE, UDMAR_READ), UDMAR_OK);
     udmar_dmamap_unload(tag, map);
-    model_stats(mc.u)->iotlb_domain = 0;
+    model_stats(f.u)->iotlb_domain = 0;
     drop_map(tag, map);
-    assert_int_equal(model_stats(mc.u)->iotlb_domain, 0);
-    assert_int_equal(udmar_domain_unmap(mc.domain, other, PAGE), UDMAR_OK);
+    assert_int_equal(model_stats(f.u)->iotlb_domain, 0);
+    assert_int_equal(udmar_domain_unmap(f.domain, other, PAGE), UDMAR_OK);
     drop_tag(tag);
-    model_buffer_free(mc.m, buffer);
-    machine_close(&mc);
+    model_buffer_free(f.m, buffer);
+    fixture_close(&f);
 }
 
 /* ---- Processors ------------------------------------------------------------------------------ */
@@ -255,7 +255,7 @@ static void test_end_of_a_window_spares_the_others(void **state)
 #define MANY 80u /* more than a magazine of blocks holds */
 
 /* Every kind of place, more of each than a cache holds. */
-static void all_ways(struct machine *mc)
+static void all_ways(struct fixture *f)
 {
     static const struct {
         uint64_t size;
@@ -265,24 +265,24 @@ static void all_ways(struct machine *mc)
 
     for (unsigned i = 0; i < 4; i++) {
         for (unsigned n = 0; n < ways[i].count; n++)
-            assert_int_equal(map_below(mc, MEMORY, ways[i].size, UINT64_MAX, &iova[n]), UDMAR_OK);
+            assert_int_equal(map_below(f, MEMORY, ways[i].size, UINT64_MAX, &iova[n]), UDMAR_OK);
         for (unsigned n = 0; n < ways[i].count; n++) {
-            assert_true(can_read(mc, RID0, iova[n]));
-            unmap(mc, iova[n]);
+            assert_true(can_read(f, RID0, iova[n]));
+            unmap(f, iova[n]);
         }
-        if (mc->domain->strict)
-            assert_false(can_read(mc, RID0, iova[0]));
+        if (f->domain->strict)
+            assert_false(can_read(f, RID0, iova[0]));
     }
 }
 
 static void *on_another_processor(void *argument)
 {
-    struct machine *mc = argument;
+    struct fixture *f = argument;
 
-    if (udmar_host_cpu(mc->m) < 2)
+    if (udmar_host_cpu(f->m) < 2)
         return NULL;
-    all_ways(mc);
-    return mc;
+    all_ways(f);
+    return f;
 }
 
 /*
@@ -298,22 +298,22 @@ static void test_processors_without_a_cache(void **state)
             .tunables = n == 0 ? NULL : "hw.dmar.strict=0",
             .ticking = true,
         };
-        struct machine mc;
+        struct fixture f;
         void *tried = NULL;
 
-        machine_open(&mc, &setup);
-        model_reserve(mc.m, MEMORY, MIB(16));
+        fixture_open(&f, &setup);
+        model_reserve(f.m, MEMORY, MIB(16));
         while (tried == NULL) {
             pthread_t thread;
 
-            assert_int_equal(pthread_create(&thread, NULL, on_another_processor, &mc), 0);
+            assert_int_equal(pthread_create(&thread, NULL, on_another_processor, &f), 0);
             assert_int_equal(pthread_join(thread, &tried), 0);
         }
-        assert_non_null(udmar__mapper_of(mc.domain)->caches[0]);
-        assert_null(udmar__mapper_of(mc.domain)->caches[1]);
-        all_ways(&mc);
-        udmar__cpu_caches_trim(mc.domain);
-        machine_close(&mc);
+        assert_non_null(udmar__mapper_of(f.domain)->caches[0]);
+        assert_null(udmar__mapper_of(f.domain)->caches[1]);
+        all_ways(&f);
+        udmar__cpu_caches_trim(f.domain);
+        fixture_close(&f);
     }
 }
 

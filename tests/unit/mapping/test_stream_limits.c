@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where streams can be, and what is none: addresses, pieces and domains at their limits. */
-#include "cache_scene.h"
+#include "fixture/cache.h"
 
 static void test_no_room_below(void **state)
 {
-    struct scene s;
+    struct fixture f;
     uint64_t iova, other;
 
     (void)state;
-    open_scene(&s, NULL);
-    iova = map(&s, s.page[0], PAGE, 2 * PAGE - 1);
+    open_with_memory(&f, NULL);
+    iova = map(&f, f.small[0], PAGE, 2 * PAGE - 1);
     assert_int_equal(iova, PAGE); /* page 0 is reserved */
-    assert_int_equal(try_map(&s, s.page[1], PAGE, 2 * PAGE - 1, &other), UDMAR_ERR_IOVA);
-    assert_int_equal(try_map(&s, s.large, MIB(2), 2 * PAGE - 1, &other), UDMAR_ERR_IOVA);
-    assert_true(device_sees(&s.mc, RID0, iova, s.page[0], PAGE));
-    unmap(&s, iova);
-    assert_false(can_read(&s.mc, RID0, iova));
-    close_scene(&s);
+    assert_int_equal(try_map(&f, f.small[1], PAGE, 2 * PAGE - 1, &other), UDMAR_ERR_IOVA);
+    assert_int_equal(try_map(&f, f.large, MIB(2), 2 * PAGE - 1, &other), UDMAR_ERR_IOVA);
+    assert_true(device_sees(&f, RID0, iova, f.small[0], PAGE));
+    unmap(&f, iova);
+    assert_false(can_read(&f, RID0, iova));
+    close_with_memory(&f);
 }
 
 static void test_what_is_no_stream(void **state)
@@ -24,25 +24,25 @@ static void test_what_is_no_stream(void **state)
     const struct udmar_iova_limits low = { .lowest = MIB(4),
                                            .exclude_first = MIB(64),
                                            .exclude_last = UINT64_MAX };
-    struct scene s;
+    struct fixture f;
     uint64_t range, window, taken;
 
     (void)state;
-    open_scene(&s, NULL);
-    assert_int_equal(udmar_stream_unmap(s.mc.domain, UINT64_MAX), UDMAR_ERR_NOT_FOUND);
-    assert_int_equal(udmar_stream_unmap(s.mc.domain, 0), UDMAR_ERR_NOT_FOUND);
-    assert_int_equal(udmar_domain_alloc_iova(s.mc.domain, PAGE, &low, &taken), UDMAR_OK);
-    assert_int_equal(udmar_stream_unmap(s.mc.domain, taken), UDMAR_ERR_NOT_FOUND);
-    range = map(&s, s.large, MIB(9), UINT64_MAX);
-    window = map(&s, s.large, MIB(3), UINT64_MAX);
-    assert_int_equal(udmar_stream_unmap(s.mc.domain, range + PAGE), UDMAR_ERR_NOT_FOUND);
-    assert_int_equal(udmar_stream_unmap(s.mc.domain, window + PAGE), UDMAR_ERR_NOT_FOUND);
-    assert_true(device_sees(&s.mc, RID0, range + PAGE, s.large + PAGE, 1));
-    assert_true(device_sees(&s.mc, RID0, window + PAGE, s.large + PAGE, 1));
-    unmap(&s, range);
-    unmap(&s, window);
-    assert_int_equal(udmar_domain_free_iova(s.mc.domain, taken), UDMAR_OK);
-    close_scene(&s);
+    open_with_memory(&f, NULL);
+    assert_int_equal(udmar_stream_unmap(f.domain, UINT64_MAX), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_stream_unmap(f.domain, 0), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_domain_alloc_iova(f.domain, PAGE, &low, &taken), UDMAR_OK);
+    assert_int_equal(udmar_stream_unmap(f.domain, taken), UDMAR_ERR_NOT_FOUND);
+    range = map(&f, f.large, MIB(9), UINT64_MAX);
+    window = map(&f, f.large, MIB(3), UINT64_MAX);
+    assert_int_equal(udmar_stream_unmap(f.domain, range + PAGE), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_stream_unmap(f.domain, window + PAGE), UDMAR_ERR_NOT_FOUND);
+    assert_true(device_sees(&f, RID0, range + PAGE, f.large + PAGE, 1));
+    assert_true(device_sees(&f, RID0, window + PAGE, f.large + PAGE, 1));
+    unmap(&f, range);
+    unmap(&f, window);
+    assert_int_equal(udmar_domain_free_iova(f.domain, taken), UDMAR_OK);
+    close_with_memory(&f);
 }
 
 /* Pieces that lie in no memory, or whose sum is beyond all addresses. */
@@ -54,31 +54,28 @@ static void test_pieces_beyond_memory(void **state)
         { UINT64_MAX - PAGE + 1, PAGE },     { MIB(2), UINT64_MAX },
     };
     struct udmar_dma_physical many[8];
-    struct scene s;
+    struct fixture f;
     uint64_t iova = 0;
 
     (void)state;
-    open_scene(&s, NULL);
+    open_with_memory(&f, NULL);
     /* The second time there are blocks and windows at hand for them. */
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 6; i++)
-            assert_int_equal(udmar_stream_map(s.mc.domain, &one[i], 1, 3, UINT64_MAX, &iova),
+            assert_int_equal(udmar_stream_map(f.domain, &one[i], 1, 3, UINT64_MAX, &iova),
                              UDMAR_ERR_ARGUMENT);
-        unmap(&s, map(&s, s.large, PAGE, UINT64_MAX));
-        unmap(&s, map(&s, s.large, MIB(2), UINT64_MAX));
+        unmap(&f, map(&f, f.large, PAGE, UINT64_MAX));
+        unmap(&f, map(&f, f.large, MIB(2), UINT64_MAX));
     }
     for (unsigned i = 0; i < 8; i++)
         many[i] = (struct udmar_dma_physical){ 0, UINT64_C(1) << 50 };
-    assert_int_equal(udmar_stream_map(s.mc.domain, many, 8, 3, UINT64_MAX, &iova),
-                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(f.domain, many, 8, 3, UINT64_MAX, &iova), UDMAR_ERR_ARGUMENT);
     /* Not too much for a number, but for the address space. */
-    assert_int_equal(udmar_stream_map(s.mc.domain, many, 4, 3, UINT64_MAX, &iova), UDMAR_ERR_IOVA);
+    assert_int_equal(udmar_stream_map(f.domain, many, 4, 3, UINT64_MAX, &iova), UDMAR_ERR_IOVA);
     many[1] = (struct udmar_dma_physical){ MIB(2), 0 };
-    assert_int_equal(udmar_stream_map(s.mc.domain, many, 2, 3, UINT64_MAX, &iova),
-                     UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_stream_map(s.mc.domain, one, 1, 3, UINT64_MAX, NULL),
-                     UDMAR_ERR_ARGUMENT);
-    close_scene(&s);
+    assert_int_equal(udmar_stream_map(f.domain, many, 2, 3, UINT64_MAX, &iova), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_map(f.domain, one, 1, 3, UINT64_MAX, NULL), UDMAR_ERR_ARGUMENT);
+    close_with_memory(&f);
 }
 
 /* Memory at the far end of what an entry can hold. */
@@ -90,23 +87,23 @@ static void test_far_memory(void **state)
         { (UINT64_C(1) << 52) - PAGE, PAGE },
         { (UINT64_C(1) << 52) - MIB(2), MIB(2) },
     };
-    struct scene s;
+    struct fixture f;
 
     (void)state;
-    open_scene(&s, NULL);
+    open_with_memory(&f, NULL);
     for (unsigned i = 0; i < 8; i++) {
         const struct udmar_dma_physical *piece = &pieces[i % 4];
         udmar_paddr_t physical;
         uint64_t iova = 0;
 
-        assert_int_equal(udmar_stream_map(s.mc.domain, piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
+        assert_int_equal(udmar_stream_map(f.domain, piece, 1, 3, UINT64_MAX, &iova), UDMAR_OK);
         assert_int_equal(
-            udmar_domain_translate(s.mc.domain, iova + piece->length - 1, &physical, NULL, NULL),
+            udmar_domain_translate(f.domain, iova + piece->length - 1, &physical, NULL, NULL),
             UDMAR_OK);
         assert_int_equal(physical, piece->address + piece->length - 1);
-        unmap(&s, iova);
+        unmap(&f, iova);
     }
-    close_scene(&s);
+    close_with_memory(&f);
 }
 
 static void test_domains_without_streams(void **state)
@@ -116,17 +113,17 @@ static void test_domains_without_streams(void **state)
 
     (void)state;
     for (unsigned n = 0; n < 2; n++) {
-        struct machine mc;
+        struct fixture mc;
         uint64_t iova;
 
-        machine_open(&mc, NULL);
+        fixture_open(&mc, NULL);
         assert_int_equal(udmar_device_set_mode(mc.device[0], modes[n]), UDMAR_OK);
         mc.domain = udmar_device_domain(mc.device[0]);
         assert_non_null(mc.domain);
         assert_int_equal(udmar_stream_map(mc.domain, &piece, 1, 3, UINT64_MAX, &iova),
                          UDMAR_ERR_ARGUMENT);
         assert_int_not_equal(udmar_stream_unmap(mc.domain, MIB(2)), UDMAR_OK);
-        machine_close(&mc);
+        fixture_close(&mc);
     }
 }
 

@@ -10,7 +10,7 @@
 #include <udmar/stream.h>
 
 #include "mapping/cpu_cache.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define THREADS 8u
 #define ROUNDS  120u
@@ -24,7 +24,7 @@ struct handed {
 };
 
 struct worker {
-    struct machine *mc;
+    struct fixture *f;
     pthread_t thread;
     unsigned number;
     bool strict;
@@ -37,14 +37,14 @@ struct worker {
 
 static uint64_t map_bytes(struct worker *worker, uint64_t length, uint64_t highest)
 {
-    struct machine *mc = worker->mc;
+    struct fixture *f = worker->f;
     size_t run = 1;
     const struct udmar_dma_physical piece = {
-        udmar_host_virtual_to_physical(mc->m, worker->buffer, &run), length
+        udmar_host_virtual_to_physical(f->m, worker->buffer, &run), length
     };
     udmar_iova_t iova = 0;
 
-    if (udmar_stream_map(mc->domain, &piece, 1, UDMAR_READ_WRITE, highest, &iova) != UDMAR_OK) {
+    if (udmar_stream_map(f->domain, &piece, 1, UDMAR_READ_WRITE, highest, &iova) != UDMAR_OK) {
         worker->wrong[0]++;
         return 0;
     }
@@ -55,20 +55,20 @@ static uint64_t map_bytes(struct worker *worker, uint64_t length, uint64_t highe
 /* Both ends of a mapping are this thread's buffer and nothing else. */
 static void transfer(struct worker *worker, uint64_t iova, uint64_t length, unsigned round)
 {
-    struct machine *mc = worker->mc;
+    struct fixture *f = worker->f;
     uint64_t at[2] = { 0, length - 1 };
 
     for (unsigned end = 0; end < 2; end++) {
         uint8_t sent = (uint8_t)(worker->number * 31 + round * 2 + end + 1);
 
-        worker->wrong[1] += model_dma(mc->m, 0, RID0, iova + at[end], &sent, 1, true) != MODEL_OK;
+        worker->wrong[1] += model_dma(f->m, 0, RID0, iova + at[end], &sent, 1, true) != MODEL_OK;
         worker->wrong[2] += worker->buffer[at[end]] != sent;
     }
 }
 
 static void end_mapping(struct worker *worker, uint64_t iova)
 {
-    worker->wrong[3] += udmar_stream_unmap(worker->mc->domain, iova) != UDMAR_OK;
+    worker->wrong[3] += udmar_stream_unmap(worker->f->domain, iova) != UDMAR_OK;
 }
 
 /* A mapping changes hands: what was made on one CPU is ended on another, into its cache. */
@@ -105,7 +105,7 @@ static void look_back(struct worker *worker, uint64_t iova)
     memset(secret, (int)(0xf0 + worker->number), sizeof(secret));
     memcpy(worker->buffer, secret, sizeof(secret));
     memset(back, 0, sizeof(back));
-    (void)model_dma(worker->mc->m, 0, RID0, iova, back, sizeof(back), false);
+    (void)model_dma(worker->f->m, 0, RID0, iova, back, sizeof(back), false);
     worker->wrong[4] += memcmp(back, secret, sizeof(back)) == 0;
 }
 
@@ -113,7 +113,7 @@ static void *work(void *argument)
 {
     static const uint64_t sizes[] = { 16, PAGE, 5 * PAGE, KIB(64), PAGE, MIB(1), PAGE, MIB(2) };
     struct worker *worker = argument;
-    struct machine *mc = worker->mc;
+    struct fixture *f = worker->f;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t length = sizes[round % 8];
@@ -132,22 +132,22 @@ static void *work(void *argument)
         }
         end_anothers(worker);
         if (worker->number == 0 && round % 8 == 0)
-            udmar_tick(mc->instance);
+            udmar_tick(f->instance);
         if (worker->number == 1 && round % 40 == 39)
-            udmar__cpu_caches_trim(mc->domain);
+            udmar__cpu_caches_trim(f->domain);
     }
     return NULL;
 }
 
-static void open_worker(struct worker *worker, struct machine *mc, struct handed *handed,
+static void open_worker(struct worker *worker, struct fixture *f, struct handed *handed,
                         unsigned number, bool strict)
 {
     size_t run = 1;
     uint64_t physical;
 
-    *worker = (struct worker){ .mc = mc, .number = number, .strict = strict };
-    worker->memory = model_buffer_alloc(mc->m, MIB(4), MODEL_CONTIGUOUS, 0);
-    physical = udmar_host_virtual_to_physical(mc->m, worker->memory, &run);
+    *worker = (struct worker){ .f = f, .number = number, .strict = strict };
+    worker->memory = model_buffer_alloc(f->m, MIB(4), MODEL_CONTIGUOUS, 0);
+    physical = udmar_host_virtual_to_physical(f->m, worker->memory, &run);
     /* At a large page, so that 2 MiB are one entry. */
     worker->buffer = worker->memory + ((MIB(2) - physical) & (MIB(2) - 1));
     worker->give = &handed[number];
@@ -163,7 +163,7 @@ static void close_worker(struct worker *worker)
     for (unsigned kind = 0; kind < 5; kind++)
         assert_int_equal(worker->wrong[kind], 0);
     pthread_mutex_destroy(&worker->give->mutex);
-    model_buffer_free(worker->mc->m, worker->memory);
+    model_buffer_free(worker->f->m, worker->memory);
 }
 
 static void run(struct setup setup)
@@ -171,28 +171,28 @@ static void run(struct setup setup)
     struct worker workers[THREADS];
     struct handed handed[THREADS];
     struct udmar_domain_info info;
-    struct machine mc;
+    struct fixture f;
     unsigned caches = 0;
 
     setup.cpus = THREADS;
     setup.machine.low_size = MIB(128);
-    machine_open(&mc, &setup);
+    fixture_open(&f, &setup);
     for (unsigned i = 0; i < THREADS; i++)
-        open_worker(&workers[i], &mc, handed, i, setup.tunables == NULL);
+        open_worker(&workers[i], &f, handed, i, setup.tunables == NULL);
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     for (unsigned i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
     for (unsigned i = 0; i < THREADS; i++) {
         close_worker(&workers[i]);
-        caches += udmar__mapper_of(mc.domain)->caches[i] != NULL;
+        caches += udmar__mapper_of(f.domain)->caches[i] != NULL;
     }
     /* Each has worked on a CPU of its own; without a direct map there is nothing to cache. */
     assert_int_equal(caches, setup.no_direct_map ? 0 : THREADS);
-    udmar__cpu_caches_trim(mc.domain);
-    udmar_domain_info(mc.domain, &info);
+    udmar__cpu_caches_trim(f.domain);
+    udmar_domain_info(f.domain, &info);
     assert_int_equal(info.table_pages, 1);
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_strict(void **state)

@@ -7,7 +7,7 @@
 
 #include "mapping/window.h"
 #include "mapping/cpu_cache.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define SHORT_TIMEOUT "hw.dmar.timeout=100000"
 
@@ -38,7 +38,7 @@ static const struct setup kinds[] = {
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
     uint8_t *raw; /* what aligned_buffer() has allocated */
@@ -50,10 +50,10 @@ static void open_scene(struct scene *s, const struct setup *setup, uint64_t maxs
     const struct limits limits = { .maxsize = maxsize };
     struct udmar_domain_info info;
 
-    machine_open(&s->mc, setup);
-    s->tag = new_tag(&s->mc, 0, &limits);
+    fixture_open(&s->f, setup);
+    s->tag = new_tag(&s->f, 0, &limits);
     s->map = new_map(s->tag);
-    udmar_domain_info(s->mc.domain, &info);
+    udmar_domain_info(s->f.domain, &info);
     s->strict = info.strict;
 }
 
@@ -63,19 +63,19 @@ static void close_scene(struct scene *s)
 
     drop_map(s->tag, s->map);
     drop_tag(s->tag);
-    udmar__cpu_caches_trim(s->mc.domain); /* the arena that is kept */
-    udmar_domain_info(s->mc.domain, &info);
+    udmar__cpu_caches_trim(s->f.domain); /* the arena that is kept */
+    udmar_domain_info(s->f.domain, &info);
     assert_int_equal(info.table_pages, 1);
-    machine_close(&s->mc);
+    fixture_close(&s->f);
 }
 
 /* In deferred mode the unit works the request off when somebody makes it: here, a load. */
 static void expect_blocked(struct scene *s, uint64_t iova)
 {
     if (s->strict)
-        assert_false(can_read(&s->mc, RID0, iova));
+        assert_false(can_read(&s->f, RID0, iova));
     else
-        assert_int_equal(model_translate(s->mc.m, 0, RID0, iova, false).result, MODEL_BLOCKED);
+        assert_int_equal(model_translate(s->f.m, 0, RID0, iova, false).result, MODEL_BLOCKED);
 }
 
 static void cycle(struct scene *s, uint8_t *buffer, uint64_t length)
@@ -83,10 +83,10 @@ static void cycle(struct scene *s, uint8_t *buffer, uint64_t length)
     uint64_t iova = load_one(s->tag, s->map, buffer, length);
     uint64_t last = iova + length - 1;
 
-    assert_true(device_sees(&s->mc, RID0, iova, buffer, length > 64 ? 64 : (size_t)length));
-    assert_true(device_stores(&s->mc, RID0, last, buffer + length - 1, 1, 1));
+    assert_true(device_sees(&s->f, RID0, iova, buffer, length > 64 ? 64 : (size_t)length));
+    assert_true(device_stores(&s->f, RID0, last, buffer + length - 1, 1, 1));
     for (uint64_t at = 0; at < length; at += 61 * PAGE)
-        assert_true(device_sees(&s->mc, RID0, iova + at, buffer + at, 1));
+        assert_true(device_sees(&s->f, RID0, iova + at, buffer + at, 1));
     udmar_dmamap_unload(s->tag, s->map);
     expect_blocked(s, iova);
     expect_blocked(s, last);
@@ -105,7 +105,7 @@ static void test_sizes_and_offsets(void **state)
             uint8_t *buffer;
 
             open_scene(&s, &kinds[k], maxsizes[w]);
-            buffer = model_buffer_alloc(s.mc.m, maxsizes[w] + PAGE, MODEL_SCATTERED, 0);
+            buffer = model_buffer_alloc(s.f.m, maxsizes[w] + PAGE, MODEL_SCATTERED, 0);
             for (unsigned o = 0; o < 4; o++) {
                 cycle(&s, buffer + offsets[o], 1);
                 cycle(&s, buffer + offsets[o], PAGE);
@@ -113,7 +113,7 @@ static void test_sizes_and_offsets(void **state)
                 cycle(&s, buffer + offsets[o], maxsizes[w] - 1);
                 cycle(&s, buffer + offsets[o], maxsizes[w]);
             }
-            model_buffer_free(s.mc.m, buffer);
+            model_buffer_free(s.f.m, buffer);
             close_scene(&s);
         }
     }
@@ -126,12 +126,12 @@ static void test_every_length_of_a_small_window(void **state)
 
     (void)state;
     open_scene(&s, &kinds[0], 3 * PAGE);
-    buffer = model_buffer_alloc(s.mc.m, 4 * PAGE, MODEL_SCATTERED, 0);
+    buffer = model_buffer_alloc(s.f.m, 4 * PAGE, MODEL_SCATTERED, 0);
     for (uint64_t length = 1; length <= 3 * PAGE; length += 127) {
         for (unsigned offset = 0; offset < PAGE; offset += 509)
             cycle(&s, buffer + offset, length);
     }
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -143,8 +143,8 @@ static uint8_t *aligned_buffer(struct scene *s, size_t size, uint64_t within)
     size_t length = 1;
     uint64_t physical;
 
-    s->raw = model_buffer_alloc(s->mc.m, size + MIB(2), 0, 0);
-    physical = udmar_host_virtual_to_physical(s->mc.m, s->raw, &length);
+    s->raw = model_buffer_alloc(s->f.m, size + MIB(2), 0, 0);
+    physical = udmar_host_virtual_to_physical(s->f.m, s->raw, &length);
     return s->raw + ((within - physical) & (MIB(2) - 1));
 }
 
@@ -158,19 +158,19 @@ static void test_aligned_buffer_is_few_leaves(void **state)
     open_scene(&s, &kinds[0], MIB(8));
     buffer = aligned_buffer(&s, MIB(8), 0);
     (void)load_one(s.tag, s.map, buffer, MIB(8));
-    tree = model_count_tree(s.mc.m, 0, RID0);
+    tree = model_count_tree(s.f.m, 0, RID0);
     assert_int_equal(tree.leaves[2], 4);
     assert_int_equal(tree.leaves[1], 0);
     udmar_dmamap_unload(s.tag, s.map);
     /* Not aligned in memory: at the same offset in its window, so that the middle is large. */
     (void)load_one(s.tag, s.map, buffer + MIB(1), MIB(6));
-    tree = model_count_tree(s.mc.m, 0, RID0);
+    tree = model_count_tree(s.f.m, 0, RID0);
     assert_int_equal(tree.leaves[2], 2);
     assert_int_equal(tree.leaves[1], 512);
     udmar_dmamap_unload(s.tag, s.map);
-    tree = model_count_tree(s.mc.m, 0, RID0);
+    tree = model_count_tree(s.f.m, 0, RID0);
     assert_int_equal(tree.leaves[1] + tree.leaves[2], 0);
-    model_buffer_free(s.mc.m, s.raw);
+    model_buffer_free(s.f.m, s.raw);
     close_scene(&s);
 }
 
@@ -183,9 +183,9 @@ static void test_small_and_large_in_turn(void **state)
         uint8_t *large, *small;
 
         open_scene(&s, &kinds[k], MIB(4));
-        model_behaviour(s.mc.u)->prefetch = k % 2 == 0;
+        model_behaviour(s.f.u)->prefetch = k % 2 == 0;
         large = aligned_buffer(&s, MIB(4), 0);
-        small = model_buffer_alloc(s.mc.m, MIB(4), MODEL_SCATTERED, 0);
+        small = model_buffer_alloc(s.f.m, MIB(4), MODEL_SCATTERED, 0);
         fill_pattern(large, MIB(4), 1);
         fill_pattern(small, MIB(4), 2);
         for (unsigned round = 0; round < 6; round++) {
@@ -194,8 +194,8 @@ static void test_small_and_large_in_turn(void **state)
             cycle(&s, small + round * PAGE, MIB(2) + round * PAGE);
             cycle(&s, large + MIB(1), MIB(3));
         }
-        model_buffer_free(s.mc.m, s.raw);
-        model_buffer_free(s.mc.m, small);
+        model_buffer_free(s.f.m, s.raw);
+        model_buffer_free(s.f.m, small);
         close_scene(&s);
     }
 }
@@ -213,7 +213,7 @@ static void test_windows_that_share_a_table(void **state)
         uint64_t iova;
 
         open_scene(&s, &kinds[k], KIB(16));
-        buffer = model_buffer_alloc(s.mc.m, KIB(32), MODEL_SCATTERED, 0);
+        buffer = model_buffer_alloc(s.f.m, KIB(32), MODEL_SCATTERED, 0);
         fill_pattern(buffer, KIB(32), 9);
         iova = load_one(s.tag, s.map, buffer, KIB(16));
         for (unsigned round = 0; round < 4; round++) {
@@ -221,15 +221,15 @@ static void test_windows_that_share_a_table(void **state)
 
             other = new_map(s.tag);
             second = load_one(s.tag, other, buffer + KIB(16), KIB(16));
-            assert_true(device_sees(&s.mc, RID0, second, buffer + KIB(16), KIB(16)));
-            assert_true(device_sees(&s.mc, RID0, iova, buffer, KIB(16)));
+            assert_true(device_sees(&s.f, RID0, second, buffer + KIB(16), KIB(16)));
+            assert_true(device_sees(&s.f, RID0, iova, buffer, KIB(16)));
             udmar_dmamap_unload(s.tag, other);
             drop_map(s.tag, other);
-            assert_false(can_read(&s.mc, RID0, second));
-            assert_true(device_sees(&s.mc, RID0, iova, buffer, KIB(16)));
+            assert_false(can_read(&s.f, RID0, second));
+            assert_true(device_sees(&s.f, RID0, iova, buffer, KIB(16)));
         }
         udmar_dmamap_unload(s.tag, s.map);
-        model_buffer_free(s.mc.m, buffer);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -246,15 +246,15 @@ static void test_windows_made_again(void **state)
             uint8_t *buffer;
 
             open_scene(&s, &kinds[k], sizes[n]);
-            model_behaviour(s.mc.u)->prefetch = true;
-            buffer = model_buffer_alloc(s.mc.m, (size_t)sizes[n], MODEL_SCATTERED, 0);
+            model_behaviour(s.f.u)->prefetch = true;
+            buffer = model_buffer_alloc(s.f.m, (size_t)sizes[n], MODEL_SCATTERED, 0);
             for (unsigned round = 0; round < 5; round++) {
                 cycle(&s, buffer, sizes[n]);
                 drop_map(s.tag, s.map);
-                assert_false(can_read(&s.mc, RID0, MIB(2)));
+                assert_false(can_read(&s.f, RID0, MIB(2)));
                 s.map = new_map(s.tag);
             }
-            model_buffer_free(s.mc.m, buffer);
+            model_buffer_free(s.f.m, buffer);
             close_scene(&s);
         }
     }
@@ -272,30 +272,30 @@ static void test_deferred_reload_waits_for_its_ticket(void **state)
 
     (void)state;
     open_scene(&s, &setup, PAGE);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DELAYED;
-    model_behaviour(s.mc.u)->queue_delay = 50;
-    a = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
-    b = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DELAYED;
+    model_behaviour(s.f.u)->queue_delay = 50;
+    a = model_buffer_alloc(s.f.m, PAGE, 0, 0);
+    b = model_buffer_alloc(s.f.m, PAGE, 0, 0);
     memset(a, 0xaa, PAGE);
     memset(b, 0xbb, PAGE);
     for (unsigned round = 0; round < 10; round++) {
-        uint64_t before = model_time(s.mc.m);
+        uint64_t before = model_time(s.f.m);
 
         iova = load_one(s.tag, s.map, a, PAGE);
-        assert_true(device_sees(&s.mc, RID0, iova, a, PAGE));
-        before = model_time(s.mc.m);
+        assert_true(device_sees(&s.f, RID0, iova, a, PAGE));
+        before = model_time(s.f.m);
         udmar_dmamap_unload(s.tag, s.map);
-        assert_int_equal(model_time(s.mc.m), before); /* no wait, not even a look at the clock */
+        assert_int_equal(model_time(s.f.m), before); /* no wait, not even a look at the clock */
         iova = load_one(s.tag, s.map, b, PAGE);
         /* Never the old page through what is cached. */
-        assert_int_equal(model_dma(s.mc.m, 0, RID0, iova, &byte, 1, false), MODEL_OK);
+        assert_int_equal(model_dma(s.f.m, 0, RID0, iova, &byte, 1, false), MODEL_OK);
         assert_int_equal(byte, 0xbb);
         udmar_dmamap_unload(s.tag, s.map);
-        model_queue_step(s.mc.u, 100);
-        assert_false(can_read(&s.mc, RID0, iova));
+        model_queue_step(s.f.u, 100);
+        assert_false(can_read(&s.f, RID0, iova));
     }
-    model_buffer_free(s.mc.m, a);
-    model_buffer_free(s.mc.m, b);
+    model_buffer_free(s.f.m, a);
+    model_buffer_free(s.f.m, b);
     close_scene(&s);
 }
 
@@ -310,15 +310,15 @@ static void unanswered(uint64_t maxsize, bool give_up)
     uint64_t iova;
 
     open_scene(&s, &setup, maxsize);
-    buffer = model_buffer_alloc(s.mc.m, (size_t)maxsize, MODEL_SCATTERED, 0);
-    other = model_buffer_alloc(s.mc.m, PAGE, 0, 0);
+    buffer = model_buffer_alloc(s.f.m, (size_t)maxsize, MODEL_SCATTERED, 0);
+    other = model_buffer_alloc(s.f.m, PAGE, 0, 0);
     memset(other, 0x77, PAGE);
     iova = load_one(s.tag, s.map, buffer, maxsize);
-    assert_true(can_read(&s.mc, RID0, iova));
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_true(can_read(&s.f, RID0, iova));
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     udmar_dmamap_unload(s.tag, s.map);
-    assert_true(model_log_contains(s.mc.m, "not confirmed"));
-    assert_true(can_read(&s.mc, RID0, iova)); /* through what is cached */
+    assert_true(model_log_contains(s.f.m, "not confirmed"));
+    assert_true(can_read(&s.f, RID0, iova)); /* through what is cached */
     /* Nothing new may appear where the device may still see the old. */
     for (unsigned n = 0; n < 2; n++)
         assert_int_equal(
@@ -327,28 +327,28 @@ static void unanswered(uint64_t maxsize, bool give_up)
     assert_int_equal(loaded.calls, 2);
     assert_int_equal(loaded.error, UDMAR_ENOMEM);
     if (give_up) {
-        size_t pages = model_pages_in_use(s.mc.m);
+        size_t pages = model_pages_in_use(s.f.m);
 
         drop_map(s.tag, s.map);
-        assert_int_equal(model_pages_in_use(s.mc.m), pages);
+        assert_int_equal(model_pages_in_use(s.f.m), pages);
         s.map = new_map(s.tag);
-        model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
         assert_int_not_equal(load_one(s.tag, s.map, other, 1), iova);
         udmar_dmamap_unload(s.tag, s.map);
         drop_map(s.tag, s.map);
         drop_tag(s.tag);
-        model_buffer_free(s.mc.m, buffer);
-        model_buffer_free(s.mc.m, other);
-        machine_close(&s.mc);
+        model_buffer_free(s.f.m, buffer);
+        model_buffer_free(s.f.m, other);
+        fixture_close(&s.f);
         return;
     }
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     iova = load_one(s.tag, s.map, other, 1);
-    assert_true(device_sees(&s.mc, RID0, iova, other, 1));
+    assert_true(device_sees(&s.f, RID0, iova, other, 1));
     udmar_dmamap_unload(s.tag, s.map);
-    assert_false(can_read(&s.mc, RID0, iova));
-    model_buffer_free(s.mc.m, buffer);
-    model_buffer_free(s.mc.m, other);
+    assert_false(can_read(&s.f, RID0, iova));
+    model_buffer_free(s.f.m, buffer);
+    model_buffer_free(s.f.m, other);
     close_scene(&s);
 }
 
@@ -379,9 +379,9 @@ static void test_load_takes_no_lock_and_no_memory(void **state)
         uint8_t *buffer;
 
         open_scene(&s, NULL, sizes[n]);
-        buffer = model_buffer_alloc(s.mc.m, (size_t)sizes[n], MODEL_SCATTERED, 0);
+        buffer = model_buffer_alloc(s.f.m, (size_t)sizes[n], MODEL_SCATTERED, 0);
         memset(&counts, 0, sizeof(counts));
-        model_set_hook(s.mc.m, count_events, &counts);
+        model_set_hook(s.f.m, count_events, &counts);
         (void)load_one(s.tag, s.map, buffer, sizes[n]);
         assert_int_equal(counts.events[MODEL_EVENT_ALLOC], 0);
         assert_int_equal(counts.events[MODEL_EVENT_ACQUIRE], 0);
@@ -393,8 +393,8 @@ static void test_load_takes_no_lock_and_no_memory(void **state)
         assert_int_equal(counts.events[MODEL_EVENT_ALLOC], 0);
         assert_int_equal(counts.events[MODEL_EVENT_WRITE], 1);
         assert_true(counts.events[MODEL_EVENT_ACQUIRE] <= 2);
-        model_set_hook(s.mc.m, NULL, NULL);
-        model_buffer_free(s.mc.m, buffer);
+        model_set_hook(s.f.m, NULL, NULL);
+        model_buffer_free(s.f.m, buffer);
         close_scene(&s);
     }
 }
@@ -409,18 +409,18 @@ static void test_unload_is_one_request(void **state)
 
     (void)state;
     open_scene(&s, NULL, KIB(60));
-    buffer = model_buffer_alloc(s.mc.m, KIB(60), MODEL_SCATTERED, 0);
+    buffer = model_buffer_alloc(s.f.m, KIB(60), MODEL_SCATTERED, 0);
     (void)load_one(s.tag, s.map, buffer, KIB(60));
-    model_clear_invalidation_log(s.mc.u);
+    model_clear_invalidation_log(s.f.u);
     udmar_dmamap_unload(s.tag, s.map);
-    assert_int_equal(model_invalidation_count(s.mc.u), 2);
-    entry = model_invalidation_log(s.mc.u, 0);
+    assert_int_equal(model_invalidation_count(s.f.u), 2);
+    entry = model_invalidation_log(s.f.u, 0);
     assert_int_equal(entry->kind, MODEL_INV_IOTLB);
     assert_int_equal(entry->granularity, MODEL_DEVICE_OR_PAGE);
     assert_int_equal(entry->address_mask, 4);
     assert_true(entry->leaf_hint);
-    assert_int_equal(model_invalidation_log(s.mc.u, 1)->kind, MODEL_INV_WAIT);
-    model_buffer_free(s.mc.m, buffer);
+    assert_int_equal(model_invalidation_log(s.f.u, 1)->kind, MODEL_INV_WAIT);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -436,26 +436,26 @@ static void test_map_create_without_memory(void **state)
             const struct limits limits = { .maxsize = sizes[n] };
             struct udmar_dma_map *map;
             struct udmar_dma_tag *tag;
-            struct machine mc;
+            struct fixture f;
             int error = UDMAR_ENOMEM;
 
-            machine_open(&mc, &kinds[k]);
-            tag = new_tag(&mc, 0, &limits);
+            fixture_open(&f, &kinds[k]);
+            tag = new_tag(&f, 0, &limits);
             for (unsigned call = 1; error != 0; call++) {
-                size_t pages = model_pages_in_use(mc.m), bytes = model_bytes_in_use(mc.m);
+                size_t pages = model_pages_in_use(f.m), bytes = model_bytes_in_use(f.m);
 
-                model_fail_host_call(mc.m, call, call % 2 == 0);
+                model_fail_host_call(f.m, call, call % 2 == 0);
                 error = udmar_dmamap_create(tag, 0, &map);
-                model_fail_host_call(mc.m, 0, false);
+                model_fail_host_call(f.m, 0, false);
                 if (error != 0) {
                     assert_int_equal(error, UDMAR_ENOMEM);
-                    assert_int_equal(model_pages_in_use(mc.m), pages);
-                    assert_int_equal(model_bytes_in_use(mc.m), bytes);
+                    assert_int_equal(model_pages_in_use(f.m), pages);
+                    assert_int_equal(model_bytes_in_use(f.m), bytes);
                 }
             }
             drop_map(tag, map);
             drop_tag(tag);
-            machine_close(&mc);
+            fixture_close(&f);
         }
     }
 }
@@ -469,20 +469,20 @@ static void test_windows_are_listed(void **state)
 
     (void)state;
     open_scene(&s, NULL, KIB(16));
-    buffer = model_buffer_alloc(s.mc.m, KIB(16), 0, 0);
-    assert_true(udmar_domain_next_range(s.mc.domain, PAGE, &range));
+    buffer = model_buffer_alloc(s.f.m, KIB(16), 0, 0);
+    assert_true(udmar_domain_next_range(s.f.domain, PAGE, &range));
     assert_int_equal(range.kind, UDMAR_RANGE_WINDOW);
     assert_int_equal(range.size, 8 * PAGE);
     assert_int_equal(range.loaded_size, 0);
     iova = load_one(s.tag, s.map, buffer, 3 * PAGE);
-    assert_true(udmar_domain_next_range(s.mc.domain, PAGE, &range));
+    assert_true(udmar_domain_next_range(s.f.domain, PAGE, &range));
     assert_int_equal(range.loaded_base, iova);
     assert_int_equal(range.loaded_size, 3 * PAGE);
-    assert_int_equal(udmar_domain_map(s.mc.domain, range.base, MIB(2), PAGE, 3), UDMAR_ERR_EXISTS);
-    assert_int_equal(udmar_domain_unmap(s.mc.domain, range.base, PAGE), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_free_iova(s.mc.domain, range.base), UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_domain_map(s.f.domain, range.base, MIB(2), PAGE, 3), UDMAR_ERR_EXISTS);
+    assert_int_equal(udmar_domain_unmap(s.f.domain, range.base, PAGE), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_free_iova(s.f.domain, range.base), UDMAR_ERR_NOT_FOUND);
     udmar_dmamap_unload(s.tag, s.map);
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -495,9 +495,9 @@ static void test_window_limit_beyond_reason(void **state)
 
     (void)state;
     open_scene(&s, &setup, GIB(8));
-    buffer = model_buffer_alloc(s.mc.m, MIB(3), 0, 0);
+    buffer = model_buffer_alloc(s.f.m, MIB(3), 0, 0);
     cycle(&s, buffer, MIB(3));
-    model_buffer_free(s.mc.m, buffer);
+    model_buffer_free(s.f.m, buffer);
     close_scene(&s);
 }
 
@@ -511,19 +511,19 @@ static void test_no_room_for_a_window(void **state)
     uint8_t *buffer;
 
     (void)state;
-    machine_open(&s.mc, &setup);
-    assert_int_equal(udmar_domain_alloc_iova(s.mc.domain, GIB(1) - MIB(1), &all, &taken), UDMAR_OK);
+    fixture_open(&s.f, &setup);
+    assert_int_equal(udmar_domain_alloc_iova(s.f.domain, GIB(1) - MIB(1), &all, &taken), UDMAR_OK);
     s.strict = true;
     {
         const struct limits limits = { .maxsize = MIB(1) };
 
-        s.tag = new_tag(&s.mc, 0, &limits);
+        s.tag = new_tag(&s.f, 0, &limits);
         s.map = new_map(s.tag);
     }
-    buffer = model_buffer_alloc(s.mc.m, KIB(64), MODEL_SCATTERED, 5);
+    buffer = model_buffer_alloc(s.f.m, KIB(64), MODEL_SCATTERED, 5);
     cycle(&s, buffer, KIB(64));
-    model_buffer_free(s.mc.m, buffer);
-    assert_int_equal(udmar_domain_free_iova(s.mc.domain, taken), UDMAR_OK);
+    model_buffer_free(s.f.m, buffer);
+    assert_int_equal(udmar_domain_free_iova(s.f.domain, taken), UDMAR_OK);
     close_scene(&s);
 }
 

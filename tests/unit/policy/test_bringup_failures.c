@@ -3,18 +3,18 @@
  * Every host call that can fail, made to fail: the right status, nothing lost, hardware not left
  * half-way, and a later try works.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #define MANY 400u
 
-static void scene(struct rig *r, const char *profile)
+static void scene(struct fixture *f, const char *profile)
 {
-    const struct model_scope scope = rig_endpoint(DISK);
+    const struct model_scope scope = fixture_endpoint(DISK);
 
-    rig_machine(r, profile);
-    model_add_rmrr(r->m, 0, 0x180000, 0x180fff, &scope, 1);
-    model_add_bridge(r->m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r->m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+    fixture_machine(f, profile);
+    model_add_rmrr(f->m, 0, 0x180000, 0x180fff, &scope, 1);
+    model_add_bridge(f->m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f->m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
 }
 
 static void creation(void **state)
@@ -23,27 +23,28 @@ static void creation(void **state)
     for (unsigned persistent = 0; persistent < 2; persistent++) {
         for (unsigned n = 1;; n++) {
             enum udmar_status status;
-            struct rig r;
+            struct fixture f;
 
             assert_true(n < MANY);
-            scene(&r, "bigwindow");
-            model_fail_host_call(r.m, n, persistent);
-            status = rig_try_create(&r);
-            if (model_host_calls_failed(r.m) == 0) {
+            scene(&f, "bigwindow");
+            model_fail_host_call(f.m, n, persistent);
+            status = fixture_try_create(&f);
+            if (model_host_calls_failed(f.m) == 0) {
                 assert_int_equal(status, UDMAR_OK);
-                rig_close(&r);
+                fixture_close(&f);
                 break;
             }
             /* The one unit that was lost may be all there is. */
             assert_true(status == UDMAR_ERR_MEMORY || status == UDMAR_ERR_NO_UNIT);
-            assert_null(r.d);
-            model_fail_host_call(r.m, 0, false);
-            assert_int_equal(model_stats(r.u)->register_writes, 0);
-            rig_create(&r);
-            rig_start(&r);
+            assert_null(f.instance);
+            model_fail_host_call(f.m, 0, false);
+            assert_int_equal(model_stats(f.u)->register_writes, 0);
+            fixture_create(&f);
+            fixture_start(&f);
             /* The model counts over both instances. */
-            (void)(model_violations(r.m) == 0 || rig_violated_only(&r, "mapped more than twice"));
-            rig_close(&r);
+            (void)(model_violations(f.m) == 0 ||
+                   fixture_violated_only(&f, "mapped more than twice"));
+            fixture_close(&f);
         }
     }
 }
@@ -53,32 +54,32 @@ static void start_on(const char *profile, bool persistent)
     for (unsigned n = 1;; n++) {
         enum udmar_status status;
         bool failed;
-        struct rig r;
+        struct fixture f;
 
         assert_true(n < MANY);
-        scene(&r, profile);
-        rig_create(&r);
-        r.nic = rig_attach(&r, NIC);
-        model_fail_host_call(r.m, n, persistent);
-        status = udmar_start(r.d);
-        failed = model_host_calls_failed(r.m) != 0;
-        model_fail_host_call(r.m, 0, false);
+        scene(&f, profile);
+        fixture_create(&f);
+        f.nic = fixture_attach(&f, NIC);
+        model_fail_host_call(f.m, n, persistent);
+        status = udmar_start(f.instance);
+        failed = model_host_calls_failed(f.m) != 0;
+        model_fail_host_call(f.m, 0, false);
         if (status == UDMAR_OK) {
-            assert_int_equal(model_peek32(r.u, GSTS) & TE, TE);
+            assert_int_equal(model_peek32(f.u, GSTS) & TE, TE);
             /* Memory of firmware's may be lost to its device, but nobody gains any. */
-            assert_int_not_equal(rig_write(&r, DISK, 0x180000), MODEL_BYPASSED);
-            assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BLOCKED);
-            assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+            assert_int_not_equal(fixture_write(&f, DISK, 0x180000), MODEL_BYPASSED);
+            assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BLOCKED);
+            assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
         } else {
             assert_int_equal(status, UDMAR_ERR_NO_UNIT);
-            assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
+            assert_int_equal(model_peek32(f.u, GSTS) & (TE | QIE), 0);
         }
-        rig_start(&r);
-        assert_int_equal(udmar_device_domain(r.nic) != NULL, true);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-        assert_true(rig_reaches(&r, DISK, 0x180000, 0x180000));
-        rig_close(&r);
+        fixture_start(&f);
+        assert_int_equal(udmar_device_domain(f.nic) != NULL, true);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+        assert_true(fixture_reaches(&f, DISK, 0x180000, 0x180000));
+        fixture_close(&f);
         if (!failed) {
             break;
         }
@@ -103,33 +104,33 @@ static void attach_on(const char *profile, const char *mode, uint16_t rid, bool 
         struct udmar_device *device = NULL;
         enum udmar_status status;
         size_t pages, bytes;
-        struct rig r;
+        struct fixture f;
 
         assert_true(n < MANY);
-        scene(&r, profile);
-        rig_tune(&r, "hw.busdma.default", mode);
-        rig_create(&r);
-        rig_start(&r);
-        pages = model_pages_in_use(r.m);
-        bytes = model_bytes_in_use(r.m);
-        model_fail_host_call(r.m, n, persistent);
-        status = udmar_device_attach(r.d, 0, rid, "x", &device);
-        if (model_host_calls_failed(r.m) == 0) {
+        scene(&f, profile);
+        fixture_tune(&f, "hw.busdma.default", mode);
+        fixture_create(&f);
+        fixture_start(&f);
+        pages = model_pages_in_use(f.m);
+        bytes = model_bytes_in_use(f.m);
+        model_fail_host_call(f.m, n, persistent);
+        status = udmar_device_attach(f.instance, 0, rid, "x", &device);
+        if (model_host_calls_failed(f.m) == 0) {
             assert_int_equal(status, UDMAR_OK);
-            rig_close(&r);
+            fixture_close(&f);
             break;
         }
-        model_fail_host_call(r.m, 0, false);
+        model_fail_host_call(f.m, 0, false);
         assert_int_equal(status, UDMAR_ERR_MEMORY);
         assert_null(device);
-        assert_null(udmar_device_find(r.d, 0, rid));
-        assert_int_equal(rig_write(&r, rid, r.page), MODEL_BLOCKED);
-        assert_int_equal(model_bytes_in_use(r.m), bytes);
+        assert_null(udmar_device_find(f.instance, 0, rid));
+        assert_int_equal(fixture_write(&f, rid, f.page), MODEL_BLOCKED);
+        assert_int_equal(model_bytes_in_use(f.m), bytes);
         /* Context tables belong to the unit and stay. */
-        assert_in_range(model_pages_in_use(r.m), pages, pages + 2);
-        device = rig_attach(&r, rid);
-        assert_int_not_equal(rig_info(device).mode, UDMAR_MODE_UNPROTECTED);
-        rig_close(&r);
+        assert_in_range(model_pages_in_use(f.m), pages, pages + 2);
+        device = fixture_attach(&f, rid);
+        assert_int_not_equal(fixture_info(device).mode, UDMAR_MODE_UNPROTECTED);
+        fixture_close(&f);
     }
 }
 
@@ -150,35 +151,35 @@ static void change_of_mode(enum udmar_mode from, enum udmar_mode to, bool persis
     for (unsigned n = 1;; n++) {
         struct udmar_device_info info;
         enum udmar_status status;
-        struct rig r;
+        struct fixture f;
 
         assert_true(n < MANY);
-        scene(&r, "generic48");
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, 0x0518);
-        assert_int_equal(udmar_device_set_mode(r.nic, from), UDMAR_OK);
-        model_fail_host_call(r.m, n, persistent);
-        status = udmar_device_set_mode(r.nic, to);
-        if (model_host_calls_failed(r.m) == 0) {
+        scene(&f, "generic48");
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, 0x0518);
+        assert_int_equal(udmar_device_set_mode(f.nic, from), UDMAR_OK);
+        model_fail_host_call(f.m, n, persistent);
+        status = udmar_device_set_mode(f.nic, to);
+        if (model_host_calls_failed(f.m) == 0) {
             assert_int_equal(status, UDMAR_OK);
-            rig_close(&r);
+            fixture_close(&f);
             break;
         }
-        model_fail_host_call(r.m, 0, false);
-        info = rig_info(r.nic);
+        model_fail_host_call(f.m, 0, false);
+        info = fixture_info(f.nic);
         assert_int_equal(status, UDMAR_ERR_MEMORY);
         /* What it had, or blocked where that could not be given back. */
         assert_true(info.mode == from || info.mode == UDMAR_MODE_BLOCKED);
-        assert_int_equal(udmar_device_domain(r.nic) == NULL, info.mode == UDMAR_MODE_BLOCKED);
-        assert_int_equal(rig_write(&r, 0x0518, r.page),
+        assert_int_equal(udmar_device_domain(f.nic) == NULL, info.mode == UDMAR_MODE_BLOCKED);
+        assert_int_equal(fixture_write(&f, 0x0518, f.page),
                          info.mode == UDMAR_MODE_BLOCKED || info.mode == UDMAR_MODE_TRANSLATE
                              ? MODEL_BLOCKED
                              : MODEL_OK);
-        assert_false(model_log_contains(r.m, "not protected"));
-        assert_int_equal(udmar_device_set_mode(r.nic, to), UDMAR_OK);
-        assert_int_equal(rig_info(r.nic).mode, to);
-        rig_close(&r);
+        assert_false(model_log_contains(f.m, "not protected"));
+        assert_int_equal(udmar_device_set_mode(f.nic, to), UDMAR_OK);
+        assert_int_equal(fixture_info(f.nic).mode, to);
+        fixture_close(&f);
     }
 }
 
@@ -197,21 +198,21 @@ static void set_mode(void **state)
 static void attach_on_hardware_that_does_not_answer(void **state)
 {
     struct udmar_device *device = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    scene(&r, "cm");
-    rig_create(&r);
-    rig_start(&r);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    assert_int_equal(udmar_device_attach(r.d, 0, NIC, "x", &device), UDMAR_ERR_TIMEOUT);
+    scene(&f, "cm");
+    fixture_create(&f);
+    fixture_start(&f);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_int_equal(udmar_device_attach(f.instance, 0, NIC, "x", &device), UDMAR_ERR_TIMEOUT);
     assert_null(device);
-    assert_int_equal(model_translate(r.m, 0, NIC, r.page, true).result, MODEL_BLOCKED);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(r.u, 1000);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(rig_violations(&r), 0);
-    rig_abandon(&r);
+    assert_int_equal(model_translate(f.m, 0, NIC, f.page, true).result, MODEL_BLOCKED);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 1000);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(fixture_violations(&f), 0);
+    fixture_abandon(&f);
 }
 
 int main(void)

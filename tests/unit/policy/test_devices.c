@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Devices: their unit, the ids they send, who shares what, and what each mode lets through. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
-static void started(struct rig *r, const char *profile)
+static void started(struct fixture *f, const char *profile)
 {
-    rig_machine(r, profile);
-    rig_create(r);
-    rig_start(r);
+    fixture_machine(f, profile);
+    fixture_create(f);
+    fixture_start(f);
 }
 
 static bool has_id(struct udmar_device *device, uint16_t id)
@@ -22,16 +22,16 @@ static bool has_id(struct udmar_device *device, uint16_t id)
 }
 
 /* The id that hardware sees leads to the device's own memory and nowhere else. */
-static struct udmar_device *attach_and_reach(struct rig *r, uint16_t rid)
+static struct udmar_device *attach_and_reach(struct fixture *f, uint16_t rid)
 {
-    struct udmar_device *device = rig_attach(r, rid);
+    struct udmar_device *device = fixture_attach(f, rid);
 
     assert_true(has_id(device, rid));
-    assert_true(has_id(device, model_requester_id(r->m, 0, rid)));
-    assert_int_equal(udmar_domain_map(udmar_device_domain(device), IOVA, r->page, 4096, 3),
+    assert_true(has_id(device, model_requester_id(f->m, 0, rid)));
+    assert_int_equal(udmar_domain_map(udmar_device_domain(device), IOVA, f->page, 4096, 3),
                      UDMAR_OK);
-    assert_true(rig_reaches(r, rid, IOVA, r->page));
-    assert_int_equal(rig_write(r, rid, r->page), MODEL_BLOCKED);
+    assert_true(fixture_reaches(f, rid, IOVA, f->page));
+    assert_int_equal(fixture_write(f, rid, f->page), MODEL_BLOCKED);
     assert_int_equal(udmar_domain_unmap(udmar_device_domain(device), IOVA, 4096), UDMAR_OK);
     return device;
 }
@@ -40,50 +40,50 @@ static struct udmar_device *attach_and_reach(struct rig *r, uint16_t rid)
 
 static void unit_by_scope_bridge_or_include_all(void **state)
 {
-    struct model_scope scope = rig_endpoint(NIC);
+    struct model_scope scope = fixture_endpoint(NIC);
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    fixture_machine(&f, "generic48");
+    u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
     model_add_unit_scope(u, &scope);
     scope = model_scope(MODEL_SCOPE_BRIDGE, 0x08);
     model_add_unit_scope(u, &scope);
-    model_add_bridge(r.m, 0, 0x08, 3, 3, MODEL_ROOT_PORT);
-    model_add_function(r.m, 0, 0x0300, 0x8086, 0x1533, 0x020000);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(rig_info(attach_and_reach(&r, NIC)).match, UDMAR_MATCH_EXACT);
-    assert_int_equal(rig_info(attach_and_reach(&r, 0x0300)).match, UDMAR_MATCH_SUBTREE);
-    assert_int_equal(rig_info(attach_and_reach(&r, DISK)).match, UDMAR_MATCH_INCLUDE_ALL);
+    model_add_bridge(f.m, 0, 0x08, 3, 3, MODEL_ROOT_PORT);
+    model_add_function(f.m, 0, 0x0300, 0x8086, 0x1533, 0x020000);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(fixture_info(attach_and_reach(&f, NIC)).match, UDMAR_MATCH_EXACT);
+    assert_int_equal(fixture_info(attach_and_reach(&f, 0x0300)).match, UDMAR_MATCH_SUBTREE);
+    assert_int_equal(fixture_info(attach_and_reach(&f, DISK)).match, UDMAR_MATCH_INCLUDE_ALL);
     /* In the table the include-all unit stands last. */
-    assert_int_equal(rig_info(udmar_device_find(r.d, 0, NIC)).unit, 0);
-    assert_int_equal(rig_info(udmar_device_find(r.d, 0, DISK)).unit, 1);
-    rig_close(&r);
+    assert_int_equal(fixture_info(udmar_device_find(f.instance, 0, NIC)).unit, 0);
+    assert_int_equal(fixture_info(udmar_device_find(f.instance, 0, DISK)).unit, 1);
+    fixture_close(&f);
 }
 
 static void device_in_no_unit_is_unprotected(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
     struct udmar_device *disk;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_empty(&r);
-    r.u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE });
-    model_add_unit_scope(r.u, &scope);
-    model_add_function(r.m, 0, DISK, 0x8086, 0x2922, 0x010601);
-    rig_create(&r);
-    rig_start(&r);
-    disk = rig_attach(&r, DISK);
-    assert_int_equal(rig_info(disk).mode, UDMAR_MODE_UNPROTECTED);
-    assert_int_equal(rig_info(disk).unit, -1);
-    assert_int_equal(rig_info(disk).match, UDMAR_MATCH_NONE);
-    assert_string_equal(rig_info(disk).reason, "firmware names no unit for it");
+    fixture_empty(&f);
+    f.u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE });
+    model_add_unit_scope(f.u, &scope);
+    model_add_function(f.m, 0, DISK, 0x8086, 0x2922, 0x010601);
+    fixture_create(&f);
+    fixture_start(&f);
+    disk = fixture_attach(&f, DISK);
+    assert_int_equal(fixture_info(disk).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(fixture_info(disk).unit, -1);
+    assert_int_equal(fixture_info(disk).match, UDMAR_MATCH_NONE);
+    assert_string_equal(fixture_info(disk).reason, "firmware names no unit for it");
     assert_int_equal(udmar_device_set_mode(disk, UDMAR_MODE_TRANSLATE), UDMAR_ERR_UNSUPPORTED);
-    assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BYPASSED);
-    rig_close(&r);
+    assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BYPASSED);
+    fixture_close(&f);
 }
 
 /* ---- Aliases --------------------------------------------------------------------------------- */
@@ -97,18 +97,18 @@ static void ids_behind_every_bridge(void **state)
     (void)state;
     for (unsigned under_port = 0; under_port < 2; under_port++) {
         for (unsigned i = 0; i < 5; i++) {
-            struct rig r;
+            struct fixture f;
 
-            rig_machine(&r, "generic48");
+            fixture_machine(&f, "generic48");
             if (under_port) {
-                model_add_bridge(r.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
+                model_add_bridge(f.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
             }
-            model_add_bridge(r.m, 0, under_port ? 0x0100 : 0x10, 5, 5, kinds[i]);
-            model_add_function(r.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
-            rig_create(&r);
-            rig_start(&r);
-            (void)attach_and_reach(&r, 0x0518);
-            rig_close(&r);
+            model_add_bridge(f.m, 0, under_port ? 0x0100 : 0x10, 5, 5, kinds[i]);
+            model_add_function(f.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+            fixture_create(&f);
+            fixture_start(&f);
+            (void)attach_and_reach(&f, 0x0518);
+            fixture_close(&f);
         }
     }
 }
@@ -121,38 +121,38 @@ static void known_bridges_without_capability(void **state)
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
         struct udmar_device *device;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        model_add_bridge(r.m, 0, 0x00f0, 5, 5, MODEL_PCI_TO_PCI);
-        model_set_config(r.m, 0, 0x00f0, 0, ids[i]);
-        model_add_function(r.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
-        rig_create(&r);
-        rig_start(&r);
-        device = rig_attach(&r, 0x0518);
+        fixture_machine(&f, "generic48");
+        model_add_bridge(f.m, 0, 0x00f0, 5, 5, MODEL_PCI_TO_PCI);
+        model_set_config(f.m, 0, 0x00f0, 0, ids[i]);
+        model_add_function(f.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+        fixture_create(&f);
+        fixture_start(&f);
+        device = fixture_attach(&f, 0x0518);
         assert_true(has_id(device, 0x0500));
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 static void switch_passes_ids_on(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_bridge(r.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
-    model_add_bridge(r.m, 0, 0x0100, 2, 4, MODEL_UPSTREAM);
-    model_add_bridge(r.m, 0, 0x0208, 3, 3, MODEL_DOWNSTREAM);
-    model_add_bridge(r.m, 0, 0x0210, 4, 4, MODEL_DOWNSTREAM);
-    model_add_function(r.m, 0, 0x0300, 0x8086, 0x1533, 0x020000);
-    model_add_function(r.m, 0, 0x0400, 0x8086, 0x1533, 0x020000);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(rig_info(attach_and_reach(&r, 0x0300)).id_count, 1);
-    assert_int_equal(rig_info(attach_and_reach(&r, 0x0400)).id_count, 1);
-    assert_false(rig_info(udmar_device_find(r.d, 0, 0x0300)).shares_ids);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_add_bridge(f.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
+    model_add_bridge(f.m, 0, 0x0100, 2, 4, MODEL_UPSTREAM);
+    model_add_bridge(f.m, 0, 0x0208, 3, 3, MODEL_DOWNSTREAM);
+    model_add_bridge(f.m, 0, 0x0210, 4, 4, MODEL_DOWNSTREAM);
+    model_add_function(f.m, 0, 0x0300, 0x8086, 0x1533, 0x020000);
+    model_add_function(f.m, 0, 0x0400, 0x8086, 0x1533, 0x020000);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(fixture_info(attach_and_reach(&f, 0x0300)).id_count, 1);
+    assert_int_equal(fixture_info(attach_and_reach(&f, 0x0400)).id_count, 1);
+    assert_false(fixture_info(udmar_device_find(f.instance, 0, 0x0300)).shares_ids);
+    fixture_close(&f);
 }
 
 static void devices_that_use_other_functions(void **state)
@@ -172,141 +172,141 @@ static void devices_that_use_other_functions(void **state)
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t byte = 1;
         struct udmar_device *device;
-        struct rig r;
+        struct fixture f;
 
-        rig_empty(&r);
-        r.u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE, .include_all = true });
-        model_add_function(r.m, 0, rows[i].rid, (uint16_t)rows[i].id, (uint16_t)(rows[i].id >> 16),
+        fixture_empty(&f);
+        f.u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE, .include_all = true });
+        model_add_function(f.m, 0, rows[i].rid, (uint16_t)rows[i].id, (uint16_t)(rows[i].id >> 16),
                            0x010601);
-        rig_create(&r);
-        rig_start(&r);
-        device = r.nic = attach_and_reach(&r, rows[i].rid);
-        rig_own_domain(&r);
-        assert_int_equal(rig_info(device).id_count, rows[i].count);
+        fixture_create(&f);
+        fixture_start(&f);
+        device = f.nic = attach_and_reach(&f, rows[i].rid);
+        fixture_own_domain(&f);
+        assert_int_equal(fixture_info(device).id_count, rows[i].count);
         assert_true(has_id(device, rows[i].alias));
-        assert_int_equal(udmar_domain_map(udmar_device_domain(device), IOVA, r.page, 4096, 3),
+        assert_int_equal(udmar_domain_map(udmar_device_domain(device), IOVA, f.page, 4096, 3),
                          UDMAR_OK);
-        assert_int_equal(model_dma(r.m, 0, rows[i].alias, IOVA, &byte, 1, true), MODEL_OK);
-        assert_ptr_equal(udmar_device_find(r.d, 0, rows[i].alias), device);
+        assert_int_equal(model_dma(f.m, 0, rows[i].alias, IOVA, &byte, 1, true), MODEL_OK);
+        assert_ptr_equal(udmar_device_find(f.instance, 0, rows[i].alias), device);
         assert_int_equal(udmar_device_detach(device), UDMAR_OK);
-        assert_int_equal(model_dma(r.m, 0, rows[i].alias, IOVA, &byte, 1, true), MODEL_BLOCKED);
-        rig_close(&r);
+        assert_int_equal(model_dma(f.m, 0, rows[i].alias, IOVA, &byte, 1, true), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
 static void bridges_in_a_loop_are_an_error(void **state)
 {
     struct udmar_device *device = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_bridge(r.m, 0, 0x0500, 6, 6, MODEL_PCI_TO_PCI);
-    model_add_bridge(r.m, 0, 0x0600, 5, 5, MODEL_PCI_TO_PCI);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(udmar_device_attach(r.d, 0, 0x0518, "x", &device), UDMAR_ERR_TOO_BIG);
+    fixture_machine(&f, "generic48");
+    model_add_bridge(f.m, 0, 0x0500, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_bridge(f.m, 0, 0x0600, 5, 5, MODEL_PCI_TO_PCI);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(udmar_device_attach(f.instance, 0, 0x0518, "x", &device), UDMAR_ERR_TOO_BIG);
     assert_null(device);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- Groups ---------------------------------------------------------------------------------- */
 
-static void two_behind_a_bridge(struct rig *r)
+static void two_behind_a_bridge(struct fixture *f)
 {
-    rig_machine(r, "generic48");
-    model_add_bridge(r->m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r->m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
-    model_add_function(r->m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+    fixture_machine(f, "generic48");
+    model_add_bridge(f->m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f->m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
+    model_add_function(f->m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
 }
 
 static void devices_of_one_id_share_a_domain(void **state)
 {
     struct udmar_device *a, *b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    two_behind_a_bridge(&r);
-    rig_create(&r);
-    rig_start(&r);
-    a = attach_and_reach(&r, 0x0510);
-    b = attach_and_reach(&r, 0x0518);
+    two_behind_a_bridge(&f);
+    fixture_create(&f);
+    fixture_start(&f);
+    a = attach_and_reach(&f, 0x0510);
+    b = attach_and_reach(&f, 0x0518);
     assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(b));
-    assert_true(rig_info(a).shares_ids && rig_info(b).shares_ids);
+    assert_true(fixture_info(a).shares_ids && fixture_info(b).shares_ids);
     assert_int_equal(udmar_device_set_mode(a, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
-    assert_int_equal(udmar_domain_map(udmar_device_domain(b), IOVA, r.page, 4096, 3), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(udmar_device_domain(b), IOVA, f.page, 4096, 3), UDMAR_OK);
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
-    assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
+    assert_true(fixture_reaches(&f, 0x0518, IOVA, f.page));
     assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
     assert_int_equal(udmar_device_detach(b), UDMAR_ERR_BUSY);
-    assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
+    assert_true(fixture_reaches(&f, 0x0518, IOVA, f.page));
     assert_int_equal(udmar_domain_unmap(udmar_device_domain(b), IOVA, 4096), UDMAR_OK);
     assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_BLOCKED), UDMAR_OK);
-    assert_int_equal(rig_write(&r, 0x0518, IOVA), MODEL_BLOCKED);
-    rig_close(&r);
+    assert_int_equal(fixture_write(&f, 0x0518, IOVA), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 static void conflicting_modes_in_a_group(void **state)
 {
     struct udmar_device *a, *b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    two_behind_a_bridge(&r);
-    rig_tune(&r, "hw.busdma.pci0:5:3:0", "passthrough");
-    rig_create(&r);
-    rig_start(&r);
-    a = attach_and_reach(&r, 0x0510);
-    b = rig_attach(&r, 0x0518);
-    assert_int_equal(rig_info(b).wanted, UDMAR_MODE_PASSTHROUGH);
-    assert_int_equal(rig_info(b).mode, UDMAR_MODE_TRANSLATE);
+    two_behind_a_bridge(&f);
+    fixture_tune(&f, "hw.busdma.pci0:5:3:0", "passthrough");
+    fixture_create(&f);
+    fixture_start(&f);
+    a = attach_and_reach(&f, 0x0510);
+    b = fixture_attach(&f, 0x0518);
+    assert_int_equal(fixture_info(b).wanted, UDMAR_MODE_PASSTHROUGH);
+    assert_int_equal(fixture_info(b).mode, UDMAR_MODE_TRANSLATE);
     assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(b));
-    assert_true(model_log_contains(r.m, "was to be passthrough but shares requester id 0500"));
-    rig_close(&r);
+    assert_true(model_log_contains(f.m, "was to be passthrough but shares requester id 0500"));
+    fixture_close(&f);
 }
 
 static void attach_twice_is_counted(void **state)
 {
     struct udmar_device *again;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    again = rig_attach(&r, NIC);
-    assert_ptr_equal(again, r.nic);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    assert_ptr_equal(udmar_device_find(r.d, 0, NIC), r.nic);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    assert_null(udmar_device_find(r.d, 0, NIC));
+    fixture_open_nic(&f, "generic48");
+    again = fixture_attach(&f, NIC);
+    assert_ptr_equal(again, f.nic);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    assert_ptr_equal(udmar_device_find(f.instance, 0, NIC), f.nic);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    assert_null(udmar_device_find(f.instance, 0, NIC));
     assert_int_equal(udmar_device_detach(NULL), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_attach(NULL, 0, NIC, NULL, &again), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_attach(r.d, 0, NIC, NULL, NULL), UDMAR_ERR_ARGUMENT);
-    rig_close(&r);
+    assert_int_equal(udmar_device_attach(f.instance, 0, NIC, NULL, NULL), UDMAR_ERR_ARGUMENT);
+    fixture_close(&f);
 }
 
 static void long_names_are_cut(void **state)
 {
     struct udmar_device *device;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    started(&r, "generic48");
-    assert_int_equal(
-        udmar_device_attach(r.d, 0, NIC, "a name that is longer than thirty-one bytes", &device),
-        UDMAR_OK);
-    assert_string_equal(rig_info(device).name, "a name that is longer than thir");
-    rig_close(&r);
+    started(&f, "generic48");
+    assert_int_equal(udmar_device_attach(f.instance, 0, NIC,
+                                         "a name that is longer than thirty-one bytes", &device),
+                     UDMAR_OK);
+    assert_string_equal(fixture_info(device).name, "a name that is longer than thir");
+    fixture_close(&f);
 }
 
 /* ---- Modes ----------------------------------------------------------------------------------- */
 
-static void with_mode(struct rig *r, const char *profile, const char *mode)
+static void with_mode(struct fixture *f, const char *profile, const char *mode)
 {
-    rig_machine(r, profile);
-    rig_tune(r, "hw.busdma.default", mode);
-    rig_create(r);
-    rig_start(r);
-    r->nic = rig_attach(r, NIC);
+    fixture_machine(f, profile);
+    fixture_tune(f, "hw.busdma.default", mode);
+    fixture_create(f);
+    fixture_start(f);
+    f->nic = fixture_attach(f, NIC);
 }
 
 static void identity_is_ram_and_nothing_else(void **state)
@@ -316,51 +316,51 @@ static void identity_is_ram_and_nothing_else(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         struct model_tree tree;
-        struct rig r;
+        struct fixture f;
 
-        with_mode(&r, profiles[i], "identity");
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_IDENTITY);
-        assert_true(rig_reaches(&r, NIC, r.page, r.page));
-        assert_true(rig_reaches(&r, NIC, RAM_2 + RAM - 1, RAM_2 + RAM - 1));
-        assert_int_equal(rig_write(&r, NIC, RAM_1 - 1), MODEL_BLOCKED);
-        assert_int_equal(rig_write(&r, NIC, RAM_1 + RAM), MODEL_BLOCKED);
-        assert_int_equal(rig_write(&r, NIC, RAM_2 - 1), MODEL_BLOCKED);
-        assert_int_equal(rig_write(&r, NIC, RAM_2 + RAM), MODEL_BLOCKED);
-        tree = model_count_tree(r.m, 0, NIC);
+        with_mode(&f, profiles[i], "identity");
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_IDENTITY);
+        assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+        assert_true(fixture_reaches(&f, NIC, RAM_2 + RAM - 1, RAM_2 + RAM - 1));
+        assert_int_equal(fixture_write(&f, NIC, RAM_1 - 1), MODEL_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, RAM_1 + RAM), MODEL_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, RAM_2 - 1), MODEL_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, RAM_2 + RAM), MODEL_BLOCKED);
+        tree = model_count_tree(f.m, 0, NIC);
         if (i < 2) {
             /* 1 MiB at either end of the first range; all else in large pages. */
             assert_int_equal(tree.leaves[1], 512);
             assert_int_equal(tree.leaves[2], 31);
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 static void passthrough_is_everything(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    with_mode(&r, "generic48", "passthrough");
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_PASSTHROUGH);
-    assert_true(rig_reaches(&r, NIC, r.page, r.page));
-    assert_true(model_translate(r.m, 0, NIC, 0x1000, true).pass_through);
-    assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BLOCKED);
-    rig_close(&r);
+    with_mode(&f, "generic48", "passthrough");
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_PASSTHROUGH);
+    assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+    assert_true(model_translate(f.m, 0, NIC, 0x1000, true).pass_through);
+    assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 static void passthrough_falls_back_to_identity(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    with_mode(&r, "rwbf", "passthrough");
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_IDENTITY);
-    assert_int_equal(rig_info(r.nic).wanted, UDMAR_MODE_PASSTHROUGH);
-    assert_non_null(strstr(rig_info(r.nic).reason, "cannot pass requests through"));
-    assert_true(rig_reaches(&r, NIC, r.page, r.page));
-    assert_int_equal(rig_write(&r, NIC, RAM_1 + RAM), MODEL_BLOCKED);
-    rig_close(&r);
+    with_mode(&f, "rwbf", "passthrough");
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_IDENTITY);
+    assert_int_equal(fixture_info(f.nic).wanted, UDMAR_MODE_PASSTHROUGH);
+    assert_non_null(strstr(fixture_info(f.nic).reason, "cannot pass requests through"));
+    assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+    assert_int_equal(fixture_write(&f, NIC, RAM_1 + RAM), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 static void bounce_sees_physical_addresses(void **state)
@@ -369,26 +369,26 @@ static void bounce_sees_physical_addresses(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        struct rig r;
+        struct fixture f;
 
-        with_mode(&r, profiles[i], "bounce");
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_BOUNCE);
-        assert_string_equal(rig_info(r.nic).reason, "hw.busdma.default says so");
-        assert_true(rig_reaches(&r, NIC, r.page, r.page));
-        rig_close(&r);
+        with_mode(&f, profiles[i], "bounce");
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_BOUNCE);
+        assert_string_equal(fixture_info(f.nic).reason, "hw.busdma.default says so");
+        assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+        fixture_close(&f);
     }
 }
 
 static void blocked_reaches_nothing(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    with_mode(&r, "generic48", "blocked");
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_BLOCKED);
-    assert_null(udmar_device_domain(r.nic));
-    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BLOCKED);
-    rig_close(&r);
+    with_mode(&f, "generic48", "blocked");
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_BLOCKED);
+    assert_null(udmar_device_domain(f.nic));
+    assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 static void every_mode_at_run_time(void **state)
@@ -401,38 +401,38 @@ static void every_mode_at_run_time(void **state)
     for (unsigned from = 0; from < 5; from++) {
         for (unsigned to = 0; to < 5; to++) {
             bool sees_ram = to >= 1 && to <= 3;
-            struct rig r;
+            struct fixture f;
 
-            rig_open(&r, "cm");
-            assert_int_equal(udmar_device_set_mode(r.nic, modes[from]), UDMAR_OK);
-            (void)rig_write(&r, NIC, r.page);
-            assert_int_equal(udmar_device_set_mode(r.nic, modes[to]), UDMAR_OK);
-            assert_int_equal(rig_info(r.nic).mode, modes[to]);
-            assert_int_equal(rig_write(&r, NIC, r.page), sees_ram ? MODEL_OK : MODEL_BLOCKED);
+            fixture_open_nic(&f, "cm");
+            assert_int_equal(udmar_device_set_mode(f.nic, modes[from]), UDMAR_OK);
+            (void)fixture_write(&f, NIC, f.page);
+            assert_int_equal(udmar_device_set_mode(f.nic, modes[to]), UDMAR_OK);
+            assert_int_equal(fixture_info(f.nic).mode, modes[to]);
+            assert_int_equal(fixture_write(&f, NIC, f.page), sees_ram ? MODEL_OK : MODEL_BLOCKED);
             if (modes[to] == UDMAR_MODE_TRANSLATE) {
-                assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-                assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+                assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+                assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
             }
-            rig_close(&r);
+            fixture_close(&f);
         }
     }
 }
 
 static void set_mode_checks_its_arguments(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&f, "generic48");
     assert_int_equal(udmar_device_set_mode(NULL, UDMAR_MODE_BLOCKED), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_UNPROTECTED), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_mode(r.nic, (enum udmar_mode)0), UDMAR_ERR_ARGUMENT);
-    r.nic->refs = 1;
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_BUSY);
-    r.nic->refs = 0;
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-    rig_close(&r);
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_UNPROTECTED), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_device_set_mode(f.nic, (enum udmar_mode)0), UDMAR_ERR_ARGUMENT);
+    f.nic->refs = 1;
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_ERR_BUSY);
+    f.nic->refs = 0;
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+    fixture_close(&f);
 }
 
 static void domain_ids_run_out(void **state)
@@ -440,19 +440,19 @@ static void domain_ids_run_out(void **state)
     struct udmar_device *device = NULL;
     unsigned attached = 0;
     enum udmar_status status;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    started(&r, "small-nd");
+    started(&f, "small-nd");
     do {
-        status = udmar_device_attach(r.d, 0, (uint16_t)(0x0100 + attached), "x", &device);
+        status = udmar_device_attach(f.instance, 0, (uint16_t)(0x0100 + attached), "x", &device);
     } while (status == UDMAR_OK && ++attached < 40);
     assert_int_equal(status, UDMAR_ERR_DOMAIN_ID);
     assert_int_equal(attached, 15);
-    assert_int_equal(rig_write(&r, (uint16_t)(0x0100 + attached), r.page), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&f, (uint16_t)(0x0100 + attached), f.page), MODEL_BLOCKED);
     assert_int_equal(udmar_device_detach(device), UDMAR_OK);
-    assert_int_equal(udmar_device_attach(r.d, 0, 0x01ff, "x", &device), UDMAR_OK);
-    rig_close(&r);
+    assert_int_equal(udmar_device_attach(f.instance, 0, 0x01ff, "x", &device), UDMAR_OK);
+    fixture_close(&f);
 }
 
 static void identity_is_shared_where_units_agree(void **state)
@@ -461,31 +461,31 @@ static void identity_is_shared_where_units_agree(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        const struct model_scope scope = rig_endpoint(NIC);
+        const struct model_scope scope = fixture_endpoint(NIC);
         struct udmar_device *disk;
         struct model_unit *u;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        u = model_add_unit(r.m,
+        fixture_machine(&f, "generic48");
+        u = model_add_unit(f.m,
                            &(struct model_unit_config){ .profile = second[i], .base = BASE_2 });
         model_add_unit_scope(u, &scope);
-        rig_tune(&r, "hw.busdma.default", "identity");
-        rig_create(&r);
-        rig_start(&r);
-        disk = rig_attach(&r, DISK);
-        r.nic = rig_attach(&r, NIC);
+        fixture_tune(&f, "hw.busdma.default", "identity");
+        fixture_create(&f);
+        fixture_start(&f);
+        disk = fixture_attach(&f, DISK);
+        f.nic = fixture_attach(&f, NIC);
         if (i == 0) {
-            assert_ptr_equal(udmar_device_domain(disk), udmar_device_domain(r.nic));
+            assert_ptr_equal(udmar_device_domain(disk), udmar_device_domain(f.nic));
         } else {
-            assert_ptr_not_equal(udmar_device_domain(disk), udmar_device_domain(r.nic));
+            assert_ptr_not_equal(udmar_device_domain(disk), udmar_device_domain(f.nic));
         }
-        assert_true(rig_reaches(&r, DISK, r.page, r.page));
-        assert_true(rig_reaches(&r, NIC, r.page, r.page));
+        assert_true(fixture_reaches(&f, DISK, f.page, f.page));
+        assert_true(fixture_reaches(&f, NIC, f.page, f.page));
         assert_int_equal(udmar_device_detach(disk), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, r.page, r.page));
-        assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BLOCKED);
-        rig_close(&r);
+        assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+        assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
@@ -494,22 +494,22 @@ static void one_of_two_units_does_not_answer(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        const struct model_scope scope = rig_endpoint(NIC);
+        const struct model_scope scope = fixture_endpoint(NIC);
         struct udmar__gather gather;
         struct udmar_device *disk;
         struct model_unit *u[2];
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        u[0] = r.u;
-        u[1] = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+        fixture_machine(&f, "generic48");
+        u[0] = f.u;
+        u[1] = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
         model_add_unit_scope(u[1], &scope);
-        rig_tune(&r, "hw.busdma.default", "identity");
-        rig_create(&r);
-        rig_start(&r);
-        disk = rig_attach(&r, DISK);
-        r.nic = rig_attach(&r, NIC);
-        assert_ptr_equal(udmar_device_domain(disk), udmar_device_domain(r.nic));
+        fixture_tune(&f, "hw.busdma.default", "identity");
+        fixture_create(&f);
+        fixture_start(&f);
+        disk = fixture_attach(&f, DISK);
+        f.nic = fixture_attach(&f, NIC);
+        assert_ptr_equal(udmar_device_domain(disk), udmar_device_domain(f.nic));
         udmar__gather_init(&gather);
         udmar__gather_add(&gather, 0x1000, 0x1fff);
         if (i < 2) {
@@ -521,7 +521,7 @@ static void one_of_two_units_does_not_answer(void **state)
             model_behaviour(u[i])->queue_mode = MODEL_QUEUE_IMMEDIATE;
             (void)model_queue_step(u[i], 100);
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -532,36 +532,36 @@ static void identity_table_covers_rmrrs_above_ram(void **state)
     const struct model_unit_config unit = { .base = BASE,
                                             .include_all = true,
                                             .cap_set = UINT64_C(1) << 8 };
-    const struct model_scope scope = rig_endpoint(NIC);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(NIC);
+    struct fixture f;
 
     (void)state;
     for (unsigned order = 0; order < 16; order++) {
-        rig_machine_config(&r, NULL, &unit);
-        r.config.ram_count = order & 4 ? 2 : 1;
+        fixture_machine_config(&f, NULL, &unit);
+        f.config.ram_count = order & 4 ? 2 : 1;
         if (order & 4) {
-            r.ram[0].base = RAM_2;
-            r.ram[1].base = RAM_1;
+            f.ram[0].base = RAM_2;
+            f.ram[1].base = RAM_1;
         }
         if ((order & 10) == 2) {
-            model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
+            model_add_rmrr(f.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
         }
-        model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
+        model_add_rmrr(f.m, 0, 0x180000, 0x180fff, &scope, 1);
         if ((order & 10) == 0) {
-            model_add_rmrr(r.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
+            model_add_rmrr(f.m, 0, RAM_2, RAM_2 + 0xfff, &scope, 1);
         }
-        rig_tune(&r, "hw.busdma.default", "identity");
-        rig_create(&r);
+        fixture_tune(&f, "hw.busdma.default", "identity");
+        fixture_create(&f);
         if (order & 1) {
-            (void)rig_attach(&r, DISK);
+            (void)fixture_attach(&f, DISK);
         }
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
         if ((order & 12) != 8) {
-            assert_true(rig_reaches(&r, NIC, RAM_2, RAM_2));
+            assert_true(fixture_reaches(&f, NIC, RAM_2, RAM_2));
         }
-        assert_true(rig_reaches(&r, NIC, r.page, r.page));
-        rig_close(&r);
+        assert_true(fixture_reaches(&f, NIC, f.page, f.page));
+        fixture_close(&f);
     }
 }
 

@@ -3,7 +3,7 @@
  * Faults: every record read out and cleared, none of them able to silence the unit; the ring, the
  * callback, the rate limit and the sentences.
  */
-#include "fault_scene.h"
+#include "fixture/fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 static void every_record_is_read_from_every_start(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "generic48");
@@ -30,7 +30,7 @@ static void every_record_is_read_from_every_start(void **state)
         assert_int_equal(model_deliver_interrupts(r.m), 1);
         assert_int_equal(counts(&r).total, before + 7);
         for (unsigned i = 0; i < 7; i++) {
-            assert_true(udmar_fault_next(r.d, before + i, &f));
+            assert_true(udmar_fault_next(r.instance, before + i, &f));
             assert_int_equal(f.address, IOVA + 0x1000 * i);
             assert_int_equal(f.rid, NIC);
             assert_int_equal(f.reason, 5);
@@ -40,12 +40,12 @@ static void every_record_is_read_from_every_start(void **state)
         }
         assert_ready(&r);
     }
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void all_eight_records_fill(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "generic48");
@@ -54,12 +54,12 @@ static void all_eight_records_fill(void **state)
     assert_int_equal(counts(&r).total, 8);
     assert_int_equal(counts(&r).overflows, 0);
     assert_ready(&r);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void single_record_of_the_oldest_units(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "rwbf");
@@ -68,14 +68,14 @@ static void single_record_of_the_oldest_units(void **state)
     assert_int_equal(counts(&r).total, 1);
     assert_int_equal(counts(&r).overflows, 1);
     assert_ready(&r);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* "The unit dropped further faults behind this one" is true of the last one alone. */
 static void overflow_is_counted_once_and_marks_the_last_record(void **state)
 {
     struct udmar_fault f;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "generic48");
@@ -84,24 +84,24 @@ static void overflow_is_counted_once_and_marks_the_last_record(void **state)
     assert_int_equal(counts(&r).total, 8);
     assert_int_equal(counts(&r).overflows, 1);
     for (unsigned i = 0; i < 8; i++) {
-        assert_true(udmar_fault_next(r.d, i, &f));
+        assert_true(udmar_fault_next(r.instance, i, &f));
         assert_int_equal(f.overflow, i == 7);
     }
     assert_ready(&r);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* Errata of several processors raise PFO without a record. */
 static void overflow_without_a_record_is_cleared(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "generic48");
     model_poke32(r.u, FSTS, PFO);
-    assert_int_equal(udmar_fault_poll(r.d), 0);
+    assert_int_equal(udmar_fault_poll(r.instance), 0);
     assert_ready(&r);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* Whatever stays set keeps the next fault from raising its event: overflow and fault of the log
@@ -113,17 +113,17 @@ static void status_bits_that_nobody_uses_are_cleared(void **state)
     (void)state;
     for (unsigned i = 0; i < 8; i++) {
         uint32_t bit = bits[i % 4];
-        struct rig r;
+        struct fixture r;
 
         open_held(&r, "generic48");
         model_poke32(r.u, FSTS, bit);
         if (i >= 4 && bit != PFO) {
             inject(&r, 1);
         }
-        assert_int_equal(udmar_fault_poll(r.d), i >= 4 && bit != PFO);
+        assert_int_equal(udmar_fault_poll(r.instance), i >= 4 && bit != PFO);
         assert_int_equal(model_peek32(r.u, FSTS), 0);
         assert_ready(&r);
-        rig_close(&r);
+        fixture_close(&r);
     }
 }
 
@@ -132,14 +132,14 @@ static void index_behind_the_last_record(void **state)
 {
     (void)state;
     for (uint32_t index = 8; index < 256; index += index < 10 ? 1 : 49) {
-        struct rig r;
+        struct fixture r;
 
         open_held(&r, "generic48");
         inject(&r, 3);
         model_poke32(r.u, FSTS, PPF | index << 8);
-        assert_int_equal(udmar_fault_poll(r.d), 3);
+        assert_int_equal(udmar_fault_poll(r.instance), 3);
         assert_ready(&r);
-        rig_close(&r);
+        fixture_close(&r);
     }
 }
 
@@ -153,14 +153,14 @@ static void upper_half_of_the_event(void **state)
                                                 .include_all = true,
                                                 .ecap_clear = extended ? 0 : bits,
                                                 .ecap_set = extended ? bits : 0 };
-        struct rig r;
+        struct fixture r;
 
-        rig_machine_config(&r, NULL, &unit);
+        fixture_machine_config(&r, NULL, &unit);
         model_poke32(r.u, FEUADDR, 0x12345600);
-        rig_create(&r);
-        rig_start(&r);
+        fixture_create(&r);
+        fixture_start(&r);
         assert_int_equal(model_peek32(r.u, FEUADDR), extended ? 0 : 0x12345600);
-        rig_close(&r);
+        fixture_close(&r);
     }
 }
 
@@ -191,7 +191,7 @@ static void faults_that_arrive_during_the_drain(void **state)
     for (unsigned e = 0; e < 4; e++) {
         for (unsigned n = 1; n < 80; n += 1 + n / 8) {
             struct burst b;
-            struct rig r;
+            struct fixture r;
 
             open_held(&r, "generic48");
             b = (struct burst){ r.u, events[e], n };
@@ -200,7 +200,7 @@ static void faults_that_arrive_during_the_drain(void **state)
             (void)model_deliver_interrupts(r.m);
             model_set_hook(r.m, NULL, NULL);
             assert_ready(&r);
-            rig_close(&r);
+            fixture_close(&r);
         }
     }
 }
@@ -209,31 +209,31 @@ static void faults_that_arrive_during_the_drain(void **state)
 static void endless_faults_do_not_hang_the_drain(void **state)
 {
     struct burst b;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     open_held(&r, "generic48");
     b = (struct burst){ r.u, MODEL_EVENT_READ, UINT32_MAX };
     inject(&r, 1);
     model_set_hook(r.m, burst, &b);
-    (void)udmar_fault_poll(r.d);
+    (void)udmar_fault_poll(r.instance);
     model_set_hook(r.m, NULL, NULL);
     assert_true(counts(&r).total < 1000);
-    (void)udmar_fault_poll(r.d);
+    (void)udmar_fault_poll(r.instance);
     assert_ready(&r);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void dead_unit_gives_no_faults(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&r, "generic48");
     model_behaviour(r.u)->all_ones = true;
-    assert_int_equal(udmar_fault_poll(r.d), 0);
+    assert_int_equal(udmar_fault_poll(r.instance), 0);
     model_behaviour(r.u)->all_ones = false;
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void faults_without_interrupts_are_polled(void **state)
@@ -241,79 +241,79 @@ static void faults_without_interrupts_are_polled(void **state)
     const struct model_config machine = { .no_interrupts = true };
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
     struct udmar_unit_status s;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine_config(&r, &machine, &unit);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+    fixture_machine_config(&r, &machine, &unit);
+    fixture_create(&r);
+    fixture_start(&r);
+    r.nic = fixture_attach(&r, NIC);
+    assert_int_equal(udmar_unit_status(r.instance, 0, &s), UDMAR_OK);
     assert_false(s.has_interrupt);
     assert_true(model_log_contains(r.m, "seen only when polled"));
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&r, NIC, IOVA), MODEL_BLOCKED);
     assert_int_equal(counts(&r).total, 0);
-    assert_int_equal(udmar_fault_poll(r.d), 1);
+    assert_int_equal(udmar_fault_poll(r.instance), 1);
     assert_int_equal(counts(&r).total, 1);
-    assert_int_equal(udmar_fault_poll(r.d), 0);
-    rig_close(&r);
+    assert_int_equal(udmar_fault_poll(r.instance), 0);
+    fixture_close(&r);
 }
 
 /* Reserved bits of FECTL are kept as they read. */
 static void event_control_keeps_reserved_bits(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&r, "generic48");
     model_poke32(r.u, FECTL, 0x80000a50);
-    rig_create(&r);
-    rig_start(&r);
+    fixture_create(&r);
+    fixture_start(&r);
     assert_int_equal(model_peek32(r.u, FECTL), 0xa50);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar_stop(r.instance), UDMAR_OK);
     assert_int_equal(model_peek32(r.u, FECTL), 0x80000a50);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void faults_left_by_firmware_are_labelled(void **state)
 {
     struct udmar_fault f;
     char text[300];
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&r, "generic48");
     inject(&r, 2);
-    rig_create(&r);
-    rig_start(&r);
+    fixture_create(&r);
+    fixture_start(&r);
     assert_int_equal(counts(&r).total, 2);
-    assert_true(udmar_fault_next(r.d, 1, &f));
+    assert_true(udmar_fault_next(r.instance, 1, &f));
     assert_true(f.from_firmware);
-    (void)udmar_fault_format(r.d, &f, text, sizeof(text));
+    (void)udmar_fault_format(r.instance, &f, text, sizeof(text));
     assert_non_null(strstr(text, "; left by firmware"));
-    r.nic = rig_attach(&r, NIC);
+    r.nic = fixture_attach(&r, NIC);
     assert_ready(&r);
-    assert_true(udmar_fault_next(r.d, 2, &f));
+    assert_true(udmar_fault_next(r.instance, 2, &f));
     assert_false(f.from_firmware);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* The driver never asks hardware to hide faults. */
 static void fault_processing_is_never_disabled(void **state)
 {
     uint64_t root, context[2];
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_OK);
+    fixture_open_nic(&r, "generic48");
+    assert_int_equal(udmar_context_entries(r.instance, 0, NIC, &root, context), UDMAR_OK);
     assert_int_equal(context[0] & 3, 1);
     assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
-    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_OK);
+    assert_int_equal(udmar_context_entries(r.instance, 0, NIC, &root, context), UDMAR_OK);
     assert_int_equal(context[0] & 3, 0);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&r, NIC, IOVA), MODEL_BLOCKED);
     assert_int_equal(counts(&r).total, 1);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* ---- Ring ------------------------------------------------------------------------------------ */
@@ -322,28 +322,28 @@ static void ring_overflow_leaves_a_gap_in_the_sequence(void **state)
 {
     struct udmar_fault f = { 0 };
     uint64_t seen = 0;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&r, "generic48");
     r.config.fault_log = 16;
-    rig_create(&r);
-    rig_start(&r);
+    fixture_create(&r);
+    fixture_start(&r);
     for (unsigned i = 0; i < 20; i++) {
         inject(&r, 1);
     }
     assert_int_equal(counts(&r).total, 20);
     assert_int_equal(counts(&r).dropped, 4);
-    for (uint64_t expected = 5; udmar_fault_next(r.d, seen, &f); expected++) {
+    for (uint64_t expected = 5; udmar_fault_next(r.instance, seen, &f); expected++) {
         assert_int_equal(f.sequence, expected);
         seen = f.sequence;
     }
     assert_int_equal(seen, 20);
-    assert_true(udmar_fault_next(r.d, 7, &f));
+    assert_true(udmar_fault_next(r.instance, 7, &f));
     assert_int_equal(f.sequence, 8);
-    assert_false(udmar_fault_next(r.d, 20, &f));
-    assert_false(udmar_fault_next(r.d, 21, &f));
-    rig_close(&r);
+    assert_false(udmar_fault_next(r.instance, 20, &f));
+    assert_false(udmar_fault_next(r.instance, 21, &f));
+    fixture_close(&r);
 }
 
 static void ring_is_as_large_as_was_asked_for(void **state)
@@ -354,19 +354,19 @@ static void ring_is_as_large_as_was_asked_for(void **state)
     for (unsigned i = 0; i < 5; i++) {
         unsigned size = sizes[i] == 0 ? 256 : sizes[i];
         struct udmar_fault f;
-        struct rig r;
+        struct fixture r;
 
-        rig_machine(&r, "generic48");
+        fixture_machine(&r, "generic48");
         r.config.fault_log = sizes[i];
-        rig_create(&r);
-        rig_start(&r);
+        fixture_create(&r);
+        fixture_start(&r);
         for (unsigned n = 0; n < size + 3; n++) {
             inject(&r, 1);
         }
         assert_int_equal(counts(&r).dropped, 3);
-        assert_true(udmar_fault_next(r.d, 0, &f));
+        assert_true(udmar_fault_next(r.instance, 0, &f));
         assert_int_equal(f.sequence, 4);
-        rig_close(&r);
+        fixture_close(&r);
     }
 }
 
@@ -389,29 +389,29 @@ static void callback_of_a_device(void **state)
 {
     struct ear nic = { 0 }, disk = { 0 };
     struct udmar_device *other;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
-    other = rig_attach(&r, DISK);
+    fixture_open_nic(&r, "generic48");
+    other = fixture_attach(&r, DISK);
     assert_int_equal(udmar_device_on_fault(NULL, listen, &nic), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_on_fault(r.nic, listen, &nic), UDMAR_OK);
     assert_int_equal(udmar_device_on_fault(other, listen, &disk), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, 0xabcde123), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&r, NIC, 0xabcde123), MODEL_BLOCKED);
     assert_int_equal(nic.calls, 1);
     assert_int_equal(disk.calls, 0);
     assert_int_equal(nic.last.address, 0xabcde000);
     assert_ptr_equal(nic.last.device, r.nic);
     assert_int_equal(nic.last.sequence, 1);
-    assert_int_equal(rig_info(r.nic).faults, 1);
-    assert_int_equal(rig_info(other).faults, 0);
+    assert_int_equal(fixture_info(r.nic).faults, 1);
+    assert_int_equal(fixture_info(other).faults, 0);
     assert_int_equal(udmar_device_on_fault(r.nic, NULL, NULL), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, 0x1000), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&r, NIC, 0x1000), MODEL_BLOCKED);
     assert_int_equal(nic.calls, 1);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
-static unsigned lines(struct rig *r, const char *text)
+static unsigned lines(struct fixture *r, const char *text)
 {
     unsigned count = 0;
 
@@ -423,11 +423,11 @@ static unsigned lines(struct rig *r, const char *text)
 
 static void five_lines_in_five_seconds_for_each_device(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
-    (void)rig_attach(&r, DISK);
+    fixture_open_nic(&r, "generic48");
+    (void)fixture_attach(&r, DISK);
     for (unsigned i = 0; i < 20; i++) {
         inject(&r, 1);
     }
@@ -453,16 +453,16 @@ static void five_lines_in_five_seconds_for_each_device(void **state)
     model_advance_time(r.m, UINT64_C(5000000000));
     inject(&r, 1);
     assert_int_equal(lines(&r, "more faults"), 2);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* Nor does one whom nobody knows fill the log. */
 static void five_lines_for_all_strangers(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&r, "generic48");
     for (unsigned i = 0; i < 20; i++) {
         model_inject_fault(r.u, (uint16_t)(0x0700 + i), 2, 0x1000, false);
     }
@@ -472,7 +472,7 @@ static void five_lines_for_all_strangers(void **state)
     model_advance_time(r.m, UINT64_C(5000000000));
     model_inject_fault(r.u, 0x0777, 2, 0x1000, false);
     assert_int_equal(lines(&r, "tried to read"), 6);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* ---- Words ----------------------------------------------------------------------------------- */
@@ -482,34 +482,34 @@ static void sentences(void **state)
     struct udmar_fault f;
     char text[400];
     size_t length;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(rig_write(&r, NIC, 0xabcde123), MODEL_BLOCKED);
-    assert_true(udmar_fault_next(r.d, 0, &f));
-    length = udmar_fault_format(r.d, &f, text, sizeof(text));
+    fixture_open_nic(&r, "generic48");
+    assert_int_equal(fixture_write(&r, NIC, 0xabcde123), MODEL_BLOCKED);
+    assert_true(udmar_fault_next(r.instance, 0, &f));
+    length = udmar_fault_format(r.instance, &f, text, sizeof(text));
     assert_int_equal(length, strlen(text));
     assert_string_equal(
         text, "fault 1: dev (0000:00:03.0) tried to write to 0xabcde000 and was stopped: the page "
               "is not mapped, or the device may not write it; the device has no mapping at all "
               "[unit 0, source 0018, reason 0x05, record 8000000500000018 00000000abcde000]");
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    assert_int_equal(rig_read(&r, NIC, IOVA), MODEL_BLOCKED);
-    assert_true(udmar_fault_next(r.d, 1, &f));
-    (void)udmar_fault_format(r.d, &f, text, sizeof(text));
+    assert_int_equal(fixture_map(&r, IOVA, r.page), UDMAR_OK);
+    assert_int_equal(fixture_unmap(&r, IOVA), UDMAR_OK);
+    assert_int_equal(fixture_read(&r, NIC, IOVA), MODEL_BLOCKED);
+    assert_true(udmar_fault_next(r.instance, 1, &f));
+    (void)udmar_fault_format(r.instance, &f, text, sizeof(text));
     assert_non_null(strstr(text, "tried to read from 0x10000000 and was stopped: the page is not "
                                  "mapped, or the device may not read it; it lies in the mapping "
                                  "0x10000000-0x10000fff, which was the last to go ["));
-    assert_int_equal(rig_read(&r, DISK, 0x5000), MODEL_BLOCKED);
-    assert_true(udmar_fault_next(r.d, 2, &f));
+    assert_int_equal(fixture_read(&r, DISK, 0x5000), MODEL_BLOCKED);
+    assert_true(udmar_fault_next(r.instance, 2, &f));
     assert_null(f.device);
-    (void)udmar_fault_format(r.d, &f, text, sizeof(text));
+    (void)udmar_fault_format(r.instance, &f, text, sizeof(text));
     assert_non_null(strstr(text, "fault 3: unknown device 0000:00:1f.2 tried to read from 0x5000 "
                                  "and was stopped: it has no context entry: the device was not "
                                  "attached, or is blocked ["));
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void sentence_is_cut_where_it_does_not_fit(void **state)
@@ -517,18 +517,18 @@ static void sentence_is_cut_where_it_does_not_fit(void **state)
     struct udmar_fault f;
     char whole[400];
     char text[400];
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&r, "generic48");
     inject(&r, 1);
-    assert_true(udmar_fault_next(r.d, 0, &f));
-    (void)udmar_fault_format(r.d, &f, whole, sizeof(whole));
+    assert_true(udmar_fault_next(r.instance, 0, &f));
+    (void)udmar_fault_format(r.instance, &f, whole, sizeof(whole));
     for (size_t size = 1; size < sizeof(text); size++) {
         size_t length;
 
         memset(text, '#', sizeof(text));
-        length = udmar_fault_format(r.d, &f, text, size);
+        length = udmar_fault_format(r.instance, &f, text, size);
         assert_true(length < size);
         assert_int_equal(text[length], '\0');
         assert_int_equal(strncmp(text, whole, length), 0);
@@ -536,7 +536,7 @@ static void sentence_is_cut_where_it_does_not_fit(void **state)
             assert_int_equal(text[size], '#');
         }
     }
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 /* What is kept must not lead to a device that is no more. */
@@ -544,21 +544,21 @@ static void fault_of_a_device_that_was_detached(void **state)
 {
     struct udmar_fault f, early;
     char text[400];
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&r, "generic48");
     inject(&r, 1);
-    assert_true(udmar_fault_next(r.d, 0, &early));
+    assert_true(udmar_fault_next(r.instance, 0, &early));
     assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    assert_true(udmar_fault_next(r.d, 0, &f));
+    assert_true(udmar_fault_next(r.instance, 0, &f));
     assert_null(f.device);
-    (void)udmar_fault_format(r.d, &f, text, sizeof(text));
+    (void)udmar_fault_format(r.instance, &f, text, sizeof(text));
     assert_non_null(strstr(text, "unknown device 0000:00:03.0"));
     /* Nor may a copy that was taken before. */
-    (void)udmar_fault_format(r.d, &early, text, sizeof(text));
+    (void)udmar_fault_format(r.instance, &early, text, sizeof(text));
     assert_non_null(strstr(text, "unknown device 0000:00:03.0"));
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void every_reason_has_words(void **state)

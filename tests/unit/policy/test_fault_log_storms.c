@@ -4,7 +4,7 @@
  * clear, a unit that dies among them, two who read at a time: whoever reads them out comes to an
  * end, and the unit is heard again afterwards.
  */
-#include "fault_scene.h"
+#include "fixture/fault.h"
 
 /* ---- Storms that change ---------------------------------------------------------------------- */
 
@@ -43,20 +43,20 @@ static void change_pace(void *context, struct model *m, enum model_event event)
 static unsigned change_at(unsigned before, struct change change)
 {
     uint64_t total;
-    struct rig r;
+    struct fixture f;
 
-    open_held(&r, "generic48");
-    change.u = r.u;
-    inject(&r, before);
-    assert_int_equal(model_deliver_interrupts(r.m), 1);
-    total = counts(&r).total;
-    inject(&r, 1);
-    model_set_hook(r.m, change_pace, &change);
-    assert_in_range(model_deliver_interrupts(r.m), 1, 2);
-    model_set_hook(r.m, NULL, NULL);
-    assert_true(counts(&r).total - total >= 128);
-    assert_ready(&r);
-    rig_close(&r);
+    open_held(&f, "generic48");
+    change.u = f.u;
+    inject(&f, before);
+    assert_int_equal(model_deliver_interrupts(f.m), 1);
+    total = counts(&f).total;
+    inject(&f, 1);
+    model_set_hook(f.m, change_pace, &change);
+    assert_in_range(model_deliver_interrupts(f.m), 1, 2);
+    model_set_hook(f.m, NULL, NULL);
+    assert_true(counts(&f).total - total >= 128);
+    assert_ready(&f);
+    fixture_close(&f);
     return change.events;
 }
 
@@ -89,17 +89,17 @@ static void unit_is_not_silent_after_faults_at_any_pace(void **state)
     (void)state;
     for (unsigned n = 0; n < 4 * 30; n++) {
         struct change storm = { .pace = 1 + n / 4 };
-        struct rig r;
+        struct fixture f;
 
-        open_with_records(&r, units[n % 4].profile, units[n % 4].records);
-        storm.u = r.u;
-        inject(&r, 1);
-        model_set_hook(r.m, change_pace, &storm);
-        assert_in_range(model_deliver_interrupts(r.m), 1, 2);
-        model_set_hook(r.m, NULL, NULL);
-        assert_true(counts(&r).total < 17 * units[n % 4].records + 20);
-        assert_ready(&r);
-        rig_close(&r);
+        open_with_records(&f, units[n % 4].profile, units[n % 4].records);
+        storm.u = f.u;
+        inject(&f, 1);
+        model_set_hook(f.m, change_pace, &storm);
+        assert_in_range(model_deliver_interrupts(f.m), 1, 2);
+        model_set_hook(f.m, NULL, NULL);
+        assert_true(counts(&f).total < 17 * units[n % 4].records + 20);
+        assert_ready(&f);
+        fixture_close(&f);
     }
 }
 
@@ -139,27 +139,27 @@ static struct storm poll_once(unsigned dies)
     struct storm storm = { .left = MOST, .dies = dies };
     struct udmar_fault fault;
     uint64_t before;
-    struct rig r;
+    struct fixture f;
 
-    open_held(&r, "generic48");
-    storm.u = r.u;
-    model_inject_fault(r.u, NIC, 5, IOVA, true);
-    model_set_hook(r.m, when_all_is_clear, &storm);
-    (void)udmar_fault_poll(r.d);
-    model_set_hook(r.m, NULL, NULL);
-    model_behaviour(r.u)->all_ones = false;
-    (void)model_deliver_interrupts(r.m);
-    (void)udmar_fault_poll(r.d);
-    assert_int_equal(model_peek32(r.u, FSTS) & 0xff, 0);
-    before = counts(&r).total;
-    model_inject_fault(r.u, NIC, 5, IOVA, true);
-    assert_int_equal(model_deliver_interrupts(r.m), 1);
-    assert_int_equal(counts(&r).total, before + 1);
-    for (uint64_t n = 0; udmar_fault_next(r.d, n, &fault); n = fault.sequence) {
+    open_held(&f, "generic48");
+    storm.u = f.u;
+    model_inject_fault(f.u, NIC, 5, IOVA, true);
+    model_set_hook(f.m, when_all_is_clear, &storm);
+    (void)udmar_fault_poll(f.instance);
+    model_set_hook(f.m, NULL, NULL);
+    model_behaviour(f.u)->all_ones = false;
+    (void)model_deliver_interrupts(f.m);
+    (void)udmar_fault_poll(f.instance);
+    assert_int_equal(model_peek32(f.u, FSTS) & 0xff, 0);
+    before = counts(&f).total;
+    model_inject_fault(f.u, NIC, 5, IOVA, true);
+    assert_int_equal(model_deliver_interrupts(f.m), 1);
+    assert_int_equal(counts(&f).total, before + 1);
+    for (uint64_t n = 0; udmar_fault_next(f.instance, n, &fault); n = fault.sequence) {
         assert_int_equal(fault.rid, NIC);
         assert_int_equal(fault.reason, 5);
     }
-    rig_close(&r);
+    fixture_close(&f);
     return storm;
 }
 
@@ -198,21 +198,21 @@ static void unit_that_dies_in_a_storm(void **state)
 
 /* A fault with its interrupt, at one moment of another drain. */
 struct second {
-    struct rig *r;
+    struct fixture *f;
     unsigned moments, when;
     bool first, left; /* the first was at work; and it was left to him */
 };
 
 static void come_in(struct second *second)
 {
-    uint64_t total = second->r->d->faults.total; /* its lock may be taken */
+    uint64_t total = second->f->instance->faults.total; /* its lock may be taken */
 
     if (++second->moments != second->when)
         return;
-    second->first = rig_unit(second->r, 0)->drains != 0;
-    model_inject_fault(second->r->u, NIC, 5, 0xb000, true);
-    (void)udmar_fault_poll(second->r->d);
-    second->left = second->r->d->faults.total == total;
+    second->first = fixture_unit(second->f, 0)->drains != 0;
+    model_inject_fault(second->f->u, NIC, 5, 0xb000, true);
+    (void)udmar_fault_poll(second->f->instance);
+    second->left = second->f->instance->faults.total == total;
 }
 
 static void come_in_at_calls(void *context, struct model *m, enum model_event event)
@@ -233,36 +233,36 @@ static bool drain_with_a_second(unsigned when, bool steps, struct second *second
 {
     unsigned found = steps ? 0 : 2;
     uint64_t total;
-    struct rig r;
+    struct fixture f;
 
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.dmar.qi", "0"); /* whose service would be behind the drain */
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.qi", "0"); /* whose service would be behind the drain */
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
     /* So many that those which follow are not printed: that takes long in single steps. */
-    inject(&r, 8);
-    total = counts(&r).total;
+    inject(&f, 8);
+    total = counts(&f).total;
     /* Something to read that no interrupt has been made for. */
-    model_behaviour(r.u)->all_ones = true;
-    inject(&r, found);
-    model_behaviour(r.u)->all_ones = false;
-    *second = (struct second){ .r = &r, .when = when };
+    model_behaviour(f.u)->all_ones = true;
+    inject(&f, found);
+    model_behaviour(f.u)->all_ones = false;
+    *second = (struct second){ .f = &f, .when = when };
     if (steps)
-        model_step_begin(r.m, come_in_at_steps, second);
+        model_step_begin(f.m, come_in_at_steps, second);
     else
-        model_set_hook(r.m, come_in_at_calls, second);
-    (void)udmar_fault_poll(r.d);
+        model_set_hook(f.m, come_in_at_calls, second);
+    (void)udmar_fault_poll(f.instance);
     if (steps)
-        model_step_end(r.m);
+        model_step_end(f.m);
     else
-        model_set_hook(r.m, NULL, NULL);
+        model_set_hook(f.m, NULL, NULL);
     if (second->moments >= when) {
         assert_int_equal(second->first, second->left);
-        assert_int_equal(counts(&r).total, total + found + 1);
-        assert_ready(&r);
+        assert_int_equal(counts(&f).total, total + found + 1);
+        assert_ready(&f);
     }
-    rig_close(&r);
+    fixture_close(&f);
     return second->moments >= when;
 }
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who shares a requester id with whom, in every order of coming and going. */
 #include "../../empty.h"
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
 /* One byte of DMA with this very id, whatever bridges would make of it. */
-static enum model_result write_as(struct rig *r, uint16_t id, uint64_t iova)
+static enum model_result write_as(struct fixture *f, uint16_t id, uint64_t iova)
 {
     uint8_t byte = 0x5a;
 
-    return model_dma(r->m, 0, id, iova, &byte, 1, true);
+    return model_dma(f->m, 0, id, iova, &byte, 1, true);
 }
 
-static void map(struct rig *r, struct udmar_device *device, uint64_t iova)
+static void map(struct fixture *f, struct udmar_device *device, uint64_t iova)
 {
-    assert_int_equal(udmar_domain_map(udmar_device_domain(device), iova, r->page, 4096, 3),
+    assert_int_equal(udmar_domain_map(udmar_device_domain(device), iova, f->page, 4096, 3),
                      UDMAR_OK);
 }
 
@@ -31,26 +31,26 @@ static void detach(struct udmar_device *device)
     assert_int_equal(status, UDMAR_OK);
 }
 
-static void machine(struct rig *r)
+static void machine(struct fixture *f)
 {
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
 
-    rig_empty(r);
-    r->u = model_add_unit(r->m, &unit);
+    fixture_empty(f);
+    f->u = model_add_unit(f->m, &unit);
 }
 
-static void begin(struct rig *r)
+static void begin(struct fixture *f)
 {
-    rig_create(r);
-    rig_start(r);
+    fixture_create(f);
+    fixture_start(f);
 }
 
-static unsigned errors_logged(struct rig *r)
+static unsigned errors_logged(struct fixture *f)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < model_log_count(r->m); i++)
-        count += model_log_level(r->m, i) == UDMAR_LOG_ERROR;
+    for (unsigned i = 0; i < model_log_count(f->m); i++)
+        count += model_log_level(f->m, i) == UDMAR_LOG_ERROR;
     return count;
 }
 
@@ -70,34 +70,34 @@ static void slot_0_behind_a_silent_bridge(void **state)
     (void)state;
     for (unsigned i = 0; i < 36; i++) {
         struct udmar_device *device[3];
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
-        model_add_bridge(r.m, 0, 0x0100, 5, 5, MODEL_PCI_TO_PCI);
-        model_set_config(r.m, 0, 0x0100, 0, silent[i / 6]);
-        model_add_function(r.m, 0, 0x0500, 0x8086, 0x100e, 0x020000);
-        model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-        begin(&r);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
+        model_add_bridge(f.m, 0, 0x0100, 5, 5, MODEL_PCI_TO_PCI);
+        model_set_config(f.m, 0, 0x0100, 0, silent[i / 6]);
+        model_add_function(f.m, 0, 0x0500, 0x8086, 0x100e, 0x020000);
+        model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+        begin(&f);
         for (unsigned k = 0; k < 3; k++)
-            device[k] = rig_attach(&r, rids[i % 6][k]);
+            device[k] = fixture_attach(&f, rids[i % 6][k]);
         for (unsigned k = 0; k < 3; k++) {
-            assert_int_equal(rig_info(device[k]).mode, UDMAR_MODE_TRANSLATE);
+            assert_int_equal(fixture_info(device[k]).mode, UDMAR_MODE_TRANSLATE);
             assert_ptr_equal(udmar_device_domain(device[k]), udmar_device_domain(device[0]));
         }
-        assert_int_equal(errors_logged(&r), 0);
-        map(&r, device[0], IOVA);
-        assert_int_equal(write_as(&r, 0x0500, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x0508, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x0100, IOVA), MODEL_OK);
+        assert_int_equal(errors_logged(&f), 0);
+        map(&f, device[0], IOVA);
+        assert_int_equal(write_as(&f, 0x0500, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0508, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0100, IOVA), MODEL_OK);
         /* Slot 0 goes: its id stays slot 1's. Slot 1's own id goes with slot 1. */
         for (unsigned k = 0; k < 3; k++) {
-            detach(udmar_device_find(r.d, 0, rids[0][k]));
-            assert_int_equal(write_as(&r, 0x0500, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
-            assert_int_equal(write_as(&r, 0x0508, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
-            assert_int_equal(write_as(&r, 0x0100, IOVA), k < 2 ? MODEL_OK : MODEL_BLOCKED);
+            detach(udmar_device_find(f.instance, 0, rids[0][k]));
+            assert_int_equal(write_as(&f, 0x0500, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
+            assert_int_equal(write_as(&f, 0x0508, IOVA), k < 1 ? MODEL_OK : MODEL_BLOCKED);
+            assert_int_equal(write_as(&f, 0x0100, IOVA), k < 2 ? MODEL_OK : MODEL_BLOCKED);
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -105,51 +105,51 @@ static void slot_0_behind_a_silent_bridge(void **state)
 static void bridges_below_bridges(void **state)
 {
     struct udmar_device *upper, *lower, *beside;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
-    model_add_bridge(r.m, 0, 0x0508, 6, 6, MODEL_PCI_TO_PCI);
-    model_add_bridge(r.m, 0, 0x0510, 7, 7, MODEL_PCI_TO_PCIE);
-    model_add_function(r.m, 0, 0x0600, 0x8086, 0x100e, 0x020000);
-    model_add_function(r.m, 0, 0x0700, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r.m, 0, 0x0518, 0x8086, 0x100e, 0x020000);
-    begin(&r);
-    lower = rig_attach(&r, 0x0600);
-    beside = rig_attach(&r, 0x0700);
-    upper = rig_attach(&r, 0x0518);
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+    model_add_bridge(f.m, 0, 0x0508, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_bridge(f.m, 0, 0x0510, 7, 7, MODEL_PCI_TO_PCIE);
+    model_add_function(f.m, 0, 0x0600, 0x8086, 0x100e, 0x020000);
+    model_add_function(f.m, 0, 0x0700, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f.m, 0, 0x0518, 0x8086, 0x100e, 0x020000);
+    begin(&f);
+    lower = fixture_attach(&f, 0x0600);
+    beside = fixture_attach(&f, 0x0700);
+    upper = fixture_attach(&f, 0x0518);
     assert_ptr_equal(udmar_device_domain(lower), udmar_device_domain(beside));
     assert_ptr_equal(udmar_device_domain(lower), udmar_device_domain(upper));
-    map(&r, lower, IOVA);
-    assert_int_equal(rig_write(&r, 0x0518, IOVA), MODEL_OK);
+    map(&f, lower, IOVA);
+    assert_int_equal(fixture_write(&f, 0x0518, IOVA), MODEL_OK);
     assert_int_equal(udmar_device_detach(lower), UDMAR_OK);
-    assert_int_equal(write_as(&r, 0x0600, IOVA), MODEL_BLOCKED);
-    assert_int_equal(write_as(&r, 0x0508, IOVA), MODEL_BLOCKED);
-    assert_int_equal(rig_write(&r, 0x0518, IOVA), MODEL_OK);
-    rig_close(&r);
+    assert_int_equal(write_as(&f, 0x0600, IOVA), MODEL_BLOCKED);
+    assert_int_equal(write_as(&f, 0x0508, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&f, 0x0518, IOVA), MODEL_OK);
+    fixture_close(&f);
 }
 
 /* The same bus and device in two segments have nothing to do with each other. */
 static void segments_are_apart(void **state)
 {
     struct udmar_device *a, *b = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
+    machine(&f);
     model_add_unit(
-        r.m, &(struct model_unit_config){ .base = BASE_2, .segment = 1, .include_all = true });
+        f.m, &(struct model_unit_config){ .base = BASE_2, .segment = 1, .include_all = true });
     for (uint16_t segment = 0; segment < 2; segment++) {
-        model_add_bridge(r.m, segment, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-        model_add_function(r.m, segment, 0x0508, 0x8086, 0x100e, 0x020000);
+        model_add_bridge(f.m, segment, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+        model_add_function(f.m, segment, 0x0508, 0x8086, 0x100e, 0x020000);
     }
-    begin(&r);
-    a = rig_attach(&r, 0x0508);
-    assert_int_equal(udmar_device_attach(r.d, 1, 0x0508, "b", &b), UDMAR_OK);
+    begin(&f);
+    a = fixture_attach(&f, 0x0508);
+    assert_int_equal(udmar_device_attach(f.instance, 1, 0x0508, "b", &b), UDMAR_OK);
     assert_ptr_not_equal(udmar_device_domain(a), udmar_device_domain(b));
-    assert_false(rig_info(a).shares_ids || rig_info(b).shares_ids);
-    rig_close(&r);
+    assert_false(fixture_info(a).shares_ids || fixture_info(b).shares_ids);
+    fixture_close(&f);
 }
 
 /*
@@ -162,81 +162,81 @@ static void units_are_apart(void **state)
     struct udmar_device *a, *b;
     uint64_t root, context[2];
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    machine(&f);
+    u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
     model_add_unit_scope(u, &scope);
-    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-    model_add_function(r.m, 0, 0x0510, 0x8086, 0x100e, 0x020000);
-    begin(&r);
-    a = rig_attach(&r, 0x0508);
-    b = rig_attach(&r, 0x0510);
-    assert_int_not_equal(rig_info(a).unit, rig_info(b).unit);
+    model_add_bridge(f.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_function(f.m, 0, 0x0510, 0x8086, 0x100e, 0x020000);
+    begin(&f);
+    a = fixture_attach(&f, 0x0508);
+    b = fixture_attach(&f, 0x0510);
+    assert_int_not_equal(fixture_info(a).unit, fixture_info(b).unit);
     assert_ptr_not_equal(udmar_device_domain(a), udmar_device_domain(b));
-    assert_int_equal(udmar_context_entries(r.d, 0, 0x0508, &root, context), UDMAR_OK);
+    assert_int_equal(udmar_context_entries(f.instance, 0, 0x0508, &root, context), UDMAR_OK);
     assert_true(context[0] & 1);
-    assert_int_equal(udmar_context_entries(r.d, 0, 0x0510, &root, context), UDMAR_OK);
+    assert_int_equal(udmar_context_entries(f.instance, 0, 0x0510, &root, context), UDMAR_OK);
     assert_true(context[0] & 1);
-    map(&r, b, IOVA);
-    assert_int_equal(write_as(&r, 0x0500, IOVA), MODEL_OK);
-    rig_close(&r);
+    map(&f, b, IOVA);
+    assert_int_equal(write_as(&f, 0x0500, IOVA), MODEL_OK);
+    fixture_close(&f);
 }
 
 /* ---- Groups that become one ------------------------------------------------------------------ */
 
 /* A bus with two plain functions and one that sends the ids of the whole bus. */
-static void bus_with_proxy(struct rig *r)
+static void bus_with_proxy(struct fixture *f)
 {
-    machine(r);
-    model_add_bridge(r->m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-    model_add_function(r->m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r->m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r->m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
-    begin(r);
+    machine(f);
+    model_add_bridge(f->m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+    model_add_function(f->m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f->m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f->m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+    begin(f);
 }
 
 static void whole_bus_comes_first(void **state)
 {
     struct udmar_device *a, *b, *proxy;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    bus_with_proxy(&r);
-    proxy = rig_attach(&r, 0x0110);
-    map(&r, proxy, IOVA);
-    a = rig_attach(&r, 0x0100);
-    b = rig_attach(&r, 0x0108);
+    bus_with_proxy(&f);
+    proxy = fixture_attach(&f, 0x0110);
+    map(&f, proxy, IOVA);
+    a = fixture_attach(&f, 0x0100);
+    b = fixture_attach(&f, 0x0108);
     assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(proxy));
     assert_ptr_equal(udmar_device_domain(b), udmar_device_domain(proxy));
     assert_int_equal(udmar_device_detach(proxy), UDMAR_OK);
-    assert_int_equal(write_as(&r, 0x0100, IOVA), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x0108, IOVA), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x0110, IOVA), MODEL_BLOCKED);
-    assert_int_equal(write_as(&r, 0x01ff, IOVA), MODEL_BLOCKED);
-    rig_close(&r);
+    assert_int_equal(write_as(&f, 0x0100, IOVA), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x0108, IOVA), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x0110, IOVA), MODEL_BLOCKED);
+    assert_int_equal(write_as(&f, 0x01ff, IOVA), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 /* Nobody has asked for the domains yet: all of the bus gets one. */
 static void unused_groups_become_one(void **state)
 {
     struct udmar_device *a, *b, *proxy;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    bus_with_proxy(&r);
-    a = rig_attach(&r, 0x0100);
-    b = rig_attach(&r, 0x0108);
-    proxy = rig_attach(&r, 0x0110);
-    assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_TRANSLATE);
+    bus_with_proxy(&f);
+    a = fixture_attach(&f, 0x0100);
+    b = fixture_attach(&f, 0x0108);
+    proxy = fixture_attach(&f, 0x0110);
+    assert_int_equal(fixture_info(proxy).mode, UDMAR_MODE_TRANSLATE);
     assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(proxy));
     assert_ptr_equal(udmar_device_domain(b), udmar_device_domain(proxy));
-    map(&r, a, IOVA);
+    map(&f, a, IOVA);
     for (unsigned devfn = 0; devfn < 256; devfn++)
-        assert_int_equal(write_as(&r, (uint16_t)(0x0100 + devfn), IOVA), MODEL_OK);
-    rig_close(&r);
+        assert_int_equal(write_as(&f, (uint16_t)(0x0100 + devfn), IOVA), MODEL_OK);
+    fixture_close(&f);
 }
 
 /* The one that is in use keeps its domain, its mode, and what is mapped there. */
@@ -245,27 +245,27 @@ static void group_that_was_in_use_gives_way(void **state)
 {
     const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x00 } };
     struct udmar_device *a, *b, *proxy;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-    model_add_function(r.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
-    model_add_rmrr(r.m, 0, 0x200000, 0x200fff, &scope, 1);
-    begin(&r);
-    a = rig_attach(&r, 0x0100);
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+    model_add_function(f.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+    model_add_rmrr(f.m, 0, 0x200000, 0x200fff, &scope, 1);
+    begin(&f);
+    a = fixture_attach(&f, 0x0100);
     assert_non_null(udmar_device_domain(a));
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
-    b = rig_attach(&r, 0x0108);
-    map(&r, b, IOVA);
-    proxy = rig_attach(&r, 0x0110);
-    assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_TRANSLATE);
+    b = fixture_attach(&f, 0x0108);
+    map(&f, b, IOVA);
+    proxy = fixture_attach(&f, 0x0110);
+    assert_int_equal(fixture_info(proxy).mode, UDMAR_MODE_TRANSLATE);
     assert_ptr_equal(udmar_device_domain(proxy), udmar_device_domain(b));
-    assert_int_equal(rig_write(&r, 0x0108, IOVA), MODEL_OK);
-    assert_true(rig_reaches(&r, 0x0100, 0x200000, 0x200000));
-    rig_close(&r);
+    assert_int_equal(fixture_write(&f, 0x0108, IOVA), MODEL_OK);
+    assert_true(fixture_reaches(&f, 0x0100, 0x200000, 0x200000));
+    fixture_close(&f);
 }
 
 static void the_group_in_use_stays(void **state)
@@ -274,37 +274,38 @@ static void the_group_in_use_stays(void **state)
     for (unsigned used = 0; used < 4; used++) {
         struct udmar_device *device[2], *proxy;
         struct udmar_domain *domain;
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-        model_add_function(r.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
-        model_add_function(r.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
-        model_add_function(r.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+        model_add_function(f.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+        model_add_function(f.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+        model_add_function(f.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
         if (used >= 2)
-            rig_tune(&r, used == 2 ? "hw.busdma.pci0:1:0:0" : "hw.busdma.pci0:1:1:0", "blocked");
-        begin(&r);
-        device[0] = rig_attach(&r, 0x0100);
-        device[1] = rig_attach(&r, 0x0108);
+            fixture_tune(&f, used == 2 ? "hw.busdma.pci0:1:0:0" : "hw.busdma.pci0:1:1:0",
+                         "blocked");
+        begin(&f);
+        device[0] = fixture_attach(&f, 0x0100);
+        device[1] = fixture_attach(&f, 0x0108);
         domain = udmar_device_domain(device[(used + 1) % 2]);
         if (used >= 2) {
             domain = udmar_device_domain(device[used == 2]);
-            map(&r, device[used == 2], IOVA);
+            map(&f, device[used == 2], IOVA);
         } else {
-            map(&r, device[(used + 1) % 2], IOVA);
+            map(&f, device[(used + 1) % 2], IOVA);
         }
-        proxy = rig_attach(&r, 0x0110);
+        proxy = fixture_attach(&f, 0x0110);
         for (unsigned i = 0; i < 2; i++) {
             assert_ptr_equal(udmar_device_domain(device[i]), domain);
-            assert_int_equal(rig_info(device[i]).mode, UDMAR_MODE_TRANSLATE);
+            assert_int_equal(fixture_info(device[i]).mode, UDMAR_MODE_TRANSLATE);
         }
         assert_ptr_equal(udmar_device_domain(proxy), domain);
-        assert_int_equal(write_as(&r, 0x0100, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x0108, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x01c5, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0100, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0108, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x01c5, IOVA), MODEL_OK);
         if (used >= 2)
-            assert_true(model_log_contains(r.m, "was to be blocked but shares requester id"));
-        rig_close(&r);
+            assert_true(model_log_contains(f.m, "was to be blocked but shares requester id"));
+        fixture_close(&f);
     }
 }
 
@@ -317,48 +318,48 @@ static void groups_in_use_do_not_become_one(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct udmar_device *a, *b, *proxy, *again;
         struct udmar_domain *domain;
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-        model_add_function(r.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
-        model_add_function(r.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
-        model_add_function(r.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
-        rig_tune(&r, "hw.busdma.pci0:1:1:0", modes[i]);
-        begin(&r);
-        a = rig_attach(&r, 0x0100);
-        b = rig_attach(&r, 0x0108);
-        map(&r, a, IOVA);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+        model_add_function(f.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+        model_add_function(f.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+        model_add_function(f.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+        fixture_tune(&f, "hw.busdma.pci0:1:1:0", modes[i]);
+        begin(&f);
+        a = fixture_attach(&f, 0x0100);
+        b = fixture_attach(&f, 0x0108);
+        map(&f, a, IOVA);
         domain = udmar_device_domain(b);
-        proxy = rig_attach(&r, 0x0110);
-        assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_BLOCKED);
-        assert_int_equal(rig_info(proxy).wanted, UDMAR_MODE_TRANSLATE);
-        assert_non_null(strstr(rig_info(proxy).reason, "domains differ"));
+        proxy = fixture_attach(&f, 0x0110);
+        assert_int_equal(fixture_info(proxy).mode, UDMAR_MODE_BLOCKED);
+        assert_int_equal(fixture_info(proxy).wanted, UDMAR_MODE_TRANSLATE);
+        assert_non_null(strstr(fixture_info(proxy).reason, "domains differ"));
         assert_null(udmar_device_domain(proxy));
-        assert_true(errors_logged(&r) == 3);
-        assert_true(model_log_contains(r.m, "requests with id 0100 reach what dev (0000:01:00.0)"));
-        assert_true(model_log_contains(r.m, "requests with id 0108 reach what dev (0000:01:01.0)"));
-        assert_true(rig_reaches(&r, 0x0100, IOVA, r.page));
+        assert_true(errors_logged(&f) == 3);
+        assert_true(model_log_contains(f.m, "requests with id 0100 reach what dev (0000:01:00.0)"));
+        assert_true(model_log_contains(f.m, "requests with id 0108 reach what dev (0000:01:01.0)"));
+        assert_true(fixture_reaches(&f, 0x0100, IOVA, f.page));
         assert_ptr_equal(udmar_device_domain(b), domain);
         for (unsigned devfn = 0; devfn < 256; devfn++) {
             if (devfn != 0 && devfn != 8)
-                assert_int_equal(write_as(&r, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
+                assert_int_equal(write_as(&f, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
         }
         /* A neighbour of the blocked one that came later is no better off. */
-        model_add_function(r.m, 0, 0x0118, 0x8086, 0x10d3, 0x020000);
-        again = rig_attach(&r, 0x0118);
-        assert_int_equal(rig_info(again).mode, UDMAR_MODE_BLOCKED);
-        assert_int_equal(write_as(&r, 0x0118, IOVA), MODEL_BLOCKED);
+        model_add_function(f.m, 0, 0x0118, 0x8086, 0x10d3, 0x020000);
+        again = fixture_attach(&f, 0x0118);
+        assert_int_equal(fixture_info(again).mode, UDMAR_MODE_BLOCKED);
+        assert_int_equal(write_as(&f, 0x0118, IOVA), MODEL_BLOCKED);
         assert_int_equal(udmar_device_detach(again), UDMAR_OK);
         /* One of the two goes: asked again, it gets what the other one has. */
         assert_int_equal(udmar_device_detach(b), UDMAR_OK);
-        assert_int_equal(write_as(&r, 0x0108, IOVA), MODEL_BLOCKED);
+        assert_int_equal(write_as(&f, 0x0108, IOVA), MODEL_BLOCKED);
         assert_int_equal(udmar_device_set_mode(proxy, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_TRANSLATE);
+        assert_int_equal(fixture_info(proxy).mode, UDMAR_MODE_TRANSLATE);
         assert_ptr_equal(udmar_device_domain(proxy), udmar_device_domain(a));
-        assert_int_equal(write_as(&r, 0x0110, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x0108, IOVA), MODEL_OK);
-        rig_close(&r);
+        assert_int_equal(write_as(&f, 0x0110, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0108, IOVA), MODEL_OK);
+        fixture_close(&f);
     }
 }
 
@@ -366,27 +367,27 @@ static void groups_in_use_do_not_become_one(void **state)
 static void physical_groups_become_one(void **state)
 {
     struct udmar_device *a, *proxy;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-    model_add_function(r.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
-    rig_tune(&r, "hw.busdma.default", "identity");
-    begin(&r);
-    a = rig_attach(&r, 0x0100);
-    (void)rig_attach(&r, 0x0108);
-    proxy = rig_attach(&r, 0x0110);
-    assert_int_equal(rig_info(proxy).mode, UDMAR_MODE_IDENTITY);
-    assert_int_equal(write_as(&r, 0x0108, r.page), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x01ff, r.page), MODEL_OK);
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+    model_add_function(f.m, 0, 0x0100, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f.m, 0, 0x0108, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f.m, 0, 0x0110, 0x10b5, 0x87b0, 0x068000);
+    fixture_tune(&f, "hw.busdma.default", "identity");
+    begin(&f);
+    a = fixture_attach(&f, 0x0100);
+    (void)fixture_attach(&f, 0x0108);
+    proxy = fixture_attach(&f, 0x0110);
+    assert_int_equal(fixture_info(proxy).mode, UDMAR_MODE_IDENTITY);
+    assert_int_equal(write_as(&f, 0x0108, f.page), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x01ff, f.page), MODEL_OK);
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
     assert_int_equal(udmar_device_detach(proxy), UDMAR_OK);
-    assert_int_equal(write_as(&r, 0x0108, r.page), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x0100, r.page), MODEL_BLOCKED);
-    rig_close(&r);
+    assert_int_equal(write_as(&f, 0x0108, f.page), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x0100, f.page), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 /* The unit does not answer while groups become one: what is said stays what hardware does. */
@@ -394,16 +395,16 @@ static void hanging_unit_while_groups_become_one(void **state)
 {
     struct udmar_device *device[3] = { NULL };
     unsigned failed = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    bus_with_proxy(&r);
-    device[0] = rig_attach(&r, 0x0100);
-    device[1] = rig_attach(&r, 0x0108);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    failed += udmar_device_attach(r.d, 0, 0x0110, "p", &device[2]) != UDMAR_OK;
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    (void)model_queue_step(r.u, 1000);
+    bus_with_proxy(&f);
+    device[0] = fixture_attach(&f, 0x0100);
+    device[1] = fixture_attach(&f, 0x0108);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    failed += udmar_device_attach(f.instance, 0, 0x0110, "p", &device[2]) != UDMAR_OK;
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    (void)model_queue_step(f.u, 1000);
     for (unsigned i = 0; i < 3; i++) {
         uint16_t id = (uint16_t)(0x0100 + 8 * i);
         struct udmar_domain *domain;
@@ -411,26 +412,26 @@ static void hanging_unit_while_groups_become_one(void **state)
         if (device[i] == NULL)
             continue;
         domain = udmar_device_domain(device[i]);
-        if (rig_info(device[i]).mode == UDMAR_MODE_BLOCKED) {
-            assert_int_equal(write_as(&r, id, IOVA), MODEL_BLOCKED);
+        if (fixture_info(device[i]).mode == UDMAR_MODE_BLOCKED) {
+            assert_int_equal(write_as(&f, id, IOVA), MODEL_BLOCKED);
             failed++;
         } else {
-            (void)udmar_domain_map(domain, IOVA, r.page, 4096, 3);
-            assert_int_equal(write_as(&r, id, IOVA), MODEL_OK);
+            (void)udmar_domain_map(domain, IOVA, f.page, 4096, 3);
+            assert_int_equal(write_as(&f, id, IOVA), MODEL_OK);
         }
     }
     assert_true(failed > 0);
-    while ((device[0] = udmar_device_next(r.d, NULL)) != NULL)
+    while ((device[0] = udmar_device_next(f.instance, NULL)) != NULL)
         detach(device[0]);
     for (unsigned devfn = 0; devfn < 256; devfn++)
-        assert_int_equal(write_as(&r, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
+        assert_int_equal(write_as(&f, (uint16_t)(0x0100 + devfn), IOVA), MODEL_BLOCKED);
     /* Tables that the unit might have walked are lost rather than used again. */
-    rig_destroy(&r);
+    fixture_destroy(&f);
     /* After so many requests without an answer the queue may have been given up: the last resort.
      */
-    if (model_violations(r.m) != 0)
-        assert_true(rig_violated_only(&r, "queue disabled while descriptors wait"));
-    rig_abandon(&r);
+    if (model_violations(f.m) != 0)
+        assert_true(fixture_violated_only(&f, "queue disabled while descriptors wait"));
+    fixture_abandon(&f);
 }
 
 /* No memory at any moment while groups become one. */
@@ -441,26 +442,26 @@ static void no_memory_while_groups_become_one(void **state)
         struct udmar_device *a, *b, *proxy = NULL;
         enum udmar_status status;
         unsigned failures;
-        struct rig r;
+        struct fixture f;
 
-        bus_with_proxy(&r);
-        a = rig_attach(&r, 0x0100);
-        b = rig_attach(&r, 0x0108);
-        model_fail_host_calls_of(r.m, MODEL_CALL_ALLOC | MODEL_CALL_PAGE_ALLOC, n, false);
-        status = udmar_device_attach(r.d, 0, 0x0110, "p", &proxy);
-        failures = model_host_calls_failed(r.m);
-        model_fail_host_call(r.m, 0, false);
+        bus_with_proxy(&f);
+        a = fixture_attach(&f, 0x0100);
+        b = fixture_attach(&f, 0x0108);
+        model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC | MODEL_CALL_PAGE_ALLOC, n, false);
+        status = udmar_device_attach(f.instance, 0, 0x0110, "p", &proxy);
+        failures = model_host_calls_failed(f.m);
+        model_fail_host_call(f.m, 0, false);
         if (status == UDMAR_OK) {
-            map(&r, proxy, IOVA);
-            assert_int_equal(write_as(&r, 0x0110, IOVA), MODEL_OK);
+            map(&f, proxy, IOVA);
+            assert_int_equal(write_as(&f, 0x0110, IOVA), MODEL_OK);
         } else {
             assert_int_equal(status, UDMAR_ERR_MEMORY);
-            assert_int_equal(write_as(&r, 0x0110, IOVA), MODEL_BLOCKED);
+            assert_int_equal(write_as(&f, 0x0110, IOVA), MODEL_BLOCKED);
         }
-        if (rig_info(a).mode == UDMAR_MODE_TRANSLATE && rig_info(b).mode == UDMAR_MODE_TRANSLATE &&
-            status == UDMAR_OK)
+        if (fixture_info(a).mode == UDMAR_MODE_TRANSLATE &&
+            fixture_info(b).mode == UDMAR_MODE_TRANSLATE && status == UDMAR_OK)
             assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(b));
-        rig_close(&r);
+        fixture_close(&f);
         if (failures == 0)
             break;
     }
@@ -471,51 +472,51 @@ static void no_memory_while_groups_become_one(void **state)
 /* Drives behind Intel VMD: a segment of their own, and the controller's id on the wire. */
 static void functions_behind_a_controller(void **state)
 {
-    const struct model_scope scope = rig_endpoint(0x0070);
+    const struct model_scope scope = fixture_endpoint(0x0070);
 
     (void)state;
     for (unsigned order = 0; order < 2; order++) {
         struct udmar_device *drive[2] = { NULL }, *vmd = NULL;
         struct model_unit *u;
         uint64_t root, context[2];
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+        machine(&f);
+        u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
         model_add_unit_scope(u, &scope);
-        model_add_function(r.m, 0, 0x0070, 0x8086, 0x9a0b, 0x010400);
-        model_add_bridge(r.m, 7, 0x00e0, 1, 1, MODEL_ROOT_PORT);
-        model_add_function(r.m, 7, 0x0100, 0x144d, 0xa808, 0x010802);
-        model_add_function(r.m, 7, 0x0008, 0x144d, 0xa808, 0x010802);
-        model_add_alias(r.m, 7, 0x0100, 0, 0x0070);
-        model_add_alias(r.m, 7, 0x0008, 0, 0x0070);
-        rig_tune(&r, "hw.busdma.pci0:0:14:0", order == 0 ? "translate" : "passthrough");
-        begin(&r);
+        model_add_function(f.m, 0, 0x0070, 0x8086, 0x9a0b, 0x010400);
+        model_add_bridge(f.m, 7, 0x00e0, 1, 1, MODEL_ROOT_PORT);
+        model_add_function(f.m, 7, 0x0100, 0x144d, 0xa808, 0x010802);
+        model_add_function(f.m, 7, 0x0008, 0x144d, 0xa808, 0x010802);
+        model_add_alias(f.m, 7, 0x0100, 0, 0x0070);
+        model_add_alias(f.m, 7, 0x0008, 0, 0x0070);
+        fixture_tune(&f, "hw.busdma.pci0:0:14:0", order == 0 ? "translate" : "passthrough");
+        begin(&f);
         if (order == 1)
-            vmd = rig_attach(&r, 0x0070);
-        assert_int_equal(udmar_device_attach(r.d, 7, 0x0100, "drive", &drive[0]), UDMAR_OK);
-        assert_int_equal(udmar_device_attach(r.d, 7, 0x0008, "drive", &drive[1]), UDMAR_OK);
+            vmd = fixture_attach(&f, 0x0070);
+        assert_int_equal(udmar_device_attach(f.instance, 7, 0x0100, "drive", &drive[0]), UDMAR_OK);
+        assert_int_equal(udmar_device_attach(f.instance, 7, 0x0008, "drive", &drive[1]), UDMAR_OK);
         if (order == 0)
-            vmd = rig_attach(&r, 0x0070);
-        assert_int_equal(rig_info(drive[0]).match, UDMAR_MATCH_EXACT);
-        assert_int_equal(rig_info(drive[0]).unit, rig_info(vmd).unit);
-        assert_int_equal(rig_info(drive[0]).mode,
+            vmd = fixture_attach(&f, 0x0070);
+        assert_int_equal(fixture_info(drive[0]).match, UDMAR_MATCH_EXACT);
+        assert_int_equal(fixture_info(drive[0]).unit, fixture_info(vmd).unit);
+        assert_int_equal(fixture_info(drive[0]).mode,
                          order == 0 ? UDMAR_MODE_TRANSLATE : UDMAR_MODE_PASSTHROUGH);
-        assert_int_equal(rig_info(drive[0]).id_count, 1);
-        assert_int_equal(rig_info(drive[0]).ids[0], 0x0070);
+        assert_int_equal(fixture_info(drive[0]).id_count, 1);
+        assert_int_equal(fixture_info(drive[0]).ids[0], 0x0070);
         assert_ptr_equal(udmar_device_domain(drive[0]), udmar_device_domain(vmd));
         assert_ptr_equal(udmar_device_domain(drive[1]), udmar_device_domain(vmd));
-        assert_int_equal(udmar_context_entries(r.d, 7, 0x0100, &root, context), UDMAR_OK);
+        assert_int_equal(udmar_context_entries(f.instance, 7, 0x0100, &root, context), UDMAR_OK);
         assert_true(context[0] & 1);
         if (order == 0)
-            map(&r, drive[1], IOVA);
-        assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_OK);
+            map(&f, drive[1], IOVA);
+        assert_int_equal(write_as(&f, 0x0070, order == 0 ? IOVA : f.page), MODEL_OK);
         assert_int_equal(udmar_device_detach(vmd), UDMAR_OK);
         assert_int_equal(udmar_device_detach(drive[0]), UDMAR_OK);
-        assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0070, order == 0 ? IOVA : f.page), MODEL_OK);
         detach(drive[1]);
-        assert_int_equal(write_as(&r, 0x0070, order == 0 ? IOVA : r.page), MODEL_BLOCKED);
-        rig_close(&r);
+        assert_int_equal(write_as(&f, 0x0070, order == 0 ? IOVA : f.page), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
@@ -524,72 +525,72 @@ static void controller_below_a_bridge(void **state)
 {
     struct udmar_device *drive = NULL;
     struct udmar_fault fault = { 0 };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r.m, 0, 0x0508, 0x8086, 0x201d, 0x010400);
-    model_add_function(r.m, 3, 0x0000, 0x144d, 0xa808, 0x010802);
-    model_add_alias(r.m, 3, 0x0000, 0, 0x0508);
-    begin(&r);
-    assert_int_equal(udmar_device_attach(r.d, 3, 0x0000, "drive", &drive), UDMAR_OK);
-    assert_int_equal(rig_info(drive).id_count, 2);
-    map(&r, drive, IOVA);
-    assert_int_equal(rig_write(&r, 0x0508, IOVA), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x0500, IOVA + 4096), MODEL_BLOCKED);
-    (void)udmar_fault_poll(r.d);
-    assert_true(udmar_fault_next(r.d, 0, &fault));
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f.m, 0, 0x0508, 0x8086, 0x201d, 0x010400);
+    model_add_function(f.m, 3, 0x0000, 0x144d, 0xa808, 0x010802);
+    model_add_alias(f.m, 3, 0x0000, 0, 0x0508);
+    begin(&f);
+    assert_int_equal(udmar_device_attach(f.instance, 3, 0x0000, "drive", &drive), UDMAR_OK);
+    assert_int_equal(fixture_info(drive).id_count, 2);
+    map(&f, drive, IOVA);
+    assert_int_equal(fixture_write(&f, 0x0508, IOVA), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x0500, IOVA + 4096), MODEL_BLOCKED);
+    (void)udmar_fault_poll(f.instance);
+    assert_true(udmar_fault_next(f.instance, 0, &fault));
     assert_int_equal(fault.rid, 0x0500);
     assert_true(model_log_contains(
-        r.m, "drive (0003:00:00.0), or another behind requester id 05:00.0, tried"));
-    rig_close(&r);
+        f.m, "drive (0003:00:00.0), or another behind requester id 05:00.0, tried"));
+    fixture_close(&f);
 }
 
 /* Proxy ids that the port has read out of the device. */
 static void ids_that_the_port_names(void **state)
 {
     struct udmar_device *bridge, *stranger;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_function(r.m, 0, 0x0020, 0x1234, 0x5678, 0x068000);
-    model_add_alias(r.m, 0, 0x0020, 0, 0x0021);
-    model_add_alias(r.m, 0, 0x0020, 0, 0x00c7);
-    model_add_alias(r.m, 0, 0x0020, 0, 0x0021);
-    model_add_function(r.m, 0, 0x00c7, 0x1234, 0x9999, 0x020000);
-    begin(&r);
-    bridge = rig_attach(&r, 0x0020);
-    assert_int_equal(rig_info(bridge).id_count, 3);
-    assert_int_equal(rig_info(bridge).ids[0], 0x0020);
-    assert_int_equal(rig_info(bridge).ids[1], 0x0021);
-    assert_int_equal(rig_info(bridge).ids[2], 0x00c7);
-    map(&r, bridge, IOVA);
-    assert_int_equal(write_as(&r, 0x0020, IOVA), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x0021, IOVA), MODEL_OK);
-    assert_int_equal(write_as(&r, 0x00c7, IOVA), MODEL_OK);
-    stranger = rig_attach(&r, 0x00c7);
+    fixture_machine(&f, "generic48");
+    model_add_function(f.m, 0, 0x0020, 0x1234, 0x5678, 0x068000);
+    model_add_alias(f.m, 0, 0x0020, 0, 0x0021);
+    model_add_alias(f.m, 0, 0x0020, 0, 0x00c7);
+    model_add_alias(f.m, 0, 0x0020, 0, 0x0021);
+    model_add_function(f.m, 0, 0x00c7, 0x1234, 0x9999, 0x020000);
+    begin(&f);
+    bridge = fixture_attach(&f, 0x0020);
+    assert_int_equal(fixture_info(bridge).id_count, 3);
+    assert_int_equal(fixture_info(bridge).ids[0], 0x0020);
+    assert_int_equal(fixture_info(bridge).ids[1], 0x0021);
+    assert_int_equal(fixture_info(bridge).ids[2], 0x00c7);
+    map(&f, bridge, IOVA);
+    assert_int_equal(write_as(&f, 0x0020, IOVA), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x0021, IOVA), MODEL_OK);
+    assert_int_equal(write_as(&f, 0x00c7, IOVA), MODEL_OK);
+    stranger = fixture_attach(&f, 0x00c7);
     assert_ptr_equal(udmar_device_domain(stranger), udmar_device_domain(bridge));
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* Controllers that send for each other are a loop, and refused. */
 static void controllers_in_a_loop(void **state)
 {
     struct udmar_device *device = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_function(r.m, 3, 0x0000, 0x144d, 0xa808, 0x010802);
-    model_add_function(r.m, 4, 0x0000, 0x144d, 0xa808, 0x010802);
-    model_add_alias(r.m, 3, 0x0000, 4, 0x0000);
-    model_add_alias(r.m, 4, 0x0000, 3, 0x0000);
-    begin(&r);
-    assert_int_equal(udmar_device_attach(r.d, 3, 0x0000, "x", &device), UDMAR_ERR_TOO_BIG);
+    fixture_machine(&f, "generic48");
+    model_add_function(f.m, 3, 0x0000, 0x144d, 0xa808, 0x010802);
+    model_add_function(f.m, 4, 0x0000, 0x144d, 0xa808, 0x010802);
+    model_add_alias(f.m, 3, 0x0000, 4, 0x0000);
+    model_add_alias(f.m, 4, 0x0000, 3, 0x0000);
+    begin(&f);
+    assert_int_equal(udmar_device_attach(f.instance, 3, 0x0000, "x", &device), UDMAR_ERR_TOO_BIG);
     assert_null(device);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* A Switchtec bridge that joins machines uses ids of its bus; its management function does not. */
@@ -607,14 +608,14 @@ static void switchtec_bridges(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
-        model_add_function(r.m, 0, 0x0101, rows[i].vendor, rows[i].device, rows[i].class_code);
-        begin(&r);
-        assert_int_equal(rig_info(rig_attach(&r, 0x0101)).id_count, rows[i].count);
-        rig_close(&r);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 1, MODEL_ROOT_PORT);
+        model_add_function(f.m, 0, 0x0101, rows[i].vendor, rows[i].device, rows[i].class_code);
+        begin(&f);
+        assert_int_equal(fixture_info(fixture_attach(&f, 0x0101)).id_count, rows[i].count);
+        fixture_close(&f);
     }
 }
 
@@ -626,63 +627,63 @@ static void virtual_functions_have_their_physical_functions_unit(void **state)
     struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x01 } };
     struct udmar_device *physical, *virtual;
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    machine(&f);
+    u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
     model_add_unit_scope(u, &scope);
-    model_add_bridge(r.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
-    model_add_function(r.m, 0, 0x0100, 0x8086, 0x1572, 0x020000);
-    model_set_pcie(r.m, 0, 0x0100, 0);
-    model_set_sriov(r.m, 0, 0x0100, 0x200, 2, 4);
-    model_add_function(r.m, 0, 0x0101, 0x8086, 0x1572, 0x020000);
-    model_set_pcie(r.m, 0, 0x0101, 0);
-    model_set_sriov(r.m, 0, 0x0101, 0x10, 0x80, 5);
-    begin(&r);
-    physical = rig_attach(&r, 0x0101);
-    assert_int_equal(rig_info(physical).match, UDMAR_MATCH_EXACT);
+    model_add_bridge(f.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
+    model_add_function(f.m, 0, 0x0100, 0x8086, 0x1572, 0x020000);
+    model_set_pcie(f.m, 0, 0x0100, 0);
+    model_set_sriov(f.m, 0, 0x0100, 0x200, 2, 4);
+    model_add_function(f.m, 0, 0x0101, 0x8086, 0x1572, 0x020000);
+    model_set_pcie(f.m, 0, 0x0101, 0);
+    model_set_sriov(f.m, 0, 0x0101, 0x10, 0x80, 5);
+    begin(&f);
+    physical = fixture_attach(&f, 0x0101);
+    assert_int_equal(fixture_info(physical).match, UDMAR_MATCH_EXACT);
     for (unsigned i = 0; i < 5; i++) {
         uint16_t rid = (uint16_t)(0x0111 + i * 0x80);
 
-        virtual = rig_attach(&r, rid);
-        assert_int_equal(rig_info(virtual).match, UDMAR_MATCH_EXACT);
-        assert_int_equal(rig_info(virtual).unit, rig_info(physical).unit);
-        assert_int_equal(rig_info(virtual).id_count, 1);
+        virtual = fixture_attach(&f, rid);
+        assert_int_equal(fixture_info(virtual).match, UDMAR_MATCH_EXACT);
+        assert_int_equal(fixture_info(virtual).unit, fixture_info(physical).unit);
+        assert_int_equal(fixture_info(virtual).id_count, 1);
         assert_ptr_not_equal(udmar_device_domain(virtual), udmar_device_domain(physical));
-        map(&r, virtual, IOVA);
-        assert_true(rig_reaches(&r, rid, IOVA, r.page));
+        map(&f, virtual, IOVA);
+        assert_true(fixture_reaches(&f, rid, IOVA, f.page));
         detach(virtual);
     }
     /* Those of the other function are the include-all unit's, and so are ids that are nobody's. */
-    virtual = rig_attach(&r, 0x0306);
-    assert_int_equal(rig_info(virtual).match, UDMAR_MATCH_INCLUDE_ALL);
-    map(&r, virtual, IOVA);
-    assert_true(rig_reaches(&r, 0x0306, IOVA, r.page));
-    assert_int_equal(rig_info(rig_attach(&r, 0x0391)).match, UDMAR_MATCH_INCLUDE_ALL);
-    assert_int_equal(rig_info(rig_attach(&r, 0x0112)).match, UDMAR_MATCH_INCLUDE_ALL);
-    rig_close(&r);
+    virtual = fixture_attach(&f, 0x0306);
+    assert_int_equal(fixture_info(virtual).match, UDMAR_MATCH_INCLUDE_ALL);
+    map(&f, virtual, IOVA);
+    assert_true(fixture_reaches(&f, 0x0306, IOVA, f.page));
+    assert_int_equal(fixture_info(fixture_attach(&f, 0x0391)).match, UDMAR_MATCH_INCLUDE_ALL);
+    assert_int_equal(fixture_info(fixture_attach(&f, 0x0112)).match, UDMAR_MATCH_INCLUDE_ALL);
+    fixture_close(&f);
 }
 
 /* Capability lists that lead nowhere or for ever cost no more than themselves. */
 static void broken_capability_lists(void **state)
 {
     static const uint32_t heads[] = { 0x10010001, 0xffffffff, 0x00000000, 0xffc10010, 0x16010001 };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
-        model_add_function(r.m, 0, 0x0100, 0x8086, 0x1572, 0x020000);
-        model_set_pcie(r.m, 0, 0x0100, 0);
-        model_set_sriov(r.m, 0, 0x0100, 0x80, 1, 4);
-        model_set_config(r.m, 0, 0x0100, 0x100, heads[i]);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 4, MODEL_ROOT_PORT);
+        model_add_function(f.m, 0, 0x0100, 0x8086, 0x1572, 0x020000);
+        model_set_pcie(f.m, 0, 0x0100, 0);
+        model_set_sriov(f.m, 0, 0x0100, 0x80, 1, 4);
+        model_set_config(f.m, 0, 0x0100, 0x100, heads[i]);
         if (i == 4)
-            model_set_config(r.m, 0, 0x0100, 0x174, 0); /* offset and stride 0 */
-        begin(&r);
-        assert_int_equal(rig_info(rig_attach(&r, 0x0181)).match, UDMAR_MATCH_INCLUDE_ALL);
-        rig_close(&r);
+            model_set_config(f.m, 0, 0x0100, 0x174, 0); /* offset and stride 0 */
+        begin(&f);
+        assert_int_equal(fixture_info(fixture_attach(&f, 0x0181)).match, UDMAR_MATCH_INCLUDE_ALL);
+        fixture_close(&f);
     }
 }
 
@@ -693,25 +694,25 @@ static void phantom_functions(void **state)
     (void)state;
     for (unsigned bits = 0; bits < 4; bits++) {
         struct udmar_device *device;
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_function(r.m, 0, 0x0020, 0x8086, 0x1572, 0x020000);
-        model_set_pcie(r.m, 0, 0x0020, 0);
-        model_set_config(r.m, 0, 0x0020, 0x54, bits << 3);
-        begin(&r);
-        device = rig_attach(&r, 0x0020);
-        assert_int_equal(rig_info(device).id_count, 1);
+        machine(&f);
+        model_add_function(f.m, 0, 0x0020, 0x8086, 0x1572, 0x020000);
+        model_set_pcie(f.m, 0, 0x0020, 0);
+        model_set_config(f.m, 0, 0x0020, 0x54, bits << 3);
+        begin(&f);
+        device = fixture_attach(&f, 0x0020);
+        assert_int_equal(fixture_info(device).id_count, 1);
         assert_int_equal(udmar_device_detach(device), UDMAR_OK);
-        model_set_config(r.m, 0, 0x0020, 0x58, 1u << 9);
-        device = rig_attach(&r, 0x0020);
-        assert_int_equal(rig_info(device).id_count, counts[bits]);
-        map(&r, device, IOVA);
-        assert_int_equal(write_as(&r, 0x0020, IOVA), MODEL_OK);
-        assert_int_equal(write_as(&r, 0x0024, IOVA), bits >= 1 ? MODEL_OK : MODEL_BLOCKED);
-        assert_int_equal(write_as(&r, 0x0026, IOVA), bits >= 2 ? MODEL_OK : MODEL_BLOCKED);
-        assert_int_equal(write_as(&r, 0x0021, IOVA), bits >= 3 ? MODEL_OK : MODEL_BLOCKED);
-        rig_close(&r);
+        model_set_config(f.m, 0, 0x0020, 0x58, 1u << 9);
+        device = fixture_attach(&f, 0x0020);
+        assert_int_equal(fixture_info(device).id_count, counts[bits]);
+        map(&f, device, IOVA);
+        assert_int_equal(write_as(&f, 0x0020, IOVA), MODEL_OK);
+        assert_int_equal(write_as(&f, 0x0024, IOVA), bits >= 1 ? MODEL_OK : MODEL_BLOCKED);
+        assert_int_equal(write_as(&f, 0x0026, IOVA), bits >= 2 ? MODEL_OK : MODEL_BLOCKED);
+        assert_int_equal(write_as(&f, 0x0021, IOVA), bits >= 3 ? MODEL_OK : MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 

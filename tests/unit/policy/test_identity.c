@@ -5,7 +5,7 @@
 #include <udmar/busdma.h>
 #include <udmar/stream.h>
 
-#include "support.h"
+#include "fixture/inside.h"
 
 #define MIB(n) (UINT64_C(1048576) * (n))
 
@@ -28,13 +28,13 @@ static const struct {
 #define NEEDS (sizeof(needs) / sizeof(needs[0]))
 
 /* 0: no list; 1: RAM beyond what the unit translates. */
-static void spoil(struct rig *r, unsigned how)
+static void spoil(struct fixture *f, unsigned how)
 {
     if (how == 0) {
-        r->config.ram_count = 0;
-        r->config.ram = NULL;
+        f->config.ram_count = 0;
+        f->config.ram = NULL;
     } else {
-        r->ram[1].base = UINT64_C(1) << 50;
+        f->ram[1].base = UINT64_C(1) << 50;
     }
 }
 
@@ -44,28 +44,28 @@ static void identity_at_run_time_is_refused(void **state)
     for (unsigned i = 0; i < 2 * NEEDS; i++) {
         bool refused = needs[i / 2].needs_table;
         struct udmar_domain *domain;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, needs[i / 2].profile);
-        spoil(&r, i % 2);
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        domain = udmar_device_domain(r.nic);
-        assert_int_equal(udmar_device_set_mode(r.nic, needs[i / 2].mode),
+        fixture_machine(&f, needs[i / 2].profile);
+        spoil(&f, i % 2);
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        domain = udmar_device_domain(f.nic);
+        assert_int_equal(udmar_device_set_mode(f.nic, needs[i / 2].mode),
                          refused ? UDMAR_ERR_UNSUPPORTED : UDMAR_OK);
-        assert_int_equal(model_log_contains(r.m, i % 2 ? "RAM lies beyond the addresses"
+        assert_int_equal(model_log_contains(f.m, i % 2 ? "RAM lies beyond the addresses"
                                                        : "gave no list of RAM"),
                          refused);
         if (refused) {
             /* Nothing has changed. */
-            assert_ptr_equal(udmar_device_domain(r.nic), domain);
-            assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-            assert_int_equal(rig_info(r.nic).wanted, UDMAR_MODE_TRANSLATE);
-            assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-            assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+            assert_ptr_equal(udmar_device_domain(f.nic), domain);
+            assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+            assert_int_equal(fixture_info(f.nic).wanted, UDMAR_MODE_TRANSLATE);
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -74,24 +74,25 @@ static void identity_by_tunable_becomes_translation(void **state)
     (void)state;
     for (unsigned i = 0; i < 2 * NEEDS; i++) {
         bool refused = needs[i / 2].needs_table;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, needs[i / 2].profile);
-        spoil(&r, i % 2);
-        rig_tune(&r, "hw.busdma.default", needs[i / 2].name);
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        assert_int_equal(rig_info(r.nic).wanted, needs[i / 2].mode);
-        assert_int_equal(rig_info(r.nic).mode, refused ? UDMAR_MODE_TRANSLATE : needs[i / 2].mode);
-        assert_int_equal(model_log_contains(r.m, i % 2 ? "translate: RAM lies beyond the addresses"
+        fixture_machine(&f, needs[i / 2].profile);
+        spoil(&f, i % 2);
+        fixture_tune(&f, "hw.busdma.default", needs[i / 2].name);
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        assert_int_equal(fixture_info(f.nic).wanted, needs[i / 2].mode);
+        assert_int_equal(fixture_info(f.nic).mode,
+                         refused ? UDMAR_MODE_TRANSLATE : needs[i / 2].mode);
+        assert_int_equal(model_log_contains(f.m, i % 2 ? "translate: RAM lies beyond the addresses"
                                                        : "translate: the host gave no list of RAM"),
                          refused);
         if (refused) {
-            assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-            assert_true(rig_reaches(&r, NIC, IOVA, r.page));
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -113,14 +114,14 @@ static void wrong_lists_of_ram_are_refused(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        r.ram[1] = rows[i].range;
-        assert_int_equal(rig_try_create(&r), UDMAR_ERR_ARGUMENT);
-        assert_true(model_log_contains(r.m, "range 1 of the host's RAM"));
-        assert_true(model_log_contains(r.m, rows[i].says));
-        rig_close(&r);
+        fixture_machine(&f, "generic48");
+        f.ram[1] = rows[i].range;
+        assert_int_equal(fixture_try_create(&f), UDMAR_ERR_ARGUMENT);
+        assert_true(model_log_contains(f.m, "range 1 of the host's RAM"));
+        assert_true(model_log_contains(f.m, rows[i].says));
+        fixture_close(&f);
     }
 }
 
@@ -134,24 +135,24 @@ static void ranges_may_overlap(void **state)
 
     (void)state;
     for (unsigned large = 0; large < 2; large++) {
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        r.config.ram = ranges;
-        r.config.ram_count = 5;
-        rig_tune(&r, "hw.busdma.default", "identity");
-        rig_tune(&r, "hw.dmar.superpage", large ? "1" : "0");
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_IDENTITY);
+        fixture_machine(&f, "generic48");
+        f.config.ram = ranges;
+        f.config.ram_count = 5;
+        fixture_tune(&f, "hw.busdma.default", "identity");
+        fixture_tune(&f, "hw.dmar.superpage", large ? "1" : "0");
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_IDENTITY);
         for (uint64_t at = RAM_1; at < RAM_1 + MIB(32); at += MIB(1)) {
-            assert_true(rig_reaches(&r, NIC, at, at));
-            assert_true(rig_reaches(&r, NIC, at + MIB(1) - 1, at + MIB(1) - 1));
+            assert_true(fixture_reaches(&f, NIC, at, at));
+            assert_true(fixture_reaches(&f, NIC, at + MIB(1) - 1, at + MIB(1) - 1));
         }
-        assert_int_equal(rig_write(&r, NIC, RAM_1 - 1), MODEL_BLOCKED);
-        assert_int_equal(rig_write(&r, NIC, RAM_1 + MIB(32)), MODEL_BLOCKED);
-        rig_close(&r);
+        assert_int_equal(fixture_write(&f, NIC, RAM_1 - 1), MODEL_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, RAM_1 + MIB(32)), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
@@ -164,18 +165,18 @@ static void note(void *argument, struct udmar_dma_segment *segments, int count, 
     *(uint64_t *)argument = segments[0].ds_addr;
 }
 
-static uint64_t large_leaves(struct rig *r)
+static uint64_t large_leaves(struct fixture *f)
 {
-    struct model_tree tree = model_count_tree(r->m, 0, NIC);
+    struct model_tree tree = model_count_tree(f->m, 0, NIC);
 
     assert_true(tree.valid);
     return tree.leaves[2] + tree.leaves[3];
 }
 
 /* In whatever way memory is mapped: aligned, contiguous, and 2 MiB or more. */
-static uint64_t map_in_all_ways(struct rig *r)
+static uint64_t map_in_all_ways(struct fixture *f)
 {
-    struct udmar_domain *domain = udmar_device_domain(r->nic);
+    struct udmar_domain *domain = udmar_device_domain(f->nic);
     const struct udmar_dma_physical piece = { MIB(4), MIB(4) };
     const struct udmar_dma_physical huge = { MIB(4), MIB(16) };
     struct udmar_dma_tag *tag = NULL;
@@ -185,13 +186,13 @@ static uint64_t map_in_all_ways(struct rig *r)
 
     /* By hand, and a run that fills up. */
     assert_int_equal(udmar_domain_map(domain, MIB(512), MIB(4), MIB(4), 3), UDMAR_OK);
-    sum += large_leaves(r);
+    sum += large_leaves(f);
     assert_int_equal(udmar_domain_unmap(domain, MIB(512), MIB(4)), UDMAR_OK);
     for (unsigned i = 0; i < 512; i++) {
         assert_int_equal(
             udmar_domain_map(domain, MIB(512) + i * 4096u, MIB(4) + i * 4096u, 4096, 3), UDMAR_OK);
     }
-    sum += large_leaves(r);
+    sum += large_leaves(f);
     assert_int_equal(udmar_domain_unmap(domain, MIB(512), MIB(2)), UDMAR_OK);
     /* Streams: a whole leaf, several, and a range of the tree. */
     assert_int_equal(udmar_stream_map(domain, &(struct udmar_dma_physical){ MIB(4), MIB(2) }, 1, 3,
@@ -204,9 +205,9 @@ static uint64_t map_in_all_ways(struct rig *r)
     assert_int_equal(udmar_stream_map(domain, &piece, 1, 3, UINT64_MAX, &iova[1]), UDMAR_OK);
     assert_int_equal(udmar_stream_map(domain, &huge, 1, 3, UINT64_MAX, &iova[2]), UDMAR_OK);
     for (unsigned i = 0; i < 3; i++) {
-        assert_true(rig_reaches(r, NIC, iova[i] + MIB(1), MIB(5)));
+        assert_true(fixture_reaches(f, NIC, iova[i] + MIB(1), MIB(5)));
     }
-    sum += large_leaves(r);
+    sum += large_leaves(f);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(udmar_stream_unmap(domain, iova[i]), UDMAR_OK);
     }
@@ -215,7 +216,7 @@ static uint64_t map_in_all_ways(struct rig *r)
         uint64_t size = i == 0 ? MIB(4) : MIB(16);
         uint64_t address = 0;
 
-        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(r->nic), 1, 0, UINT64_MAX,
+        assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(f->nic), 1, 0, UINT64_MAX,
                                               UINT64_MAX, NULL, NULL, size, 1, size, 0, NULL, NULL,
                                               &tag),
                          0);
@@ -224,8 +225,8 @@ static uint64_t map_in_all_ways(struct rig *r)
                                                     &(struct udmar_dma_physical){ MIB(4), MIB(4) },
                                                     1, note, &address, 0),
                          0);
-        assert_true(rig_reaches(r, NIC, address + MIB(3), MIB(7)));
-        sum += large_leaves(r);
+        assert_true(fixture_reaches(f, NIC, address + MIB(3), MIB(7)));
+        sum += large_leaves(f);
         udmar_dmamap_unload(tag, map);
         assert_int_equal(udmar_dmamap_destroy(tag, map), 0);
         assert_int_equal(udmar_dma_tag_destroy(tag), 0);
@@ -240,23 +241,23 @@ static void no_large_page_where_they_are_switched_off(void **state)
     (void)state;
     for (unsigned i = 0; i < 16; i++) {
         bool large = i / 4 % 2 == 0;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, profiles[i % 4]);
-        r.config.direct_map = i < 8;
-        rig_tune(&r, "hw.dmar.superpage", large ? "1" : "0");
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        assert_int_equal(map_in_all_ways(&r) != 0, large);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_IDENTITY), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, MIB(4), MIB(4)));
-        assert_int_equal(large_leaves(&r) != 0, large);
-        rig_own_domain(&r);
-        assert_int_equal(udmar_domain_map(r.own, MIB(512), MIB(4), MIB(4), 3), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, MIB(512), MIB(4)));
-        assert_int_equal(large_leaves(&r) != 0, large);
-        rig_close(&r);
+        fixture_machine(&f, profiles[i % 4]);
+        f.config.direct_map = i < 8;
+        fixture_tune(&f, "hw.dmar.superpage", large ? "1" : "0");
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        assert_int_equal(map_in_all_ways(&f) != 0, large);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_IDENTITY), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, MIB(4), MIB(4)));
+        assert_int_equal(large_leaves(&f) != 0, large);
+        fixture_own_domain(&f);
+        assert_int_equal(udmar_domain_map(f.own, MIB(512), MIB(4), MIB(4), 3), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, MIB(512), MIB(4)));
+        assert_int_equal(large_leaves(&f) != 0, large);
+        fixture_close(&f);
     }
 }
 
@@ -264,15 +265,15 @@ static void no_large_page_where_they_are_switched_off(void **state)
 static void no_large_page_in_a_domain_of_small_ones(void **state)
 {
     const struct udmar_domain_config config = { .small_pages = true };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(udmar_domain_create(r.d, &config, &r.own), UDMAR_OK);
-    assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_OK);
-    assert_int_equal(udmar_domain_map(r.own, MIB(512), MIB(4), MIB(4), 3), UDMAR_OK);
-    assert_int_equal(large_leaves(&r), 0);
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(udmar_domain_create(f.instance, &config, &f.own), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(f.nic, f.own), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(f.own, MIB(512), MIB(4), MIB(4), 3), UDMAR_OK);
+    assert_int_equal(large_leaves(&f), 0);
+    fixture_close(&f);
 }
 
 int main(void)

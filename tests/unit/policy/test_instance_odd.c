@@ -3,7 +3,7 @@
  * Corners that no journey passes through: null arguments, storms of faults, odd configuration
  * spaces, hardware that goes silent between two steps.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void questions_to_nobody(void **state)
 {
     struct udmar_unit_status status;
     uint64_t root, context[2];
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     assert_null(udmar_device_find(NULL, 0, NIC));
@@ -30,30 +30,30 @@ static void questions_to_nobody(void **state)
     assert_int_equal(udmar_device_detach(NULL), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_set_mode(NULL, UDMAR_MODE_BLOCKED), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_device_on_fault(NULL, NULL, NULL), UDMAR_ERR_ARGUMENT);
-    rig_open(&r, "generic48");
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_int_equal(udmar_unit_status(r.d, 1, &status), UDMAR_ERR_ARGUMENT);
-    assert_ptr_equal(udmar_instance_table(r.d)->bytes, r.table);
-    assert_int_equal(udmar_context_entries(r.d, 0, DISK, &root, context), UDMAR_ERR_NO_UNIT);
-    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_OK);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    assert_int_equal(udmar_unit_status(f.instance, 1, &status), UDMAR_ERR_ARGUMENT);
+    assert_ptr_equal(udmar_instance_table(f.instance)->bytes, f.table);
+    assert_int_equal(udmar_context_entries(f.instance, 0, DISK, &root, context), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(udmar_context_entries(f.instance, 0, NIC, &root, context), UDMAR_OK);
     assert_int_equal(context[0] & 1, 1);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 static void disabled_instance_has_no_table(void **state)
 {
     uint64_t root, context[2];
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.dmar.enable", "0");
-    rig_create(&r);
-    assert_null(udmar_instance_table(r.d));
-    assert_int_equal(udmar_unit_count(r.d), 0);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(udmar_context_entries(r.d, 0, NIC, &root, context), UDMAR_ERR_NO_UNIT);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.enable", "0");
+    fixture_create(&f);
+    assert_null(udmar_instance_table(f.instance));
+    assert_int_equal(udmar_unit_count(f.instance), 0);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(udmar_context_entries(f.instance, 0, NIC, &root, context), UDMAR_ERR_NO_UNIT);
+    fixture_close(&f);
 }
 
 static void ram_has_to_make_sense(void **state)
@@ -68,43 +68,43 @@ static void ram_has_to_make_sense(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        r.ram[1] = wrong[i];
-        assert_int_equal(rig_try_create(&r), UDMAR_ERR_ARGUMENT);
-        r.config.ram = NULL;
-        assert_int_equal(rig_try_create(&r), UDMAR_ERR_ARGUMENT);
-        rig_close(&r);
+        fixture_machine(&f, "generic48");
+        f.ram[1] = wrong[i];
+        assert_int_equal(fixture_try_create(&f), UDMAR_ERR_ARGUMENT);
+        f.config.ram = NULL;
+        assert_int_equal(fixture_try_create(&f), UDMAR_ERR_ARGUMENT);
+        fixture_close(&f);
     }
 }
 
 static void table_defects_are_logged(void **state)
 {
     static const uint8_t strange[8] = { 9, 0, 8, 0 };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_raw_structure(r.m, strange, sizeof(strange));
-    rig_create(&r);
-    assert_true(model_log_contains(r.m, "structure type is not known here"));
-    rig_close(&r);
-    rig_machine(&r, "generic48");
-    r.config.table_size = model_dmar_build(r.m, r.table, sizeof(r.table)) + 1;
-    assert_int_equal(udmar_create(r.m, &r.config, &r.d), UDMAR_OK);
-    assert_true(model_log_contains(r.m, "(header): buffer is longer"));
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_add_raw_structure(f.m, strange, sizeof(strange));
+    fixture_create(&f);
+    assert_true(model_log_contains(f.m, "structure type is not known here"));
+    fixture_close(&f);
+    fixture_machine(&f, "generic48");
+    f.config.table_size = model_dmar_build(f.m, f.table, sizeof(f.table)) + 1;
+    assert_int_equal(udmar_create(f.m, &f.config, &f.instance), UDMAR_OK);
+    assert_true(model_log_contains(f.m, "(header): buffer is longer"));
+    fixture_close(&f);
 }
 
 static void table_without_units(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_empty(&r);
-    assert_int_equal(rig_try_create(&r), UDMAR_ERR_NO_UNIT);
-    rig_close(&r);
+    fixture_empty(&f);
+    assert_int_equal(fixture_try_create(&f), UDMAR_ERR_NO_UNIT);
+    fixture_close(&f);
 }
 
 /* ---- faults ---- */
@@ -122,10 +122,10 @@ static void words_for_every_access(void **state)
         { UDMAR_FAULT_INTERRUPT, "tried to raise an interrupt through entry 20480, which" },
     };
     char text[400];
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&f, "generic48");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct udmar_fault fault = { .access = rows[i].access,
                                      .address = 0x5000,
@@ -136,21 +136,21 @@ static void words_for_every_access(void **state)
                                      .place = UDMAR_PLACE_LIVE,
                                      .near_base = 0x4000,
                                      .near_size = 0x2000 };
-        size_t length = udmar_fault_format(r.d, &fault, text, sizeof(text));
+        size_t length = udmar_fault_format(f.instance, &fault, text, sizeof(text));
 
         assert_int_equal(length, strlen(text));
         assert_non_null(strstr(text, rows[i].words));
         assert_non_null(strstr(text, "live mapping 0x4000-0x5fff; PASID 77"));
         assert_int_equal(strstr(text, "further faults were lost") != NULL, i % 2 == 1);
         fault.reason = 5 + i % 2;
-        (void)udmar_fault_format(r.d, &fault, text, sizeof(text));
+        (void)udmar_fault_format(f.instance, &fault, text, sizeof(text));
         assert_non_null(strstr(text, "0x4000-0x5fff, which does not allow that"));
     }
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 struct storm {
-    struct rig *r;
+    struct fixture *f;
     unsigned taken;
 };
 
@@ -162,7 +162,7 @@ static void feed(void *context, struct udmar_unit *unit, const struct udmar_faul
     (void)unit;
     assert_int_equal(fault->rid, DISK);
     storm->taken++;
-    model_inject_fault(storm->r->u, DISK, 2, 0x1000 * storm->taken, true);
+    model_inject_fault(storm->f->u, DISK, 2, 0x1000 * storm->taken, true);
 }
 
 /* With @first faults waiting: one is always there when the last was read, or only at the next look.
@@ -171,26 +171,26 @@ static void storm_with(unsigned first)
 {
     const struct model_config machine = { .hold_interrupts = true };
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
-    struct rig r;
-    struct storm storm = { .r = &r };
+    struct fixture f;
+    struct storm storm = { .f = &f };
     unsigned seen, records;
 
-    rig_machine_config(&r, &machine, &unit);
-    rig_create(&r);
-    rig_start(&r);
-    records = rig_unit(&r, 0)->facts.fault_count;
+    fixture_machine_config(&f, &machine, &unit);
+    fixture_create(&f);
+    fixture_start(&f);
+    records = fixture_unit(&f, 0)->facts.fault_count;
     for (unsigned i = 0; i < first; i++) {
-        model_inject_fault(r.u, DISK, 2, 0x1000, true);
+        model_inject_fault(f.u, DISK, 2, 0x1000, true);
     }
-    seen = udmar__faults_drain(rig_unit(&r, 0), feed, &storm);
+    seen = udmar__faults_drain(fixture_unit(&f, 0), feed, &storm);
     assert_int_equal(seen, storm.taken);
     assert_in_range(seen, records, 16 * records);
     /* Nothing is left that would keep the next event away. */
-    assert_int_equal(model_peek32(r.u, FSTS) & 3, 0);
-    (void)model_deliver_interrupts(r.m);
-    model_inject_fault(r.u, DISK, 2, 0x1000, true);
-    assert_int_equal(model_deliver_interrupts(r.m), 1);
-    rig_close(&r);
+    assert_int_equal(model_peek32(f.u, FSTS) & 3, 0);
+    (void)model_deliver_interrupts(f.m);
+    model_inject_fault(f.u, DISK, 2, 0x1000, true);
+    assert_int_equal(model_deliver_interrupts(f.m), 1);
+    fixture_close(&f);
 }
 
 static void endless_faults_come_to_an_end(void **state)
@@ -205,32 +205,32 @@ static void wide_interrupt_address(void **state)
     const struct model_unit_config unit = {
         .profile = "generic48", .base = BASE, .include_all = true, .ecap_set = 0x18
     };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, NULL, &unit);
-    rig_create(&r);
-    rig_start(&r);
-    assert_true(rig_unit(&r, 0)->facts.extended_ids);
-    model_inject_fault(r.u, DISK, 2, 0x1000, true);
-    assert_int_equal(model_interrupts(r.m), 1);
-    rig_close(&r);
+    fixture_machine_config(&f, NULL, &unit);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_true(fixture_unit(&f, 0)->facts.extended_ids);
+    model_inject_fault(f.u, DISK, 2, 0x1000, true);
+    assert_int_equal(model_interrupts(f.m), 1);
+    fixture_close(&f);
 }
 
 static void fault_index_beyond_the_records(void **state)
 {
     const struct model_config machine = { .hold_interrupts = true };
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &unit);
-    rig_create(&r);
-    rig_start(&r);
-    model_inject_fault(r.u, DISK, 2, 0x1000, true);
-    model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0xff00);
-    assert_int_equal(udmar_fault_poll(r.d), 1);
-    rig_close(&r);
+    fixture_machine_config(&f, &machine, &unit);
+    fixture_create(&f);
+    fixture_start(&f);
+    model_inject_fault(f.u, DISK, 2, 0x1000, true);
+    model_poke32(f.u, FSTS, model_peek32(f.u, FSTS) | 0xff00);
+    assert_int_equal(udmar_fault_poll(f.instance), 1);
+    fixture_close(&f);
 }
 
 /* From the last record on it goes on with the first, and nobody looks behind the last. */
@@ -239,28 +239,28 @@ static void records_go_round(void **state)
     const struct model_config machine = { .hold_interrupts = true };
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
     unsigned records, absent;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &unit);
-    rig_create(&r);
-    rig_start(&r);
-    records = rig_unit(&r, 0)->facts.fault_count;
+    fixture_machine_config(&f, &machine, &unit);
+    fixture_create(&f);
+    fixture_start(&f);
+    records = fixture_unit(&f, 0)->facts.fault_count;
     for (unsigned i = 0; i + 1 < records; i++) {
-        model_inject_fault(r.u, DISK, 2, 0x1000, true);
+        model_inject_fault(f.u, DISK, 2, 0x1000, true);
     }
-    assert_int_equal(udmar_fault_poll(r.d), records - 1);
-    absent = model_stats(r.u)->absent_reads;
+    assert_int_equal(udmar_fault_poll(f.instance), records - 1);
+    absent = model_stats(f.u)->absent_reads;
     for (unsigned i = 0; i < 3; i++) {
-        model_inject_fault(r.u, DISK, 2, 0x1000, true);
+        model_inject_fault(f.u, DISK, 2, 0x1000, true);
     }
-    model_stats(r.u)->register_reads = 0;
-    assert_int_equal(udmar_fault_poll(r.d), 3);
-    assert_int_equal(model_stats(r.u)->absent_reads, absent);
+    model_stats(f.u)->register_reads = 0;
+    assert_int_equal(udmar_fault_poll(f.instance), 3);
+    assert_int_equal(model_stats(f.u)->absent_reads, absent);
     /* FSTS, three records of four words, the head of the next, FSTS, the queue's FSTS: one round.
      */
-    assert_in_range(model_stats(r.u)->register_reads, 1 + 3 * 4 + 1, 1 + 3 * 4 + 1 + 3);
-    rig_close(&r);
+    assert_in_range(model_stats(f.u)->register_reads, 1 + 3 * 4 + 1, 1 + 3 * 4 + 1 + 3);
+    fixture_close(&f);
 }
 
 static void reasons_have_eight_bits(void **state)
@@ -300,47 +300,47 @@ static void jump(void *context, struct model *m, enum model_event event)
 static void one_more_look_after_the_deadline(void **state)
 {
     unsigned calls = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "rwbf");
-    model_behaviour(r.u)->gsts_lag = 2;
-    model_set_hook(r.m, jump, &calls);
-    assert_int_equal(udmar__write_buffer_flush(rig_unit(&r, 0)), UDMAR_OK);
+    fixture_open_nic(&f, "rwbf");
+    model_behaviour(f.u)->gsts_lag = 2;
+    model_set_hook(f.m, jump, &calls);
+    assert_int_equal(udmar__write_buffer_flush(fixture_unit(&f, 0)), UDMAR_OK);
     assert_true(calls >= 2);
-    model_set_hook(r.m, NULL, NULL);
-    rig_close(&r);
+    model_set_hook(f.m, NULL, NULL);
+    fixture_close(&f);
 }
 
 /* ---- invalidation ---- */
 
 static void tickets_mean_nothing_to_registers(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "rwbf");
-    assert_int_equal(udmar__invalidate_wait(rig_unit(&r, 0), 5), UDMAR_OK);
-    assert_true(udmar__invalidate_done(rig_unit(&r, 0), 5));
-    assert_true(udmar__invalidate_done(rig_unit(&r, 0), 0));
-    rig_close(&r);
+    fixture_open_nic(&f, "rwbf");
+    assert_int_equal(udmar__invalidate_wait(fixture_unit(&f, 0), 5), UDMAR_OK);
+    assert_true(udmar__invalidate_done(fixture_unit(&f, 0), 5));
+    assert_true(udmar__invalidate_done(fixture_unit(&f, 0), 0));
+    fixture_close(&f);
 }
 
 static void iotlb_command_that_never_ends(void **state)
 {
     struct udmar__request iotlb;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "rwbf");
-    iotlb = udmar__iotlb_request(rig_unit(&r, 0), 1, 0, 0, 0, false);
-    model_behaviour(r.u)->invalidation_lag = MODEL_NEVER;
+    fixture_open_nic(&f, "rwbf");
+    iotlb = udmar__iotlb_request(fixture_unit(&f, 0), 1, 0, 0, 0, false);
+    model_behaviour(f.u)->invalidation_lag = MODEL_NEVER;
     for (unsigned i = 0; i < 2; i++) {
-        assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &iotlb, 1, true, NULL),
+        assert_int_equal(udmar__invalidate(fixture_unit(&f, 0), &iotlb, 1, true, NULL),
                          UDMAR_ERR_TIMEOUT);
     }
-    assert_int_equal(rig_violations(&r), 0);
-    rig_abandon(&r);
+    assert_int_equal(fixture_violations(&f), 0);
+    fixture_abandon(&f);
 }
 
 static void only_the_high_region_is_there(void **state)
@@ -348,15 +348,15 @@ static void only_the_high_region_is_there(void **state)
     const struct model_unit_config unit = {
         .profile = "rwbf", .base = BASE, .include_all = true, .cap_set = 0x40, .cap_clear = 0x20
     };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, NULL, &unit);
-    model_poke32(r.u, PMEN, 0x80000001);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, PMEN), 0);
-    rig_close(&r);
+    fixture_machine_config(&f, NULL, &unit);
+    model_poke32(f.u, PMEN, 0x80000001);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, PMEN), 0);
+    fixture_close(&f);
 }
 
 /* ---- configuration spaces ---- */
@@ -368,18 +368,18 @@ static void slot_1_alias_of_two_boards_only(void **state)
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct udmar_device_info info;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
-        model_add_function(r.m, 0, CARD, 0x9005, 0x0285, 0x010400);
-        model_set_config(r.m, 0, CARD, 0x2c, (uint32_t)subsystems[i] << 16 | 0x9005);
-        rig_create(&r);
-        rig_start(&r);
-        info = rig_info(rig_attach(&r, CARD));
+        fixture_machine(&f, "generic48");
+        model_add_bridge(f.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
+        model_add_function(f.m, 0, CARD, 0x9005, 0x0285, 0x010400);
+        model_set_config(f.m, 0, CARD, 0x2c, (uint32_t)subsystems[i] << 16 | 0x9005);
+        fixture_create(&f);
+        fixture_start(&f);
+        info = fixture_info(fixture_attach(&f, CARD));
         assert_int_equal(info.id_count, i < 2 ? 2 : 1);
         assert_int_equal(info.ids[1], i < 2 ? 0x0508 : 0);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -389,20 +389,20 @@ static void odd_capability_lists(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         struct udmar_device_info info;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
-        model_add_function(r.m, 0, CARD, 0x8086, 0x1000, 0x020000);
-        model_set_config(r.m, 0, PLX_BRIDGE, 0x04, 0x00100007);
-        model_set_config(r.m, 0, PLX_BRIDGE, 0x34, 0x40);
-        model_set_config(r.m, 0, PLX_BRIDGE, 0x40, i == 0 ? 0x4001 : 0x0001);
-        rig_create(&r);
-        rig_start(&r);
-        info = rig_info(rig_attach(&r, CARD));
+        fixture_machine(&f, "generic48");
+        model_add_bridge(f.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
+        model_add_function(f.m, 0, CARD, 0x8086, 0x1000, 0x020000);
+        model_set_config(f.m, 0, PLX_BRIDGE, 0x04, 0x00100007);
+        model_set_config(f.m, 0, PLX_BRIDGE, 0x34, 0x40);
+        model_set_config(f.m, 0, PLX_BRIDGE, 0x40, i == 0 ? 0x4001 : 0x0001);
+        fixture_create(&f);
+        fixture_start(&f);
+        info = fixture_info(fixture_attach(&f, CARD));
         assert_int_equal(info.id_count, 2);
         assert_int_equal(info.ids[1], PLX_BRIDGE);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -410,63 +410,63 @@ static void odd_capability_lists(void **state)
 static void bridge_that_lost_its_capability(void **state)
 {
     struct udmar_device_info info;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 6, MODEL_ROOT_PORT);
-    model_add_bridge(r.m, 0, CARD, 6, 6, MODEL_PCI_TO_PCI);
-    model_add_function(r.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
-    rig_create(&r);
-    rig_start(&r);
-    info = rig_info(rig_attach(&r, 0x0620));
+    fixture_machine(&f, "generic48");
+    model_add_bridge(f.m, 0, PLX_BRIDGE, 5, 6, MODEL_ROOT_PORT);
+    model_add_bridge(f.m, 0, CARD, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_function(f.m, 0, 0x0620, 0x8086, 0x1000, 0x020000);
+    fixture_create(&f);
+    fixture_start(&f);
+    info = fixture_info(fixture_attach(&f, 0x0620));
     assert_int_equal(info.id_count, 3);
     assert_int_equal(info.ids[1], CARD);
     assert_int_equal(info.ids[2], 0x0600);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* The top bit of the header type says "more functions", not "another kind of header". */
 static void bridge_with_more_functions(void **state)
 {
     const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0xe0, 0x20 } };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
-    model_set_config(r.m, 0, PLX_BRIDGE, 0x0c, 0x00810000);
-    model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
-    rig_create(&r);
-    rig_start(&r);
-    assert_non_null(udmar_device_find(r.d, 0, 0x0520));
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_add_bridge(f.m, 0, PLX_BRIDGE, 5, 5, MODEL_ROOT_PORT);
+    model_set_config(f.m, 0, PLX_BRIDGE, 0x0c, 0x00810000);
+    model_add_rmrr(f.m, 0, 0x180000, 0x180fff, &scope, 1);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_non_null(udmar_device_find(f.instance, 0, 0x0520));
+    fixture_close(&f);
 }
 
 /* No memory for the second of two contexts: the first one goes as well. */
 static void first_context_goes_with_the_second(void **state)
 {
     uint8_t byte = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     for (unsigned n = 1, failed = 1; failed != 0; n++) {
         struct udmar_device *device = NULL;
         enum udmar_status status;
 
-        rig_machine(&r, "generic48");
-        model_add_bridge(r.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
-        model_add_function(r.m, 0, CARD, 0x8086, 0x1000, 0x020000);
-        rig_create(&r);
-        rig_start(&r);
-        model_fail_host_calls_of(r.m, MODEL_CALL_PAGE_ALLOC, n, false);
-        status = udmar_device_attach(r.d, 0, CARD, "card", &device);
-        failed = model_host_calls_failed(r.m);
+        fixture_machine(&f, "generic48");
+        model_add_bridge(f.m, 0, PLX_BRIDGE, 5, 5, MODEL_PCI_TO_PCI);
+        model_add_function(f.m, 0, CARD, 0x8086, 0x1000, 0x020000);
+        fixture_create(&f);
+        fixture_start(&f);
+        model_fail_host_calls_of(f.m, MODEL_CALL_PAGE_ALLOC, n, false);
+        status = udmar_device_attach(f.instance, 0, CARD, "card", &device);
+        failed = model_host_calls_failed(f.m);
         assert_int_equal(status, failed != 0 ? UDMAR_ERR_MEMORY : UDMAR_OK);
-        model_fail_host_call(r.m, 0, false);
-        assert_int_equal(model_dma(r.m, 0, CARD, r.page, &byte, 1, true), MODEL_BLOCKED);
-        assert_int_equal(model_dma(r.m, 0, PLX_BRIDGE, r.page, &byte, 1, true), MODEL_BLOCKED);
-        rig_close(&r);
+        model_fail_host_call(f.m, 0, false);
+        assert_int_equal(model_dma(f.m, 0, CARD, f.page, &byte, 1, true), MODEL_BLOCKED);
+        assert_int_equal(model_dma(f.m, 0, PLX_BRIDGE, f.page, &byte, 1, true), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
@@ -482,21 +482,21 @@ static void identity_leaves_the_msi_window_out(void **state)
                  { 0xfef00000, UDMAR_OK },
                  { 0xfefff000, UDMAR_OK },
                  { 0xff000000, UDMAR_ERR_NOT_FOUND } };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.busdma.default", "identity");
-    r.ram[1] = (struct udmar_ram_range){ 0xfed00000, 0x300000 };
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.busdma.default", "identity");
+    f.ram[1] = (struct udmar_ram_range){ 0xfed00000, 0x300000 };
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(
-            udmar_domain_translate(udmar_device_domain(r.nic), rows[i].at, NULL, NULL, NULL),
+            udmar_domain_translate(udmar_device_domain(f.nic), rows[i].at, NULL, NULL, NULL),
             rows[i].status);
     }
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- hardware that goes silent ---- */
@@ -504,104 +504,104 @@ static void identity_leaves_the_msi_window_out(void **state)
 /* From the moment that translation is on nothing in PMEN changes any more. */
 static void freeze_after_enable(void *context, struct model *m, enum model_event event)
 {
-    struct rig *r = context;
+    struct fixture *f = context;
 
     (void)m;
-    if (event == MODEL_EVENT_WRITE && (model_peek32(r->u, GSTS) & TE) != 0) {
-        model_behaviour(r->u)->gsts_lag = MODEL_NEVER;
+    if (event == MODEL_EVENT_WRITE && (model_peek32(f->u, GSTS) & TE) != 0) {
+        model_behaviour(f->u)->gsts_lag = MODEL_NEVER;
     }
 }
 
 static void protected_regions_that_stay(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "rwbf");
-    model_poke32(r.u, PMEN, 0x80000001);
-    rig_create(&r);
-    model_set_hook(r.m, freeze_after_enable, &r);
+    fixture_machine(&f, "rwbf");
+    model_poke32(f.u, PMEN, 0x80000001);
+    fixture_create(&f);
+    model_set_hook(f.m, freeze_after_enable, &f);
     /* The write buffer's flush freezes as well, but start has no more to flush by then. */
-    assert_int_equal(udmar_start(r.d), UDMAR_OK);
-    model_set_hook(r.m, NULL, NULL);
-    assert_true(model_log_contains(r.m, "protected memory regions stay on"));
-    rig_abandon(&r);
+    assert_int_equal(udmar_start(f.instance), UDMAR_OK);
+    model_set_hook(f.m, NULL, NULL);
+    assert_true(model_log_contains(f.m, "protected memory regions stay on"));
+    fixture_abandon(&f);
 }
 
 /* An error that an old queue has left would stop ours before its first request. */
 static void old_queue_error_is_cleared(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_poke32(r.u, FSTS, 0x70);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
-    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 0);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_poke32(f.u, FSTS, 0x70);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, FSTS) & 0x70, 0);
+    assert_int_equal(fixture_unit(&f, 0)->counts.queue_errors, 0);
+    fixture_close(&f);
 }
 
 /* Silent from the moment that the fault event has its address. */
 static void freeze_after_event(void *context, struct model *m, enum model_event event)
 {
-    struct rig *r = context;
+    struct fixture *f = context;
 
     (void)m;
     (void)event;
-    if (model_peek32(r->u, 0x40) != 0) {
-        model_behaviour(r->u)->gsts_lag = MODEL_NEVER;
+    if (model_peek32(f->u, 0x40) != 0) {
+        model_behaviour(f->u)->gsts_lag = MODEL_NEVER;
     }
 }
 
 static void vector_of_a_failed_unit_goes_back(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "rwbf");
-    rig_create(&r);
-    model_set_hook(r.m, freeze_after_event, &r);
-    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
-    model_set_hook(r.m, NULL, NULL);
-    assert_true(model_log_contains(r.m, "switching translation on failed"));
-    model_behaviour(r.u)->gsts_lag = 0;
-    rig_start(&r);
-    model_clear_violations(r.m);
-    rig_close(&r); /* finds a vector that was lost */
+    fixture_machine(&f, "rwbf");
+    fixture_create(&f);
+    model_set_hook(f.m, freeze_after_event, &f);
+    assert_int_equal(udmar_start(f.instance), UDMAR_ERR_NO_UNIT);
+    model_set_hook(f.m, NULL, NULL);
+    assert_true(model_log_contains(f.m, "switching translation on failed"));
+    model_behaviour(f.u)->gsts_lag = 0;
+    fixture_start(&f);
+    model_clear_violations(f.m);
+    fixture_close(&f); /* finds a vector that was lost */
 }
 
 /* The higher one of two regions says how wide the table has to be. */
 static void table_is_wide_enough_for_every_rmrr(void **state)
 {
-    const struct model_scope scope = rig_endpoint(DISK);
+    const struct model_scope scope = fixture_endpoint(DISK);
     const uint64_t high = UINT64_C(1) << 41;
     struct udmar_domain_info info;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
-    model_add_rmrr(r.m, 0, high, high + 0xfff, &scope, 1);
-    rig_create(&r);
-    rig_start(&r);
-    udmar_domain_info(udmar_device_domain(rig_attach(&r, DISK)), &info);
+    fixture_machine(&f, "generic48");
+    model_add_rmrr(f.m, 0, 0x180000, 0x180fff, &scope, 1);
+    model_add_rmrr(f.m, 0, high, high + 0xfff, &scope, 1);
+    fixture_create(&f);
+    fixture_start(&f);
+    udmar_domain_info(udmar_device_domain(fixture_attach(&f, DISK)), &info);
     assert_int_equal(info.width, 48);
-    assert_int_equal(rig_write(&r, DISK, high), MODEL_NO_MEMORY);
-    assert_int_equal(rig_write(&r, DISK, 0x180000), MODEL_OK);
-    rig_close(&r);
+    assert_int_equal(fixture_write(&f, DISK, high), MODEL_NO_MEMORY);
+    assert_int_equal(fixture_write(&f, DISK, 0x180000), MODEL_OK);
+    fixture_close(&f);
 }
 
 static void window_larger_than_any(void **state)
 {
     struct udmar_unit *unit = NULL;
     const char *reason = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "bigwindow");
-    assert_int_equal(udmar__unit_create(r.m,
+    fixture_machine(&f, "bigwindow");
+    assert_int_equal(udmar__unit_create(f.m,
                                         &(struct udmar__unit_config){ .base = BASE,
                                                                       .firmware_size = 1u << 20,
                                                                       .timeout_ns = 1000000 },
@@ -610,10 +610,10 @@ static void window_larger_than_any(void **state)
     /* What firmware says is beyond belief: what the registers say is mapped. */
     assert_int_equal(unit->window, unit->facts.window_size);
     udmar__unit_destroy(unit);
-    rig_close(&r);
+    fixture_close(&f);
     /* Four pages are believed. */
-    rig_machine(&r, "generic48");
-    assert_int_equal(udmar__unit_create(r.m,
+    fixture_machine(&f, "generic48");
+    assert_int_equal(udmar__unit_create(f.m,
                                         &(struct udmar__unit_config){ .base = BASE,
                                                                       .firmware_size = 16384,
                                                                       .timeout_ns = 1000000 },
@@ -622,7 +622,7 @@ static void window_larger_than_any(void **state)
     assert_int_equal(unit->window, 16384);
     assert_true(unit->facts.window_size < 16384);
     udmar__unit_destroy(unit);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 int main(void)

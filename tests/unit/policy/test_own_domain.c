@@ -9,7 +9,7 @@
 #include <udmar/stream.h>
 
 #include "../../empty.h"
-#include "support.h"
+#include "fixture/inside.h"
 
 #define MIB(n)    (UINT64_C(1048576) * (n))
 #define RMRR      UINT64_C(0x300000)
@@ -19,25 +19,25 @@
 #define GUEST     (RAM_1 + MIB(16)) /* memory in which no tables are */
 
 /* NIC below a unit of its own; DISK below the include-all unit, which is unit 1. */
-static void two_units(struct rig *r, const struct model_unit_config *nic,
+static void two_units(struct fixture *f, const struct model_unit_config *nic,
                       const struct model_unit_config *disk)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
     struct model_unit_config config = *nic;
 
-    rig_empty(r);
+    fixture_empty(f);
     config.base = BASE;
-    r->u = model_add_unit(r->m, &config);
-    model_add_unit_scope(r->u, &scope);
+    f->u = model_add_unit(f->m, &config);
+    model_add_unit_scope(f->u, &scope);
     config = *disk;
     config.base = BASE_2;
     config.include_all = true;
-    (void)model_add_unit(r->m, &config);
-    model_add_function(r->m, 0, NIC, 0x8086, 0x10d3, 0x020000);
-    model_add_function(r->m, 0, DISK, 0x8086, 0x2922, 0x010601);
-    rig_create(r);
-    rig_start(r);
-    r->nic = rig_attach(r, NIC);
+    (void)model_add_unit(f->m, &config);
+    model_add_function(f->m, 0, NIC, 0x8086, 0x10d3, 0x020000);
+    model_add_function(f->m, 0, DISK, 0x8086, 0x2922, 0x010601);
+    fixture_create(f);
+    fixture_start(f);
+    f->nic = fixture_attach(f, NIC);
 }
 
 static struct udmar_domain_info info_of(struct udmar_domain *domain)
@@ -48,12 +48,12 @@ static struct udmar_domain_info info_of(struct udmar_domain *domain)
     return info;
 }
 
-static unsigned stale(struct rig *r)
+static unsigned stale(struct fixture *f)
 {
     unsigned sum = 0;
 
-    for (unsigned i = 0; model_unit_at(r->m, i) != NULL; i++) {
-        sum += model_cache_stale(model_unit_at(r->m, i));
+    for (unsigned i = 0; model_unit_at(f->m, i) != NULL; i++) {
+        sum += model_cache_stale(model_unit_at(f->m, i));
     }
     return sum;
 }
@@ -73,49 +73,49 @@ static void devices_of_two_units_in_one_domain(void **state)
         const struct model_unit_config b = { .profile = profiles[i % 9] };
         struct udmar_domain_info info;
         struct udmar_device *disk;
-        struct rig r;
+        struct fixture f;
 
-        two_units(&r, &a, &b);
-        disk = rig_attach(&r, DISK);
-        if ((rig_unit(&r, 0)->facts.widths & rig_unit(&r, 1)->facts.widths) == 0) {
+        two_units(&f, &a, &b);
+        disk = fixture_attach(&f, DISK);
+        if ((fixture_unit(&f, 0)->facts.widths & fixture_unit(&f, 1)->facts.widths) == 0) {
             /* No table suits both. */
-            assert_int_equal(udmar_domain_create(r.d, NULL, &r.own), UDMAR_ERR_UNSUPPORTED);
-            assert_null(r.own);
-            rig_close(&r);
+            assert_int_equal(udmar_domain_create(f.instance, NULL, &f.own), UDMAR_ERR_UNSUPPORTED);
+            assert_null(f.own);
+            fixture_close(&f);
             continue;
         }
-        rig_own_domain(&r);
-        assert_int_equal(udmar_device_set_domain(disk, r.own), UDMAR_OK);
-        assert_ptr_equal(udmar_device_domain(disk), r.own);
-        assert_int_equal(rig_info(disk).mode, UDMAR_MODE_DOMAIN);
-        info = info_of(r.own);
+        fixture_own_domain(&f);
+        assert_int_equal(udmar_device_set_domain(disk, f.own), UDMAR_OK);
+        assert_ptr_equal(udmar_device_domain(disk), f.own);
+        assert_int_equal(fixture_info(disk).mode, UDMAR_MODE_DOMAIN);
+        info = info_of(f.own);
         assert_true(info.owned && info.units == 2 && info.devices == 2);
         /* A large piece, and a page. */
-        assert_int_equal(udmar_domain_map(r.own, MIB(512), MIB(2), MIB(4), 3), UDMAR_OK);
-        assert_int_equal(udmar_domain_map(r.own, IOVA, r.page, 4096, 3), UDMAR_OK);
+        assert_int_equal(udmar_domain_map(f.own, MIB(512), MIB(2), MIB(4), 3), UDMAR_OK);
+        assert_int_equal(udmar_domain_map(f.own, IOVA, f.page, 4096, 3), UDMAR_OK);
         for (unsigned n = 0; n < 2; n++) {
             uint16_t rid = n ? DISK : NIC;
 
-            assert_true(rig_reaches(&r, rid, IOVA, r.page));
-            assert_true(rig_reaches(&r, rid, MIB(512) + 4097, MIB(2) + 4097));
-            assert_int_equal(rig_write(&r, rid, r.page), MODEL_BLOCKED);
+            assert_true(fixture_reaches(&f, rid, IOVA, f.page));
+            assert_true(fixture_reaches(&f, rid, MIB(512) + 4097, MIB(2) + 4097));
+            assert_int_equal(fixture_write(&f, rid, f.page), MODEL_BLOCKED);
         }
-        assert_int_equal(udmar_domain_unmap(r.own, MIB(512) + MIB(1), 4096), UDMAR_OK);
-        assert_int_equal(udmar_domain_unmap(r.own, IOVA, 4096), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(f.own, MIB(512) + MIB(1), 4096), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(f.own, IOVA, 4096), UDMAR_OK);
         for (unsigned n = 0; n < 2; n++) {
-            assert_int_equal(rig_write(&r, n ? DISK : NIC, MIB(512) + MIB(1)), MODEL_BLOCKED);
-            assert_int_equal(rig_write(&r, n ? DISK : NIC, IOVA), MODEL_BLOCKED);
+            assert_int_equal(fixture_write(&f, n ? DISK : NIC, MIB(512) + MIB(1)), MODEL_BLOCKED);
+            assert_int_equal(fixture_write(&f, n ? DISK : NIC, IOVA), MODEL_BLOCKED);
         }
-        assert_true(rig_reaches(&r, NIC, MIB(512), MIB(2)));
-        assert_int_equal(stale(&r), 0);
+        assert_true(fixture_reaches(&f, NIC, MIB(512), MIB(2)));
+        assert_int_equal(stale(&f), 0);
         /* One goes; the other one keeps what is mapped. */
-        assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-        assert_int_equal(rig_write(&r, NIC, MIB(512)), MODEL_BLOCKED);
-        assert_true(rig_reaches(&r, DISK, MIB(512), MIB(2)));
-        assert_int_equal(udmar_domain_destroy(r.d, r.own), UDMAR_ERR_BUSY);
+        assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+        assert_int_equal(fixture_write(&f, NIC, MIB(512)), MODEL_BLOCKED);
+        assert_true(fixture_reaches(&f, DISK, MIB(512), MIB(2)));
+        assert_int_equal(udmar_domain_destroy(f.instance, f.own), UDMAR_ERR_BUSY);
         assert_int_equal(udmar_device_set_mode(disk, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        assert_int_equal(rig_write(&r, DISK, MIB(512)), MODEL_BLOCKED);
-        rig_close(&r);
+        assert_int_equal(fixture_write(&f, DISK, MIB(512)), MODEL_BLOCKED);
+        fixture_close(&f);
     }
 }
 
@@ -130,44 +130,44 @@ static void abilities_are_what_all_have(void **state)
     struct udmar_domain_config config = { .device_count = 1 };
     struct udmar_domain *domain;
     struct udmar_device *devices[2];
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    two_units(&r, &rich, &poor);
-    devices[0] = r.nic;
-    devices[1] = rig_attach(&r, DISK);
+    two_units(&f, &rich, &poor);
+    devices[0] = f.nic;
+    devices[1] = fixture_attach(&f, DISK);
     config.devices = devices;
     /* For the rich one alone: 48 bits, large pages, snooping. */
     config.width = 48;
     config.snoop = true;
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_OK);
     assert_int_equal(info_of(domain).superpages, 3);
     assert_int_equal(info_of(domain).width, 48);
     assert_true(info_of(domain).snoop);
     assert_int_equal(udmar_device_set_domain(devices[1], domain), UDMAR_ERR_UNSUPPORTED);
-    assert_true(model_log_contains(r.m, "cannot be put into this domain"));
-    assert_int_equal(rig_info(devices[1]).mode, UDMAR_MODE_TRANSLATE);
+    assert_true(model_log_contains(f.m, "cannot be put into this domain"));
+    assert_int_equal(fixture_info(devices[1]).mode, UDMAR_MODE_TRANSLATE);
     assert_int_equal(udmar_device_set_domain(devices[0], domain), UDMAR_OK);
     assert_int_equal(udmar_device_set_mode(devices[0], UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    assert_int_equal(udmar_domain_destroy(r.d, domain), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(f.instance, domain), UDMAR_OK);
     /* Both: neither of that. */
     config.device_count = 2;
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_UNSUPPORTED);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_UNSUPPORTED);
     config.snoop = false;
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_UNSUPPORTED);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_UNSUPPORTED);
     config.width = 39;
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_OK);
     assert_int_equal(info_of(domain).superpages, 0);
     assert_int_equal(info_of(domain).end, (UINT64_C(1) << 39) - 1);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(udmar_device_set_domain(devices[i], domain), UDMAR_OK);
         assert_int_equal(udmar_device_set_mode(devices[i], UDMAR_MODE_BLOCKED), UDMAR_OK);
     }
-    assert_int_equal(udmar_domain_destroy(r.d, domain), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(f.instance, domain), UDMAR_OK);
     /* And 0 devices are all units. */
     config = (struct udmar_domain_config){ .snoop = true };
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_UNSUPPORTED);
-    rig_close(&r);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_UNSUPPORTED);
+    fixture_close(&f);
 }
 
 /* Every leaf, also of pages that have been split or have become large. */
@@ -176,19 +176,19 @@ static void snooping_is_in_every_leaf(void **state)
     const struct udmar_domain_config config = { .snoop = true };
     struct udmar_walk_step steps[5];
     struct udmar_domain *domain;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "modern");
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_OK);
-    assert_int_equal(udmar_device_set_domain(r.nic, domain), UDMAR_OK);
+    fixture_open_nic(&f, "modern");
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(f.nic, domain), UDMAR_OK);
     assert_int_equal(udmar_domain_map(domain, MIB(2), MIB(2), MIB(2) - 4096, 1), UDMAR_OK);
     for (unsigned i = 0; i < 3; i++) {
         unsigned count = udmar_domain_walk(domain, MIB(2), steps);
 
         assert_int_equal(count, i == 1 ? 2 : 3);
         assert_true((steps[count - 1].entry & SNP) != 0);
-        assert_int_equal(rig_read(&r, NIC, MIB(2)), MODEL_OK);
+        assert_int_equal(fixture_read(&f, NIC, MIB(2)), MODEL_OK);
         if (i == 0) {
             assert_int_equal(udmar_domain_map(domain, MIB(4) - 4096, MIB(4) - 4096, 4096, 1),
                              UDMAR_OK);
@@ -196,9 +196,9 @@ static void snooping_is_in_every_leaf(void **state)
             assert_int_equal(udmar_domain_unmap(domain, MIB(4) - 4096, 4096), UDMAR_OK);
         }
     }
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    assert_int_equal(udmar_domain_destroy(r.d, domain), UDMAR_OK);
-    rig_close(&r);
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(f.instance, domain), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* ---- Addresses ------------------------------------------------------------------------------- */
@@ -210,29 +210,29 @@ static void memory_of_a_virtual_machine(void **state)
     struct udmar_range_info range;
     udmar_iova_t iova = 0;
     uint64_t sum = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    rig_own_domain(&r);
-    assert_int_equal(udmar_domain_map(r.own, 0, GUEST, MIB(4), 3), UDMAR_OK);
-    assert_int_equal(udmar_domain_map(r.own, 0, GUEST, 4096, 3), UDMAR_ERR_EXISTS);
-    assert_true(rig_reaches(&r, NIC, 0, GUEST));
-    assert_true(rig_reaches(&r, NIC, 4095, GUEST + 4095));
-    assert_true(rig_reaches(&r, NIC, MIB(4) - 1, GUEST + MIB(4) - 1));
-    assert_int_equal(udmar_domain_map(r.own, MSI_FIRST - MIB(2), RAM_2, MIB(2), UDMAR_WRITE),
+    fixture_open_nic(&f, "generic48");
+    fixture_own_domain(&f);
+    assert_int_equal(udmar_domain_map(f.own, 0, GUEST, MIB(4), 3), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(f.own, 0, GUEST, 4096, 3), UDMAR_ERR_EXISTS);
+    assert_true(fixture_reaches(&f, NIC, 0, GUEST));
+    assert_true(fixture_reaches(&f, NIC, 4095, GUEST + 4095));
+    assert_true(fixture_reaches(&f, NIC, MIB(4) - 1, GUEST + MIB(4) - 1));
+    assert_int_equal(udmar_domain_map(f.own, MSI_FIRST - MIB(2), RAM_2, MIB(2), UDMAR_WRITE),
                      UDMAR_OK);
-    assert_int_equal(udmar_domain_map(r.own, MSI_FIRST, RAM_2, 4096, 3), UDMAR_ERR_EXISTS);
-    assert_int_equal(udmar_domain_map(r.own, MSI_FIRST - 4096, RAM_2, 8192, 3), UDMAR_ERR_EXISTS);
-    assert_int_equal(udmar_domain_map(r.own, MSI_LAST, RAM_2, 4096, 3), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_map(r.own, MSI_LAST + 1, RAM_2 + MIB(2), MIB(2), UDMAR_READ),
+    assert_int_equal(udmar_domain_map(f.own, MSI_FIRST, RAM_2, 4096, 3), UDMAR_ERR_EXISTS);
+    assert_int_equal(udmar_domain_map(f.own, MSI_FIRST - 4096, RAM_2, 8192, 3), UDMAR_ERR_EXISTS);
+    assert_int_equal(udmar_domain_map(f.own, MSI_LAST, RAM_2, 4096, 3), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_map(f.own, MSI_LAST + 1, RAM_2 + MIB(2), MIB(2), UDMAR_READ),
                      UDMAR_OK);
-    assert_true(rig_reaches(&r, NIC, MSI_FIRST - 1, RAM_2 + MIB(2) - 1));
-    assert_int_equal(rig_read(&r, NIC, MSI_FIRST - 1), MODEL_BLOCKED);
-    assert_int_equal(rig_read(&r, NIC, MSI_LAST + 1), MODEL_OK);
-    assert_int_equal(rig_write(&r, NIC, MSI_LAST + 1), MODEL_BLOCKED);
+    assert_true(fixture_reaches(&f, NIC, MSI_FIRST - 1, RAM_2 + MIB(2) - 1));
+    assert_int_equal(fixture_read(&f, NIC, MSI_FIRST - 1), MODEL_BLOCKED);
+    assert_int_equal(fixture_read(&f, NIC, MSI_LAST + 1), MODEL_OK);
+    assert_int_equal(fixture_write(&f, NIC, MSI_LAST + 1), MODEL_BLOCKED);
     /* What is mapped can be listed, and what is reserved. */
-    for (udmar_iova_t at = 0; udmar_domain_next_mapping(r.own, at, &mapping);
+    for (udmar_iova_t at = 0; udmar_domain_next_mapping(f.own, at, &mapping);
          at = mapping.iova + mapping.size) {
         assert_true(mapping.iova >= at);
         assert_int_equal(mapping.access, mapping.iova < MIB(4)      ? 3
@@ -241,22 +241,22 @@ static void memory_of_a_virtual_machine(void **state)
         sum += mapping.size;
     }
     assert_int_equal(sum, MIB(8));
-    assert_false(udmar_domain_next_mapping(r.own, info_of(r.own).end + 1, &mapping));
+    assert_false(udmar_domain_next_mapping(f.own, info_of(f.own).end + 1, &mapping));
     assert_false(udmar_domain_next_mapping(NULL, 0, &mapping));
-    assert_true(udmar_domain_next_range(r.own, 0, &range));
+    assert_true(udmar_domain_next_range(f.own, 0, &range));
     assert_int_equal(range.kind, UDMAR_RANGE_NULL);
-    assert_true(udmar_domain_next_range(r.own, 4096, &range));
+    assert_true(udmar_domain_next_range(f.own, 4096, &range));
     assert_int_equal(range.kind, UDMAR_RANGE_RESERVED);
     assert_int_equal(range.base, MSI_FIRST);
     /* Taken away in pieces: page 0 first. */
-    assert_int_equal(udmar_domain_unmap(r.own, 0, 4096), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, 0), MODEL_BLOCKED);
-    assert_true(rig_reaches(&r, NIC, 4096, GUEST + 4096));
+    assert_int_equal(udmar_domain_unmap(f.own, 0, 4096), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, 0), MODEL_BLOCKED);
+    assert_true(fixture_reaches(&f, NIC, 4096, GUEST + 4096));
     /* Nobody is given it. */
-    assert_int_equal(udmar_domain_alloc_iova(r.own, 4096, NULL, &iova), UDMAR_OK);
+    assert_int_equal(udmar_domain_alloc_iova(f.own, 4096, NULL, &iova), UDMAR_OK);
     assert_int_not_equal(iova, 0);
-    assert_int_equal(udmar_domain_free_iova(r.own, 0), UDMAR_ERR_NOT_FOUND);
-    rig_close(&r);
+    assert_int_equal(udmar_domain_free_iova(f.own, 0), UDMAR_ERR_NOT_FOUND);
+    fixture_close(&f);
 }
 
 /* The same page in a domain of the library's own. */
@@ -265,11 +265,11 @@ static void null_addresses_are_never_handed_out(void **state)
     const struct udmar_dma_physical piece = { RAM_1, 4096 };
     struct udmar_domain *domain;
     udmar_iova_t iova;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    domain = udmar_device_domain(r.nic);
+    fixture_open_nic(&f, "generic48");
+    domain = udmar_device_domain(f.nic);
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(udmar_stream_map(domain, &piece, 1, 3, i ? UINT64_MAX : MIB(4) - 1, &iova),
                          UDMAR_OK);
@@ -278,20 +278,20 @@ static void null_addresses_are_never_handed_out(void **state)
         assert_int_equal(udmar_domain_alloc_iova(domain, 4096, NULL, &iova), UDMAR_OK);
         assert_int_not_equal(iova, 0);
         assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
-        assert_int_equal(rig_write(&r, NIC, 0), i ? MODEL_OK : MODEL_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, 0), i ? MODEL_OK : MODEL_BLOCKED);
         if (i == 0) {
-            assert_int_equal(udmar_domain_map(domain, 0, r.page, 4096, 3), UDMAR_OK);
+            assert_int_equal(udmar_domain_map(domain, 0, f.page, 4096, 3), UDMAR_OK);
         }
     }
     assert_int_equal(udmar_domain_unmap(domain, 0, 4096), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, 0), MODEL_BLOCKED);
-    rig_close(&r);
+    assert_int_equal(fixture_write(&f, NIC, 0), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 /* ---- Moves ----------------------------------------------------------------------------------- */
 
 struct player {
-    struct rig *r;
+    struct fixture *f;
     uint64_t reached; /* the page that the device must not reach any more; 0: none */
     unsigned wrong, blocked, done;
 };
@@ -321,35 +321,35 @@ static void device_moves_while_it_plays(void **state)
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
         struct udmar_domain *domains[2];
-        struct rig r;
-        struct player player = { .r = &r };
+        struct fixture f;
+        struct player player = { .f = &f };
 
-        rig_open(&r, profiles[i]);
+        fixture_open_nic(&f, profiles[i]);
         for (unsigned n = 0; n < 2; n++) {
-            assert_int_equal(udmar_domain_create(r.d, NULL, &domains[n]), UDMAR_OK);
+            assert_int_equal(udmar_domain_create(f.instance, NULL, &domains[n]), UDMAR_OK);
             assert_int_equal(udmar_domain_map(domains[n], IOVA, GUEST + 4096 * n, 4096, 3),
                              UDMAR_OK);
         }
-        assert_int_equal(udmar_device_set_domain(r.nic, domains[0]), UDMAR_OK);
-        model_set_hook(r.m, play, &player);
+        assert_int_equal(udmar_device_set_domain(f.nic, domains[0]), UDMAR_OK);
+        model_set_hook(f.m, play, &player);
         for (unsigned n = 1; n < 12; n++) {
-            model_cache_warm(r.u);
+            model_cache_warm(f.u);
             player.reached = 0;
-            assert_int_equal(udmar_device_set_domain(r.nic, domains[n % 2]), UDMAR_OK);
+            assert_int_equal(udmar_device_set_domain(f.nic, domains[n % 2]), UDMAR_OK);
             /* What it had is out of reach once the call is over. */
             player.reached = GUEST + 4096 * ((n + 1) % 2);
-            (void)udmar_fault_poll(r.d);
-            assert_int_equal(model_cache_stale(r.u), 0);
+            (void)udmar_fault_poll(f.instance);
+            assert_int_equal(model_cache_stale(f.u), 0);
         }
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        model_set_hook(r.m, NULL, NULL);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
+        model_set_hook(f.m, NULL, NULL);
         assert_int_equal(player.wrong, 0);
         assert_true(player.blocked > 0 && player.done > 0);
         for (unsigned n = 0; n < 2; n++) {
-            assert_int_equal(udmar_domain_destroy(r.d, domains[n]), UDMAR_OK);
+            assert_int_equal(udmar_domain_destroy(f.instance, domains[n]), UDMAR_OK);
         }
-        assert_int_equal(model_stats(r.u)->dma_to_freed, 0);
-        rig_close(&r);
+        assert_int_equal(model_stats(f.u)->dma_to_freed, 0);
+        fixture_close(&f);
     }
 }
 
@@ -367,43 +367,43 @@ static void moves_that_are_not_confirmed(void **state)
             struct udmar_domain *other;
             enum udmar_status status;
             enum udmar_mode mode;
-            struct rig r;
+            struct fixture f;
 
-            rig_open(&r, profiles[i % 3]);
-            assert_int_equal(udmar_domain_create(r.d, NULL, &other), UDMAR_OK);
-            assert_int_equal(udmar_domain_map(other, IOVA, r.page, 4096, 3), UDMAR_OK);
+            fixture_open_nic(&f, profiles[i % 3]);
+            assert_int_equal(udmar_domain_create(f.instance, NULL, &other), UDMAR_OK);
+            assert_int_equal(udmar_domain_map(other, IOVA, f.page, 4096, 3), UDMAR_OK);
             if (i / 3 >= 2) {
-                rig_own_domain(&r);
-                assert_int_equal(rig_map(&r, IOVA, RAM_2), UDMAR_OK);
+                fixture_own_domain(&f);
+                assert_int_equal(fixture_map(&f, IOVA, RAM_2), UDMAR_OK);
             }
-            (void)rig_write(&r, NIC, IOVA);
-            mode = rig_info(r.nic).mode;
-            model_hang_wait(r.u, n, i / 3 % 2 == 1);
-            status = udmar_device_set_domain(r.nic, other);
-            hung = model_waits_hung(r.u) != 0;
-            model_release_waits(r.u);
-            assert_int_equal(status == UDMAR_OK, rig_info(r.nic).mode == UDMAR_MODE_DOMAIN &&
-                                                     udmar_device_domain(r.nic) == other);
+            (void)fixture_write(&f, NIC, IOVA);
+            mode = fixture_info(f.nic).mode;
+            model_hang_wait(f.u, n, i / 3 % 2 == 1);
+            status = udmar_device_set_domain(f.nic, other);
+            hung = model_waits_hung(f.u) != 0;
+            model_release_waits(f.u);
+            assert_int_equal(status == UDMAR_OK, fixture_info(f.nic).mode == UDMAR_MODE_DOMAIN &&
+                                                     udmar_device_domain(f.nic) == other);
             if (status != UDMAR_OK) {
                 failures++;
                 assert_int_equal(status, UDMAR_ERR_TIMEOUT);
-                assert_true(rig_info(r.nic).mode == mode ||
-                            rig_info(r.nic).mode == UDMAR_MODE_BLOCKED);
-                assert_int_equal(rig_write(&r, NIC, IOVA) == MODEL_OK,
-                                 rig_info(r.nic).mode == UDMAR_MODE_DOMAIN);
-                assert_int_equal(udmar_device_set_domain(r.nic, other), UDMAR_OK);
+                assert_true(fixture_info(f.nic).mode == mode ||
+                            fixture_info(f.nic).mode == UDMAR_MODE_BLOCKED);
+                assert_int_equal(fixture_write(&f, NIC, IOVA) == MODEL_OK,
+                                 fixture_info(f.nic).mode == UDMAR_MODE_DOMAIN);
+                assert_int_equal(udmar_device_set_domain(f.nic, other), UDMAR_OK);
             }
-            assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-            assert_int_equal(model_cache_stale(r.u), 0);
-            assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
-            assert_int_equal(udmar_domain_destroy(r.d, other), UDMAR_OK);
-            (void)udmar_fault_poll(r.d);
-            model_clear_violations(r.m); /* a command on top of one that hangs */
-            rig_destroy(&r);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+            assert_int_equal(model_cache_stale(f.u), 0);
+            assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
+            assert_int_equal(udmar_domain_destroy(f.instance, other), UDMAR_OK);
+            (void)udmar_fault_poll(f.instance);
+            model_clear_violations(f.m); /* a command on top of one that hangs */
+            fixture_destroy(&f);
             /* Tables that the unit has not confirmed to have forgotten are never given back. */
-            model_page_free(r.m, r.page);
-            assert_true(hung || model_leaks(r.m) == 0);
-            rig_abandon(&r);
+            model_page_free(f.m, f.page);
+            assert_true(hung || model_leaks(f.m) == 0);
+            fixture_abandon(&f);
         }
     }
     assert_true(failures >= 12);
@@ -413,57 +413,57 @@ static void moves_that_are_not_confirmed(void **state)
 static void moves_without_memory(void **state)
 {
     struct udmar_domain *other;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    rig_own_domain(&r);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_int_equal(udmar_domain_create(r.d, NULL, &other), UDMAR_OK);
-    model_fail_host_calls_of(r.m, MODEL_CALL_ALLOC, 1, false);
-    assert_int_equal(udmar_device_set_domain(r.nic, other), UDMAR_ERR_MEMORY);
-    model_fail_host_call(r.m, 0, false);
-    assert_ptr_equal(udmar_device_domain(r.nic), r.own);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    assert_int_equal(udmar_domain_destroy(r.d, other), UDMAR_OK);
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    fixture_own_domain(&f);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_int_equal(udmar_domain_create(f.instance, NULL, &other), UDMAR_OK);
+    model_fail_host_calls_of(f.m, MODEL_CALL_ALLOC, 1, false);
+    assert_int_equal(udmar_device_set_domain(f.nic, other), UDMAR_ERR_MEMORY);
+    model_fail_host_call(f.m, 0, false);
+    assert_ptr_equal(udmar_device_domain(f.nic), f.own);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    assert_int_equal(udmar_domain_destroy(f.instance, other), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* All devices of one requester id go together, and come back together. */
 static void a_group_moves_as_one(void **state)
 {
     struct udmar_device *a, *b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r.m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
-    model_add_function(r.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
-    rig_create(&r);
-    rig_start(&r);
-    a = r.nic = rig_attach(&r, 0x0510);
-    b = rig_attach(&r, 0x0518);
-    rig_own_domain(&r);
-    assert_int_equal(udmar_domain_map(r.own, IOVA, r.page, 4096, 3), UDMAR_OK);
-    assert_ptr_equal(udmar_device_domain(b), r.own);
-    assert_true(rig_reaches(&r, 0x0510, IOVA, r.page));
-    assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
+    fixture_machine(&f, "generic48");
+    model_add_bridge(f.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f.m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
+    model_add_function(f.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+    fixture_create(&f);
+    fixture_start(&f);
+    a = f.nic = fixture_attach(&f, 0x0510);
+    b = fixture_attach(&f, 0x0518);
+    fixture_own_domain(&f);
+    assert_int_equal(udmar_domain_map(f.own, IOVA, f.page, 4096, 3), UDMAR_OK);
+    assert_ptr_equal(udmar_device_domain(b), f.own);
+    assert_true(fixture_reaches(&f, 0x0510, IOVA, f.page));
+    assert_true(fixture_reaches(&f, 0x0518, IOVA, f.page));
     /* One leaves, the other one stays; it comes again and is in there. */
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
-    assert_true(rig_reaches(&r, 0x0518, IOVA, r.page));
-    a = r.nic = rig_attach(&r, 0x0510);
-    assert_ptr_equal(udmar_device_domain(a), r.own);
-    assert_int_equal(rig_info(a).mode, UDMAR_MODE_DOMAIN);
+    assert_true(fixture_reaches(&f, 0x0518, IOVA, f.page));
+    a = f.nic = fixture_attach(&f, 0x0510);
+    assert_ptr_equal(udmar_device_domain(a), f.own);
+    assert_int_equal(fixture_info(a).mode, UDMAR_MODE_DOMAIN);
     assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-    assert_int_equal(rig_info(a).mode, UDMAR_MODE_TRANSLATE);
+    assert_int_equal(fixture_info(a).mode, UDMAR_MODE_TRANSLATE);
     assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(b));
-    assert_ptr_not_equal(udmar_device_domain(a), r.own);
-    assert_int_equal(rig_write(&r, 0x0510, IOVA), MODEL_BLOCKED);
-    assert_int_equal(rig_write(&r, 0x0518, IOVA), MODEL_BLOCKED);
+    assert_ptr_not_equal(udmar_device_domain(a), f.own);
+    assert_int_equal(fixture_write(&f, 0x0510, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&f, 0x0518, IOVA), MODEL_BLOCKED);
     /* Once it is the library's again, a shared mode is nobody's to change. */
     assert_int_equal(udmar_device_set_mode(b, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- Firmware's memory ----------------------------------------------------------------------- */
@@ -472,45 +472,45 @@ static void rmrrs_go_along(void **state)
 {
     (void)state;
     for (unsigned base = 0; base < 2; base++) {
-        const struct model_scope scope = rig_endpoint(NIC);
+        const struct model_scope scope = fixture_endpoint(NIC);
         const uint64_t rmrr = base ? RMRR : 0;
         struct udmar_device *disk;
         udmar_iova_t iova;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine_config(&r, &(struct model_config){ .low_base = 4096, .low_size = MIB(32) },
-                           &(struct model_unit_config){ .base = BASE, .include_all = true });
-        model_add_rmrr(r.m, 0, rmrr, rmrr + 0x2fff, &scope, 1);
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        disk = rig_attach(&r, DISK);
-        assert_int_equal(udmar_domain_create(r.d, NULL, &r.own), UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(disk, r.own), UDMAR_OK);
+        fixture_machine_config(&f, &(struct model_config){ .low_base = 4096, .low_size = MIB(32) },
+                               &(struct model_unit_config){ .base = BASE, .include_all = true });
+        model_add_rmrr(f.m, 0, rmrr, rmrr + 0x2fff, &scope, 1);
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        disk = fixture_attach(&f, DISK);
+        assert_int_equal(udmar_domain_create(f.instance, NULL, &f.own), UDMAR_OK);
+        assert_int_equal(udmar_device_set_domain(disk, f.own), UDMAR_OK);
         /* In the way: a mapping, reserved addresses. */
-        assert_int_equal(udmar_domain_map(r.own, rmrr + 0x2000, r.page, 4096, 3), UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_RMRR);
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-        assert_true(rig_reaches(&r, NIC, rmrr + 0x2000, rmrr + 0x2000));
-        assert_true(rig_reaches(&r, DISK, rmrr + 0x2000, r.page));
-        assert_int_equal(udmar_domain_unmap(r.own, rmrr + 0x2000, 4096), UDMAR_OK);
+        assert_int_equal(udmar_domain_map(f.own, rmrr + 0x2000, f.page, 4096, 3), UDMAR_OK);
+        assert_int_equal(udmar_device_set_domain(f.nic, f.own), UDMAR_ERR_RMRR);
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+        assert_true(fixture_reaches(&f, NIC, rmrr + 0x2000, rmrr + 0x2000));
+        assert_true(fixture_reaches(&f, DISK, rmrr + 0x2000, f.page));
+        assert_int_equal(udmar_domain_unmap(f.own, rmrr + 0x2000, 4096), UDMAR_OK);
         assert_int_equal(
-            udmar_domain_alloc_iova(r.own, 4096,
+            udmar_domain_alloc_iova(f.own, 4096,
                                     &(struct udmar_iova_limits){ .lowest = rmrr + 0x1000 }, &iova),
             UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_ERR_RMRR);
-        assert_int_equal(udmar_domain_free_iova(r.own, iova), UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, rmrr + 0x2000, rmrr + 0x2000));
-        assert_int_equal(udmar_domain_map(r.own, rmrr, r.page, 4096, 3), UDMAR_ERR_EXISTS);
-        assert_int_equal(udmar_domain_unmap(r.own, rmrr, 4096), UDMAR_ERR_ARGUMENT);
+        assert_int_equal(udmar_device_set_domain(f.nic, f.own), UDMAR_ERR_RMRR);
+        assert_int_equal(udmar_domain_free_iova(f.own, iova), UDMAR_OK);
+        assert_int_equal(udmar_device_set_domain(f.nic, f.own), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, rmrr + 0x2000, rmrr + 0x2000));
+        assert_int_equal(udmar_domain_map(f.own, rmrr, f.page, 4096, 3), UDMAR_ERR_EXISTS);
+        assert_int_equal(udmar_domain_unmap(f.own, rmrr, 4096), UDMAR_ERR_ARGUMENT);
         /* When nobody is there any more the addresses are the owner's again. */
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, rmrr + 0x2000, rmrr + 0x2000));
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, rmrr + 0x2000, rmrr + 0x2000));
         assert_int_equal(udmar_device_set_mode(disk, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        assert_int_equal(udmar_domain_map(r.own, rmrr, r.page, 0x3000, 3), UDMAR_OK);
-        assert_int_equal(udmar_domain_unmap(r.own, rmrr, 0x3000), UDMAR_OK);
-        rig_close(&r);
+        assert_int_equal(udmar_domain_map(f.own, rmrr, f.page, 0x3000, 3), UDMAR_OK);
+        assert_int_equal(udmar_domain_unmap(f.own, rmrr, 0x3000), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 
@@ -525,46 +525,47 @@ static void wrong_arguments_change_nothing(void **state)
     struct udmar_dma_map *map = NULL;
     const struct udmar_dma_physical piece = { RAM_1, 4096 };
     udmar_iova_t iova;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
+    fixture_open_nic(&f, "generic48");
     assert_int_equal(udmar_domain_create(NULL, NULL, &domain), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_create(r.d, NULL, NULL), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_create(f.instance, NULL, NULL), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_ARGUMENT);
     config = (struct udmar_domain_config){ .device_count = 1 };
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_ARGUMENT);
     config.devices = none;
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_ARGUMENT);
     config = (struct udmar_domain_config){ .width = 57 };
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_UNSUPPORTED);
-    assert_int_equal(udmar_domain_destroy(r.d, NULL), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_destroy(NULL, udmar_device_domain(r.nic)), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_domain_destroy(r.d, udmar_device_domain(r.nic)), UDMAR_ERR_NOT_FOUND);
-    assert_int_equal(udmar_device_set_domain(r.nic, udmar_device_domain(r.nic)),
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_UNSUPPORTED);
+    assert_int_equal(udmar_domain_destroy(f.instance, NULL), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_destroy(NULL, udmar_device_domain(f.nic)), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_domain_destroy(f.instance, udmar_device_domain(f.nic)),
+                     UDMAR_ERR_NOT_FOUND);
+    assert_int_equal(udmar_device_set_domain(f.nic, udmar_device_domain(f.nic)),
                      UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_domain(r.nic, NULL), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_DOMAIN), UDMAR_ERR_ARGUMENT);
-    rig_own_domain(&r);
-    assert_int_equal(udmar_device_set_domain(NULL, r.own), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_device_set_domain(r.nic, r.own), UDMAR_OK);
-    assert_int_equal(udmar_domain_destroy(r.d, r.own), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_set_domain(f.nic, NULL), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_DOMAIN), UDMAR_ERR_ARGUMENT);
+    fixture_own_domain(&f);
+    assert_int_equal(udmar_device_set_domain(NULL, f.own), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_device_set_domain(f.nic, f.own), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(f.instance, f.own), UDMAR_ERR_BUSY);
     assert_string_equal(udmar_mode_string(UDMAR_MODE_DOMAIN), "domain");
     /* All addresses are the owner's: neither busdma nor streams give any out. */
-    assert_int_equal(udmar_stream_map(r.own, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_stream_unmap(r.own, IOVA), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(r.nic), 1, 0, UINT64_MAX, UINT64_MAX,
+    assert_int_equal(udmar_stream_map(f.own, &piece, 1, 3, UINT64_MAX, &iova), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_stream_unmap(f.own, IOVA), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_dma_tag_create(udmar_device_dma_tag(f.nic), 1, 0, UINT64_MAX, UINT64_MAX,
                                           NULL, NULL, 4096, 1, 4096, 0, NULL, NULL, &tag),
                      UDMAR_EINVAL);
-    assert_true(model_log_contains(r.m, "in a domain of its owner's"));
-    assert_int_equal(udmar_dmamap_create(udmar_device_dma_tag(r.nic), 0, &map), UDMAR_EINVAL);
-    assert_false(udmar_dma_id_mapped(udmar_device_dma_tag(r.nic), RAM_1, 4096));
+    assert_true(model_log_contains(f.m, "in a domain of its owner's"));
+    assert_int_equal(udmar_dmamap_create(udmar_device_dma_tag(f.nic), 0, &map), UDMAR_EINVAL);
+    assert_false(udmar_dma_id_mapped(udmar_device_dma_tag(f.nic), RAM_1, 4096));
     /* Made by an instance that has others, it keeps that alive. */
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    r.nic = NULL;
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(udmar_destroy(r.d), UDMAR_ERR_BUSY);
-    rig_close(&r);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    f.nic = NULL;
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(udmar_destroy(f.instance), UDMAR_ERR_BUSY);
+    fixture_close(&f);
 }
 
 /* Without a unit there is nothing to put a device into. */
@@ -573,26 +574,26 @@ static void devices_without_a_unit(void **state)
     struct udmar_domain *domain = NULL;
     struct udmar_device *devices[1];
     struct udmar_domain_config config = { .devices = devices, .device_count = 1 };
-    const struct model_scope scope = rig_endpoint(NIC);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(NIC);
+    struct fixture f;
 
     (void)state;
-    rig_empty(&r);
-    r.u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE });
-    model_add_unit_scope(r.u, &scope);
-    model_add_function(r.m, 0, DISK, 0x8086, 0x2922, 0x010601);
-    rig_create(&r);
-    devices[0] = rig_attach(&r, DISK);
-    assert_int_equal(udmar_domain_create(r.d, &config, &domain), UDMAR_ERR_UNSUPPORTED);
-    assert_int_equal(udmar_domain_create(r.d, NULL, &domain), UDMAR_OK);
+    fixture_empty(&f);
+    f.u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE });
+    model_add_unit_scope(f.u, &scope);
+    model_add_function(f.m, 0, DISK, 0x8086, 0x2922, 0x010601);
+    fixture_create(&f);
+    devices[0] = fixture_attach(&f, DISK);
+    assert_int_equal(udmar_domain_create(f.instance, &config, &domain), UDMAR_ERR_UNSUPPORTED);
+    assert_int_equal(udmar_domain_create(f.instance, NULL, &domain), UDMAR_OK);
     assert_int_equal(udmar_device_set_domain(devices[0], domain), UDMAR_ERR_UNSUPPORTED);
-    assert_int_equal(udmar_domain_destroy(r.d, domain), UDMAR_OK);
-    rig_close(&r);
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.dmar.enable", "0");
-    rig_create(&r);
-    assert_int_equal(udmar_domain_create(r.d, NULL, &domain), UDMAR_ERR_DISABLED);
-    rig_close(&r);
+    assert_int_equal(udmar_domain_destroy(f.instance, domain), UDMAR_OK);
+    fixture_close(&f);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.enable", "0");
+    fixture_create(&f);
+    assert_int_equal(udmar_domain_create(f.instance, NULL, &domain), UDMAR_ERR_DISABLED);
+    fixture_close(&f);
 }
 
 int main(void)

@@ -6,7 +6,7 @@
  * come out of it, found without the library's code. After every step all that is attached is
  * compared with the context entries in memory, which the model's walk reads.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ struct node {
 };
 
 struct tree {
-    struct rig r;
+    struct fixture f;
     uint32_t seed;
     struct bus bus[BRIDGES + 1];
     unsigned buses;
@@ -96,10 +96,10 @@ static void add_bus(struct tree *t)
     switch (kind) {
     case 0: /* conventional, or one that claims to be */
     case 2:
-        model_add_bridge(t->r.m, 0, rid, bus->number, bus->number, MODEL_PCI_TO_PCI);
+        model_add_bridge(t->f.m, 0, rid, bus->number, bus->number, MODEL_PCI_TO_PCI);
         add(bus->id, &bus->ids, rid);
         if (kind == 2) {
-            model_set_config(t->r.m, 0, rid, 0, silent[pick(t, 5)]);
+            model_set_config(t->f.m, 0, rid, 0, silent[pick(t, 5)]);
             add(bus->id, &bus->ids, zero);
         } else if (above->express && above->below_port) {
             add(bus->id, &bus->ids, zero);
@@ -108,19 +108,19 @@ static void add_bus(struct tree *t)
         bus->below_port = false;
         break;
     case 1:
-        model_add_bridge(t->r.m, 0, rid, bus->number, bus->number, MODEL_PCI_TO_PCIE);
+        model_add_bridge(t->f.m, 0, rid, bus->number, bus->number, MODEL_PCI_TO_PCIE);
         add(bus->id, &bus->ids, rid);
         bus->express = true;
         bus->below_port = true;
         break;
     case 3:
-        model_add_bridge(t->r.m, 0, rid, bus->number, bus->number, MODEL_PCIE_TO_PCI);
+        model_add_bridge(t->f.m, 0, rid, bus->number, bus->number, MODEL_PCIE_TO_PCI);
         add(bus->id, &bus->ids, zero);
         bus->express = false;
         bus->below_port = false;
         break;
     default:
-        model_add_bridge(t->r.m, 0, rid, bus->number, bus->number,
+        model_add_bridge(t->f.m, 0, rid, bus->number, bus->number,
                          parent == 0 ? MODEL_ROOT_PORT : MODEL_DOWNSTREAM);
         bus->express = true;
         bus->below_port = true;
@@ -152,7 +152,7 @@ static void add_function(struct tree *t)
     }
     /* One that owns a bus is rare. */
     kind = kind == 6 && pick(t, 4) != 0 ? 0 : kind;
-    model_add_function(t->r.m, 0, rid, (uint16_t)kinds[kind].id, (uint16_t)(kinds[kind].id >> 16),
+    model_add_function(t->f.m, 0, rid, (uint16_t)kinds[kind].id, (uint16_t)(kinds[kind].id >> 16),
                        0x020000);
     n = add_node(t, bus, rid, false);
     for (unsigned i = 0; i < kinds[kind].count; i++)
@@ -193,7 +193,7 @@ static void add_rmrrs(struct tree *t)
         if (scope.hops == 0 || pick(t, 8) != 0)
             continue;
         n->rmrr = RMRR + t->rmrrs++ * RMRR_SIZE;
-        model_add_rmrr(t->r.m, 0, n->rmrr, n->rmrr + RMRR_SIZE - 1, &scope, 1);
+        model_add_rmrr(t->f.m, 0, n->rmrr, n->rmrr + RMRR_SIZE - 1, &scope, 1);
         for (unsigned k = 0; k < t->nodes; k++) {
             struct node *below = &t->node[k];
             bool inside = below == n;
@@ -233,7 +233,7 @@ static bool meet(const struct node *a, const struct node *b)
 
 static bool refused(const struct node *n)
 {
-    return rig_info(n->device).mode == UDMAR_MODE_BLOCKED;
+    return fixture_info(n->device).mode == UDMAR_MODE_BLOCKED;
 }
 
 /* Each id's entry in memory is its group's domain, or is not present for nobody's. */
@@ -259,7 +259,7 @@ static void check_contexts(struct tree *t)
         unsigned id = (unsigned)t->bus[i / 256].number << 8 | (i & 255);
         uint64_t root, context[2];
 
-        udmar__context_read(rig_unit(&t->r, 0), (uint16_t)id, &root, context);
+        udmar__context_read(fixture_unit(&t->f, 0), (uint16_t)id, &root, context);
         if (owner[id] != NULL) {
             assert_true(context[0] == (owner[id]->table | 1));
             assert_int_equal(context[1] >> 8, owner[id]->bindings->id);
@@ -298,10 +298,10 @@ static void use(struct tree *t, struct node *n)
         return;
     }
     assert_int_equal(udmar_domain_alloc_iova(domain, 4096, NULL, &iova), UDMAR_OK);
-    assert_int_equal(udmar_domain_map(domain, iova, t->r.page, 4096, 3), UDMAR_OK);
-    assert_true(rig_reaches(&t->r, n->rid, iova, t->r.page));
+    assert_int_equal(udmar_domain_map(domain, iova, t->f.page, 4096, 3), UDMAR_OK);
+    assert_true(fixture_reaches(&t->f, n->rid, iova, t->f.page));
     if (n->rmrr != 0)
-        assert_int_equal(rig_write(&t->r, n->rid, n->rmrr + 0x1000), MODEL_OK);
+        assert_int_equal(fixture_write(&t->f, n->rid, n->rmrr + 0x1000), MODEL_OK);
     assert_int_equal(udmar_domain_unmap(domain, iova, 4096), UDMAR_OK);
     assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
 }
@@ -320,8 +320,8 @@ static void build(struct tree *t, uint32_t seed)
 
     memset(t, 0, sizeof(*t));
     t->seed = seed * 2654435761u;
-    rig_empty(&t->r);
-    t->r.u = model_add_unit(t->r.m, &unit);
+    fixture_empty(&t->f);
+    t->f.u = model_add_unit(t->f.m, &unit);
     t->bus[0] = (struct bus){ .express = true, .parent = -1 };
     t->buses = 1;
     for (unsigned n = 2 + pick(t, BRIDGES - 2); n > 0; n--)
@@ -332,7 +332,7 @@ static void build(struct tree *t, uint32_t seed)
 
 static void attach_one(struct tree *t, struct node *n)
 {
-    assert_int_equal(udmar_device_attach(t->r.d, 0, n->rid, "dev", &n->device), UDMAR_OK);
+    assert_int_equal(udmar_device_attach(t->f.instance, 0, n->rid, "dev", &n->device), UDMAR_OK);
 }
 
 static void detach_all(struct tree *t)
@@ -355,9 +355,9 @@ static void all_come_before_the_first_use(void **state)
         build(&t, seed);
         if (seed % 2)
             add_rmrrs(&t);
-        rig_create(&t.r);
+        fixture_create(&t.f);
         if (seed % 4 < 2)
-            rig_start(&t.r);
+            fixture_start(&t.f);
         for (unsigned left = t.nodes; left > 0; left--) {
             unsigned i = pick(&t, t.nodes);
 
@@ -366,12 +366,12 @@ static void all_come_before_the_first_use(void **state)
             attach_one(&t, &t.node[i]);
         }
         if (seed % 4 >= 2)
-            rig_start(&t.r);
+            fixture_start(&t.f);
         check(&t, true);
         for (unsigned i = 0; i < t.nodes; i++)
             use(&t, &t.node[i]);
         detach_all(&t);
-        rig_close(&t.r);
+        fixture_close(&t.f);
     }
 }
 
@@ -386,8 +386,8 @@ static void they_come_and_go(void **state)
         build(&t, seed + 1000);
         if (seed % 2)
             add_rmrrs(&t);
-        rig_create(&t.r);
-        rig_start(&t.r);
+        fixture_create(&t.f);
+        fixture_start(&t.f);
         for (unsigned step = 0; step < 60; step++) {
             struct node *n = &t.node[pick(&t, t.nodes)];
 
@@ -404,7 +404,7 @@ static void they_come_and_go(void **state)
             check(&t, false);
         }
         detach_all(&t);
-        rig_close(&t.r);
+        fixture_close(&t.f);
     }
     /* The rare case occurs, and is rare. */
     assert_true(blocked > 0 && blocked < 300);

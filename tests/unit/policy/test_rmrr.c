@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Firmware's memory: who reaches it through which bridges, who comes late, and structures that are
  * odd. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <udmar/stream.h>
 
 #define RMRR UINT64_C(0x200000)
 
-static void machine(struct rig *r)
+static void machine(struct fixture *f)
 {
     const struct model_unit_config unit = { .base = BASE, .include_all = true };
 
-    rig_empty(r);
-    r->u = model_add_unit(r->m, &unit);
+    fixture_empty(f);
+    f->u = model_add_unit(f->m, &unit);
 }
 
-static void begin(struct rig *r)
+static void begin(struct fixture *f)
 {
-    rig_create(r);
-    rig_start(r);
+    fixture_create(f);
+    fixture_start(f);
 }
 
-static unsigned errors_logged(struct rig *r)
+static unsigned errors_logged(struct fixture *f)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < model_log_count(r->m); i++)
-        count += model_log_level(r->m, i) == UDMAR_LOG_ERROR;
+    for (unsigned i = 0; i < model_log_count(f->m); i++)
+        count += model_log_level(f->m, i) == UDMAR_LOG_ERROR;
     return count;
 }
 
@@ -42,30 +42,30 @@ static void scope_at_or_above_a_silent_bridge(void **state)
     for (unsigned i = 0; i < 24; i++) {
         struct model_scope scope = { MODEL_SCOPE_BRIDGE, 0, 0, 1, { 0x08, 0x00 } };
         struct udmar_device *a, *b;
-        struct rig r;
+        struct fixture f;
 
         scope.hops = 1 + i % 2;
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
-        model_add_bridge(r.m, 0, 0x0100, 5, 5, MODEL_PCI_TO_PCI);
-        model_set_config(r.m, 0, 0x0100, 0, silent[i / 4]);
-        model_add_function(r.m, 0, 0x0500, 0x8086, 0x100e, 0x020000);
-        model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-        model_add_rmrr(r.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
-        rig_create(&r);
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x08, 1, 9, MODEL_ROOT_PORT);
+        model_add_bridge(f.m, 0, 0x0100, 5, 5, MODEL_PCI_TO_PCI);
+        model_set_config(f.m, 0, 0x0100, 0, silent[i / 4]);
+        model_add_function(f.m, 0, 0x0500, 0x8086, 0x100e, 0x020000);
+        model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+        model_add_rmrr(f.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
+        fixture_create(&f);
         if (i & 2) {
-            (void)rig_attach(&r, 0x0508);
-            (void)rig_attach(&r, 0x0500);
+            (void)fixture_attach(&f, 0x0508);
+            (void)fixture_attach(&f, 0x0500);
         }
-        rig_start(&r);
-        assert_true(rig_reaches(&r, 0x0500, RMRR, RMRR));
-        assert_true(rig_reaches(&r, 0x0508, RMRR + 0x1000, RMRR + 0x1000));
-        a = rig_attach(&r, 0x0500);
-        b = rig_attach(&r, 0x0508);
+        fixture_start(&f);
+        assert_true(fixture_reaches(&f, 0x0500, RMRR, RMRR));
+        assert_true(fixture_reaches(&f, 0x0508, RMRR + 0x1000, RMRR + 0x1000));
+        a = fixture_attach(&f, 0x0500);
+        b = fixture_attach(&f, 0x0508);
         assert_ptr_equal(udmar_device_domain(a), udmar_device_domain(b));
-        assert_true(rig_info(a).rmrr_count == 1 && rig_info(b).rmrr_count == 1);
-        assert_int_equal(errors_logged(&r), 0);
-        rig_close(&r);
+        assert_true(fixture_info(a).rmrr_count == 1 && fixture_info(b).rmrr_count == 1);
+        assert_int_equal(errors_logged(&f), 0);
+        fixture_close(&f);
     }
 }
 
@@ -75,29 +75,29 @@ static void neighbours_memory_is_there_from_the_start(void **state)
     struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 2, { 0x08, 0x10 } };
     struct udmar_device *a;
     udmar_iova_t iova;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-    model_add_function(r.m, 0, 0x0510, 0x8086, 0x24cd, 0x0c0320);
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
-    rig_create(&r);
-    a = rig_attach(&r, 0x0508);
-    assert_int_equal(rig_info(a).rmrr_count, 0);
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+    model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_function(f.m, 0, 0x0510, 0x8086, 0x24cd, 0x0c0320);
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+    fixture_create(&f);
+    a = fixture_attach(&f, 0x0508);
+    assert_int_equal(fixture_info(a).rmrr_count, 0);
     assert_int_equal(udmar_domain_alloc_iova(
                          udmar_device_domain(a), 4096,
                          &(struct udmar_iova_limits){ .lowest = RMRR, .highest = RMRR + 0xfff },
                          &iova),
                      UDMAR_ERR_IOVA);
-    rig_start(&r);
-    assert_true(rig_reaches(&r, 0x0510, RMRR, RMRR));
+    fixture_start(&f);
+    assert_true(fixture_reaches(&f, 0x0510, RMRR, RMRR));
     /* Its neighbour's memory does not keep it. */
     assert_int_equal(udmar_device_detach(a), UDMAR_OK);
-    assert_null(udmar_device_find(r.d, 0, 0x0508) == a ? a : NULL);
-    assert_true(rig_reaches(&r, 0x0510, RMRR, RMRR));
-    rig_close(&r);
+    assert_null(udmar_device_find(f.instance, 0, 0x0508) == a ? a : NULL);
+    assert_true(fixture_reaches(&f, 0x0510, RMRR, RMRR));
+    fixture_close(&f);
 }
 
 /* Functions 4 to 7 of a be3 adapter use what firmware says of functions 0 to 3. */
@@ -108,46 +108,46 @@ static void storage_functions_of_be3(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 7; i++) {
-        const struct model_scope scope = rig_endpoint(0x0021);
-        struct rig r;
+        const struct model_scope scope = fixture_endpoint(0x0021);
+        struct fixture f;
 
-        machine(&r);
+        machine(&f);
         for (unsigned function = 0; function < 8; function++)
-            model_add_function(r.m, 0, (uint16_t)(0x0020 + function), (uint16_t)ids[i],
+            model_add_function(f.m, 0, (uint16_t)(0x0020 + function), (uint16_t)ids[i],
                                (uint16_t)(ids[i] >> 16), 0x020000);
-        model_add_rmrr(r.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
-        begin(&r);
+        model_add_rmrr(f.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+        begin(&f);
         for (unsigned function = 0; function < 8; function++) {
             bool uses = function == 1 || (function == 5 && i < 6);
 
-            (void)rig_attach(&r, (uint16_t)(0x0020 + function));
-            assert_int_equal(rig_write(&r, (uint16_t)(0x0020 + function), RMRR),
+            (void)fixture_attach(&f, (uint16_t)(0x0020 + function));
+            assert_int_equal(fixture_write(&f, (uint16_t)(0x0020 + function), RMRR),
                              uses ? MODEL_OK : MODEL_BLOCKED);
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 /* What stands behind a controller shares the controller's memory. */
 static void controllers_memory(void **state)
 {
-    const struct model_scope scope = rig_endpoint(0x0070);
+    const struct model_scope scope = fixture_endpoint(0x0070);
     struct udmar_device *drive = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_function(r.m, 0, 0x0070, 0x8086, 0x9a0b, 0x010400);
-    model_add_function(r.m, 7, 0x0000, 0x144d, 0xa808, 0x010802);
-    model_add_alias(r.m, 7, 0x0000, 0, 0x0070);
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
-    rig_create(&r);
-    assert_int_equal(udmar_device_attach(r.d, 7, 0x0000, "drive", &drive), UDMAR_OK);
-    rig_start(&r);
-    assert_true(rig_reaches(&r, 0x0070, RMRR, RMRR));
+    machine(&f);
+    model_add_function(f.m, 0, 0x0070, 0x8086, 0x9a0b, 0x010400);
+    model_add_function(f.m, 7, 0x0000, 0x144d, 0xa808, 0x010802);
+    model_add_alias(f.m, 7, 0x0000, 0, 0x0070);
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+    fixture_create(&f);
+    assert_int_equal(udmar_device_attach(f.instance, 7, 0x0000, "drive", &drive), UDMAR_OK);
+    fixture_start(&f);
+    assert_true(fixture_reaches(&f, 0x0070, RMRR, RMRR));
     assert_int_equal(udmar_device_detach(drive), UDMAR_OK);
-    assert_true(rig_reaches(&r, 0x0070, RMRR, RMRR));
-    rig_close(&r);
+    assert_true(fixture_reaches(&f, 0x0070, RMRR, RMRR));
+    fixture_close(&f);
 }
 
 /* ---- Late ------------------------------------------------------------------------------------ */
@@ -156,40 +156,40 @@ static void controllers_memory(void **state)
  * A function below a bridge that is not there yet: no path leads to it, so nobody can know that its
  * memory belongs to the domain that it will have to share.
  */
-static struct udmar_domain *before_the_late_one(struct rig *r, bool deferred)
+static struct udmar_domain *before_the_late_one(struct fixture *f, bool deferred)
 {
     const struct model_scope scope = { MODEL_SCOPE_ENDPOINT, 0, 0, 3, { 0xf0, 0x20, 0x00 } };
 
-    machine(r);
-    model_add_bridge(r->m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
-    model_add_function(r->m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-    model_add_rmrr(r->m, 0, RMRR, RMRR + 0xfff, &scope, 1);
-    r->config.ticking = deferred;
-    r->config.tunables.strict = !deferred;
-    begin(r);
-    r->nic = rig_attach(r, 0x0508);
-    return udmar_device_domain(r->nic);
+    machine(f);
+    model_add_bridge(f->m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+    model_add_function(f->m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_rmrr(f->m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+    f->config.ticking = deferred;
+    f->config.tunables.strict = !deferred;
+    begin(f);
+    f->nic = fixture_attach(f, 0x0508);
+    return udmar_device_domain(f->nic);
 }
 
-static enum udmar_status attach_late(struct rig *r, struct udmar_device **out_device)
+static enum udmar_status attach_late(struct fixture *f, struct udmar_device **out_device)
 {
     *out_device = NULL;
-    model_add_bridge(r->m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
-    model_add_function(r->m, 0, 0x0600, 0x8086, 0x24cd, 0x0c0320);
-    return udmar_device_attach(r->d, 0, 0x0600, "late", out_device);
+    model_add_bridge(f->m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
+    model_add_function(f->m, 0, 0x0600, 0x8086, 0x24cd, 0x0c0320);
+    return udmar_device_attach(f->instance, 0, 0x0600, "late", out_device);
 }
 
 static void late_device_finds_its_memory_free(void **state)
 {
     struct udmar_device *late;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    (void)before_the_late_one(&r, false);
-    assert_int_equal(attach_late(&r, &late), UDMAR_OK);
-    assert_true(rig_reaches(&r, 0x0600, RMRR, RMRR));
-    assert_int_equal(rig_info(late).rmrr_count, 1);
-    rig_close(&r);
+    (void)before_the_late_one(&f, false);
+    assert_int_equal(attach_late(&f, &late), UDMAR_OK);
+    assert_true(fixture_reaches(&f, 0x0600, RMRR, RMRR));
+    assert_int_equal(fixture_info(late).rmrr_count, 1);
+    fixture_close(&f);
 }
 
 /* Taken by a range, or by a mapping alone: refused in words that name both, and nothing is lost. */
@@ -203,20 +203,20 @@ static void late_device_finds_its_memory_taken(void **state)
         struct udmar_device *late;
         udmar_iova_t iova = RMRR;
         struct udmar_range_info range;
-        struct rig r;
+        struct fixture f;
 
-        domain = before_the_late_one(&r, false);
+        domain = before_the_late_one(&f, false);
         if (how < 2)
             assert_int_equal(udmar_domain_alloc_iova(domain, 0x2000, &there, &iova), UDMAR_OK);
         if (how > 0)
-            assert_int_equal(udmar_domain_map(domain, iova, r.page, 4096, 3), UDMAR_OK);
-        assert_int_equal(attach_late(&r, &late), UDMAR_ERR_RMRR);
+            assert_int_equal(udmar_domain_map(domain, iova, f.page, 4096, 3), UDMAR_OK);
+        assert_int_equal(attach_late(&f, &late), UDMAR_ERR_RMRR);
         assert_null(late);
         assert_true(
-            model_log_contains(r.m, "RMRR 200000-200fff of device 0000:06:00.0: it must see"));
-        assert_null(udmar_device_find(r.d, 0, 0x0600));
+            model_log_contains(f.m, "RMRR 200000-200fff of device 0000:06:00.0: it must see"));
+        assert_null(udmar_device_find(f.instance, 0, 0x0600));
         if (how > 0)
-            assert_true(rig_reaches(&r, 0x0508, iova, r.page));
+            assert_true(fixture_reaches(&f, 0x0508, iova, f.page));
         for (udmar_iova_t at = 0; udmar_domain_next_range(domain, at, &range);
              at = range.base + range.size)
             assert_true(range.kind != UDMAR_RANGE_FIRMWARE);
@@ -224,9 +224,9 @@ static void late_device_finds_its_memory_taken(void **state)
         assert_int_equal(udmar_domain_unmap(domain, RMRR, 0x2000), UDMAR_OK);
         if (how < 2)
             assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
-        late = rig_attach(&r, 0x0600);
-        assert_true(rig_reaches(&r, 0x0600, RMRR, RMRR));
-        rig_close(&r);
+        late = fixture_attach(&f, 0x0600);
+        assert_true(fixture_reaches(&f, 0x0600, RMRR, RMRR));
+        fixture_close(&f);
     }
 }
 
@@ -238,23 +238,23 @@ static void half_of_it_taken(void **state)
     struct udmar_domain *domain;
     struct udmar_device *late = NULL;
     udmar_iova_t iova;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_bridge(r.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
-    model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0x2fff, &scope, 1);
-    begin(&r);
-    domain = udmar_device_domain(rig_attach(&r, 0x0508));
+    machine(&f);
+    model_add_bridge(f.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+    model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0x2fff, &scope, 1);
+    begin(&f);
+    domain = udmar_device_domain(fixture_attach(&f, 0x0508));
     assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova), UDMAR_OK);
-    model_add_bridge(r.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
-    assert_int_equal(udmar_device_attach(r.d, 0, 0x0608, "late", &late), UDMAR_ERR_RMRR);
+    model_add_bridge(f.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
+    assert_int_equal(udmar_device_attach(f.instance, 0, 0x0608, "late", &late), UDMAR_ERR_RMRR);
     assert_int_equal(udmar_domain_free_iova(domain, iova), UDMAR_OK);
     for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(udmar_domain_map(domain, RMRR + i * UINT64_C(0x1000), r.page, 4096, 3),
+        assert_int_equal(udmar_domain_map(domain, RMRR + i * UINT64_C(0x1000), f.page, 4096, 3),
                          UDMAR_OK);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* A bridge that a late device is behind keeps addresses for itself: they are not handed out. */
@@ -265,24 +265,24 @@ static void bridges_of_a_late_device(void **state)
         const struct udmar_iova_limits there = { .lowest = IOVA, .highest = IOVA + 0xfffff };
         struct udmar_domain *domain;
         udmar_iova_t iova;
-        struct rig r;
+        struct fixture f;
 
-        machine(&r);
-        model_add_bridge(r.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
-        model_add_function(r.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
-        begin(&r);
-        domain = udmar_device_domain(rig_attach(&r, 0x0508));
+        machine(&f);
+        model_add_bridge(f.m, 0, 0x00f0, 5, 7, MODEL_PCI_TO_PCI);
+        model_add_function(f.m, 0, 0x0508, 0x8086, 0x100e, 0x020000);
+        begin(&f);
+        domain = udmar_device_domain(fixture_attach(&f, 0x0508));
         if (taken)
             assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova), UDMAR_OK);
-        model_add_bridge(r.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
-        model_set_bridge_window(r.m, 0, 0x0520, false, IOVA, IOVA + 0xfffff);
-        model_add_function(r.m, 0, 0x0600, 0x8086, 0x24cd, 0x0c0320);
-        (void)rig_attach(&r, 0x0600);
-        assert_int_equal(model_log_contains(r.m, "keeps addresses that its domain has handed out"),
+        model_add_bridge(f.m, 0, 0x0520, 6, 6, MODEL_PCI_TO_PCI);
+        model_set_bridge_window(f.m, 0, 0x0520, false, IOVA, IOVA + 0xfffff);
+        model_add_function(f.m, 0, 0x0600, 0x8086, 0x24cd, 0x0c0320);
+        (void)fixture_attach(&f, 0x0600);
+        assert_int_equal(model_log_contains(f.m, "keeps addresses that its domain has handed out"),
                          taken);
         assert_int_equal(udmar_domain_alloc_iova(domain, 4096, &there, &iova),
                          taken ? UDMAR_OK : UDMAR_ERR_IOVA);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -295,19 +295,19 @@ static void idle_caches_are_no_reason(void **state)
         struct udmar_domain *domain;
         struct udmar_device *late;
         udmar_iova_t iova[64];
-        struct rig r;
+        struct fixture f;
 
-        domain = before_the_late_one(&r, deferred);
-        piece.address = r.page;
+        domain = before_the_late_one(&f, deferred);
+        piece.address = f.page;
         for (unsigned i = 0; i < 64; i++)
             assert_int_equal(udmar_stream_map(domain, &piece, 1, 3, UINT64_MAX, &iova[i]),
                              UDMAR_OK);
         assert_true(iova[0] / 0x200000 == RMRR / 0x200000);
         for (unsigned i = 0; i < 64; i++)
             assert_int_equal(udmar_stream_unmap(domain, iova[i]), UDMAR_OK);
-        assert_int_equal(attach_late(&r, &late), UDMAR_OK);
-        assert_true(rig_reaches(&r, 0x0600, RMRR, RMRR));
-        rig_close(&r);
+        assert_int_equal(attach_late(&f, &late), UDMAR_OK);
+        assert_true(fixture_reaches(&f, 0x0600, RMRR, RMRR));
+        fixture_close(&f);
     }
 }
 
@@ -362,108 +362,108 @@ static void odd_structure_costs_itself(void **state)
     (void)state;
     for (unsigned n = 0; n < 4 * 3 * sizeof(odd) / sizeof(odd[0]); n++) {
         unsigned i = n / 12;
-        const struct model_scope scopes[2] = { rig_endpoint(NIC), rig_endpoint(DISK) };
+        const struct model_scope scopes[2] = { fixture_endpoint(NIC), fixture_endpoint(DISK) };
         struct work work = { 0 };
-        struct rig r;
+        struct fixture f;
 
         /* A million small pages take the model long. */
         if (!odd[i].lost && odd[i].limit - odd[i].base > UINT64_C(1) << 30 && n % 4 != 0)
             continue;
-        rig_machine(&r, profiles[n % 4]);
+        fixture_machine(&f, profiles[n % 4]);
         /* Two levels reach 1 GiB. */
-        r.config.ram_count = n % 4 == 3 ? 1 : 2;
-        rig_tune(&r, "hw.busdma.default", modes[n / 4 % 3]);
-        model_add_rmrr(r.m, 0, odd[i].base, odd[i].limit, &scopes[0], 1);
-        model_add_rmrr(r.m, 0, RMRR + 0x100000, RMRR + 0x100fff, &scopes[1], 1);
-        model_set_hook(r.m, count_maps, &work);
-        begin(&r);
-        r.nic = rig_attach(&r, NIC);
-        (void)rig_attach(&r, DISK);
-        model_set_hook(r.m, NULL, NULL);
+        f.config.ram_count = n % 4 == 3 ? 1 : 2;
+        fixture_tune(&f, "hw.busdma.default", modes[n / 4 % 3]);
+        model_add_rmrr(f.m, 0, odd[i].base, odd[i].limit, &scopes[0], 1);
+        model_add_rmrr(f.m, 0, RMRR + 0x100000, RMRR + 0x100fff, &scopes[1], 1);
+        model_set_hook(f.m, count_maps, &work);
+        begin(&f);
+        f.nic = fixture_attach(&f, NIC);
+        (void)fixture_attach(&f, DISK);
+        model_set_hook(f.m, NULL, NULL);
         if (odd[i].lost && odd[i].limit - odd[i].base >= UINT64_C(4) << 30)
             assert_true(work.maps < 300000);
         assert_true(work.maps < 30000000);
         if (odd[i].lost && n / 4 % 3 != 2)
-            assert_true(errors_logged(&r) > 0);
-        assert_true(rig_reaches(&r, DISK, RMRR + 0x100000, RMRR + 0x100000));
+            assert_true(errors_logged(&f) > 0);
+        assert_true(fixture_reaches(&f, DISK, RMRR + 0x100000, RMRR + 0x100000));
         if (n / 4 % 3 == 0 && odd[i].lost) {
             udmar_iova_t iova;
 
-            assert_int_equal(udmar_domain_alloc_iova(udmar_device_domain(r.nic), 4096, NULL, &iova),
+            assert_int_equal(udmar_domain_alloc_iova(udmar_device_domain(f.nic), 4096, NULL, &iova),
                              UDMAR_OK);
-            assert_int_equal(rig_map(&r, iova, r.page), UDMAR_OK);
-            assert_true(rig_reaches(&r, NIC, iova, r.page));
+            assert_int_equal(fixture_map(&f, iova, f.page), UDMAR_OK);
+            assert_true(fixture_reaches(&f, NIC, iova, f.page));
         }
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 /* What is kept of one that is cut, or beside the window of interrupts, is there. */
 static void what_is_sound_of_an_odd_structure(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
     struct model_translation t;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    machine(&r);
-    model_add_function(r.m, 0, NIC, 0x8086, 0x10d3, 0x020000);
-    model_add_rmrr(r.m, 0, 0xfedff000, 0xfef00fff, &scope, 1);
-    model_add_rmrr(r.m, 0, (UINT64_C(1) << 46) - 0x1000, (UINT64_C(1) << 46) + 0xfff, &scope, 1);
-    begin(&r);
-    assert_int_equal(rig_info(rig_attach(&r, NIC)).rmrr_count, 2);
-    t = model_translate(r.m, 0, NIC, 0xfedff123, true);
+    machine(&f);
+    model_add_function(f.m, 0, NIC, 0x8086, 0x10d3, 0x020000);
+    model_add_rmrr(f.m, 0, 0xfedff000, 0xfef00fff, &scope, 1);
+    model_add_rmrr(f.m, 0, (UINT64_C(1) << 46) - 0x1000, (UINT64_C(1) << 46) + 0xfff, &scope, 1);
+    begin(&f);
+    assert_int_equal(fixture_info(fixture_attach(&f, NIC)).rmrr_count, 2);
+    t = model_translate(f.m, 0, NIC, 0xfedff123, true);
     assert_true(t.result == MODEL_OK && t.physical == 0xfedff123);
-    t = model_translate(r.m, 0, NIC, 0xfef00fff, true);
+    t = model_translate(f.m, 0, NIC, 0xfef00fff, true);
     assert_true(t.result == MODEL_OK && t.physical == 0xfef00fff);
-    t = model_translate(r.m, 0, NIC, (UINT64_C(1) << 46) - 1, true);
+    t = model_translate(f.m, 0, NIC, (UINT64_C(1) << 46) - 1, true);
     assert_true(t.result == MODEL_OK && t.physical == (UINT64_C(1) << 46) - 1);
-    assert_true(model_log_contains(r.m, "not all of these addresses: cut"));
-    rig_close(&r);
+    assert_true(model_log_contains(f.m, "not all of these addresses: cut"));
+    fixture_close(&f);
 }
 
 /* Overlapping, doubled, without a device, of a device that is not there, of a whole bridge. */
 static void many_structures_of_one_device(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC), absent = rig_endpoint(0x00a0);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(NIC), absent = fixture_endpoint(0x00a0);
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0x3fff, &scope, 1);
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0x3fff, &scope, 1);
-    model_add_rmrr(r.m, 0, RMRR + 0x2000, RMRR + 0x5fff, &scope, 1);
-    model_add_rmrr(r.m, 0, RMRR - 0x1000, RMRR + 0x6fff, &scope, 1);
-    model_add_rmrr(r.m, 0, RMRR + 0x8000, RMRR + 0x8fff, &scope, 0);
-    model_add_rmrr(r.m, 0, RMRR + 0x9000, RMRR + 0x9fff, &absent, 1);
-    begin(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_info(r.nic).rmrr_count, 4);
-    assert_int_equal(errors_logged(&r), 0);
+    fixture_machine(&f, "generic48");
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0x3fff, &scope, 1);
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0x3fff, &scope, 1);
+    model_add_rmrr(f.m, 0, RMRR + 0x2000, RMRR + 0x5fff, &scope, 1);
+    model_add_rmrr(f.m, 0, RMRR - 0x1000, RMRR + 0x6fff, &scope, 1);
+    model_add_rmrr(f.m, 0, RMRR + 0x8000, RMRR + 0x8fff, &scope, 0);
+    model_add_rmrr(f.m, 0, RMRR + 0x9000, RMRR + 0x9fff, &absent, 1);
+    begin(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_info(f.nic).rmrr_count, 4);
+    assert_int_equal(errors_logged(&f), 0);
     for (uint64_t at = RMRR - 0x1000; at < RMRR + 0x7000; at += 0x1000)
-        assert_true(rig_reaches(&r, NIC, at, at));
+        assert_true(fixture_reaches(&f, NIC, at, at));
     for (uint64_t at = RMRR + 0x7000; at < RMRR + 0xa000; at += 0x1000)
-        assert_int_equal(rig_write(&r, NIC, at), MODEL_BLOCKED);
-    assert_int_equal(rig_write(&r, 0x00a0, RMRR + 0x9000), MODEL_OK);
-    rig_close(&r);
+        assert_int_equal(fixture_write(&f, NIC, at), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&f, 0x00a0, RMRR + 0x9000), MODEL_OK);
+    fixture_close(&f);
 }
 
 /* Nothing is reserved or mapped for a device that attaches while RMRRs are switched off. */
 static void switched_off(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(NIC);
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
-    rig_tune(&r, "hw.dmar.rmrr_enable", "0");
-    begin(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_info(r.nic).rmrr_count, 0);
-    assert_int_equal(rig_write(&r, NIC, RMRR), MODEL_BLOCKED);
-    assert_int_equal(rig_map(&r, RMRR, r.page), UDMAR_OK);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0xfff, &scope, 1);
+    fixture_tune(&f, "hw.dmar.rmrr_enable", "0");
+    begin(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_info(f.nic).rmrr_count, 0);
+    assert_int_equal(fixture_write(&f, NIC, RMRR), MODEL_BLOCKED);
+    assert_int_equal(fixture_map(&f, RMRR, f.page), UDMAR_OK);
+    fixture_close(&f);
 }
 
 int main(void)

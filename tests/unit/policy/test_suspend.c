@@ -2,7 +2,7 @@
 /* Suspend and resume: registers lost, kept, or as firmware wants them; and who asks meanwhile. */
 #include <udmar/stream.h>
 
-#include "interrupt_scene.h"
+#include "fixture/interrupt.h"
 
 #include "bench.h"
 
@@ -18,15 +18,15 @@ static const char *const all_profiles[] = { "generic48", "modern", "noncoherent"
                                             "rwbf",      "oldest", "v6",          "qemu39" };
 #define PROFILES (sizeof(all_profiles) / sizeof(all_profiles[0]))
 
-static enum udmar_status doze(struct rig *r)
+static enum udmar_status doze(struct fixture *f)
 {
-    return udmar_suspend(r->d, UDMAR_MEANWHILE_FAIL);
+    return udmar_suspend(f->instance, UDMAR_MEANWHILE_FAIL);
 }
 
-static void lose_all(struct rig *r)
+static void lose_all(struct fixture *f)
 {
-    for (unsigned i = 0; model_unit_at(r->m, i) != NULL; i++) {
-        model_lose_registers(model_unit_at(r->m, i));
+    for (unsigned i = 0; model_unit_at(f->m, i) != NULL; i++) {
+        model_lose_registers(model_unit_at(f->m, i));
     }
 }
 
@@ -39,33 +39,33 @@ static void registers_that_are_lost_come_back(void **state)
     (void)state;
     for (unsigned i = 0; i < PROFILES; i++) {
         uint32_t before[4];
-        struct rig r;
+        struct fixture f;
 
-        rig_open(&r, all_profiles[i]);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+        fixture_open_nic(&f, all_profiles[i]);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
         for (unsigned k = 0; k < 4; k++) {
-            before[k] = model_peek32(r.u, kept[k]);
+            before[k] = model_peek32(f.u, kept[k]);
         }
         for (unsigned turn = 0; turn < 3; turn++) {
-            assert_int_equal(doze(&r), UDMAR_OK);
-            assert_int_equal(model_cache_stale(r.u), 0);
-            lose_all(&r);
-            assert_int_equal(udmar_resume(r.d), UDMAR_OK);
+            assert_int_equal(doze(&f), UDMAR_OK);
+            assert_int_equal(model_cache_stale(f.u), 0);
+            lose_all(&f);
+            assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
             for (unsigned k = 0; k < 4; k++) {
-                assert_int_equal(model_peek32(r.u, kept[k]), before[k]);
+                assert_int_equal(model_peek32(f.u, kept[k]), before[k]);
             }
-            assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-            assert_int_equal(rig_write(&r, NIC, IOVA + 0x1000), MODEL_BLOCKED);
-            assert_int_equal(rig_write(&r, DISK, IOVA), MODEL_BLOCKED);
-            assert_true(udmar_fault_poll(r.d) > 0 || model_interrupts(r.m) > 0);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+            assert_int_equal(fixture_write(&f, NIC, IOVA + 0x1000), MODEL_BLOCKED);
+            assert_int_equal(fixture_write(&f, DISK, IOVA), MODEL_BLOCKED);
+            assert_true(udmar_fault_poll(f.instance) > 0 || model_interrupts(f.m) > 0);
             /* The unit is asked as before. */
-            assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-            assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-            assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+            assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+            assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
         }
-        assert_true(model_log_contains(r.m, "its registers are lost"));
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-        rig_close(&r);
+        assert_true(model_log_contains(f.m, "its registers are lost"));
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 
@@ -95,74 +95,74 @@ static void a_sleep_that_keeps_registers_has_no_moment_without_protection(void *
     (void)state;
     for (unsigned i = 0; i < PROFILES; i++) {
         struct watch w = { 0 };
-        struct rig r;
+        struct fixture f;
 
-        rig_open(&r, all_profiles[i]);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        model_set_hook(r.m, watch_dma, &w);
+        fixture_open_nic(&f, all_profiles[i]);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        model_set_hook(f.m, watch_dma, &w);
         for (unsigned turn = 0; turn < 2; turn++) {
-            assert_int_equal(doze(&r), UDMAR_OK);
-            assert_int_equal(udmar_resume(r.d), UDMAR_OK);
+            assert_int_equal(doze(&f), UDMAR_OK);
+            assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
         }
-        model_set_hook(r.m, NULL, NULL);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(w.seen > 20);
         assert_int_equal(w.lost, 0);
         assert_int_equal(w.escaped, 0);
-        assert_int_equal(model_stats(r.u)->te_off, 0);
-        assert_true(model_log_contains(r.m, "it has its registers still"));
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-        rig_close(&r);
+        assert_int_equal(model_stats(f.u)->te_off, 0);
+        assert_true(model_log_contains(f.m, "it has its registers still"));
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 
 static void nothing_is_allocated_and_nothing_leaks(void **state)
 {
     size_t pages, bytes;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    pages = model_pages_in_use(r.m);
-    bytes = model_bytes_in_use(r.m);
+    fixture_open_nic(&f, "generic48");
+    pages = model_pages_in_use(f.m);
+    bytes = model_bytes_in_use(f.m);
     for (unsigned turn = 0; turn < 100; turn++) {
-        model_fail_host_call(r.m, 1, true);
-        assert_int_equal(doze(&r), UDMAR_OK);
+        model_fail_host_call(f.m, 1, true);
+        assert_int_equal(doze(&f), UDMAR_OK);
         if (turn % 2 == 0) {
-            lose_all(&r);
+            lose_all(&f);
         }
-        assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-        assert_int_equal(model_host_calls_failed(r.m), 0);
-        model_fail_host_call(r.m, 0, false);
+        assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+        assert_int_equal(model_host_calls_failed(f.m), 0);
+        model_fail_host_call(f.m, 0, false);
     }
-    assert_int_equal(model_pages_in_use(r.m), pages);
-    assert_int_equal(model_bytes_in_use(r.m), bytes);
-    rig_close(&r);
+    assert_int_equal(model_pages_in_use(f.m), pages);
+    assert_int_equal(model_bytes_in_use(f.m), bytes);
+    fixture_close(&f);
 }
 
 /* ---- Order ----------------------------------------------------------------------------------- */
 
 static void a_wrong_order_is_a_named_error(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    rig_create(&r);
+    fixture_machine(&f, "generic48");
+    fixture_create(&f);
     assert_int_equal(udmar_suspend(NULL, UDMAR_MEANWHILE_FAIL), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_suspend(r.d, (enum udmar_meanwhile)7), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_suspend(f.instance, (enum udmar_meanwhile)7), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_resume(NULL), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(doze(&r), UDMAR_ERR_ORDER);
-    assert_int_equal(udmar_resume(r.d), UDMAR_ERR_ORDER);
-    rig_start(&r);
-    assert_int_equal(udmar_resume(r.d), UDMAR_ERR_ORDER);
-    assert_int_equal(doze(&r), UDMAR_OK);
-    assert_int_equal(doze(&r), UDMAR_ERR_ORDER);
-    assert_int_equal(udmar_start(r.d), UDMAR_ERR_ORDER);
-    assert_int_equal(udmar_stop(r.d), UDMAR_ERR_ORDER);
-    assert_int_equal(udmar_destroy(r.d), UDMAR_ERR_ORDER);
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    assert_int_equal(udmar_resume(r.d), UDMAR_ERR_ORDER);
-    rig_close(&r);
+    assert_int_equal(doze(&f), UDMAR_ERR_ORDER);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_ERR_ORDER);
+    fixture_start(&f);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_ERR_ORDER);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    assert_int_equal(doze(&f), UDMAR_ERR_ORDER);
+    assert_int_equal(udmar_start(f.instance), UDMAR_ERR_ORDER);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_ERR_ORDER);
+    assert_int_equal(udmar_destroy(f.instance), UDMAR_ERR_ORDER);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_ERR_ORDER);
+    fixture_close(&f);
 }
 
 /* ---- Meanwhile ------------------------------------------------------------------------------- */
@@ -173,35 +173,35 @@ static void who_needs_the_unit_meanwhile_is_told(void **state)
     for (unsigned i = 0; i < PROFILES; i++) {
         for (unsigned lost = 0; lost < 2; lost++) {
             unsigned reads;
-            struct rig r;
+            struct fixture f;
 
-            rig_open(&r, all_profiles[i]);
-            assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-            model_cache_warm(r.u);
-            assert_int_equal(doze(&r), UDMAR_OK);
+            fixture_open_nic(&f, all_profiles[i]);
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+            model_cache_warm(f.u);
+            assert_int_equal(doze(&f), UDMAR_OK);
             if (lost) {
-                lose_all(&r);
-                model_behaviour(r.u)->all_ones = true;
+                lose_all(&f);
+                model_behaviour(f.u)->all_ones = true;
             }
-            reads = model_stats(r.u)->register_reads;
-            assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_SUSPENDED);
-            (void)udmar_tick(r.d);
+            reads = model_stats(f.u)->register_reads;
+            assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_SUSPENDED);
+            (void)udmar_tick(f.instance);
             /* A unit that is not there is not asked. */
-            assert_int_equal(model_stats(r.u)->register_reads, reads);
-            model_behaviour(r.u)->all_ones = false;
-            assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-            assert_int_equal(model_cache_stale(r.u), 0);
-            assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-            assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-            assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-            assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-            rig_close(&r);
+            assert_int_equal(model_stats(f.u)->register_reads, reads);
+            model_behaviour(f.u)->all_ones = false;
+            assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+            assert_int_equal(model_cache_stale(f.u), 0);
+            assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+            assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+            fixture_close(&f);
         }
     }
 }
 
 struct waker {
-    struct rig *r;
+    struct fixture *f;
     unsigned looks;
     unsigned after; /* 0: never */
     enum udmar_status status;
@@ -214,7 +214,7 @@ static void wake_others(void *context, struct model *m, enum model_event event)
 
     if (event == MODEL_EVENT_TIME && ++w->looks == w->after) {
         model_set_hook(m, NULL, NULL);
-        w->status = udmar_resume(w->r->d);
+        w->status = udmar_resume(w->f->instance);
     }
 }
 
@@ -224,29 +224,29 @@ static void who_is_to_wait_waits_for_resume_and_not_for_ever(void **state)
     for (unsigned i = 0; i < PROFILES; i++) {
         struct waker w = { .after = 5, .status = UDMAR_ERR_ORDER };
         uint64_t began;
-        struct rig r;
+        struct fixture f;
 
-        rig_open(&r, all_profiles[i]);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_int_equal(udmar_suspend(r.d, UDMAR_MEANWHILE_WAIT), UDMAR_OK);
-        lose_all(&r);
-        w.r = &r;
-        model_set_hook(r.m, wake_others, &w);
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
+        fixture_open_nic(&f, all_profiles[i]);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_int_equal(udmar_suspend(f.instance, UDMAR_MEANWHILE_WAIT), UDMAR_OK);
+        lose_all(&f);
+        w.f = &f;
+        model_set_hook(f.m, wake_others, &w);
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
         assert_int_equal(w.status, UDMAR_OK);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
         /* Nobody resumes. */
-        assert_int_equal(udmar_suspend(r.d, UDMAR_MEANWHILE_WAIT), UDMAR_OK);
-        began = model_time(r.m);
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_SUSPENDED);
-        assert_true(model_time(r.m) - began < 4 * rig_unit(&r, 0)->timeout_ns);
-        assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-        rig_close(&r);
+        assert_int_equal(udmar_suspend(f.instance, UDMAR_MEANWHILE_WAIT), UDMAR_OK);
+        began = model_time(f.m);
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_SUSPENDED);
+        assert_true(model_time(f.m) - began < 4 * fixture_unit(&f, 0)->timeout_ns);
+        assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 
 struct sleeper {
-    struct rig *r;
+    struct fixture *f;
     unsigned looks;
     enum udmar_status status;
 };
@@ -257,7 +257,7 @@ static void suspend_others(void *context, struct model *m, enum model_event even
 
     if (event == MODEL_EVENT_TIME && ++s->looks == 3) {
         model_set_hook(m, NULL, NULL);
-        s->status = doze(s->r);
+        s->status = doze(s->f);
     }
 }
 
@@ -265,49 +265,49 @@ static void suspend_others(void *context, struct model *m, enum model_event even
 static void a_wait_in_flight_ends_with_its_name(void **state)
 {
     struct sleeper s = { .status = UDMAR_OK };
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    s.r = &r;
-    model_set_hook(r.m, suspend_others, &s);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_SUSPENDED);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    s.f = &f;
+    model_set_hook(f.m, suspend_others, &s);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_SUSPENDED);
     assert_int_equal(s.status, UDMAR_ERR_TIMEOUT);
-    assert_true(model_log_contains(r.m, "has not confirmed before the suspend"));
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    lose_all(&r);
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    rig_close(&r);
+    assert_true(model_log_contains(f.m, "has not confirmed before the suspend"));
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    lose_all(&f);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+    fixture_close(&f);
 }
 
 static void what_rests_in_deferred_mode_is_flushed(void **state)
 {
     struct udmar_domain *domain;
     udmar_iova_t iova;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.dmar.strict", "0");
-    r.config.ticking = true;
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    domain = udmar_device_domain(r.nic);
-    iova = udmar_stream_map_one(domain, r.page, 0x1000, UDMAR_READ_WRITE, UINT64_MAX);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.strict", "0");
+    f.config.ticking = true;
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    domain = udmar_device_domain(f.nic);
+    iova = udmar_stream_map_one(domain, f.page, 0x1000, UDMAR_READ_WRITE, UINT64_MAX);
     assert_true(iova != UDMAR_STREAM_NONE);
-    model_cache_warm(r.u);
+    model_cache_warm(f.u);
     assert_int_equal(udmar_stream_unmap(domain, iova), UDMAR_OK);
-    assert_true(model_cache_stale(r.u) > 0);
-    assert_int_equal(doze(&r), UDMAR_OK);
-    assert_int_equal(model_cache_stale(r.u), 0);
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    rig_close(&r);
+    assert_true(model_cache_stale(f.u) > 0);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    assert_int_equal(model_cache_stale(f.u), 0);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* ---- What firmware has on at the wake-up ----------------------------------------------------- */
@@ -320,32 +320,32 @@ static void what_firmware_has_on_then_is_taken_over(void **state)
     for (unsigned i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
         for (unsigned mode = 0; mode < ((left[i] & TE) != 0 ? 3 : 1); mode++) {
             uint64_t queue, root, table;
-            struct scene s;
+            struct fixture f;
 
-            scene_machine_of(&s, NULL, "generic48", CAP_AFL | CAP_PMR, 0);
-            scene_start(&s);
-            s.r.nic = rig_attach(&s.r, NIC);
-            assert_int_equal(rig_map(&s.r, IOVA, s.r.page), UDMAR_OK);
-            queue = model_page_alloc(s.r.m);
-            root = model_page_alloc(s.r.m);
-            table = model_page_alloc(s.r.m);
-            assert_int_equal(doze(&s.r), UDMAR_OK);
-            lose_all(&s.r);
-            model_poke32(s.r.u, IQA, (uint32_t)queue);
-            model_poke32(s.r.u, IRTA, (uint32_t)table | 7);
-            model_poke32(s.r.u, PMEN, EPM);
-            model_firmware_state(s.r.u, left[i], root | (uint64_t)mode << 10);
-            assert_int_equal(udmar_resume(s.r.d), UDMAR_OK);
-            assert_int_equal(model_peek32(s.r.u, GSTS), TE | RTP | QIE | IRE | IRTP);
-            assert_int_equal(model_peek32(s.r.u, PMEN), 0);
-            assert_true(rig_reaches(&s.r, NIC, IOVA, s.r.page));
-            assert_int_equal(rig_write(&s.r, DISK, IOVA), MODEL_BLOCKED);
-            assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), BLOCKED);
-            assert_int_equal(rig_unmap(&s.r, IOVA), UDMAR_OK);
-            model_page_free(s.r.m, queue);
-            model_page_free(s.r.m, root);
-            model_page_free(s.r.m, table);
-            scene_close(&s);
+            interrupt_machine_of(&f, NULL, "generic48", CAP_AFL | CAP_PMR, 0);
+            start_interrupts(&f);
+            f.nic = fixture_attach(&f, NIC);
+            assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+            queue = model_page_alloc(f.m);
+            root = model_page_alloc(f.m);
+            table = model_page_alloc(f.m);
+            assert_int_equal(doze(&f), UDMAR_OK);
+            lose_all(&f);
+            model_poke32(f.u, IQA, (uint32_t)queue);
+            model_poke32(f.u, IRTA, (uint32_t)table | 7);
+            model_poke32(f.u, PMEN, EPM);
+            model_firmware_state(f.u, left[i], root | (uint64_t)mode << 10);
+            assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+            assert_int_equal(model_peek32(f.u, GSTS), TE | RTP | QIE | IRE | IRTP);
+            assert_int_equal(model_peek32(f.u, PMEN), 0);
+            assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+            assert_int_equal(fixture_write(&f, DISK, IOVA), MODEL_BLOCKED);
+            assert_int_equal(sends(&f, NIC, 0xfee00000, 0x41), BLOCKED);
+            assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+            model_page_free(f.m, queue);
+            model_page_free(f.m, root);
+            model_page_free(f.m, table);
+            fixture_close(&f);
         }
     }
 }
@@ -363,51 +363,51 @@ static void interrupts_are_remapped_again(void **state)
             struct udmar_interrupt_message message, moved;
             struct udmar_interrupt *nic, *pin;
             uint64_t irta;
-            struct scene s;
+            struct fixture f;
 
-            scene_open(&s, profiles[i]);
-            nic = allocate(&s, from_function(NIC), 1);
-            pin = allocate(&s, from_pin(IOAPIC_ID, 16), 1);
+            open_interrupts(&f, profiles[i]);
+            nic = allocate(&f, from_function(NIC), 1);
+            pin = allocate(&f, from_pin(IOAPIC_ID, 16), 1);
             message = set_to(nic, 0, 3, 0x51);
             (void)set_to(pin, 0, 4, 0x61);
-            irta = model_peek32(s.r.u, IRTA);
-            assert_int_equal(fires(&s, NIC, &message), ARRIVES(3, 0x51));
-            assert_int_equal(doze(&s.r), UDMAR_OK);
+            irta = model_peek32(f.u, IRTA);
+            assert_int_equal(fires(&f, NIC, &message), ARRIVES(3, 0x51));
+            assert_int_equal(doze(&f), UDMAR_OK);
             if (lost) {
-                lose_all(&s.r);
+                lose_all(&f);
             }
             /* It says the new target, and it is in force after resume. */
             assert_int_equal(udmar_interrupt_set(nic, 0, &target, &moved), UDMAR_ERR_SUSPENDED);
-            assert_int_equal(udmar_resume(s.r.d), UDMAR_OK);
-            assert_int_equal(model_peek32(s.r.u, IRTA), irta);
-            assert_int_equal(model_peek32(s.r.u, GSTS) & (IRE | CFI), IRE);
-            assert_int_equal(fires(&s, NIC, &message), ARRIVES(9, 0x59));
-            assert_int_equal(fires(&s, DISK, &message), BLOCKED);
-            assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), BLOCKED);
+            assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+            assert_int_equal(model_peek32(f.u, IRTA), irta);
+            assert_int_equal(model_peek32(f.u, GSTS) & (IRE | CFI), IRE);
+            assert_int_equal(fires(&f, NIC, &message), ARRIVES(9, 0x59));
+            assert_int_equal(fires(&f, DISK, &message), BLOCKED);
+            assert_int_equal(sends(&f, NIC, 0xfee00000, 0x41), BLOCKED);
             message = set_to(nic, 0, 5, 0x52);
-            assert_int_equal(fires(&s, NIC, &message), ARRIVES(5, 0x52));
-            assert_int_equal(s.programs[1], 1);
+            assert_int_equal(fires(&f, NIC, &message), ARRIVES(5, 0x52));
+            assert_int_equal(f.programs[1], 1);
             assert_int_equal(udmar_interrupt_free(nic), UDMAR_OK);
             assert_int_equal(udmar_interrupt_free(pin), UDMAR_OK);
-            scene_close(&s);
+            fixture_close(&f);
         }
     }
 }
 
 static void compatibility_format_passes_again_where_it_did(void **state)
 {
-    struct scene s;
+    struct fixture f;
 
     (void)state;
-    scene_machine(&s, "generic48");
-    rig_tune(&s.r, "hw.dmar.ir.compat", "1");
-    scene_start(&s);
-    assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), COMPATIBLE);
-    assert_int_equal(doze(&s.r), UDMAR_OK);
-    lose_all(&s.r);
-    assert_int_equal(udmar_resume(s.r.d), UDMAR_OK);
-    assert_int_equal(sends(&s, NIC, 0xfee00000, 0x41), COMPATIBLE);
-    scene_close(&s);
+    interrupt_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.ir.compat", "1");
+    start_interrupts(&f);
+    assert_int_equal(sends(&f, NIC, 0xfee00000, 0x41), COMPATIBLE);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    lose_all(&f);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    assert_int_equal(sends(&f, NIC, 0xfee00000, 0x41), COMPATIBLE);
+    fixture_close(&f);
 }
 
 /* ---- Units that do not come back ------------------------------------------------------------- */
@@ -416,28 +416,28 @@ static void a_unit_that_does_not_come_back_is_named_and_left_out(void **state)
 {
     (void)state;
     for (unsigned how = 0; how < 3; how++) {
-        const struct model_scope scope = rig_endpoint(DISK);
+        const struct model_scope scope = fixture_endpoint(DISK);
         struct udmar_unit_status first, second;
         struct model_unit *other;
         struct udmar_device *disk;
         uint64_t began;
-        struct rig r;
+        struct fixture f;
 
-        rig_empty(&r);
+        fixture_empty(&f);
         other = model_add_unit(
-            r.m, &(struct model_unit_config){ .profile = "generic48", .base = BASE_2 });
+            f.m, &(struct model_unit_config){ .profile = "generic48", .base = BASE_2 });
         model_add_unit_scope(other, &scope);
-        r.u = model_add_unit(r.m, &(struct model_unit_config){
+        f.u = model_add_unit(f.m, &(struct model_unit_config){
                                       .profile = "generic48", .base = BASE, .include_all = true });
-        model_add_function(r.m, 0, NIC, 0x8086, 0x10d3, 0x020000);
-        model_add_function(r.m, 0, DISK, 0x8086, 0x2922, 0x010601);
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        disk = rig_attach(&r, DISK);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_int_equal(doze(&r), UDMAR_OK);
-        lose_all(&r);
+        model_add_function(f.m, 0, NIC, 0x8086, 0x10d3, 0x020000);
+        model_add_function(f.m, 0, DISK, 0x8086, 0x2922, 0x010601);
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        disk = fixture_attach(&f, DISK);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_int_equal(doze(&f), UDMAR_OK);
+        lose_all(&f);
         if (how == 0) {
             model_behaviour(other)->all_ones = true;
         } else if (how == 1) {
@@ -445,94 +445,95 @@ static void a_unit_that_does_not_come_back_is_named_and_left_out(void **state)
         } else {
             model_hang_wait(other, 2, true);
         }
-        began = model_time(r.m);
-        assert_int_equal(udmar_resume(r.d), how == 0 ? UDMAR_ERR_ALL_ONES : UDMAR_ERR_TIMEOUT);
-        assert_true(model_time(r.m) - began < 40 * rig_unit(&r, 0)->timeout_ns);
-        assert_true(model_log_contains(r.m, "unit 0 is left out:"));
-        assert_int_equal(udmar_unit_status(r.d, 0, &first), UDMAR_OK);
-        assert_int_equal(udmar_unit_status(r.d, 1, &second), UDMAR_OK);
+        began = model_time(f.m);
+        assert_int_equal(udmar_resume(f.instance),
+                         how == 0 ? UDMAR_ERR_ALL_ONES : UDMAR_ERR_TIMEOUT);
+        assert_true(model_time(f.m) - began < 40 * fixture_unit(&f, 0)->timeout_ns);
+        assert_true(model_log_contains(f.m, "unit 0 is left out:"));
+        assert_int_equal(udmar_unit_status(f.instance, 0, &first), UDMAR_OK);
+        assert_int_equal(udmar_unit_status(f.instance, 1, &second), UDMAR_OK);
         assert_true(first.failed);
         assert_false(second.failed);
         assert_true(second.translating);
-        assert_true(rig_info(disk).mode != UDMAR_MODE_TRANSLATE);
-        assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-        assert_int_equal(rig_write(&r, NIC, IOVA + 0x1000), MODEL_BLOCKED);
+        assert_true(fixture_info(disk).mode != UDMAR_MODE_TRANSLATE);
+        assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+        assert_int_equal(fixture_write(&f, NIC, IOVA + 0x1000), MODEL_BLOCKED);
         /* It answers again: the next start has it. */
         model_behaviour(other)->all_ones = false;
         model_behaviour(other)->gsts_lag = 0;
         model_release_waits(other);
-        model_clear_violations(r.m);
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-        rig_start(&r);
-        assert_int_equal(udmar_unit_status(r.d, 0, &first), UDMAR_OK);
+        model_clear_violations(f.m);
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+        fixture_start(&f);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &first), UDMAR_OK);
         assert_true(first.translating);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 static void when_no_unit_comes_back_it_is_as_after_stop(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(doze(&r), UDMAR_OK);
-    lose_all(&r);
-    model_behaviour(r.u)->all_ones = true;
-    assert_int_equal(udmar_resume(r.d), UDMAR_ERR_NO_UNIT);
-    assert_int_equal(udmar_resume(r.d), UDMAR_ERR_ORDER);
-    assert_int_equal(doze(&r), UDMAR_ERR_ORDER);
-    model_behaviour(r.u)->all_ones = false;
-    rig_start(&r);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(doze(&f), UDMAR_OK);
+    lose_all(&f);
+    model_behaviour(f.u)->all_ones = true;
+    assert_int_equal(udmar_resume(f.instance), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_ERR_ORDER);
+    assert_int_equal(doze(&f), UDMAR_ERR_ORDER);
+    model_behaviour(f.u)->all_ones = false;
+    fixture_start(&f);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 /* A queue that does not start any more gives way to registers. */
 static void registers_take_the_place_of_a_queue_that_does_not_come_back(void **state)
 {
     struct udmar_unit_status status;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_int_equal(doze(&r), UDMAR_OK);
-    lose_all(&r);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    assert_int_equal(udmar_unit_status(r.d, 0, &status), UDMAR_OK);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    lose_all(&f);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    assert_int_equal(udmar_unit_status(f.instance, 0, &status), UDMAR_OK);
     assert_false(status.uses_queue);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
     /* And once more, without one. */
-    assert_int_equal(doze(&r), UDMAR_OK);
-    lose_all(&r);
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    rig_close(&r);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    lose_all(&f);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    fixture_close(&f);
 }
 
 static void faults_are_read_before_they_are_lost(void **state)
 {
     struct udmar_fault_counts counts;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &(struct model_config){ .no_interrupts = true },
-                       &(struct model_unit_config){ .base = BASE, .include_all = true });
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    assert_int_equal(doze(&r), UDMAR_OK);
-    udmar_fault_counts(r.d, &counts);
+    fixture_machine_config(&f, &(struct model_config){ .no_interrupts = true },
+                           &(struct model_unit_config){ .base = BASE, .include_all = true });
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(doze(&f), UDMAR_OK);
+    udmar_fault_counts(f.instance, &counts);
     assert_int_equal(counts.total, 1);
-    lose_all(&r);
-    assert_int_equal(udmar_resume(r.d), UDMAR_OK);
-    rig_close(&r);
+    lose_all(&f);
+    assert_int_equal(udmar_resume(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 int main(void)

@@ -3,20 +3,20 @@
  * What firmware leaves on, and units that do not obey: never a moment without protection that there
  * was before, never a machine that does not come up because of one unit.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
 #include "bench.h"
 
 /* Firmware's own tables for the NIC: one page, mapped to itself. */
-static void firmware_tables(struct rig *r, struct bench *b, uint64_t page)
+static void firmware_tables(struct fixture *f, struct bench *b, uint64_t page)
 {
     uint64_t top;
 
-    *b = (struct bench){ .m = r->m, .u = r->u, .levels = 4 };
-    b->root = model_page_alloc(r->m);
-    top = model_page_alloc(r->m);
+    *b = (struct bench){ .m = f->m, .u = f->u, .levels = 4 };
+    b->root = model_page_alloc(f->m);
+    top = model_page_alloc(f->m);
     (void)bench_map(b, top, page, 1, page | 3);
     bench_attach(b, NIC, top, 5);
 }
@@ -47,24 +47,24 @@ static void translation_left_on_stays_on(void **state)
     for (unsigned i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
         struct watch w = { 0 };
         struct bench b;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, profiles[i]);
-        firmware_tables(&r, &b, 0x200000);
-        model_firmware_state(r.u, TE | RTP, b.root);
-        assert_int_equal(rig_write(&r, NIC, 0x200000), MODEL_OK);
-        w.page = r.page;
-        rig_create(&r);
-        model_set_hook(r.m, watch_bypass, &w);
-        rig_start(&r);
-        model_set_hook(r.m, NULL, NULL);
+        fixture_machine(&f, profiles[i]);
+        firmware_tables(&f, &b, 0x200000);
+        model_firmware_state(f.u, TE | RTP, b.root);
+        assert_int_equal(fixture_write(&f, NIC, 0x200000), MODEL_OK);
+        w.page = f.page;
+        fixture_create(&f);
+        model_set_hook(f.m, watch_bypass, &w);
+        fixture_start(&f);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(w.seen > 20);
         assert_int_equal(w.bypassed, 0);
-        assert_int_equal(model_stats(r.u)->te_off, 0);
+        assert_int_equal(model_stats(f.u)->te_off, 0);
         /* Firmware's mapping is gone, also from the caches. */
-        assert_int_equal(rig_write(&r, NIC, 0x200000), MODEL_BLOCKED);
-        assert_true(model_log_contains(r.m, "firmware left on: translation"));
-        rig_close(&r);
+        assert_int_equal(fixture_write(&f, NIC, 0x200000), MODEL_BLOCKED);
+        assert_true(model_log_contains(f.m, "firmware left on: translation"));
+        fixture_close(&f);
     }
 }
 
@@ -85,38 +85,38 @@ static void watch_rmrr(void *context, struct model *m, enum model_event event)
 
 static void rmrr_device_keeps_dma_from_firmwares_tables_to_ours(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
     struct pulse p = { .address = 0x200000 };
     struct bench b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_rmrr(r.m, 0, 0x200000, 0x200fff, &scope, 1);
-    firmware_tables(&r, &b, 0x200000);
-    model_firmware_state(r.u, TE | RTP, b.root);
-    rig_create(&r);
-    model_set_hook(r.m, watch_rmrr, &p);
-    rig_start(&r);
-    model_set_hook(r.m, NULL, NULL);
+    fixture_machine(&f, "generic48");
+    model_add_rmrr(f.m, 0, 0x200000, 0x200fff, &scope, 1);
+    firmware_tables(&f, &b, 0x200000);
+    model_firmware_state(f.u, TE | RTP, b.root);
+    fixture_create(&f);
+    model_set_hook(f.m, watch_rmrr, &p);
+    fixture_start(&f);
+    model_set_hook(f.m, NULL, NULL);
     assert_true(p.seen > 20);
     assert_int_equal(p.lost, 0);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 static void foreign_table_format_is_switched_off_first(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     for (unsigned mode = 1; mode < 4; mode++) {
-        rig_machine(&r, "generic48");
-        model_firmware_state(r.u, TE | RTP, model_page_alloc(r.m) | (uint64_t)mode << 10);
-        rig_create(&r);
-        rig_start(&r);
-        assert_int_equal(model_stats(r.u)->te_off, 1);
-        assert_int_equal(model_stats(r.u)->te_on, 1);
-        rig_close(&r);
+        fixture_machine(&f, "generic48");
+        model_firmware_state(f.u, TE | RTP, model_page_alloc(f.m) | (uint64_t)mode << 10);
+        fixture_create(&f);
+        fixture_start(&f);
+        assert_int_equal(model_stats(f.u)->te_off, 1);
+        assert_int_equal(model_stats(f.u)->te_on, 1);
+        fixture_close(&f);
     }
 }
 
@@ -124,32 +124,32 @@ static void foreign_table_format_is_switched_off_first(void **state)
 static void attaching_before_start_keeps_what_firmware_left_on(void **state)
 {
     struct bench b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "rwbf");
-    *(&b) = (struct bench){ .m = r.m, .u = r.u, .levels = 3 };
-    b.root = model_page_alloc(r.m);
-    model_firmware_state(r.u, TE | RTP, b.root);
-    rig_create(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_int_equal(model_peek32(r.u, GSTS), TE | RTP);
-    rig_start(&r);
-    assert_int_equal(model_stats(r.u)->te_off, 0);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    rig_close(&r);
+    fixture_machine(&f, "rwbf");
+    *(&b) = (struct bench){ .m = f.m, .u = f.u, .levels = 3 };
+    b.root = model_page_alloc(f.m);
+    model_firmware_state(f.u, TE | RTP, b.root);
+    fixture_create(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS), TE | RTP);
+    fixture_start(&f);
+    assert_int_equal(model_stats(f.u)->te_off, 0);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    fixture_close(&f);
 }
 
 /* ---- Queue and interrupt remapping left on --------------------------------------------------- */
 
-static uint64_t firmware_queue(struct rig *r, uint32_t other_bits)
+static uint64_t firmware_queue(struct fixture *f, uint32_t other_bits)
 {
-    uint64_t queue = model_page_alloc(r->m);
+    uint64_t queue = model_page_alloc(f->m);
 
-    model_poke32(r->u, 0x90, (uint32_t)queue);
-    model_poke32(r->u, 0x94, (uint32_t)(queue >> 32));
-    model_firmware_state(r->u, QIE | other_bits, 0);
+    model_poke32(f->u, 0x90, (uint32_t)queue);
+    model_poke32(f->u, 0x94, (uint32_t)(queue >> 32));
+    model_firmware_state(f->u, QIE | other_bits, 0);
     return queue;
 }
 
@@ -157,25 +157,25 @@ static void queue_left_on_is_worked_off(void **state)
 {
     uint64_t queue;
     uint64_t word;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    word = model_page_alloc(r.m);
-    queue = firmware_queue(&r, 0);
+    fixture_machine(&f, "generic48");
+    word = model_page_alloc(f.m);
+    queue = firmware_queue(&f, 0);
     for (unsigned i = 0; i < 9; i++) {
-        model_publish64(r.m, queue + 16 * i, 0x12);
+        model_publish64(f.m, queue + 16 * i, 0x12);
     }
-    model_publish64(r.m, queue + 16 * 9, 0x25 | UINT64_C(77) << 32);
-    model_publish64(r.m, queue + 16 * 9 + 8, word);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
-    model_poke32(r.u, 0x88, 160);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal((uint32_t)model_load64(r.m, word), 77);
-    assert_int_equal(model_stats(r.u)->qie_off, 1);
-    assert_int_equal(model_stats(r.u)->qie_on, 1);
-    rig_close(&r);
+    model_publish64(f.m, queue + 16 * 9, 0x25 | UINT64_C(77) << 32);
+    model_publish64(f.m, queue + 16 * 9 + 8, word);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    model_poke32(f.u, 0x88, 160);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal((uint32_t)model_load64(f.m, word), 77);
+    assert_int_equal(model_stats(f.u)->qie_off, 1);
+    assert_int_equal(model_stats(f.u)->qie_on, 1);
+    fixture_close(&f);
 }
 
 static void queue_left_in_error_is_emptied(void **state)
@@ -183,30 +183,30 @@ static void queue_left_in_error_is_emptied(void **state)
     struct udmar_unit_status s;
     uint64_t before;
     uint64_t queue;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     for (unsigned resumes = 0; resumes < 2; resumes++) {
-        rig_machine(&r, "generic48");
-        queue = firmware_queue(&r, 0);
-        model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-        model_behaviour(r.u)->queue_resumes_on_clear = resumes;
+        fixture_machine(&f, "generic48");
+        queue = firmware_queue(&f, 0);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+        model_behaviour(f.u)->queue_resumes_on_clear = resumes;
         for (unsigned i = 0; i < 4; i++) {
-            model_publish64(r.m, queue + 16 * i, 0xf);
+            model_publish64(f.m, queue + 16 * i, 0xf);
         }
-        model_poke32(r.u, 0x88, 64);
-        (void)model_queue_step(r.u, 1);
-        assert_int_equal(model_peek32(r.u, FSTS) & 0x10, 0x10);
-        model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-        rig_create(&r);
-        before = model_time(r.m);
-        rig_start(&r);
-        assert_true(model_time(r.m) - before < r.config.tunables.timeout_ns);
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        model_poke32(f.u, 0x88, 64);
+        (void)model_queue_step(f.u, 1);
+        assert_int_equal(model_peek32(f.u, FSTS) & 0x10, 0x10);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+        fixture_create(&f);
+        before = model_time(f.m);
+        fixture_start(&f);
+        assert_true(model_time(f.m) - before < f.config.tunables.timeout_ns);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         assert_true(s.translating && s.uses_queue);
         /* Its error was no error of ours. */
-        assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 0);
-        rig_close(&r);
+        assert_int_equal(fixture_unit(&f, 0)->counts.queue_errors, 0);
+        fixture_close(&f);
     }
 }
 
@@ -214,56 +214,56 @@ static void queue_left_in_error_is_emptied(void **state)
 static void queue_left_hanging_is_switched_off(void **state)
 {
     struct udmar_unit_status s;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    (void)firmware_queue(&r, 0);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    model_poke32(r.u, 0x88, 64);
-    rig_tune(&r, "hw.dmar.qi", "0");
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+    fixture_machine(&f, "generic48");
+    (void)firmware_queue(&f, 0);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    model_poke32(f.u, 0x88, 64);
+    fixture_tune(&f, "hw.dmar.qi", "0");
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
     assert_true(s.translating);
     assert_false(s.uses_queue);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 static void interrupt_remapping_left_on_is_switched_off(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "modern");
-    (void)firmware_queue(&r, IRE | UINT32_C(0x01000000));
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, GSTS) & IRE, 0);
-    assert_int_equal(model_stats(r.u)->iec, 1);
-    assert_int_equal(model_stats(r.u)->sirtp, 0);
-    rig_close(&r);
+    fixture_machine(&f, "modern");
+    (void)firmware_queue(&f, IRE | UINT32_C(0x01000000));
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, GSTS) & IRE, 0);
+    assert_int_equal(model_stats(f.u)->iec, 1);
+    assert_int_equal(model_stats(f.u)->sirtp, 0);
+    fixture_close(&f);
 }
 
 static void everything_left_on_at_once(void **state)
 {
     struct watch w = { 0 };
     struct bench b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "modern");
-    firmware_tables(&r, &b, 0x200000);
-    (void)firmware_queue(&r, IRE | UINT32_C(0x01000000));
-    model_firmware_state(r.u, TE | RTP | QIE | IRE | UINT32_C(0x01000000), b.root);
-    model_behaviour(r.u)->gsts_lag = 4;
-    w.page = r.page;
-    rig_create(&r);
-    model_set_hook(r.m, watch_bypass, &w);
-    rig_start(&r);
-    model_set_hook(r.m, NULL, NULL);
+    fixture_machine(&f, "modern");
+    firmware_tables(&f, &b, 0x200000);
+    (void)firmware_queue(&f, IRE | UINT32_C(0x01000000));
+    model_firmware_state(f.u, TE | RTP | QIE | IRE | UINT32_C(0x01000000), b.root);
+    model_behaviour(f.u)->gsts_lag = 4;
+    w.page = f.page;
+    fixture_create(&f);
+    model_set_hook(f.m, watch_bypass, &w);
+    fixture_start(&f);
+    model_set_hook(f.m, NULL, NULL);
     assert_int_equal(w.bypassed, 0);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 struct early {
@@ -293,121 +293,121 @@ static void event_left_armed_is_masked_first(void **state)
 {
     struct udmar_fault_counts counts;
     struct early early;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_poke32(r.u, 0x3c, 0x31);
-    model_poke32(r.u, 0x40, 0xfee01000);
-    model_poke32(r.u, FECTL, 0);
-    rig_create(&r);
-    early = (struct early){ .u = r.u };
-    model_set_hook(r.m, fault_while_it_starts, &early);
-    rig_start(&r);
-    model_set_hook(r.m, NULL, NULL);
+    fixture_machine(&f, "generic48");
+    model_poke32(f.u, 0x3c, 0x31);
+    model_poke32(f.u, 0x40, 0xfee01000);
+    model_poke32(f.u, FECTL, 0);
+    fixture_create(&f);
+    early = (struct early){ .u = f.u };
+    model_set_hook(f.m, fault_while_it_starts, &early);
+    fixture_start(&f);
+    model_set_hook(f.m, NULL, NULL);
     assert_true(early.done);
     assert_int_equal(early.messages, 0);
     /* It is told of when our own interrupt is there. */
-    udmar_fault_counts(r.d, &counts);
+    udmar_fault_counts(f.instance, &counts);
     assert_int_equal(counts.total, 1);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- Units that cannot be used --------------------------------------------------------------- */
 
 /* A second unit for the NIC alone. */
-static struct model_unit *second_unit_of(struct rig *r, const char *profile)
+static struct model_unit *second_unit_of(struct fixture *f, const char *profile)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
     struct model_unit *u =
-        model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2, .profile = profile });
+        model_add_unit(f->m, &(struct model_unit_config){ .base = BASE_2, .profile = profile });
 
     model_add_unit_scope(u, &scope);
     return u;
 }
 
-static struct model_unit *second_unit(struct rig *r)
+static struct model_unit *second_unit(struct fixture *f)
 {
-    return second_unit_of(r, NULL);
+    return second_unit_of(f, NULL);
 }
 
-static void nic_is_unprotected_and_disk_works(struct rig *r)
+static void nic_is_unprotected_and_disk_works(struct fixture *f)
 {
-    struct udmar_device *nic = rig_attach(r, NIC);
-    struct udmar_device *disk = rig_attach(r, DISK);
+    struct udmar_device *nic = fixture_attach(f, NIC);
+    struct udmar_device *disk = fixture_attach(f, DISK);
 
-    assert_int_equal(rig_info(nic).mode, UDMAR_MODE_UNPROTECTED);
-    assert_int_equal(rig_info(nic).unit, -1);
+    assert_int_equal(fixture_info(nic).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(fixture_info(nic).unit, -1);
     assert_null(udmar_device_domain(nic));
-    assert_int_equal(rig_info(disk).mode, UDMAR_MODE_TRANSLATE);
-    assert_int_equal(rig_write(r, DISK, r->page), MODEL_BLOCKED);
-    assert_int_equal(udmar_domain_map(udmar_device_domain(disk), IOVA, r->page, 4096, 3), UDMAR_OK);
-    assert_true(rig_reaches(r, DISK, IOVA, r->page));
+    assert_int_equal(fixture_info(disk).mode, UDMAR_MODE_TRANSLATE);
+    assert_int_equal(fixture_write(f, DISK, f->page), MODEL_BLOCKED);
+    assert_int_equal(udmar_domain_map(udmar_device_domain(disk), IOVA, f->page, 4096, 3), UDMAR_OK);
+    assert_true(fixture_reaches(f, DISK, IOVA, f->page));
 }
 
 static void unit_of_all_ones_is_left_out(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = second_unit(&r);
+    fixture_machine(&f, "generic48");
+    u = second_unit(&f);
     model_behaviour(u)->all_ones = true;
-    rig_create(&r);
-    assert_int_equal(udmar_unit_count(r.d), 1);
+    fixture_create(&f);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
     assert_true(
-        model_log_contains(r.m, "unit at 0xfed92000 left out: its registers read all ones"));
-    rig_start(&r);
-    nic_is_unprotected_and_disk_works(&r);
-    rig_close(&r);
+        model_log_contains(f.m, "unit at 0xfed92000 left out: its registers read all ones"));
+    fixture_start(&f);
+    nic_is_unprotected_and_disk_works(&f);
+    fixture_close(&f);
 }
 
 static void unit_that_dies_before_start_is_left_out(void **state)
 {
     struct udmar_unit_status s;
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = second_unit(&r);
-    rig_create(&r);
+    fixture_machine(&f, "generic48");
+    u = second_unit(&f);
+    fixture_create(&f);
     model_behaviour(u)->all_ones = true;
-    rig_start(&r);
-    assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+    fixture_start(&f);
+    assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
     assert_true(s.failed);
-    assert_true(model_log_contains(r.m, "UDMAR_ERR_ALL_ONES"));
-    nic_is_unprotected_and_disk_works(&r);
-    rig_close(&r);
+    assert_true(model_log_contains(f.m, "UDMAR_ERR_ALL_ONES"));
+    nic_is_unprotected_and_disk_works(&f);
+    fixture_close(&f);
 }
 
 static void unit_that_lies_is_left_out(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = second_unit(&r);
+    fixture_machine(&f, "generic48");
+    u = second_unit(&f);
     model_poke32(u, 0x08, model_peek32(u, 0x08) | 7);
-    rig_create(&r);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_true(model_log_contains(r.m, "CAP.ND has its reserved value 7"));
-    rig_start(&r);
-    nic_is_unprotected_and_disk_works(&r);
-    rig_close(&r);
+    fixture_create(&f);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    assert_true(model_log_contains(f.m, "CAP.ND has its reserved value 7"));
+    fixture_start(&f);
+    nic_is_unprotected_and_disk_works(&f);
+    fixture_close(&f);
 }
 
 static void no_usable_unit_at_all(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_behaviour(r.u)->all_ones = true;
-    assert_int_equal(rig_try_create(&r), UDMAR_ERR_NO_UNIT);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_behaviour(f.u)->all_ones = true;
+    assert_int_equal(fixture_try_create(&f), UDMAR_ERR_NO_UNIT);
+    fixture_close(&f);
 }
 
 /* Obeys nothing from the moment on when @bit of GSTS is set. */
@@ -433,31 +433,31 @@ static void translation_never_comes_on(void **state)
     for (unsigned before = 0; before < 2; before++) {
         struct udmar_unit_status s;
         struct stubborn stubborn;
-        struct rig r;
+        struct fixture f;
         uint64_t start;
 
-        rig_machine(&r, "generic48");
-        stubborn = (struct stubborn){ second_unit(&r), RTP };
-        rig_create(&r);
+        fixture_machine(&f, "generic48");
+        stubborn = (struct stubborn){ second_unit(&f), RTP };
+        fixture_create(&f);
         if (before) {
-            r.nic = rig_attach(&r, NIC);
+            f.nic = fixture_attach(&f, NIC);
         }
-        model_set_hook(r.m, becomes_stubborn, &stubborn);
-        start = model_time(r.m);
-        rig_start(&r);
-        model_set_hook(r.m, NULL, NULL);
-        assert_true(model_time(r.m) - start < 10 * r.config.tunables.timeout_ns);
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        model_set_hook(f.m, becomes_stubborn, &stubborn);
+        start = model_time(f.m);
+        fixture_start(&f);
+        model_set_hook(f.m, NULL, NULL);
+        assert_true(model_time(f.m) - start < 10 * f.config.tunables.timeout_ns);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         assert_true(s.failed && !s.translating);
-        assert_true(model_log_contains(r.m, "switching translation on failed"));
-        nic_is_unprotected_and_disk_works(&r);
+        assert_true(model_log_contains(f.m, "switching translation on failed"));
+        nic_is_unprotected_and_disk_works(&f);
         if (before) {
-            assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
+            assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
         }
-        (void)rig_violations(&r);
+        (void)fixture_violations(&f);
         /* The unit may take what it was given at any time: that memory is never used again. */
-        rig_destroy(&r);
-        rig_abandon(&r);
+        fixture_destroy(&f);
+        fixture_abandon(&f);
     }
 }
 
@@ -473,37 +473,37 @@ static void given_up_unit_is_left_alone(void **state)
         struct model_unit_stats before;
         struct udmar_unit_status s;
         struct model_unit *u;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        u = second_unit(&r);
-        rig_create(&r);
+        fixture_machine(&f, "generic48");
+        u = second_unit(&f);
+        fixture_create(&f);
         model_hang_wait(u, n, false);
-        rig_start(&r);
+        fixture_start(&f);
         waits = model_waits(u);
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         if (s.failed) {
             failures++;
             /* What the log says: nothing is in the way of the device. */
-            assert_true(model_log_contains(r.m, "not restricted"));
+            assert_true(model_log_contains(f.m, "not restricted"));
             assert_int_equal(model_peek32(u, GSTS) & TE, 0);
-            assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BYPASSED);
+            assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_BYPASSED);
             /* It may still be about to do what it was told: no further command is sure to reach it.
              */
-            if (model_log_contains(r.m, "switching translation on failed")) {
-                assert_int_equal(rig_violations(&r), 0);
+            if (model_log_contains(f.m, "switching translation on failed")) {
+                assert_int_equal(fixture_violations(&f), 0);
                 refused++;
             }
             before = *model_stats(u);
             model_inject_fault(u, NIC, 5, 0x5000, true);
-            assert_int_equal(udmar_fault_poll(r.d), 0);
-            udmar_tick(r.d);
+            assert_int_equal(udmar_fault_poll(f.instance), 0);
+            udmar_tick(f.instance);
             assert_int_equal(model_stats(u)->messages, before.messages);
             assert_int_equal(model_stats(u)->register_reads, before.register_reads);
             assert_int_equal(model_stats(u)->register_writes, before.register_writes);
         }
-        rig_destroy(&r);
-        rig_abandon(&r);
+        fixture_destroy(&f);
+        fixture_abandon(&f);
     }
     assert_true(failures > refused && refused == 1);
 }
@@ -519,71 +519,71 @@ static void given_up_unit_that_translates_keeps_its_tables(void **state)
         struct udmar_unit_status s;
         struct model_unit *u;
         struct bench b;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        u = second_unit(&r);
-        firmware_tables(&r, &b, 0x200000);
+        fixture_machine(&f, "generic48");
+        u = second_unit(&f);
+        firmware_tables(&f, &b, 0x200000);
         model_firmware_state(u, TE | RTP, b.root);
-        rig_create(&r);
+        fixture_create(&f);
         model_hang_wait(u, n, true);
-        rig_start(&r);
+        fixture_start(&f);
         waits = model_waits(u) > n ? model_waits(u) : waits;
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         failures += s.failed;
         model_release_waits(u);
         (void)model_peek32(u, GSTS);
-        rig_destroy(&r);
-        model_clear_violations(r.m);
+        fixture_destroy(&f);
+        model_clear_violations(f.m);
         model_cache_drop_all(u);
         if (model_peek32(u, GSTS) & TE) {
-            assert_int_not_equal(rig_write(&r, NIC, IOVA), MODEL_BYPASSED);
-            assert_int_equal(rig_violations(&r), 0);
+            assert_int_not_equal(fixture_write(&f, NIC, IOVA), MODEL_BYPASSED);
+            assert_int_equal(fixture_violations(&f), 0);
         }
-        rig_abandon(&r);
+        fixture_abandon(&f);
     }
     assert_true(failures > 1);
 }
 
-/* The books of devices that came before start must say what really happens to their DMA. */
+/* What is said of devices that came before start must be what really happens to their DMA. */
 static void device_of_a_failed_unit_becomes_unprotected(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    (void)second_unit_of(&r, "v6"); /* it has nothing but the queue */
-    rig_create(&r);
-    r.nic = rig_attach(&r, NIC);
-    model_behaviour(model_unit_at(r.m, 1))->queue_mode = MODEL_QUEUE_DEAD;
-    rig_start(&r);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
-    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BYPASSED);
-    nic_is_unprotected_and_disk_works(&r);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    (void)second_unit_of(&f, "v6"); /* it has nothing but the queue */
+    fixture_create(&f);
+    f.nic = fixture_attach(&f, NIC);
+    model_behaviour(model_unit_at(f.m, 1))->queue_mode = MODEL_QUEUE_DEAD;
+    fixture_start(&f);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_BYPASSED);
+    nic_is_unprotected_and_disk_works(&f);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    fixture_close(&f);
 }
 
 static void failed_unit_is_tried_again_by_the_next_start(void **state)
 {
-    const struct model_scope scope = rig_endpoint(DISK);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(DISK);
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "v6");
-    model_add_rmrr(r.m, 0, 0x180000, 0x180fff, &scope, 1);
-    rig_create(&r);
-    r.nic = rig_attach(&r, NIC);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    rig_start(&r);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    assert_true(rig_reaches(&r, DISK, 0x180000, 0x180000));
-    rig_close(&r);
+    fixture_machine(&f, "v6");
+    model_add_rmrr(f.m, 0, 0x180000, 0x180fff, &scope, 1);
+    fixture_create(&f);
+    f.nic = fixture_attach(&f, NIC);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_start(f.instance), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_UNPROTECTED);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    fixture_start(&f);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    assert_true(fixture_reaches(&f, DISK, 0x180000, 0x180000));
+    fixture_close(&f);
 }
 
 struct no_queue {
@@ -605,46 +605,46 @@ static void queue_that_never_starts_gives_way_to_registers(void **state)
 {
     struct udmar_unit_status s;
     struct no_queue n;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    n.u = r.u;
-    rig_create(&r);
+    fixture_machine(&f, "generic48");
+    n.u = f.u;
+    fixture_create(&f);
     for (unsigned round = 0; round < 2; round++) {
-        model_stats(r.u)->qie_on = 0;
-        model_set_hook(r.m, queue_is_refused, &n);
-        rig_start(&r);
-        model_set_hook(r.m, NULL, NULL);
-        assert_true(rig_violated_only(&r, "before the command before has completed"));
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+        model_stats(f.u)->qie_on = 0;
+        model_set_hook(f.m, queue_is_refused, &n);
+        fixture_start(&f);
+        model_set_hook(f.m, NULL, NULL);
+        assert_true(fixture_violated_only(&f, "before the command before has completed"));
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         assert_true(s.translating && !s.uses_queue);
-        r.nic = rig_attach(&r, NIC);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-        assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-        assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        f.nic = fixture_attach(&f, NIC);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+        assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+        assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     }
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 static void unit_that_does_not_stop(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
-    assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
-    assert_true(model_log_contains(r.m, "does not stop"));
-    model_behaviour(r.u)->gsts_lag = 0;
+    fixture_open_nic(&f, "generic48");
+    model_behaviour(f.u)->gsts_lag = MODEL_NEVER;
+    assert_int_equal(udmar_stop(f.instance), UDMAR_ERR_TIMEOUT);
+    assert_true(model_log_contains(f.m, "does not stop"));
+    model_behaviour(f.u)->gsts_lag = 0;
     /* It did obey in the end; the queue is still ours, and a new start must find its way. */
-    rig_start(&r);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    rig_close(&r);
+    fixture_start(&f);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    fixture_close(&f);
 }
 
 /* Trap 3: a queue that could not be switched off may write its status word long after us. */
@@ -652,45 +652,46 @@ static void late_write_after_the_end_hits_nobody(void **state)
 {
     struct udmar__request request;
     uint64_t ticket;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    request = udmar__iotlb_request(rig_unit(&r, 0), GRAN_GLOBAL, 0, 0, 0, false);
-    assert_int_equal(udmar__queue_submit(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
-    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
-    assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
-    assert_int_equal(udmar_destroy(r.d), UDMAR_OK);
-    assert_int_equal(model_queue_step(r.u, 2), 2);
-    assert_int_equal(rig_violations(&r), 0);
-    rig_abandon(&r);
+    fixture_open_nic(&f, "generic48");
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    request = udmar__iotlb_request(fixture_unit(&f, 0), GRAN_GLOBAL, 0, 0, 0, false);
+    assert_int_equal(udmar__queue_submit(fixture_unit(&f, 0), &request, 1, true, &ticket),
+                     UDMAR_OK);
+    model_behaviour(f.u)->gsts_lag = MODEL_NEVER;
+    assert_int_equal(udmar_stop(f.instance), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_destroy(f.instance), UDMAR_OK);
+    assert_int_equal(model_queue_step(f.u, 2), 2);
+    assert_int_equal(fixture_violations(&f), 0);
+    fixture_abandon(&f);
 }
 
 static void graphics_unit_that_must_stay_on(void **state)
 {
-    const struct model_scope scope = rig_endpoint(0x0010);
+    const struct model_scope scope = fixture_endpoint(0x0010);
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = model_add_unit(r.m,
+    fixture_machine(&f, "generic48");
+    u = model_add_unit(f.m,
                        &(struct model_unit_config){ .base = BASE_2, .cap_set = UINT64_C(3) << 54 });
     model_add_unit_scope(u, &scope);
-    model_add_function(r.m, 0, 0x0010, 0x8086, 0x9a49, 0x030000);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    model_add_function(f.m, 0, 0x0010, 0x8086, 0x9a49, 0x030000);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     assert_int_equal(model_peek32(u, GSTS) & TE, TE);
-    assert_int_equal(model_peek32(r.u, GSTS) & TE, 0);
-    rig_start(&r);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS) & TE, 0);
+    fixture_start(&f);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     assert_int_equal(model_stats(u)->te_off, 0);
-    assert_int_equal(rig_violations(&r), 0);
-    assert_int_equal(udmar_destroy(r.d), UDMAR_OK);
-    rig_abandon(&r);
+    assert_int_equal(fixture_violations(&f), 0);
+    assert_int_equal(udmar_destroy(f.instance), UDMAR_OK);
+    fixture_abandon(&f);
 }
 
 #define GRAPHICS UINT16_C(0x0010)
@@ -698,32 +699,32 @@ static void graphics_unit_that_must_stay_on(void **state)
 /* Nothing that it walks goes while it is on, and what is taken away is taken away at once. */
 static void unit_that_stays_on_keeps_its_tables(void **state)
 {
-    const struct model_scope scope = rig_endpoint(GRAPHICS);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(GRAPHICS);
+    struct fixture f;
 
     (void)state;
     for (unsigned queue = 0; queue < 2; queue++) {
-        rig_empty(&r);
-        r.u = model_add_unit(
-            r.m, &(struct model_unit_config){ .base = BASE, .cap_set = UINT64_C(3) << 54 });
-        model_add_unit_scope(r.u, &scope);
-        model_add_function(r.m, 0, GRAPHICS, 0x8086, 0x9a49, 0x030000);
-        rig_tune(&r, "hw.dmar.qi", queue ? "1" : "0");
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, GRAPHICS);
-        rig_own_domain(&r);
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_true(rig_reaches(&r, GRAPHICS, IOVA, r.page));
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-        assert_true(rig_reaches(&r, GRAPHICS, IOVA, r.page));
-        assert_int_equal(udmar_domain_unmap(r.own, IOVA, UDMAR_PAGE_SIZE), UDMAR_OK);
-        assert_int_equal(rig_write(&r, GRAPHICS, IOVA), MODEL_BLOCKED);
-        rig_destroy(&r);
-        model_cache_drop_all(r.u);
-        assert_int_equal(rig_write(&r, GRAPHICS, IOVA), MODEL_BLOCKED);
-        assert_int_equal(rig_violations(&r), 0);
-        rig_abandon(&r);
+        fixture_empty(&f);
+        f.u = model_add_unit(
+            f.m, &(struct model_unit_config){ .base = BASE, .cap_set = UINT64_C(3) << 54 });
+        model_add_unit_scope(f.u, &scope);
+        model_add_function(f.m, 0, GRAPHICS, 0x8086, 0x9a49, 0x030000);
+        fixture_tune(&f, "hw.dmar.qi", queue ? "1" : "0");
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, GRAPHICS);
+        fixture_own_domain(&f);
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_true(fixture_reaches(&f, GRAPHICS, IOVA, f.page));
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+        assert_true(fixture_reaches(&f, GRAPHICS, IOVA, f.page));
+        assert_int_equal(udmar_domain_unmap(f.own, IOVA, UDMAR_PAGE_SIZE), UDMAR_OK);
+        assert_int_equal(fixture_write(&f, GRAPHICS, IOVA), MODEL_BLOCKED);
+        fixture_destroy(&f);
+        model_cache_drop_all(f.u);
+        assert_int_equal(fixture_write(&f, GRAPHICS, IOVA), MODEL_BLOCKED);
+        assert_int_equal(fixture_violations(&f), 0);
+        fixture_abandon(&f);
     }
 }
 

@@ -4,7 +4,7 @@
  * memory, devices with translations of their own, interrupt remapping that is the host's; and units
  * that are not used, or must not be switched off.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
@@ -30,13 +30,14 @@ static uint64_t read64(struct model_unit *u, uint32_t offset)
     return model_peek32(u, offset) | (uint64_t)model_peek32(u, offset + 4) << 32;
 }
 
-static bool nic_works(struct rig *r)
+static bool nic_works(struct fixture *f)
 {
     bool works;
 
-    r->nic = rig_attach(r, NIC);
-    works = rig_map(r, IOVA, r->page) == UDMAR_OK && rig_reaches(r, NIC, IOVA, r->page);
-    return works && rig_unmap(r, IOVA) == UDMAR_OK && rig_write(r, NIC, IOVA) == MODEL_BLOCKED;
+    f->nic = fixture_attach(f, NIC);
+    works = fixture_map(f, IOVA, f->page) == UDMAR_OK && fixture_reaches(f, NIC, IOVA, f->page);
+    return works && fixture_unmap(f, IOVA) == UDMAR_OK &&
+           fixture_write(f, NIC, IOVA) == MODEL_BLOCKED;
 }
 
 /* ---- Scalable mode --------------------------------------------------------------------------- */
@@ -51,50 +52,50 @@ static void scalable_mode_with_its_wide_queue(void **state)
         uint32_t more = i & 2 ? IRE | SIRTPS : 0;
         struct udmar_unit_status s;
         uint64_t queue;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine_config(&r, NULL, &unit);
-        queue = model_page_alloc(r.m);
-        write64(r.u, 0x90, queue | WIDE);
-        write64(r.u, 0xb8, model_page_alloc(r.m));
-        model_firmware_state(r.u, TE | RTP | QIE | more, model_page_alloc(r.m) | 0x400);
+        fixture_machine_config(&f, NULL, &unit);
+        queue = model_page_alloc(f.m);
+        write64(f.u, 0x90, queue | WIDE);
+        write64(f.u, 0xb8, model_page_alloc(f.m));
+        model_firmware_state(f.u, TE | RTP | QIE | more, model_page_alloc(f.m) | 0x400);
         /* One wide request is left in it: a wait that writes to the queue's own page. */
-        model_publish64(r.m, queue, 0x25 | UINT64_C(77) << 32);
-        model_publish64(r.m, queue + 8, queue + 0x800);
-        model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
-        model_poke32(r.u, 0x88, 32);
+        model_publish64(f.m, queue, 0x25 | UINT64_C(77) << 32);
+        model_publish64(f.m, queue + 8, queue + 0x800);
+        model_behaviour(f.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+        model_poke32(f.u, 0x88, 32);
         if (i & 4)
-            rig_tune(&r, "hw.dmar.qi", "0");
-        rig_create(&r);
-        rig_start(&r);
-        assert_int_equal((uint32_t)model_load64(r.m, queue + 0x800), 77);
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+            fixture_tune(&f, "hw.dmar.qi", "0");
+        fixture_create(&f);
+        fixture_start(&f);
+        assert_int_equal((uint32_t)model_load64(f.m, queue + 0x800), 77);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         assert_true(s.translating);
         assert_int_equal(s.uses_queue, (i & 4) == 0);
-        assert_int_equal(model_stats(r.u)->queue_errors, 0);
-        assert_int_equal(model_stats(r.u)->te_off, 1);
-        assert_int_equal(model_peek32(r.u, GSTS) & IRE, 0);
-        assert_int_equal(read64(r.u, 0x20) & 0xc00, 0);
-        assert_true(nic_works(&r));
-        rig_close(&r);
+        assert_int_equal(model_stats(f.u)->queue_errors, 0);
+        assert_int_equal(model_stats(f.u)->te_off, 1);
+        assert_int_equal(model_peek32(f.u, GSTS) & IRE, 0);
+        assert_int_equal(read64(f.u, 0x20) & 0xc00, 0);
+        assert_true(nic_works(&f));
+        fixture_close(&f);
     }
 }
 
 /* ---- A unit that must stay on ------------------------------------------------------------------
  */
 
-static struct model_unit *display_unit(struct rig *r, const char *profile, uint64_t cap_set)
+static struct model_unit *display_unit(struct fixture *f, const char *profile, uint64_t cap_set)
 {
-    const struct model_scope scope = rig_endpoint(IGD);
+    const struct model_scope scope = fixture_endpoint(IGD);
     const struct model_unit_config unit = {
         .profile = profile, .base = BASE_2, .cap_set = DRAINS | cap_set, .ecap_set = SMTS
     };
     struct model_unit *u;
 
-    rig_machine(r, "generic48");
-    u = model_add_unit(r->m, &unit);
+    fixture_machine(f, "generic48");
+    u = model_add_unit(f->m, &unit);
     model_add_unit_scope(u, &scope);
-    model_add_function(r->m, 0, IGD, 0x8086, 0x9a49, 0x030000);
+    model_add_function(f->m, 0, IGD, 0x8086, 0x9a49, 0x030000);
     return u;
 }
 
@@ -116,24 +117,24 @@ static void display_stays_on_with_a_foreign_format(void **state)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct udmar_unit_status s;
         struct model_unit *u;
-        struct rig r;
+        struct fixture f;
 
-        u = display_unit(&r, "generic48", cases[i].cap_set);
+        u = display_unit(&f, "generic48", cases[i].cap_set);
         if (cases[i].queue)
-            write64(u, 0x90, model_page_alloc(r.m) | WIDE);
+            write64(u, 0x90, model_page_alloc(f.m) | WIDE);
         model_firmware_state(u, TE | RTP | (cases[i].queue ? QIE : 0),
-                             model_page_alloc(r.m) | cases[i].mode);
-        rig_create(&r);
-        rig_start(&r);
-        assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+                             model_page_alloc(f.m) | cases[i].mode);
+        fixture_create(&f);
+        fixture_start(&f);
+        assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
         assert_int_equal(!s.failed, cases[i].taken);
         assert_int_equal(s.translating, cases[i].taken); /* by our tables */
-        assert_int_equal(model_log_contains(r.m, "must stay on for the display"), !cases[i].taken);
-        assert_true(nic_works(&r));
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        assert_int_equal(model_log_contains(f.m, "must stay on for the display"), !cases[i].taken);
+        assert_true(nic_works(&f));
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
         assert_int_equal(model_stats(u)->te_off, 0);
-        assert_int_equal(rig_violations(&r), 0);
-        rig_abandon(&r);
+        assert_int_equal(fixture_violations(&f), 0);
+        fixture_abandon(&f);
     }
 }
 
@@ -143,29 +144,29 @@ static void display_of_version_6_keeps_its_queue(void **state)
     struct udmar_device *display;
     struct udmar_domain *domain;
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    u = display_unit(&r, "v6", 0);
-    rig_create(&r);
-    rig_start(&r);
-    display = rig_attach(&r, IGD);
+    u = display_unit(&f, "v6", 0);
+    fixture_create(&f);
+    fixture_start(&f);
+    display = fixture_attach(&f, IGD);
     domain = udmar_device_domain(display);
-    assert_int_equal(udmar_domain_map(domain, IOVA, r.page, 4096, UDMAR_READ_WRITE), UDMAR_OK);
-    assert_true(rig_reaches(&r, IGD, IOVA, r.page));
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar_domain_map(domain, IOVA, f.page, 4096, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_true(fixture_reaches(&f, IGD, IOVA, f.page));
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     assert_int_equal(model_peek32(u, GSTS) & (TE | QIE), TE | QIE);
-    assert_true(rig_reaches(&r, IGD, IOVA, r.page));
+    assert_true(fixture_reaches(&f, IGD, IOVA, f.page));
     assert_int_equal(udmar_domain_unmap(domain, IOVA, 4096), UDMAR_OK);
-    assert_int_equal(rig_write(&r, IGD, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_write(&f, IGD, IOVA), MODEL_BLOCKED);
     assert_int_equal(model_stats(u)->absent_reads, 0);
-    rig_start(&r);
-    assert_int_equal(udmar_domain_map(domain, IOVA, r.page, 4096, UDMAR_READ_WRITE), UDMAR_OK);
-    assert_true(rig_reaches(&r, IGD, IOVA, r.page));
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    fixture_start(&f);
+    assert_int_equal(udmar_domain_map(domain, IOVA, f.page, 4096, UDMAR_READ_WRITE), UDMAR_OK);
+    assert_true(fixture_reaches(&f, IGD, IOVA, f.page));
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     assert_int_equal(model_stats(u)->te_off, 0);
-    assert_int_equal(rig_violations(&r), 0);
-    rig_abandon(&r);
+    assert_int_equal(fixture_violations(&f), 0);
+    fixture_abandon(&f);
 }
 
 /* ---- The fault log in memory -------------------------------------------------------------------
@@ -175,27 +176,27 @@ static void fault_log_in_memory_is_switched_off(void **state)
 {
     const struct model_unit_config unit = { .base = BASE, .include_all = true, .cap_set = 8 };
     struct udmar_fault fault;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, NULL, &unit);
-    write64(r.u, 0x58, model_page_alloc(r.m));
-    model_firmware_state(r.u, TE | RTP | EAFL, model_page_alloc(r.m));
+    fixture_machine_config(&f, NULL, &unit);
+    write64(f.u, 0x58, model_page_alloc(f.m));
+    model_firmware_state(f.u, TE | RTP | EAFL, model_page_alloc(f.m));
     /* Firmware's own faults are in its log, and show as pending. */
-    assert_int_equal(rig_write(&r, NIC, r.page), MODEL_BLOCKED);
-    assert_int_equal(model_stats(r.u)->faults_logged, 1);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, GSTS) & EAFL, 0);
-    assert_int_equal(model_peek32(r.u, FSTS), 0);
-    assert_int_equal(model_stats(r.u)->te_off, 0);
-    assert_true(model_log_contains(r.m, "fault log in memory"));
-    assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BLOCKED);
-    (void)udmar_fault_poll(r.d);
-    assert_true(udmar_fault_next(r.d, 0, &fault));
+    assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_BLOCKED);
+    assert_int_equal(model_stats(f.u)->faults_logged, 1);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, GSTS) & EAFL, 0);
+    assert_int_equal(model_peek32(f.u, FSTS), 0);
+    assert_int_equal(model_stats(f.u)->te_off, 0);
+    assert_true(model_log_contains(f.m, "fault log in memory"));
+    assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BLOCKED);
+    (void)udmar_fault_poll(f.instance);
+    assert_true(udmar_fault_next(f.instance, 0, &fault));
     assert_int_equal(fault.rid, DISK);
-    assert_int_equal(model_stats(r.u)->faults_logged, 1);
-    rig_close(&r);
+    assert_int_equal(model_stats(f.u)->faults_logged, 1);
+    fixture_close(&f);
 }
 
 /* ---- Devices that translate themselves ----------------------------------------------------------
@@ -232,37 +233,37 @@ static void translations_in_a_device_are_of_no_use(void **state)
         char text[512];
         struct bench b;
         uint64_t top;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "ats");
-        b = (struct bench){ .m = r.m, .u = r.u, .levels = 4 };
-        b.root = model_page_alloc(r.m);
-        top = model_page_alloc(r.m);
-        (void)bench_map(&b, top, 0x200000, 1, r.page | 3);
+        fixture_machine(&f, "ats");
+        b = (struct bench){ .m = f.m, .u = f.u, .levels = 4 };
+        b.root = model_page_alloc(f.m);
+        top = model_page_alloc(f.m);
+        (void)bench_map(&b, top, 0x200000, 1, f.page | 3);
         bench_context(&b, NIC, top | ATS | 1, 5 << 8 | 2);
-        model_firmware_state(r.u, TE | RTP, b.root);
-        assert_int_equal(model_dma_translated(r.m, 0, NIC, r.page, &byte, 1, true), MODEL_OK);
-        rig_tune(&r, "hw.busdma.default", modes[i]);
-        rig_create(&r);
-        r.nic = rig_attach(&r, NIC);
-        rig_start(&r);
-        c.page = r.page;
-        assert_int_equal(model_stats(r.u)->srtp, 1);
-        model_set_hook(r.m, try_translated, &c);
-        (void)rig_attach(&r, DISK);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        model_set_hook(r.m, NULL, NULL);
+        model_firmware_state(f.u, TE | RTP, b.root);
+        assert_int_equal(model_dma_translated(f.m, 0, NIC, f.page, &byte, 1, true), MODEL_OK);
+        fixture_tune(&f, "hw.busdma.default", modes[i]);
+        fixture_create(&f);
+        f.nic = fixture_attach(&f, NIC);
+        fixture_start(&f);
+        c.page = f.page;
+        assert_int_equal(model_stats(f.u)->srtp, 1);
+        model_set_hook(f.m, try_translated, &c);
+        (void)fixture_attach(&f, DISK);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BLOCKED), UDMAR_OK);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(c.seen > 10);
         assert_int_equal(c.reached, 0);
         /* Once it is attached the fault says what to do. */
-        assert_int_equal(model_dma_translated(r.m, 0, NIC, r.page, &byte, 1, true), MODEL_BLOCKED);
-        (void)udmar_fault_poll(r.d);
-        while (udmar_fault_next(r.d, fault.sequence, &fault))
-            (void)udmar_fault_format(r.d, &fault, text, sizeof(text));
+        assert_int_equal(model_dma_translated(f.m, 0, NIC, f.page, &byte, 1, true), MODEL_BLOCKED);
+        (void)udmar_fault_poll(f.instance);
+        while (udmar_fault_next(f.instance, fault.sequence, &fault))
+            (void)udmar_fault_format(f.instance, &fault, text, sizeof(text));
         assert_int_equal(fault.reason, 0x0d);
         assert_non_null(strstr(text, "ATS"));
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -272,90 +273,90 @@ static void translations_in_a_device_are_of_no_use(void **state)
 #define PROTECTED_LOW (UINT64_C(1) << 5) /* of CAP */
 
 /* A display whose unit is broken, so that it is left out, and was left on. */
-static struct model_unit *broken_unit(struct rig *r)
+static struct model_unit *broken_unit(struct fixture *f)
 {
-    const struct model_scope scope = rig_endpoint(IGD);
+    const struct model_scope scope = fixture_endpoint(IGD);
     const struct model_unit_config unit = { .base = BASE_2, .cap_set = PROTECTED_LOW };
     struct model_unit *u;
 
-    rig_machine(r, "generic48");
-    u = model_add_unit(r->m, &unit);
+    fixture_machine(f, "generic48");
+    u = model_add_unit(f->m, &unit);
     model_add_unit_scope(u, &scope);
-    model_add_function(r->m, 0, 0, 0x8086, 0x0044, 0x060000);
-    model_add_function(r->m, 0, IGD, 0x8086, 0x0046, 0x030000);
+    model_add_function(f->m, 0, 0, 0x8086, 0x0044, 0x060000);
+    model_add_function(f->m, 0, IGD, 0x8086, 0x0046, 0x030000);
     model_poke32(u, 0x68, 0);
     model_poke32(u, 0x6c, 0xffe00000);
     model_poke32(u, PMEN, UINT32_C(0x80000001));
-    model_firmware_state(u, TE | RTP, model_page_alloc(r->m));
+    model_firmware_state(u, TE | RTP, model_page_alloc(f->m));
     return u;
 }
 
 static void unit_left_out_is_switched_off(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    u = broken_unit(&r);
-    rig_create(&r);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_int_equal(rig_write(&r, IGD, r.page), MODEL_BLOCKED);
+    u = broken_unit(&f);
+    fixture_create(&f);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    assert_int_equal(fixture_write(&f, IGD, f.page), MODEL_BLOCKED);
     assert_int_equal(model_stats(u)->register_writes, 0);
-    rig_start(&r);
+    fixture_start(&f);
     assert_int_equal(model_peek32(u, GSTS) & TE, 0);
     assert_int_equal(model_peek32(u, PMEN), 0);
-    assert_true(model_log_contains(r.m, "left out: firmware had left translation on"));
-    assert_int_equal(rig_info(rig_attach(&r, IGD)).mode, UDMAR_MODE_UNPROTECTED);
-    assert_int_equal(rig_write(&r, IGD, r.page), MODEL_BYPASSED);
-    rig_close(&r);
+    assert_true(model_log_contains(f.m, "left out: firmware had left translation on"));
+    assert_int_equal(fixture_info(fixture_attach(&f, IGD)).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(fixture_write(&f, IGD, f.page), MODEL_BYPASSED);
+    fixture_close(&f);
 }
 
 /* It does not obey: the others go on, and what that means is said. */
 static void unit_left_out_that_does_not_obey(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    u = broken_unit(&r);
+    u = broken_unit(&f);
     model_behaviour(u)->gsts_lag = MODEL_NEVER;
-    rig_create(&r);
-    rig_start(&r);
-    assert_true(model_log_contains(r.m, "left out: translation cannot be switched off"));
-    assert_true(model_log_contains(r.m, "protected memory regions stay on"));
-    assert_true(nic_works(&r));
-    rig_close(&r);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_true(model_log_contains(f.m, "left out: translation cannot be switched off"));
+    assert_true(model_log_contains(f.m, "protected memory regions stay on"));
+    assert_true(nic_works(&f));
+    fixture_close(&f);
 }
 
 static void unit_left_out_that_is_gone(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    u = broken_unit(&r);
-    rig_create(&r);
+    u = broken_unit(&f);
+    fixture_create(&f);
     model_behaviour(u)->all_ones = true;
-    rig_start(&r);
+    fixture_start(&f);
     assert_int_equal(model_stats(u)->register_writes, 0);
-    assert_true(nic_works(&r));
-    rig_close(&r);
+    assert_true(nic_works(&f));
+    fixture_close(&f);
 }
 
 /* Regions that are to stay, stay. */
 static void unit_left_out_keeps_protected_regions_on_demand(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    u = broken_unit(&r);
-    rig_tune(&r, "hw.dmar.pmr.disable", "0");
-    rig_create(&r);
-    rig_start(&r);
+    u = broken_unit(&f);
+    fixture_tune(&f, "hw.dmar.pmr.disable", "0");
+    fixture_create(&f);
+    fixture_start(&f);
     assert_int_equal(model_peek32(u, GSTS) & TE, 0);
     assert_int_equal(model_peek32(u, PMEN), UINT32_C(0x80000001));
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- Interrupt remapping of the host's
@@ -379,17 +380,17 @@ static void send_interrupt(void *context, struct model *m, enum model_event even
 }
 
 /* The host's table with one entry, and its queue. */
-static uint64_t host_interrupts(struct rig *r, const char *profile, uint32_t more)
+static uint64_t host_interrupts(struct fixture *f, const char *profile, uint32_t more)
 {
     uint64_t table, queue;
 
-    rig_machine(r, profile);
-    table = model_page_alloc(r->m);
-    queue = model_page_alloc(r->m);
-    model_publish64(r->m, table, UINT64_C(0x310001));
-    write64(r->u, 0xb8, table | 7);
-    write64(r->u, 0x90, queue);
-    model_firmware_state(r->u, QIE | IRE | SIRTPS | more, 0);
+    fixture_machine(f, profile);
+    table = model_page_alloc(f->m);
+    queue = model_page_alloc(f->m);
+    model_publish64(f->m, table, UINT64_C(0x310001));
+    write64(f->u, 0xb8, table | 7);
+    write64(f->u, 0x90, queue);
+    model_firmware_state(f->u, QIE | IRE | SIRTPS | more, 0);
     return queue;
 }
 
@@ -401,126 +402,128 @@ static void interrupt_remapping_of_the_host_is_left_alone(void **state)
     for (unsigned i = 0; i < 6; i++) {
         struct interrupts seen = { 0 };
         uint64_t queue;
-        struct rig r;
+        struct fixture f;
 
-        queue = host_interrupts(&r, profiles[i / 2], 0);
-        r.config.keep_interrupt_remapping = true;
+        queue = host_interrupts(&f, profiles[i / 2], 0);
+        f.config.keep_interrupt_remapping = true;
         if (i % 2)
-            rig_tune(&r, "hw.dmar.qi", "0"); /* which it cannot do without */
-        rig_create(&r);
-        model_set_hook(r.m, send_interrupt, &seen);
-        rig_start(&r);
-        assert_true(model_log_contains(r.m, "is the host's and stays on"));
-        assert_true(nic_works(&r));
-        assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, UDMAR_ALL_INTERRUPTS, 0),
+            fixture_tune(&f, "hw.dmar.qi", "0"); /* which it cannot do without */
+        fixture_create(&f);
+        model_set_hook(f.m, send_interrupt, &seen);
+        fixture_start(&f);
+        assert_true(model_log_contains(f.m, "is the host's and stays on"));
+        assert_true(nic_works(&f));
+        assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, UDMAR_ALL_INTERRUPTS, 0),
                          UDMAR_OK);
-        assert_int_equal(model_peek32(r.u, GSTS) & (TE | IRE | QIE), TE | IRE | QIE);
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-        model_set_hook(r.m, NULL, NULL);
+        assert_int_equal(model_peek32(f.u, GSTS) & (TE | IRE | QIE), TE | IRE | QIE);
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(seen.seen > 20);
         assert_int_equal(seen.lost, 0);
-        assert_int_equal(model_stats(r.u)->sirtp, 0);
+        assert_int_equal(model_stats(f.u)->sirtp, 0);
         /* The host's queue is as it was: empty, and at its first slot. */
-        assert_int_equal(model_peek32(r.u, GSTS) & (TE | IRE | QIE), IRE | QIE);
-        assert_int_equal(read64(r.u, 0x90), queue);
-        assert_int_equal(read64(r.u, 0x88), 0);
-        assert_int_equal(read64(r.u, 0x80), 0);
-        rig_close(&r);
+        assert_int_equal(model_peek32(f.u, GSTS) & (TE | IRE | QIE), IRE | QIE);
+        assert_int_equal(read64(f.u, 0x90), queue);
+        assert_int_equal(read64(f.u, 0x88), 0);
+        assert_int_equal(read64(f.u, 0x80), 0);
+        fixture_close(&f);
     }
 }
 
 /* The host may switch it on later: no command of ours takes it back. */
 static void interrupt_remapping_that_comes_later(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "ats");
-    r.config.keep_interrupt_remapping = true;
-    rig_create(&r);
-    rig_start(&r);
-    write64(r.u, 0xb8, model_page_alloc(r.m));
-    model_poke32(r.u, GSTS, model_peek32(r.u, GSTS) | IRE | SIRTPS);
-    assert_true(nic_works(&r));
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | IRE), IRE);
+    fixture_machine(&f, "ats");
+    f.config.keep_interrupt_remapping = true;
+    fixture_create(&f);
+    fixture_start(&f);
+    write64(f.u, 0xb8, model_page_alloc(f.m));
+    model_poke32(f.u, GSTS, model_peek32(f.u, GSTS) | IRE | SIRTPS);
+    assert_true(nic_works(&f));
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | IRE), IRE);
     /* And off again: no command of ours brings it back. */
-    model_poke32(r.u, GSTS, model_peek32(r.u, GSTS) & ~IRE);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | IRE), TE);
-    rig_close(&r);
+    model_poke32(f.u, GSTS, model_peek32(f.u, GSTS) & ~IRE);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | IRE), TE);
+    fixture_close(&f);
 }
 
 static void interrupt_remapping_of_nobody_is_said_to_go(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    (void)host_interrupts(&r, "ats", 0);
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(model_peek32(r.u, GSTS) & IRE, 0);
-    assert_true(model_log_contains(r.m, "interrupt remapping was on and is switched off"));
-    model_poke32(r.u, GSTS, model_peek32(r.u, GSTS) | IRE);
-    model_clear_log(r.m);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_true(model_log_contains(r.m, "interrupt remapping was switched on behind our back"));
-    model_clear_violations(r.m); /* two bits change at once then */
-    rig_close(&r);
+    (void)host_interrupts(&f, "ats", 0);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(model_peek32(f.u, GSTS) & IRE, 0);
+    assert_true(model_log_contains(f.m, "interrupt remapping was on and is switched off"));
+    model_poke32(f.u, GSTS, model_peek32(f.u, GSTS) | IRE);
+    model_clear_log(f.m);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_true(model_log_contains(f.m, "interrupt remapping was switched on behind our back"));
+    model_clear_violations(f.m); /* two bits change at once then */
+    fixture_close(&f);
 }
 
 /* A unit that fails on the way gives the queue back as well. */
 static void failed_unit_gives_the_hosts_queue_back(void **state)
 {
     uint64_t queue;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    queue = host_interrupts(&r, "v6", 0);
-    r.config.keep_interrupt_remapping = true;
-    rig_create(&r);
+    queue = host_interrupts(&f, "v6", 0);
+    f.config.keep_interrupt_remapping = true;
+    fixture_create(&f);
     /* The waits are those of: queue off, queue on, root table; the global request hangs. */
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | IRE | QIE), IRE | QIE);
-    assert_int_equal(read64(r.u, 0x90), queue);
-    (void)rig_violations(&r);
-    rig_abandon(&r);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_start(f.instance), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | IRE | QIE), IRE | QIE);
+    assert_int_equal(read64(f.u, 0x90), queue);
+    (void)fixture_violations(&f);
+    fixture_abandon(&f);
 }
 
 static void requests_for_interrupt_entries(void **state)
 {
     const struct model_invalidation *last;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "ats");
-    rig_create(&r);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 8, 3), UDMAR_ERR_ORDER);
-    rig_start(&r);
-    model_clear_invalidation_log(r.u);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 8, 3), UDMAR_OK);
-    last = model_invalidation_log(r.u, 0);
+    fixture_machine(&f, "ats");
+    fixture_create(&f);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 8, 3), UDMAR_ERR_ORDER);
+    fixture_start(&f);
+    model_clear_invalidation_log(f.u);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 8, 3), UDMAR_OK);
+    last = model_invalidation_log(f.u, 0);
     assert_int_equal(last->kind, MODEL_INV_IEC);
     assert_int_equal(last->granularity, 1);
     assert_int_equal(last->data, 8);
     assert_int_equal(last->address_mask, 3);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 0xffff, 0), UDMAR_OK);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, UDMAR_ALL_INTERRUPTS, 99), UDMAR_OK);
-    assert_int_equal(model_stats(r.u)->iec, 3);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 0x10000, 0), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 4, 3), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 0, 17), UDMAR_ERR_ARGUMENT);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 0, 16), UDMAR_ERR_UNSUPPORTED);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 1, 0, 0), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 0xffff, 0), UDMAR_OK);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, UDMAR_ALL_INTERRUPTS, 99),
+                     UDMAR_OK);
+    assert_int_equal(model_stats(f.u)->iec, 3);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 0x10000, 0),
+                     UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 4, 3), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 0, 17), UDMAR_ERR_ARGUMENT);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 0, 16), UDMAR_ERR_UNSUPPORTED);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 1, 0, 0), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_unit_invalidate_interrupts(NULL, 0, 0, 0), UDMAR_ERR_ARGUMENT);
-    rig_close(&r);
+    fixture_close(&f);
 
-    rig_machine(&r, "generic48"); /* has no interrupt remapping */
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(udmar_unit_invalidate_interrupts(r.d, 0, 0, 0), UDMAR_ERR_UNSUPPORTED);
-    rig_close(&r);
+    fixture_machine(&f, "generic48"); /* has no interrupt remapping */
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(udmar_unit_invalidate_interrupts(f.instance, 0, 0, 0), UDMAR_ERR_UNSUPPORTED);
+    fixture_close(&f);
 }
 
 int main(void)

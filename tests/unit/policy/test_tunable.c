@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tunables: names, values, defaults, and what is said about those that are wrong. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -197,38 +197,38 @@ struct report {
 
 static void note(void *context, const char *name, const char *value, enum udmar_status status)
 {
-    struct report *r = context;
+    struct report *f = context;
 
-    (void)snprintf(r->name[r->count], sizeof(r->name[0]), "%s", name);
-    (void)snprintf(r->value[r->count], sizeof(r->value[0]), "%s", value);
-    r->status[r->count++] = status;
+    (void)snprintf(f->name[f->count], sizeof(f->name[0]), "%s", name);
+    (void)snprintf(f->value[f->count], sizeof(f->value[0]), "%s", value);
+    f->status[f->count++] = status;
 }
 
 static void command_line(void **state)
 {
-    struct report r = { 0 };
+    struct report f = { 0 };
 
     (void)state;
     assert_int_equal(udmar_tunables_parse(&t,
                                           "  root=/dev/sda1\thw.dmar.enable=1 hw.dmar.qi=7 quiet "
                                           "hw.dmar.nothing=1 hw.dmar.strict hw.busdma.default=\n"
                                           "hw.busdma.pci0:1:2:3=bounce hw.dmar.width=a=b hw.dmar",
-                                          note, &r),
+                                          note, &f),
                      5);
     assert_true(t.enable && t.queue && t.strict);
     assert_int_equal(t.device_count, 1);
-    assert_int_equal(r.count, 5);
-    assert_string_equal(r.name[0], "hw.dmar.qi");
-    assert_string_equal(r.value[0], "7");
-    assert_int_equal(r.status[0], UDMAR_ERR_VALUE);
-    assert_string_equal(r.name[1], "hw.dmar.nothing");
-    assert_int_equal(r.status[1], UDMAR_ERR_NAME);
-    assert_string_equal(r.name[2], "hw.dmar.strict");
-    assert_string_equal(r.value[2], "");
-    assert_int_equal(r.status[2], UDMAR_ERR_VALUE);
-    assert_int_equal(r.status[3], UDMAR_ERR_VALUE);
-    assert_string_equal(r.value[4], "a=b");
-    assert_int_equal(udmar_tunables_parse(&t, "", note, &r), 0);
+    assert_int_equal(f.count, 5);
+    assert_string_equal(f.name[0], "hw.dmar.qi");
+    assert_string_equal(f.value[0], "7");
+    assert_int_equal(f.status[0], UDMAR_ERR_VALUE);
+    assert_string_equal(f.name[1], "hw.dmar.nothing");
+    assert_int_equal(f.status[1], UDMAR_ERR_NAME);
+    assert_string_equal(f.name[2], "hw.dmar.strict");
+    assert_string_equal(f.value[2], "");
+    assert_int_equal(f.status[2], UDMAR_ERR_VALUE);
+    assert_int_equal(f.status[3], UDMAR_ERR_VALUE);
+    assert_string_equal(f.value[4], "a=b");
+    assert_int_equal(udmar_tunables_parse(&t, "", note, &f), 0);
     assert_int_equal(udmar_tunables_parse(&t, "hw.dmar.x=1", NULL, NULL), 1);
 }
 
@@ -248,7 +248,7 @@ static void the_last_one_wins(void **state)
 static void words_that_are_too_long(void **state)
 {
     char line[600];
-    struct report r = { 0 };
+    struct report f = { 0 };
 
     (void)state;
     /* 127 bytes are a number with many zeros, 128 are too many; a foreign word may be of any size.
@@ -258,19 +258,19 @@ static void words_that_are_too_long(void **state)
         memcpy(line, "hw.dmar.enable=", 15);
         line[length - 1] = '1';
         line[length] = '\0';
-        r.count = 0;
+        f.count = 0;
         udmar_tunables_init(&t);
-        assert_int_equal(udmar_tunables_parse(&t, line, note, &r), length > 127);
+        assert_int_equal(udmar_tunables_parse(&t, line, note, &f), length > 127);
         assert_int_equal(t.enable, length <= 127);
-        assert_int_equal(r.count, length > 127);
+        assert_int_equal(f.count, length > 127);
         if (length > 127) {
-            assert_int_equal(r.status[0], UDMAR_ERR_NAME);
-            assert_int_equal(strlen(r.name[0]), 127);
+            assert_int_equal(f.status[0], UDMAR_ERR_NAME);
+            assert_int_equal(strlen(f.name[0]), 127);
         }
     }
     memset(line, 'x', sizeof(line));
     memcpy(line + 500, " hw.dmar.qi=0", 14);
-    assert_int_equal(udmar_tunables_parse(&t, line, note, &r), 0);
+    assert_int_equal(udmar_tunables_parse(&t, line, note, &f), 0);
     assert_false(t.queue);
 }
 

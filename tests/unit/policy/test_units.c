@@ -3,7 +3,7 @@
  * From the table to units: any number of them, some listed twice, some that cannot be, and what
  * their devices are told.
  */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static void big_rmrr(struct big *b, uint64_t base, uint16_t rid)
     big_scope(b, rid);
 }
 
-static enum udmar_status big_create(struct rig *r, struct big *b)
+static enum udmar_status big_create(struct fixture *f, struct big *b)
 {
     uint8_t sum = 0;
 
@@ -66,23 +66,23 @@ static enum udmar_status big_create(struct rig *r, struct big *b)
     for (size_t i = 0; i < b->size; i++)
         sum = (uint8_t)(sum + b->bytes[i]);
     b->bytes[9] = (uint8_t)-sum;
-    r->config.table = b->bytes;
-    r->config.table_size = b->size;
-    return udmar_create(r->m, &r->config, &r->d);
+    f->config.table = b->bytes;
+    f->config.table_size = b->size;
+    return udmar_create(f->m, &f->config, &f->instance);
 }
 
-static bool logged(struct rig *r, enum udmar_log_level level, const char *text)
+static bool logged(struct fixture *f, enum udmar_log_level level, const char *text)
 {
-    for (unsigned i = 0; i < model_log_count(r->m); i++) {
-        if (model_log_level(r->m, i) == level && strstr(model_log_text(r->m, i), text) != NULL)
+    for (unsigned i = 0; i < model_log_count(f->m); i++) {
+        if (model_log_level(f->m, i) == level && strstr(model_log_text(f->m, i), text) != NULL)
             return true;
     }
     return false;
 }
 
-static bool nic_works(struct rig *r)
+static bool nic_works(struct fixture *f)
 {
-    return rig_map(r, IOVA, r->page) == UDMAR_OK && rig_reaches(r, NIC, IOVA, r->page);
+    return fixture_map(f, IOVA, f->page) == UDMAR_OK && fixture_reaches(f, NIC, IOVA, f->page);
 }
 
 /* ---- Sizes that firmware chooses
@@ -92,10 +92,10 @@ static bool nic_works(struct rig *r)
 static void thousands_of_structures(void **state)
 {
     struct big b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&f, "generic48");
     big_begin(&b);
     for (unsigned i = 0; i < 1200; i++)
         big_drhd(&b, 0, 0, UINT64_C(0x100000000) + 0x1000 * i, 0);
@@ -105,14 +105,14 @@ static void thousands_of_structures(void **state)
     big_scope(&b, NIC);
     for (unsigned i = 0; i < 1000; i++)
         big_rmrr(&b, 0x2000000 + 0x1000 * i, NIC);
-    assert_int_equal(big_create(&r, &b), UDMAR_OK);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    r.nic = rig_attach(&r, NIC);
-    rig_start(&r);
-    assert_int_equal(rig_info(r.nic).rmrr_count, 1000);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-    assert_true(nic_works(&r));
-    rig_close(&r);
+    assert_int_equal(big_create(&f, &b), UDMAR_OK);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    f.nic = fixture_attach(&f, NIC);
+    fixture_start(&f);
+    assert_int_equal(fixture_info(f.nic).rmrr_count, 1000);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+    assert_true(nic_works(&f));
+    fixture_close(&f);
     free(b.bytes);
 }
 
@@ -121,25 +121,25 @@ static void many_units_have_their_index(void **state)
 {
     enum { UNITS = 40 };
     struct udmar_unit_status s;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_empty(&r);
+    fixture_empty(&f);
     for (unsigned i = 0; i < UNITS; i++)
-        (void)model_add_unit(r.m, &(struct model_unit_config){ .base = BASE + 0x1000 * i,
+        (void)model_add_unit(f.m, &(struct model_unit_config){ .base = BASE + 0x1000 * i,
                                                                .segment = (uint16_t)i,
                                                                .include_all = true });
-    rig_create(&r);
-    rig_start(&r);
-    assert_int_equal(udmar_unit_count(r.d), UNITS);
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_int_equal(udmar_unit_count(f.instance), UNITS);
     for (unsigned i = 0; i < UNITS; i++) {
-        assert_int_equal(udmar_unit_status(r.d, i, &s), UDMAR_OK);
+        assert_int_equal(udmar_unit_status(f.instance, i, &s), UDMAR_OK);
         assert_int_equal(s.index, i);
         assert_int_equal(s.base, BASE + 0x1000 * i);
         assert_true(s.translating);
     }
-    assert_int_equal(udmar_unit_status(r.d, UNITS, &s), UDMAR_ERR_ARGUMENT);
-    rig_close(&r);
+    assert_int_equal(udmar_unit_status(f.instance, UNITS, &s), UDMAR_ERR_ARGUMENT);
+    fixture_close(&f);
 }
 
 /* ---- One unit, several structures
@@ -149,28 +149,28 @@ static void structures_of_one_unit_are_one_unit(void **state)
 {
     struct udmar_unit_status s;
     struct big b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&f, "generic48");
     big_begin(&b);
     big_drhd(&b, 0, 0, BASE, 1);
     big_scope(&b, DISK);
     big_drhd(&b, 0, 0, BASE, 1);
     big_scope(&b, NIC);
     big_drhd(&b, 1, 0, BASE, 0);
-    assert_int_equal(big_create(&r, &b), UDMAR_OK);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_int_equal(udmar_unit_status(r.d, 0, &s), UDMAR_OK);
+    assert_int_equal(big_create(&f, &b), UDMAR_OK);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    assert_int_equal(udmar_unit_status(f.instance, 0, &s), UDMAR_OK);
     assert_true(s.include_all);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_info(r.nic).match, UDMAR_MATCH_EXACT);
-    assert_true(nic_works(&r));
-    assert_int_equal(rig_info(rig_attach(&r, DISK)).match, UDMAR_MATCH_EXACT);
-    assert_int_equal(rig_info(rig_attach(&r, 0x0028)).match, UDMAR_MATCH_INCLUDE_ALL);
-    assert_int_equal(model_stats(r.u)->te_on, 1);
-    rig_close(&r);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_info(f.nic).match, UDMAR_MATCH_EXACT);
+    assert_true(nic_works(&f));
+    assert_int_equal(fixture_info(fixture_attach(&f, DISK)).match, UDMAR_MATCH_EXACT);
+    assert_int_equal(fixture_info(fixture_attach(&f, 0x0028)).match, UDMAR_MATCH_INCLUDE_ALL);
+    assert_int_equal(model_stats(f.u)->te_on, 1);
+    fixture_close(&f);
     free(b.bytes);
 }
 
@@ -185,11 +185,11 @@ static void other_structure_makes_it_more_than_graphics(void **state)
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         struct big b;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        (void)model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
-        model_add_function(r.m, 0, 0, 0x8086, 0x0044, 0x060000);
+        fixture_machine(&f, "generic48");
+        (void)model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
+        model_add_function(f.m, 0, 0, 0x8086, 0x0044, 0x060000);
         big_begin(&b);
         big_drhd(&b, 0, 0, BASE_2, 1);
         big_scope(&b, 0x0010);
@@ -198,9 +198,9 @@ static void other_structure_makes_it_more_than_graphics(void **state)
             big_scope(&b, cases[i].second);
         big_drhd(&b, 0, 0, BASE, 1);
         big_scope(&b, DISK);
-        assert_int_equal(big_create(&r, &b), UDMAR_OK);
-        assert_int_equal(udmar_unit_count(r.d), cases[i].left_out ? 1 : 2);
-        rig_close(&r);
+        assert_int_equal(big_create(&f, &b), UDMAR_OK);
+        assert_int_equal(udmar_unit_count(f.instance), cases[i].left_out ? 1 : 2);
+        fixture_close(&f);
         free(b.bytes);
     }
 }
@@ -209,23 +209,23 @@ static void registers_of_two_segments_are_one_segments(void **state)
 {
     struct udmar_device *other;
     struct big b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&f, "generic48");
     big_begin(&b);
     big_drhd(&b, 1, 0, BASE, 0);
     big_drhd(&b, 1, 1, BASE, 0);
-    assert_int_equal(big_create(&r, &b), UDMAR_OK);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_true(nic_works(&r));
-    assert_int_equal(udmar_device_attach(r.d, 1, NIC, "other", &other), UDMAR_OK);
-    assert_int_equal(rig_info(other).mode, UDMAR_MODE_UNPROTECTED);
+    assert_int_equal(big_create(&f, &b), UDMAR_OK);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_true(nic_works(&f));
+    assert_int_equal(udmar_device_attach(f.instance, 1, NIC, "other", &other), UDMAR_OK);
+    assert_int_equal(fixture_info(other).mode, UDMAR_MODE_UNPROTECTED);
     assert_int_equal(udmar_device_set_mode(other, UDMAR_MODE_TRANSLATE), UDMAR_ERR_UNSUPPORTED);
-    assert_true(logged(&r, UDMAR_LOG_ERROR, "one of another segment"));
-    rig_close(&r);
+    assert_true(logged(&f, UDMAR_LOG_ERROR, "one of another segment"));
+    fixture_close(&f);
     free(b.bytes);
 }
 
@@ -240,26 +240,26 @@ static void devices_of_an_impossible_unit_are_told(void **state)
     for (unsigned i = 0; i < 3; i++) {
         struct udmar_device *disk;
         struct big b;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
+        fixture_machine(&f, "generic48");
         big_begin(&b);
         big_drhd(&b, 0, 0, bases[i], 1);
         big_scope(&b, DISK);
         big_drhd(&b, 1, 0, BASE, 0);
-        assert_int_equal(big_create(&r, &b), UDMAR_OK);
-        assert_true(logged(&r, UDMAR_LOG_ERROR, "devices that it governs are not translated"));
-        rig_start(&r);
-        disk = rig_attach(&r, DISK);
-        assert_int_equal(rig_info(disk).mode, UDMAR_MODE_UNPROTECTED);
-        assert_int_equal(rig_info(disk).unit, -1);
-        assert_string_equal(rig_info(disk).reason,
+        assert_int_equal(big_create(&f, &b), UDMAR_OK);
+        assert_true(logged(&f, UDMAR_LOG_ERROR, "devices that it governs are not translated"));
+        fixture_start(&f);
+        disk = fixture_attach(&f, DISK);
+        assert_int_equal(fixture_info(disk).mode, UDMAR_MODE_UNPROTECTED);
+        assert_int_equal(fixture_info(disk).unit, -1);
+        assert_string_equal(fixture_info(disk).reason,
                             "the register base that firmware states for its unit cannot be true");
-        assert_true(logged(&r, UDMAR_LOG_ERROR, "not protected: the register base"));
-        assert_false(model_log_contains(r.m, "names no unit"));
-        r.nic = rig_attach(&r, NIC);
-        assert_true(nic_works(&r));
-        rig_close(&r);
+        assert_true(logged(&f, UDMAR_LOG_ERROR, "not protected: the register base"));
+        assert_false(model_log_contains(f.m, "names no unit"));
+        f.nic = fixture_attach(&f, NIC);
+        assert_true(nic_works(&f));
+        fixture_close(&f);
         free(b.bytes);
     }
 }
@@ -279,28 +279,28 @@ static void doubtful_devices_get_physical_addresses(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct big b;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
+        fixture_machine(&f, "generic48");
         big_begin(&b);
         big_drhd(&b, 0, 0, BASE_2, 1);
         big_scope(&b, DISK);
         b.bytes[b.size - 2] = 0xff;
         big_drhd(&b, 1, 0, BASE, 0);
-        rig_tune(&r, "hw.busdma.default", cases[i].value);
-        assert_int_equal(big_create(&r, &b), UDMAR_OK);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        assert_int_equal(rig_info(r.nic).mode, cases[i].mode);
-        assert_int_equal(rig_info(r.nic).unit, 0);
-        assert_int_equal(rig_write(&r, NIC, r.page), MODEL_OK);
-        assert_true(logged(&r, UDMAR_LOG_ERROR, "a damaged structure of firmware's table may"));
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_TRANSLATE), UDMAR_ERR_UNSUPPORTED);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_IDENTITY), UDMAR_ERR_UNSUPPORTED);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_UNSUPPORTED);
-        assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BOUNCE), UDMAR_OK);
-        assert_int_equal(rig_write(&r, NIC, r.page), MODEL_OK);
-        rig_close(&r);
+        fixture_tune(&f, "hw.busdma.default", cases[i].value);
+        assert_int_equal(big_create(&f, &b), UDMAR_OK);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        assert_int_equal(fixture_info(f.nic).mode, cases[i].mode);
+        assert_int_equal(fixture_info(f.nic).unit, 0);
+        assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_OK);
+        assert_true(logged(&f, UDMAR_LOG_ERROR, "a damaged structure of firmware's table may"));
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_TRANSLATE), UDMAR_ERR_UNSUPPORTED);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_IDENTITY), UDMAR_ERR_UNSUPPORTED);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_UNSUPPORTED);
+        assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BOUNCE), UDMAR_OK);
+        assert_int_equal(fixture_write(&f, NIC, f.page), MODEL_OK);
+        fixture_close(&f);
         free(b.bytes);
     }
 }
@@ -308,29 +308,29 @@ static void doubtful_devices_get_physical_addresses(void **state)
 /* Its registers are known, so what firmware left on in it is looked at. */
 static void unit_with_a_damaged_list_is_switched_off(void **state)
 {
-    const struct model_scope scope = rig_endpoint(DISK);
+    const struct model_scope scope = fixture_endpoint(DISK);
     struct model_unit *u;
     struct big b;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    u = model_add_unit(r.m, &(struct model_unit_config){ .base = BASE_2 });
+    fixture_machine(&f, "generic48");
+    u = model_add_unit(f.m, &(struct model_unit_config){ .base = BASE_2 });
     model_add_unit_scope(u, &scope);
-    model_firmware_state(u, TE | RTP, model_page_alloc(r.m));
+    model_firmware_state(u, TE | RTP, model_page_alloc(f.m));
     big_begin(&b);
     big_drhd(&b, 0, 0, BASE_2, 1);
     big_scope(&b, DISK);
     b.bytes[b.size - 7] = 6;
     big_drhd(&b, 1, 0, BASE, 0);
-    assert_int_equal(big_create(&r, &b), UDMAR_OK);
-    assert_int_equal(udmar_unit_count(r.d), 1);
-    assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BLOCKED);
-    rig_start(&r);
+    assert_int_equal(big_create(&f, &b), UDMAR_OK);
+    assert_int_equal(udmar_unit_count(f.instance), 1);
+    assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BLOCKED);
+    fixture_start(&f);
     assert_int_equal(model_peek32(u, GSTS) & TE, 0);
-    assert_int_equal(rig_info(rig_attach(&r, DISK)).mode, UDMAR_MODE_PASSTHROUGH);
-    assert_int_equal(rig_write(&r, DISK, r.page), MODEL_BYPASSED);
-    rig_close(&r);
+    assert_int_equal(fixture_info(fixture_attach(&f, DISK)).mode, UDMAR_MODE_PASSTHROUGH);
+    assert_int_equal(fixture_write(&f, DISK, f.page), MODEL_BYPASSED);
+    fixture_close(&f);
     free(b.bytes);
 }
 

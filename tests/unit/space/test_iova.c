@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "space/iova.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define PAGES  1024u
 #define RANGES 256u

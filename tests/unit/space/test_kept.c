@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../empty.h"
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #include "space/pte.h"
 
@@ -20,7 +20,7 @@
 static const char *const profiles[] = { "generic48", "noncoherent", "cm", "rwbf", "oldest" };
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     struct udmar_domain *domain;
     uint8_t *memory; /* 16 MiB that begin at a large page */
     uint64_t physical;
@@ -30,19 +30,19 @@ static void open_scene(struct scene *s, const struct setup *setup)
 {
     struct udmar_domain_config config = { .keep_tables = true };
 
-    machine_open(&s->mc, setup);
+    fixture_open(&s->f, setup);
     s->physical = MIB(16);
-    model_reserve(s->mc.m, s->physical, MIB(16));
-    s->memory = model_pointer(s->mc.m, s->physical);
-    assert_int_equal(udmar_domain_create(s->mc.instance, &config, &s->domain), UDMAR_OK);
-    assert_int_equal(udmar_device_set_domain(s->mc.device[0], s->domain), UDMAR_OK);
+    model_reserve(s->f.m, s->physical, MIB(16));
+    s->memory = model_pointer(s->f.m, s->physical);
+    assert_int_equal(udmar_domain_create(s->f.instance, &config, &s->domain), UDMAR_OK);
+    assert_int_equal(udmar_device_set_domain(s->f.device[0], s->domain), UDMAR_OK);
 }
 
 static void close_scene(struct scene *s)
 {
-    assert_int_equal(udmar_device_set_mode(s->mc.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
-    assert_int_equal(udmar_domain_destroy(s->mc.instance, s->domain), UDMAR_OK);
-    machine_close(&s->mc);
+    assert_int_equal(udmar_device_set_mode(s->f.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
+    assert_int_equal(udmar_domain_destroy(s->f.instance, s->domain), UDMAR_OK);
+    fixture_close(&s->f);
 }
 
 static uint64_t tables_of(const struct scene *s)
@@ -55,7 +55,7 @@ static uint64_t tables_of(const struct scene *s)
 
 static bool sees(struct scene *s, uint64_t iova, uint64_t offset)
 {
-    return device_sees(&s->mc, RID0, iova, s->memory + offset, 64);
+    return device_sees(&s->f, RID0, iova, s->memory + offset, 64);
 }
 
 /* One page and several, across a chunk's border, published together and forgotten together. */
@@ -80,16 +80,16 @@ static void test_steps(void **state)
             assert_int_equal(udmar_domain_publish(s.domain, base, 8 * PAGE), UDMAR_OK);
             for (unsigned i = 0; i < 8; i++)
                 assert_true(sees(&s, base + i * PAGE, (7 - i) * PAGE));
-            assert_false(can_read(&s.mc, RID0, base - 1));
-            assert_false(can_read(&s.mc, RID0, base + 8 * PAGE));
+            assert_false(can_read(&s.f, RID0, base - 1));
+            assert_false(can_read(&s.f, RID0, base + 8 * PAGE));
             tables = tables_of(&s);
             assert_int_equal(udmar_domain_clear(s.domain, base, 8 * PAGE), UDMAR_OK);
             assert_int_equal(udmar_domain_forget(s.domain, base, 8 * PAGE), UDMAR_OK);
             for (unsigned i = 0; i < 8; i++)
-                assert_false(can_read(&s.mc, RID0, base + i * PAGE));
+                assert_false(can_read(&s.f, RID0, base + i * PAGE));
             /* The tables stay. */
             assert_int_equal(tables_of(&s), tables);
-            drain_faults(&s.mc);
+            drain_faults(&s.f);
         }
         close_scene(&s);
     }
@@ -105,19 +105,19 @@ static void test_rights_and_doubles(void **state)
     assert_int_equal(udmar_domain_write(s.domain, AT, s.physical, PAGE, UDMAR_READ), UDMAR_OK);
     assert_int_equal(udmar_domain_publish(s.domain, AT, PAGE), UDMAR_OK);
     assert_true(sees(&s, AT, 0));
-    assert_false(can_write(&s.mc, RID0, AT));
+    assert_false(can_write(&s.f, RID0, AT));
     /* One page of four is taken: none of them changes. */
     assert_int_equal(udmar_domain_write(s.domain, AT - 2 * PAGE, s.physical + MIB(1), 4 * PAGE,
                                         UDMAR_READ_WRITE),
                      UDMAR_ERR_EXISTS);
     assert_true(sees(&s, AT, 0));
-    assert_false(can_read(&s.mc, RID0, AT - PAGE));
-    assert_false(can_read(&s.mc, RID0, AT + PAGE));
+    assert_false(can_read(&s.f, RID0, AT - PAGE));
+    assert_false(can_read(&s.f, RID0, AT + PAGE));
     assert_int_equal(udmar_domain_map(s.domain, AT, s.physical, PAGE, UDMAR_READ),
                      UDMAR_ERR_EXISTS);
     assert_int_equal(udmar_domain_unmap(s.domain, AT, PAGE), UDMAR_OK);
-    assert_false(can_read(&s.mc, RID0, AT));
-    drain_faults(&s.mc);
+    assert_false(can_read(&s.f, RID0, AT));
+    drain_faults(&s.f);
     close_scene(&s);
 }
 
@@ -179,14 +179,14 @@ static void test_large_leaves(void **state)
     assert_int_equal(udmar_domain_clear(s.domain, AT + MIB(1), MIB(6)), UDMAR_OK);
     assert_int_equal(udmar_domain_forget(s.domain, AT + MIB(1), MIB(6)), UDMAR_OK);
     for (unsigned i = 1; i < 7; i++)
-        assert_false(can_read(&s.mc, RID0, AT + MIB(i)));
+        assert_false(can_read(&s.f, RID0, AT + MIB(i)));
     assert_int_equal(udmar_domain_write(s.domain, AT, s.physical, MIB(2), 3), UDMAR_OK);
     assert_int_equal(udmar_domain_publish(s.domain, AT, MIB(2)), UDMAR_OK);
     assert_int_equal(udmar_domain_translate(s.domain, AT, NULL, &access, &page), UDMAR_OK);
     assert_int_equal(page, PAGE);
     assert_true(sees(&s, AT + MIB(2) - PAGE, MIB(2) - PAGE));
     assert_int_equal(udmar_domain_unmap(s.domain, AT, MIB(2)), UDMAR_OK);
-    drain_faults(&s.mc);
+    drain_faults(&s.f);
     close_scene(&s);
 }
 
@@ -203,13 +203,13 @@ static void test_beside_firmware(void **state)
     assert_int_equal(udmar_domain_write(s.domain, RMRR + 2 * PAGE, s.physical, PAGE, 3), UDMAR_OK);
     assert_int_equal(udmar_domain_publish(s.domain, RMRR + 2 * PAGE, PAGE), UDMAR_OK);
     assert_true(sees(&s, RMRR + 2 * PAGE, 0));
-    assert_true(can_read(&s.mc, RID0, RMRR));
+    assert_true(can_read(&s.f, RID0, RMRR));
     assert_int_equal(udmar_domain_clear(s.domain, RMRR, PAGE), UDMAR_ERR_ARGUMENT);
     assert_int_equal(udmar_domain_clear(s.domain, RMRR + 2 * PAGE, PAGE), UDMAR_OK);
     assert_int_equal(udmar_domain_forget(s.domain, RMRR + 2 * PAGE, PAGE), UDMAR_OK);
-    assert_false(can_read(&s.mc, RID0, RMRR + 2 * PAGE));
-    assert_true(can_read(&s.mc, RID0, RMRR));
-    drain_faults(&s.mc);
+    assert_false(can_read(&s.f, RID0, RMRR + 2 * PAGE));
+    assert_true(can_read(&s.f, RID0, RMRR));
+    drain_faults(&s.f);
     close_scene(&s);
 }
 
@@ -252,12 +252,12 @@ static void test_without_memory(void **state)
     open_scene(&s, NULL);
     for (unsigned call = 1; status != UDMAR_OK; call++) {
         assert_true(call < 40);
-        model_fail_host_call(s.mc.m, call, true);
+        model_fail_host_call(s.f.m, call, true);
         status = udmar_domain_write(s.domain, AT + MIB(2) - 2 * PAGE, s.physical, 4 * PAGE, 3);
-        model_fail_host_call(s.mc.m, 0, false);
+        model_fail_host_call(s.f.m, 0, false);
         if (status != UDMAR_OK) {
             assert_int_equal(status, UDMAR_ERR_MEMORY);
-            assert_false(can_read(&s.mc, RID0, AT + MIB(2) - 2 * PAGE));
+            assert_false(can_read(&s.f, RID0, AT + MIB(2) - 2 * PAGE));
             failures++;
         }
     }
@@ -265,7 +265,7 @@ static void test_without_memory(void **state)
     assert_int_equal(udmar_domain_publish(s.domain, AT + MIB(2) - 2 * PAGE, 4 * PAGE), UDMAR_OK);
     assert_true(sees(&s, AT + MIB(2) + PAGE, 3 * PAGE));
     assert_int_equal(udmar_domain_unmap(s.domain, AT + MIB(2) - 2 * PAGE, 4 * PAGE), UDMAR_OK);
-    drain_faults(&s.mc);
+    drain_faults(&s.f);
     close_scene(&s);
 }
 
@@ -282,15 +282,15 @@ static void test_unit_is_silent(void **state)
     assert_int_equal(udmar_domain_publish(s.domain, AT + 8 * PAGE, PAGE), UDMAR_OK);
     assert_true(sees(&s, AT, 0) && sees(&s, AT + 8 * PAGE, 0));
     assert_int_equal(udmar_domain_clear(s.domain, AT, 2 * PAGE), UDMAR_OK);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_DEAD;
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_DEAD;
     assert_int_equal(udmar_domain_forget(s.domain, AT, 2 * PAGE), UDMAR_ERR_TIMEOUT);
-    model_behaviour(s.mc.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_behaviour(s.f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
     assert_int_equal(udmar_domain_clear(s.domain, AT + 8 * PAGE, PAGE), UDMAR_OK);
     assert_int_equal(udmar_domain_forget(s.domain, AT + 8 * PAGE, PAGE), UDMAR_OK);
-    assert_false(can_read(&s.mc, RID0, AT));
-    assert_false(can_read(&s.mc, RID0, AT + 8 * PAGE));
-    drain_faults(&s.mc);
-    s.mc.forgive_pages = true;
+    assert_false(can_read(&s.f, RID0, AT));
+    assert_false(can_read(&s.f, RID0, AT + 8 * PAGE));
+    drain_faults(&s.f);
+    s.f.forgive_pages = true;
     close_scene(&s);
 }
 
@@ -304,18 +304,18 @@ static void test_in_other_domains(void **state)
         struct udmar_domain_config config = { .keep_tables = n == 1 };
 
         open_scene(&s, &setup);
-        assert_int_equal(udmar_device_set_mode(s.mc.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
-        assert_int_equal(udmar_domain_destroy(s.mc.instance, s.domain), UDMAR_OK);
-        assert_int_equal(udmar_domain_create(s.mc.instance, &config, &s.domain), UDMAR_OK);
-        assert_int_equal(udmar_device_set_domain(s.mc.device[0], s.domain), UDMAR_OK);
+        assert_int_equal(udmar_device_set_mode(s.f.device[0], UDMAR_MODE_BLOCKED), UDMAR_OK);
+        assert_int_equal(udmar_domain_destroy(s.f.instance, s.domain), UDMAR_OK);
+        assert_int_equal(udmar_domain_create(s.f.instance, &config, &s.domain), UDMAR_OK);
+        assert_int_equal(udmar_device_set_domain(s.f.device[0], s.domain), UDMAR_OK);
         assert_int_equal(udmar_domain_write(s.domain, AT, s.physical, 3 * PAGE, 3), UDMAR_OK);
         assert_int_equal(udmar_domain_publish(s.domain, AT, 3 * PAGE), UDMAR_OK);
         assert_true(sees(&s, AT + 2 * PAGE, 2 * PAGE));
         assert_int_equal(udmar_domain_clear(s.domain, AT, 3 * PAGE), UDMAR_OK);
         assert_int_equal(udmar_domain_forget(s.domain, AT, 3 * PAGE), UDMAR_OK);
-        assert_false(can_read(&s.mc, RID0, AT));
+        assert_false(can_read(&s.f, RID0, AT));
         assert_int_equal(tables_of(&s), 1);
-        drain_faults(&s.mc);
+        drain_faults(&s.f);
         close_scene(&s);
     }
 }
@@ -360,8 +360,8 @@ static void test_threads(void **state)
         assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
         assert_int_equal(workers[i].wrong, 0);
     }
-    assert_false(can_read(&s.mc, RID0, AT));
-    drain_faults(&s.mc);
+    assert_false(can_read(&s.f, RID0, AT));
+    drain_faults(&s.f);
     close_scene(&s);
 }
 

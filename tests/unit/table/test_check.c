@@ -2,7 +2,7 @@
 /*
  * What is wrong with a table: each defect is told once, and costs what it should and no more.
  */
-#include "table_build.h"
+#include "fixture/table_build.h"
 
 /* ---- defects that cost a structure: the others stay ---- */
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "table_build.h"
+#include "fixture/table_build.h"
 
 /* Head and fixed part of each type that has scopes behind them. */
 static uint32_t add_type(struct build *b, uint16_t type)

@@ -2,7 +2,7 @@
 /*
  * Who is meant by a device scope, and which unit governs a function.
  */
-#include "table_build.h"
+#include "fixture/table_build.h"
 
 /* ---- paths ---- */
 

@@ -2,7 +2,7 @@
 /*
  * Damaged units: what they name, or might name, is never said to be another unit's.
  */
-#include "table_build.h"
+#include "fixture/table_build.h"
 
 #define DISPLAY UDMAR_RID(0, 2, 0)
 #define DISK    UDMAR_RID(0, 0x1f, 2)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table_build.h"
+#include "fixture/table_build.h"
 
 /* ---- opening ---- */
 

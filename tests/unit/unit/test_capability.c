@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* VER, CAP and ECAP decoded. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 

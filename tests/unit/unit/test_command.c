@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Register access and the protocol of the command register, on a unit without an instance. */
-#include "support.h"
+#include "fixture/inside.h"
 
 struct bare {
-    struct rig r;
+    struct fixture f;
     struct udmar_unit *unit;
 };
 
@@ -11,8 +11,8 @@ static void open_bare(struct bare *b, const char *profile)
 {
     const char *reason;
 
-    rig_machine(&b->r, profile);
-    assert_int_equal(udmar__unit_create(b->r.m,
+    fixture_machine(&b->f, profile);
+    assert_int_equal(udmar__unit_create(b->f.m,
                                         &(struct udmar__unit_config){ .base = BASE,
                                                                       .firmware_size = 4096,
                                                                       .timeout_ns = 10000000 },
@@ -24,7 +24,7 @@ static void open_bare(struct bare *b, const char *profile)
 static void close_bare(struct bare *b)
 {
     udmar__unit_destroy(b->unit);
-    rig_close(&b->r);
+    fixture_close(&b->f);
 }
 
 /* Trap 1: what GSTS shows of one-shot commands is never written back. */
@@ -34,16 +34,16 @@ static void one_shot_bits_are_not_repeated(void **state)
 
     (void)state;
     open_bare(&b, "modern");
-    model_firmware_state(b.r.u, RTP | UINT32_C(0x01000000), 0);
+    model_firmware_state(b.f.u, RTP | UINT32_C(0x01000000), 0);
     assert_int_equal(udmar__unit_adopt_state(b.unit), RTP | UINT32_C(0x01000000));
     assert_int_equal(b.unit->commands, 0);
-    assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->srtp, 1);
+    assert_int_equal(udmar__set_root(b.unit, b.f.page), UDMAR_OK);
+    assert_int_equal(model_stats(b.f.u)->srtp, 1);
     assert_int_equal(udmar__queue_create(b.unit, 0), UDMAR_OK);
     assert_int_equal(udmar__queue_start(b.unit), UDMAR_OK);
     assert_int_equal(udmar__queue_stop(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->srtp, 1);
-    assert_int_equal(model_stats(b.r.u)->sirtp, 0);
+    assert_int_equal(model_stats(b.f.u)->srtp, 1);
+    assert_int_equal(model_stats(b.f.u)->sirtp, 0);
     close_bare(&b);
 }
 
@@ -53,17 +53,17 @@ static void lasting_bits_are_kept(void **state)
 
     (void)state;
     open_bare(&b, "modern");
-    model_firmware_state(b.r.u, TE | RTP | IRE, b.r.page);
+    model_firmware_state(b.f.u, TE | RTP | IRE, b.f.page);
     (void)udmar__unit_adopt_state(b.unit);
     assert_true(b.unit->translating);
-    assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
+    assert_int_equal(udmar__set_root(b.unit, b.f.page), UDMAR_OK);
     assert_int_equal(udmar__command(b.unit, GCMD_CFI, true), UDMAR_OK);
-    assert_int_equal(model_peek32(b.r.u, GSTS) & (TE | IRE), TE | IRE);
+    assert_int_equal(model_peek32(b.f.u, GSTS) & (TE | IRE), TE | IRE);
     assert_int_equal(udmar__command(b.unit, GCMD_CFI, false), UDMAR_OK);
     assert_int_equal(udmar__command(b.unit, GCMD_IRE, false), UDMAR_OK);
     assert_int_equal(udmar__command(b.unit, GCMD_TE, false), UDMAR_OK);
     assert_false(b.unit->translating);
-    assert_int_equal(model_stats(b.r.u)->te_off, 1);
+    assert_int_equal(model_stats(b.f.u)->te_off, 1);
     close_bare(&b);
 }
 
@@ -74,14 +74,14 @@ static void every_lag_is_waited_for(void **state)
         struct bare b;
 
         open_bare(&b, "rwbf");
-        model_behaviour(b.r.u)->gsts_lag = lag;
-        assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
+        model_behaviour(b.f.u)->gsts_lag = lag;
+        assert_int_equal(udmar__set_root(b.unit, b.f.page), UDMAR_OK);
         assert_int_equal(udmar__write_buffer_flush(b.unit), UDMAR_OK);
-        assert_int_equal(model_peek32(b.r.u, GSTS), RTP);
+        assert_int_equal(model_peek32(b.f.u, GSTS), RTP);
         assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
         assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
         assert_int_equal(udmar__command(b.unit, GCMD_TE, true), UDMAR_OK);
-        assert_int_equal(model_peek32(b.r.u, GSTS), TE | RTP);
+        assert_int_equal(model_peek32(b.f.u, GSTS), TE | RTP);
         assert_int_equal(udmar__command(b.unit, GCMD_TE, false), UDMAR_OK);
         close_bare(&b);
     }
@@ -91,7 +91,7 @@ static enum udmar_status never(struct bare *b, unsigned which)
 {
     switch (which) {
     case 0:
-        return udmar__set_root(b->unit, b->r.page);
+        return udmar__set_root(b->unit, b->f.page);
     case 1:
         return udmar__write_buffer_flush(b->unit);
     case 2:
@@ -109,13 +109,13 @@ static void no_command_waits_for_ever(void **state)
         uint64_t start;
 
         open_bare(&b, "rwbf");
-        assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
+        assert_int_equal(udmar__set_root(b.unit, b.f.page), UDMAR_OK);
         assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
-        model_poke32(b.r.u, PMEN, 0x80000001);
-        model_behaviour(b.r.u)->gsts_lag = MODEL_NEVER;
-        start = model_time(b.r.m);
+        model_poke32(b.f.u, PMEN, 0x80000001);
+        model_behaviour(b.f.u)->gsts_lag = MODEL_NEVER;
+        start = model_time(b.f.m);
         assert_int_equal(never(&b, which), UDMAR_ERR_TIMEOUT);
-        assert_in_range(model_time(b.r.m) - start, 10000000, 11000000);
+        assert_in_range(model_time(b.f.m) - start, 10000000, 11000000);
         assert_int_equal(b.unit->counts.timeouts, 1);
         assert_false(b.unit->translating);
         close_bare(&b);
@@ -140,15 +140,15 @@ static void late_look_counts(void **state)
         struct bare b;
 
         open_bare(&b, "rwbf");
-        assert_int_equal(udmar__set_root(b.unit, b.r.page), UDMAR_OK);
+        assert_int_equal(udmar__set_root(b.unit, b.f.page), UDMAR_OK);
         assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
-        model_poke32(b.r.u, PMEN, 0x80000001);
-        model_behaviour(b.r.u)->gsts_lag = 2;
-        model_set_hook(b.r.m, goes_away, &looks);
+        model_poke32(b.f.u, PMEN, 0x80000001);
+        model_behaviour(b.f.u)->gsts_lag = 2;
+        model_set_hook(b.f.m, goes_away, &looks);
         assert_int_equal(never(&b, which), UDMAR_OK);
-        model_set_hook(b.r.m, NULL, NULL);
+        model_set_hook(b.f.m, NULL, NULL);
         assert_int_equal(b.unit->counts.timeouts, 0);
-        model_behaviour(b.r.u)->gsts_lag = 0;
+        model_behaviour(b.f.u)->gsts_lag = 0;
         if (which == 3) {
             assert_int_equal(udmar__command(b.unit, GCMD_TE, false), UDMAR_OK);
         }
@@ -162,14 +162,14 @@ static void dead_registers_end_in_time(void **state)
 
     (void)state;
     open_bare(&b, "rwbf");
-    model_behaviour(b.r.u)->all_ones = true;
+    model_behaviour(b.f.u)->all_ones = true;
     /* All ones looks like success to some of these, but none hangs. */
-    (void)udmar__set_root(b.unit, b.r.page);
+    (void)udmar__set_root(b.unit, b.f.page);
     assert_int_equal(udmar__write_buffer_flush(b.unit), UDMAR_ERR_TIMEOUT);
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_ERR_TIMEOUT);
     assert_int_equal(udmar__command(b.unit, GCMD_TE, false), UDMAR_ERR_TIMEOUT);
     assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_ERR_TIMEOUT);
-    model_behaviour(b.r.u)->all_ones = false;
+    model_behaviour(b.f.u)->all_ones = false;
     close_bare(&b);
 }
 
@@ -180,11 +180,11 @@ static void write_buffer_flush_where_it_exists(void **state)
     (void)state;
     open_bare(&b, "generic48");
     assert_int_equal(udmar__write_buffer_flush(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->gcmd_writes, 0);
+    assert_int_equal(model_stats(b.f.u)->gcmd_writes, 0);
     close_bare(&b);
     open_bare(&b, "rwbf");
     assert_int_equal(udmar__write_buffer_flush(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->wbf, 1);
+    assert_int_equal(model_stats(b.f.u)->wbf, 1);
     close_bare(&b);
 }
 
@@ -194,10 +194,10 @@ static void protected_regions_where_they_exist(void **state)
 
     (void)state;
     open_bare(&b, "generic48");
-    model_stats(b.r.u)->register_reads = 0;
+    model_stats(b.f.u)->register_reads = 0;
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->register_writes, 0);
-    assert_int_equal(model_stats(b.r.u)->register_reads, 0);
+    assert_int_equal(model_stats(b.f.u)->register_writes, 0);
+    assert_int_equal(model_stats(b.f.u)->register_reads, 0);
     close_bare(&b);
 }
 
@@ -213,16 +213,16 @@ static void low_or_high_protected_region(void **state)
         const char *reason;
         struct bare b;
 
-        rig_machine_config(&b.r, NULL, &unit);
-        assert_int_equal(udmar__unit_create(b.r.m,
+        fixture_machine_config(&b.f, NULL, &unit);
+        assert_int_equal(udmar__unit_create(b.f.m,
                                             &(struct udmar__unit_config){ .base = BASE,
                                                                           .firmware_size = 4096,
                                                                           .timeout_ns = 10000000 },
                                             &b.unit, &reason),
                          UDMAR_OK);
-        model_poke32(b.r.u, PMEN, 0x80000001);
+        model_poke32(b.f.u, PMEN, 0x80000001);
         assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
-        assert_int_equal(model_peek32(b.r.u, PMEN), 0);
+        assert_int_equal(model_peek32(b.f.u, PMEN), 0);
         close_bare(&b);
     }
 }
@@ -234,9 +234,9 @@ static void protected_regions_on_their_way_off(void **state)
 
     (void)state;
     open_bare(&b, "rwbf");
-    model_poke32(b.r.u, PMEN, 1);
+    model_poke32(b.f.u, PMEN, 1);
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
-    assert_int_equal(model_peek32(b.r.u, PMEN), 0);
+    assert_int_equal(model_peek32(b.f.u, PMEN), 0);
     close_bare(&b);
 }
 
@@ -248,9 +248,9 @@ static void protected_regions_keep_reserved_bits(void **state)
     (void)state;
     for (unsigned bit = 1; bit < 31; bit++) {
         open_bare(&b, "rwbf");
-        model_poke32(b.r.u, PMEN, UINT32_C(0x80000001) | UINT32_C(1) << bit);
+        model_poke32(b.f.u, PMEN, UINT32_C(0x80000001) | UINT32_C(1) << bit);
         assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
-        assert_int_equal(model_peek32(b.r.u, PMEN), UINT32_C(1) << bit);
+        assert_int_equal(model_peek32(b.f.u, PMEN), UINT32_C(1) << bit);
         close_bare(&b);
     }
 }
@@ -263,11 +263,11 @@ static void protected_regions_that_are_off_are_left_alone(void **state)
     (void)state;
     open_bare(&b, "rwbf");
     assert_true(b.unit->facts.protected_low);
-    model_behaviour(b.r.u)->gsts_lag = 5;
-    model_stats(b.r.u)->register_writes = 0;
+    model_behaviour(b.f.u)->gsts_lag = 5;
+    model_stats(b.f.u)->register_writes = 0;
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
     assert_int_equal(udmar__protected_regions_off(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->register_writes, 0);
+    assert_int_equal(model_stats(b.f.u)->register_writes, 0);
     close_bare(&b);
 }
 
@@ -280,8 +280,8 @@ static void wide_registers_are_written_in_halves(void **state)
     open_bare(&b, "generic48");
     assert_int_equal(udmar__set_root(b.unit, UINT64_C(0x123456789000)), UDMAR_OK);
     assert_int_equal(udmar__read64(b.unit, REG_RTADDR), UINT64_C(0x123456789000));
-    assert_int_equal(model_peek32(b.r.u, 0x20), 0x56789000);
-    assert_int_equal(model_peek32(b.r.u, 0x24), 0x1234);
+    assert_int_equal(model_peek32(b.f.u, 0x20), 0x56789000);
+    assert_int_equal(model_peek32(b.f.u, 0x24), 0x1234);
     close_bare(&b);
 }
 
@@ -293,24 +293,24 @@ static void window_larger_than_a_page(void **state)
     (void)state;
     open_bare(&b, "bigwindow");
     assert_int_equal(b.unit->window, 0x2000);
-    (void)udmar__set_root(b.unit, b.r.page);
+    (void)udmar__set_root(b.unit, b.f.page);
     assert_int_equal(udmar__invalidate_all(b.unit), UDMAR_OK);
-    assert_int_equal(model_stats(b.r.u)->iotlb_global, 1);
+    assert_int_equal(model_stats(b.f.u)->iotlb_global, 1);
     close_bare(&b);
 }
 
 static void unit_that_cannot_be_mapped(void **state)
 {
     struct udmar_unit *unit = NULL;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
     for (unsigned n = 1; n < 3; n++) {
         const char *reason = NULL;
 
-        rig_machine(&r, "bigwindow");
-        model_fail_host_calls_of(r.m, MODEL_CALL_MMIO_MAP, n, false);
-        assert_int_equal(udmar__unit_create(r.m,
+        fixture_machine(&f, "bigwindow");
+        model_fail_host_calls_of(f.m, MODEL_CALL_MMIO_MAP, n, false);
+        assert_int_equal(udmar__unit_create(f.m,
                                             &(struct udmar__unit_config){ .base = BASE,
                                                                           .firmware_size = 4096,
                                                                           .timeout_ns = 1000000 },
@@ -318,7 +318,7 @@ static void unit_that_cannot_be_mapped(void **state)
                          UDMAR_ERR_MEMORY);
         assert_non_null(reason);
         assert_null(unit);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 

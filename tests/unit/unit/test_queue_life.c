@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The invalidation queue's end: dead, stopped, not to be stopped, and made anew. */
-#include "queue_scene.h"
+#include "fixture/queue.h"
 
 /* Refuses whatever stands in the queue, for ever. */
 static void refuse_all(void *context, struct model *m, enum model_event event)
@@ -17,34 +17,34 @@ static void queue_that_refuses_everything_is_dead(void **state)
     uint64_t start, total;
     unsigned tails;
     struct udmar_fault_counts c;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &config);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    fill_caches(&r);
-    model_set_hook(r.m, refuse_all, r.u);
-    start = model_time(r.m);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
-    assert_true(model_time(r.m) - start < 2 * r.config.tunables.timeout_ns);
-    assert_true(model_log_contains(r.m, "the invalidation queue is dead"));
-    tails = model_stats(r.u)->iqt_writes;
-    assert_int_equal(rig_unmap(&r, IOVA + 4096), UDMAR_ERR_QUEUE);
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
-    model_set_hook(r.m, NULL, NULL);
+    fixture_machine_config(&f, &machine, &config);
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    fill_caches(&f);
+    model_set_hook(f.m, refuse_all, f.u);
+    start = model_time(f.m);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_QUEUE);
+    assert_true(model_time(f.m) - start < 2 * f.config.tunables.timeout_ns);
+    assert_true(model_log_contains(f.m, "the invalidation queue is dead"));
+    tails = model_stats(f.u)->iqt_writes;
+    assert_int_equal(fixture_unmap(&f, IOVA + 4096), UDMAR_ERR_QUEUE);
+    assert_int_equal(model_stats(f.u)->iqt_writes, tails);
+    model_set_hook(f.m, NULL, NULL);
     /* Its error must not keep the unit from reporting faults. */
-    udmar_fault_counts(r.d, &c);
+    udmar_fault_counts(f.instance, &c);
     total = c.total;
-    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
-    (void)model_deliver_interrupts(r.m);
-    model_inject_fault(r.u, NIC, 5, 0x5000, true);
-    assert_int_equal(model_deliver_interrupts(r.m), 1);
-    udmar_fault_counts(r.d, &c);
+    assert_int_equal(model_peek32(f.u, FSTS) & 0x70, 0);
+    (void)model_deliver_interrupts(f.m);
+    model_inject_fault(f.u, NIC, 5, 0x5000, true);
+    assert_int_equal(model_deliver_interrupts(f.m), 1);
+    udmar_fault_counts(f.instance, &c);
     assert_int_equal(c.total, total + 1);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    rig_close(&r);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* A device's late answer may still raise an error: that must not keep fault events away either. */
@@ -54,31 +54,31 @@ static void late_error_of_a_dead_queue_is_cleared(void **state)
     const struct model_unit_config config = { .profile = "v6", .base = BASE, .include_all = true };
     struct udmar_unit *unit;
     unsigned tails;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &config);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    unit = rig_unit(&r, 0);
-    fill_caches(&r);
-    model_set_hook(r.m, refuse_all, r.u);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
-    model_set_hook(r.m, NULL, NULL);
-    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
-    (void)model_deliver_interrupts(r.m);
-    tails = model_stats(r.u)->iqt_writes;
-    model_clear_log(r.m);
-    model_poke32(r.u, FSTS, model_peek32(r.u, FSTS) | 0x30);
-    (void)udmar_fault_poll(r.d);
-    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+    fixture_machine_config(&f, &machine, &config);
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    unit = fixture_unit(&f, 0);
+    fill_caches(&f);
+    model_set_hook(f.m, refuse_all, f.u);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_QUEUE);
+    model_set_hook(f.m, NULL, NULL);
+    model_inject_queue_error(f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    (void)model_deliver_interrupts(f.m);
+    tails = model_stats(f.u)->iqt_writes;
+    model_clear_log(f.m);
+    model_poke32(f.u, FSTS, model_peek32(f.u, FSTS) | 0x30);
+    (void)udmar_fault_poll(f.instance);
+    assert_int_equal(model_peek32(f.u, FSTS) & 0x70, 0);
     assert_true(unit->queue.state == QUEUE_FAILED);
-    assert_in_range(model_stats(r.u)->iqt_writes, tails, tails + 1);
-    assert_int_equal(model_peek32(r.u, 0x80), model_peek32(r.u, 0x88));
-    assert_false(model_log_contains(r.m, "refused descriptor"));
-    model_cache_drop_all(r.u); /* it was never told */
-    rig_close(&r);
+    assert_in_range(model_stats(f.u)->iqt_writes, tails, tails + 1);
+    assert_int_equal(model_peek32(f.u, 0x80), model_peek32(f.u, 0x88));
+    assert_false(model_log_contains(f.m, "refused descriptor"));
+    model_cache_drop_all(f.u); /* it was never told */
+    fixture_close(&f);
 }
 
 /* Somebody has a ticket without a wait behind it when the queue dies: nothing is written for him.
@@ -91,30 +91,30 @@ static void open_ticket_of_a_dead_queue(void **state)
     struct udmar_unit *unit;
     uint64_t ticket;
     unsigned tails;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &config);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    unit = rig_unit(&r, 0);
-    request = page_request(&r, IOVA);
-    model_set_hook(r.m, refuse_all, r.u);
+    fixture_machine_config(&f, &machine, &config);
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    unit = fixture_unit(&f, 0);
+    request = page_request(&f, IOVA);
+    model_set_hook(f.m, refuse_all, f.u);
     assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
     udmar__queue_service(unit);
     udmar__queue_service(unit);
-    model_set_hook(r.m, NULL, NULL);
-    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    model_set_hook(f.m, NULL, NULL);
+    model_inject_queue_error(f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
     assert_true(unit->queue.state == QUEUE_FAILED);
     assert_true(udmar__queue_idle(&unit->queue));
-    tails = model_stats(r.u)->iqt_writes;
+    tails = model_stats(f.u)->iqt_writes;
     assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_ERR_QUEUE);
     assert_false(udmar__queue_offer(unit, &request, &ticket));
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
+    assert_int_equal(model_stats(f.u)->iqt_writes, tails);
     assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
-    rig_close(&r);
+    assert_int_equal(model_stats(f.u)->iqt_writes, tails);
+    fixture_close(&f);
 }
 
 /* Aborted waits for which there was no room in the ring are made up for later. */
@@ -125,35 +125,35 @@ static void covering_waits_for_room(void **state)
     struct udmar__request request;
     struct udmar_unit *unit;
     uint64_t ticket = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, &machine, &config);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    unit = rig_unit(&r, 0);
-    fill_caches(&r);
-    clear_leaf(&r, IOVA);
-    request = page_request(&r, IOVA);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    while (slots_left(&r) > 7) {
+    fixture_machine_config(&f, &machine, &config);
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    unit = fixture_unit(&f, 0);
+    fill_caches(&f);
+    clear_leaf(&f, IOVA);
+    request = page_request(&f, IOVA);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    while (slots_left(&f) > 7) {
         assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
     }
     assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &ticket), UDMAR_OK);
     for (unsigned i = 0; !unit->queue.owes_cover; i++) {
         assert_true(i < 10);
-        model_inject_queue_error(r.u, 1, MODEL_QUEUE_ITE, 0x1234, 0);
-        (void)model_queue_step(r.u, 1);
+        model_inject_queue_error(f.u, 1, MODEL_QUEUE_ITE, 0x1234, 0);
+        (void)model_queue_step(f.u, 1);
         udmar__queue_service(unit);
-        assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
+        assert_int_equal(model_peek32(f.u, FSTS) & 0x70, 0);
     }
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_TRICKLE;
     assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
     assert_false(unit->queue.owes_cover);
-    assert_false(cached(&r, IOVA));
+    assert_false(cached(&f, IOVA));
     assert_int_equal(unit->counts.timeouts, 0);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* A queue that could not be switched off takes nothing more, but can still be stopped. */
@@ -162,21 +162,21 @@ static void queue_that_does_not_stop_is_used_no_more(void **state)
     struct udmar__request request;
     struct udmar_unit *unit;
     uint64_t ticket, start;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    unit = rig_unit(&r, 0);
-    request = page_request(&r, IOVA);
-    model_hang_wait(r.u, 1, true);
+    fixture_open_nic(&f, "generic48");
+    unit = fixture_unit(&f, 0);
+    request = page_request(&f, IOVA);
+    model_hang_wait(f.u, 1, true);
     assert_int_equal(udmar__queue_stop(unit), UDMAR_ERR_TIMEOUT);
-    start = model_time(r.m);
+    start = model_time(f.m);
     assert_int_equal(udmar__invalidate(unit, &request, 1, true, &ticket), UDMAR_ERR_QUEUE);
-    assert_true(model_time(r.m) - start < r.config.tunables.timeout_ns);
-    model_release_waits(r.u);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
-    rig_close(&r);
+    assert_true(model_time(f.m) - start < f.config.tunables.timeout_ns);
+    model_release_waits(f.u);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | QIE), 0);
+    fixture_close(&f);
 }
 
 /* Made anew, a queue has nothing open: neither an old ticket nor a wait that others rely on. */
@@ -186,65 +186,66 @@ static void new_queue_has_nothing_open(void **state)
     struct udmar_unit *unit;
     uint64_t ticket = 0;
     unsigned tails;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    unit = rig_unit(&r, 0);
-    request = page_request(&r, IOVA);
+    fixture_open_nic(&f, "generic48");
+    unit = fixture_unit(&f, 0);
+    request = page_request(&f, IOVA);
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(udmar__invalidate(unit, &request, 1, false, &ticket), UDMAR_OK);
         assert_int_equal(udmar__invalidate_wait(unit, ticket), UDMAR_OK);
     }
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
     assert_int_equal(udmar__queue_create(unit, 0), UDMAR_OK);
     assert_true(udmar__queue_idle(&unit->queue));
     assert_true(udmar__queue_reached(&unit->queue, ticket));
     assert_true(udmar__queue_done(unit, ticket));
     assert_false(udmar__queue_reached(&unit->queue, unit->queue.issued + 1));
     /* An error that is shown before it runs is nothing to repair. */
-    model_poke32(r.u, FSTS, 0x10);
-    tails = model_stats(r.u)->iqt_writes;
+    model_poke32(f.u, FSTS, 0x10);
+    tails = model_stats(f.u)->iqt_writes;
     udmar__queue_service(unit);
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
-    model_poke32(r.u, FSTS, 0);
+    assert_int_equal(model_stats(f.u)->iqt_writes, tails);
+    model_poke32(f.u, FSTS, 0);
     udmar__queue_drop(unit);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 static void dead_hardware_ends_in_bounded_time(void **state)
 {
     uint64_t start, end;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    rig_own_domain(&r);
-    fill_caches(&r);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    start = model_time(r.m);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_TIMEOUT);
-    end = model_time(r.m);
-    assert_in_range(end - start, r.config.tunables.timeout_ns, 3 * r.config.tunables.timeout_ns);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
+    fixture_open_nic(&f, "generic48");
+    fixture_own_domain(&f);
+    fill_caches(&f);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    start = model_time(f.m);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_TIMEOUT);
+    end = model_time(f.m);
+    assert_in_range(end - start, f.config.tunables.timeout_ns, 3 * f.config.tunables.timeout_ns);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_ERR_TIMEOUT);
     /* Asking twice proves nothing: the tables stay as long as the unit may use them. */
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
-    assert_int_equal(rig_write(&r, NIC, IOVA + 4096), MODEL_OK);
-    assert_int_equal(model_stats(r.u)->dma_to_freed, 0);
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_ERR_TIMEOUT);
+    assert_int_equal(fixture_write(&f, NIC, IOVA + 4096), MODEL_OK);
+    assert_int_equal(model_stats(f.u)->dma_to_freed, 0);
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_TIMEOUT);
     /* With translation off nobody uses them. */
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    rig_close(&r);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* Requests without waits until the driver believes that the ring is full; the unit is done with
  * all. */
-static uint64_t fill_memory_of_queue(struct rig *r)
+static uint64_t fill_memory_of_queue(struct fixture *f)
 {
-    struct udmar__request request = page_request(r, IOVA);
+    struct udmar__request request = page_request(f, IOVA);
     uint64_t last = 0, ticket;
 
-    while ((ticket = udmar__queue_put_one(rig_unit(r, 0), request.low, request.high, false)) != 0) {
+    while ((ticket = udmar__queue_put_one(fixture_unit(f, 0), request.low, request.high, false)) !=
+           0) {
         last = ticket;
     }
     return last;
@@ -253,105 +254,105 @@ static uint64_t fill_memory_of_queue(struct rig *r)
 /* The wait behind them needs a look at the hardware first. */
 static void wait_when_memory_says_full(void **state)
 {
-    struct rig r;
+    struct fixture f;
     uint64_t ticket;
 
     (void)state;
-    rig_open(&r, "generic48");
-    ticket = fill_memory_of_queue(&r);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
-    assert_true(udmar__queue_done(rig_unit(&r, 0), ticket));
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    ticket = fill_memory_of_queue(&f);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), ticket), UDMAR_OK);
+    assert_true(udmar__queue_done(fixture_unit(&f, 0), ticket));
+    fixture_close(&f);
 }
 
 static void offers(void **state)
 {
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t ticket;
 
     (void)state;
-    rig_open(&r, "generic48");
-    request = page_request(&r, IOVA);
-    (void)fill_memory_of_queue(&r);
-    assert_true(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
+    fixture_open_nic(&f, "generic48");
+    request = page_request(&f, IOVA);
+    (void)fill_memory_of_queue(&f);
+    assert_true(udmar__queue_offer(fixture_unit(&f, 0), &request, &ticket));
     /* Full in truth. */
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    for (unsigned i = 0; udmar__queue_offer(rig_unit(&r, 0), &request, &ticket); i++) {
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    for (unsigned i = 0; udmar__queue_offer(fixture_unit(&f, 0), &request, &ticket); i++) {
         assert_true(i < 5000);
     }
-    assert_true(model_queue_step(r.u, 5000) > 200);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    rig_close(&r);
-    rig_machine(&r, "generic48");
-    rig_tune(&r, "hw.dmar.qi", "0");
-    rig_create(&r);
-    rig_start(&r);
-    assert_false(udmar__queue_offer(rig_unit(&r, 0), &request, &ticket));
-    rig_close(&r);
+    assert_true(model_queue_step(f.u, 5000) > 200);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    fixture_close(&f);
+    fixture_machine(&f, "generic48");
+    fixture_tune(&f, "hw.dmar.qi", "0");
+    fixture_create(&f);
+    fixture_start(&f);
+    assert_false(udmar__queue_offer(fixture_unit(&f, 0), &request, &ticket));
+    fixture_close(&f);
 }
 
 /* Waiters of a queue that has died are told so, whether their wait was on its way or not. */
 static void dead_queue_tells_its_waiters(void **state)
 {
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t ticket, open;
 
     (void)state;
-    rig_open(&r, "v6");
-    fill_caches(&r);
-    request = page_request(&r, IOVA);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    assert_true((open = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, false)) !=
-                0);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_set_hook(r.m, refuse_all, r.u);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_ERR_QUEUE);
+    fixture_open_nic(&f, "v6");
+    fill_caches(&f);
+    request = page_request(&f, IOVA);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_true(
+        (open = udmar__queue_put_one(fixture_unit(&f, 0), request.low, request.high, false)) != 0);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_set_hook(f.m, refuse_all, f.u);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_ERR_QUEUE);
     assert_false(
-        (ticket = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, true)) != 0);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_ERR_QUEUE);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 1), UDMAR_ERR_QUEUE);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open + 2), UDMAR_ERR_QUEUE);
-    model_set_hook(r.m, NULL, NULL);
-    udmar__queue_service(rig_unit(&r, 0));
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    rig_close(&r);
+        (ticket = udmar__queue_put_one(fixture_unit(&f, 0), request.low, request.high, true)) != 0);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), open), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), open + 1), UDMAR_ERR_QUEUE);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), open + 2), UDMAR_ERR_QUEUE);
+    model_set_hook(f.m, NULL, NULL);
+    udmar__queue_service(fixture_unit(&f, 0));
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* It died at a request that nobody had asked a wait for: whoever asks for one then is told. */
 static void dead_queue_without_waits(void **state)
 {
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t ticket;
     unsigned errors, tails;
 
     (void)state;
-    rig_open(&r, "v6");
-    request = page_request(&r, IOVA);
-    model_set_hook(r.m, refuse_all, r.u);
-    assert_true(
-        (ticket = udmar__queue_put_one(rig_unit(&r, 0), request.low, request.high, false)) != 0);
+    fixture_open_nic(&f, "v6");
+    request = page_request(&f, IOVA);
+    model_set_hook(f.m, refuse_all, f.u);
+    assert_true((ticket = udmar__queue_put_one(fixture_unit(&f, 0), request.low, request.high,
+                                               false)) != 0);
     for (unsigned i = 0; i < 3; i++) {
-        udmar__queue_service(rig_unit(&r, 0));
+        udmar__queue_service(fixture_unit(&f, 0));
     }
-    model_set_hook(r.m, NULL, NULL);
-    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
-    assert_true(rig_unit(&r, 0)->queue.state == QUEUE_FAILED);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_ERR_QUEUE);
+    model_set_hook(f.m, NULL, NULL);
+    model_inject_queue_error(f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(fixture_unit(&f, 0)->queue.state == QUEUE_FAILED);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), ticket), UDMAR_ERR_QUEUE);
     /* Nobody repairs what is dead; its errors go, and nothing is covered. */
-    model_poke32(r.u, FSTS, 0x10);
-    udmar__queue_service(rig_unit(&r, 0));
-    assert_int_equal(model_peek32(r.u, FSTS) & 0x70, 0);
-    errors = rig_unit(&r, 0)->counts.queue_errors;
-    tails = model_stats(r.u)->iqt_writes;
-    rig_unit(&r, 0)->queue.owes_cover = true;
-    udmar__queue_service(rig_unit(&r, 0));
-    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, errors);
-    assert_int_equal(model_stats(r.u)->iqt_writes, tails);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    rig_close(&r);
+    model_poke32(f.u, FSTS, 0x10);
+    udmar__queue_service(fixture_unit(&f, 0));
+    assert_int_equal(model_peek32(f.u, FSTS) & 0x70, 0);
+    errors = fixture_unit(&f, 0)->counts.queue_errors;
+    tails = model_stats(f.u)->iqt_writes;
+    fixture_unit(&f, 0)->queue.owes_cover = true;
+    udmar__queue_service(fixture_unit(&f, 0));
+    assert_int_equal(fixture_unit(&f, 0)->counts.queue_errors, errors);
+    assert_int_equal(model_stats(f.u)->iqt_writes, tails);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* Interrupt entries are the widest there is of their kind, too. */
@@ -361,19 +362,20 @@ static void refused_interrupt_invalidation(void **state)
     const struct model_unit_config config = { .base = BASE, .include_all = true, .ecap_set = 8 };
     uint64_t ticket;
     unsigned before;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine_config(&r, NULL, &config);
-    rig_create(&r);
-    rig_start(&r);
-    before = model_stats(r.u)->iec;
-    model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
-    assert_int_equal(udmar__queue_submit(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), ticket), UDMAR_OK);
-    assert_int_equal(model_stats(r.u)->iec, before + 1);
-    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 1);
-    rig_close(&r);
+    fixture_machine_config(&f, NULL, &config);
+    fixture_create(&f);
+    fixture_start(&f);
+    before = model_stats(f.u)->iec;
+    model_inject_queue_error(f.u, 1, MODEL_QUEUE_IQE, 0, 0);
+    assert_int_equal(udmar__queue_submit(fixture_unit(&f, 0), &request, 1, true, &ticket),
+                     UDMAR_OK);
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), ticket), UDMAR_OK);
+    assert_int_equal(model_stats(f.u)->iec, before + 1);
+    assert_int_equal(fixture_unit(&f, 0)->counts.queue_errors, 1);
+    fixture_close(&f);
 }
 
 /* The same slot is refused again, much later: that is another error, and repaired as well. */
@@ -383,23 +385,24 @@ static void slot_that_is_refused_twice(void **state)
     uint64_t ticket;
     uint32_t slot = UINT32_MAX;
     unsigned times = 0;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    request = page_request(&r, IOVA);
+    fixture_open_nic(&f, "generic48");
+    request = page_request(&f, IOVA);
     for (unsigned i = 0; i < 700 && times < 2; i++) {
-        if (slot == UINT32_MAX || rig_unit(&r, 0)->queue.tail == slot) {
-            slot = rig_unit(&r, 0)->queue.tail;
-            model_inject_queue_error(r.u, 1, MODEL_QUEUE_IQE, 0, 0);
+        if (slot == UINT32_MAX || fixture_unit(&f, 0)->queue.tail == slot) {
+            slot = fixture_unit(&f, 0)->queue.tail;
+            model_inject_queue_error(f.u, 1, MODEL_QUEUE_IQE, 0, 0);
             times++;
         }
-        assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket), UDMAR_OK);
+        assert_int_equal(udmar__invalidate(fixture_unit(&f, 0), &request, 1, true, &ticket),
+                         UDMAR_OK);
     }
     assert_int_equal(times, 2);
-    assert_int_equal(rig_unit(&r, 0)->counts.queue_errors, 2);
-    assert_false(rig_unit(&r, 0)->queue.state == QUEUE_FAILED);
-    rig_close(&r);
+    assert_int_equal(fixture_unit(&f, 0)->counts.queue_errors, 2);
+    assert_false(fixture_unit(&f, 0)->queue.state == QUEUE_FAILED);
+    fixture_close(&f);
 }
 
 /* Two look at the same error: the second finds nothing to do. */
@@ -429,37 +432,37 @@ static void two_repair_at_once(void **state)
         struct udmar__request request;
         struct faster faster = { .calls = 0 };
         uint64_t ticket;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine_config(&r, &machine, &config);
-        rig_create(&r);
-        rig_start(&r);
-        r.nic = rig_attach(&r, NIC);
-        faster.unit = rig_unit(&r, 0);
-        request = page_request(&r, IOVA);
-        model_inject_queue_error(r.u, 1, errors[n], 0x1234, MODEL_NEVER);
+        fixture_machine_config(&f, &machine, &config);
+        fixture_create(&f);
+        fixture_start(&f);
+        f.nic = fixture_attach(&f, NIC);
+        faster.unit = fixture_unit(&f, 0);
+        request = page_request(&f, IOVA);
+        model_inject_queue_error(f.u, 1, errors[n], 0x1234, MODEL_NEVER);
         assert_int_equal(udmar__queue_submit(faster.unit, &request, 1, true, &ticket), UDMAR_OK);
-        model_set_hook(r.m, service_first, &faster);
+        model_set_hook(f.m, service_first, &faster);
         udmar__queue_service(faster.unit);
-        model_set_hook(r.m, NULL, NULL);
+        model_set_hook(f.m, NULL, NULL);
         assert_true(faster.calls > 0);
         assert_int_equal(faster.unit->counts.queue_errors, 1);
         assert_int_equal(udmar__queue_wait(faster.unit, ticket), UDMAR_OK);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 static void stopped_queue_leaves_nothing(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_TRICKLE;
-    fill_caches(&r);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_TRICKLE;
+    fill_caches(&f);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | QIE), 0);
+    fixture_close(&f);
 }
 
 /* Between the look and the lock somebody else puts the wait that covers us: no second one. */
@@ -479,19 +482,19 @@ static void somebody_else_covers(void **state)
     struct udmar__request request;
     struct faster faster = { .calls = 0 };
     uint64_t ticket;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    faster.unit = rig_unit(&r, 0);
-    request = page_request(&r, IOVA);
+    fixture_open_nic(&f, "generic48");
+    faster.unit = fixture_unit(&f, 0);
+    request = page_request(&f, IOVA);
     assert_int_equal(udmar__invalidate(faster.unit, &request, 1, false, &ticket), UDMAR_OK);
-    model_set_hook(r.m, wait_first, &faster);
+    model_set_hook(f.m, wait_first, &faster);
     assert_int_equal(udmar__queue_wait(faster.unit, ticket), UDMAR_OK);
-    model_set_hook(r.m, NULL, NULL);
+    model_set_hook(f.m, NULL, NULL);
     assert_int_equal(faster.calls, 1);
     assert_true(faster.unit->queue.issued == ticket);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* While another's wait is on its way, who comes later only looks: the lock is for those who write.
@@ -519,33 +522,33 @@ static void who_waits_takes_no_lock(void **state)
     struct looker looker = { .looks = 0 };
     struct udmar_unit *unit;
     uint64_t first, ticket;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    unit = rig_unit(&r, 0);
-    looker.unit = r.u;
-    request = page_request(&r, IOVA);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    fixture_open_nic(&f, "generic48");
+    unit = fixture_unit(&f, 0);
+    looker.unit = f.u;
+    request = page_request(&f, IOVA);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
     assert_int_equal(udmar__queue_submit(unit, &request, 1, true, &first), UDMAR_OK);
     assert_int_equal(udmar__queue_submit(unit, &request, 1, false, &ticket), UDMAR_OK);
     assert_true(ticket == first + 1);
-    model_set_hook(r.m, look_on, &looker);
+    model_set_hook(f.m, look_on, &looker);
     assert_int_equal(udmar__queue_wait(unit, ticket), UDMAR_OK);
-    model_set_hook(r.m, NULL, NULL);
+    model_set_hook(f.m, NULL, NULL);
     assert_true(looker.looks >= 5);
     assert_int_equal(looker.locks, 0);
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* ---- Registers in its place ------------------------------------------------------------------ */
 
-static bool uses_queue(struct rig *r)
+static bool uses_queue(struct fixture *f)
 {
     struct udmar_unit_status status;
 
-    assert_int_equal(udmar_unit_status(r->d, 0, &status), UDMAR_OK);
-    assert_int_equal(status.uses_queue, (model_peek32(r->u, GSTS) & QIE) != 0);
+    assert_int_equal(udmar_unit_status(f->instance, 0, &status), UDMAR_OK);
+    assert_int_equal(status.uses_queue, (model_peek32(f->u, GSTS) & QIE) != 0);
     return status.uses_queue;
 }
 
@@ -553,67 +556,67 @@ static bool uses_queue(struct rig *r)
 static void registers_take_the_place_of_a_dead_queue(void **state)
 {
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t open;
 
     (void)state;
-    rig_open(&r, "generic48");
-    fill_caches(&r);
-    clear_leaf(&r, IOVA + 4096);
-    request = page_request(&r, IOVA + 4096);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_MANUAL;
-    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, false, &open), UDMAR_OK);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
-    model_set_hook(r.m, refuse_all, r.u);
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    model_set_hook(r.m, NULL, NULL);
-    assert_true(model_log_contains(r.m,
+    fixture_open_nic(&f, "generic48");
+    fill_caches(&f);
+    clear_leaf(&f, IOVA + 4096);
+    request = page_request(&f, IOVA + 4096);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_MANUAL;
+    assert_int_equal(udmar__invalidate(fixture_unit(&f, 0), &request, 1, false, &open), UDMAR_OK);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_IMMEDIATE;
+    model_set_hook(f.m, refuse_all, f.u);
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+    model_set_hook(f.m, NULL, NULL);
+    assert_true(model_log_contains(f.m,
                                    "invalidation goes on by registers; what was in the queue is "
                                    "done"));
-    assert_false(model_log_contains(r.m, "can no longer be ended"));
-    assert_false(uses_queue(&r));
-    assert_false(cached(&r, IOVA) || cached(&r, IOVA + 4096));
-    assert_int_equal(udmar__queue_wait(rig_unit(&r, 0), open), UDMAR_OK);
-    assert_true(udmar__invalidate_done(rig_unit(&r, 0), open));
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    (void)rig_violated_only(&r, "queue disabled while");
+    assert_false(model_log_contains(f.m, "can no longer be ended"));
+    assert_false(uses_queue(&f));
+    assert_false(cached(&f, IOVA) || cached(&f, IOVA + 4096));
+    assert_int_equal(udmar__queue_wait(fixture_unit(&f, 0), open), UDMAR_OK);
+    assert_true(udmar__invalidate_done(fixture_unit(&f, 0), open));
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    (void)fixture_violated_only(&f, "queue disabled while");
     /* The next start tries the queue again. */
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    rig_start(&r);
-    assert_true(uses_queue(&r));
-    rig_close(&r);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    fixture_start(&f);
+    assert_true(uses_queue(&f));
+    fixture_close(&f);
 }
 
 /* It goes on, and not one wait comes to its end. */
 static void queue_that_never_completes(void **state)
 {
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    rig_create(&r);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    rig_start(&r);
-    assert_false(uses_queue(&r));
-    assert_true(model_log_contains(r.m, "translation is on, invalidation by registers"));
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-    assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-    assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-    assert_int_equal(rig_write(&r, NIC, IOVA), MODEL_BLOCKED);
-    assert_int_equal(rig_violations(&r), 0);
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    fixture_create(&f);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    fixture_start(&f);
+    assert_false(uses_queue(&f));
+    assert_true(model_log_contains(f.m, "translation is on, invalidation by registers"));
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+    assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+    assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+    assert_int_equal(fixture_write(&f, NIC, IOVA), MODEL_BLOCKED);
+    assert_int_equal(fixture_violations(&f), 0);
+    fixture_close(&f);
     /* Version 6 has nothing else: such a unit is left out. */
-    rig_machine(&r, "v6");
-    rig_create(&r);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
-    assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
-    assert_int_equal(model_stats(r.u)->by_register, 0);
-    (void)rig_violations(&r);
-    rig_abandon(&r);
+    fixture_machine(&f, "v6");
+    fixture_create(&f);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
+    assert_int_equal(udmar_start(f.instance), UDMAR_ERR_NO_UNIT);
+    assert_int_equal(model_stats(f.u)->by_register, 0);
+    (void)fixture_violations(&f);
+    fixture_abandon(&f);
 }
 
 /* It has worked and stops for good: each request is said not to be confirmed until registers are
@@ -622,60 +625,60 @@ static void queue_that_stands_still_is_given_up(void **state)
 {
     enum udmar_status status = UDMAR_ERR_TIMEOUT;
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t ticket, first = 0;
     unsigned times = 0;
 
     (void)state;
-    rig_open(&r, "generic48");
-    fill_caches(&r);
-    clear_leaf(&r, IOVA);
-    request = page_request(&r, IOVA);
-    model_behaviour(r.u)->queue_mode = MODEL_QUEUE_DEAD;
+    fixture_open_nic(&f, "generic48");
+    fill_caches(&f);
+    clear_leaf(&f, IOVA);
+    request = page_request(&f, IOVA);
+    model_behaviour(f.u)->queue_mode = MODEL_QUEUE_DEAD;
     for (; status != UDMAR_OK && times < 20; times++) {
         assert_int_equal(status, UDMAR_ERR_TIMEOUT);
-        assert_true(cached(&r, IOVA));
-        status = udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket);
+        assert_true(cached(&f, IOVA));
+        status = udmar__invalidate(fixture_unit(&f, 0), &request, 1, true, &ticket);
         first = times == 0 ? ticket : first;
     }
     assert_in_range(times, 5, 12);
-    assert_false(uses_queue(&r));
-    assert_false(cached(&r, IOVA));
-    assert_int_equal(udmar__invalidate_wait(rig_unit(&r, 0), first), UDMAR_OK);
-    assert_int_equal(rig_violations(&r), 0);
-    assert_int_equal(rig_unmap(&r, IOVA + 4096), UDMAR_OK);
-    rig_close(&r);
+    assert_false(uses_queue(&f));
+    assert_false(cached(&f, IOVA));
+    assert_int_equal(udmar__invalidate_wait(fixture_unit(&f, 0), first), UDMAR_OK);
+    assert_int_equal(fixture_violations(&f), 0);
+    assert_int_equal(fixture_unmap(&f, IOVA + 4096), UDMAR_OK);
+    fixture_close(&f);
 }
 
 /* A dead queue that cannot be switched off: registers must not be used [VTD 6.5.1]. */
 static void dead_queue_that_stays_on(void **state)
 {
     struct udmar__request request;
-    struct rig r;
+    struct fixture f;
     uint64_t ticket;
 
     (void)state;
-    rig_open(&r, "generic48");
-    fill_caches(&r);
-    request = page_request(&r, IOVA);
-    model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
-    model_set_hook(r.m, refuse_all, r.u);
-    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket),
+    fixture_open_nic(&f, "generic48");
+    fill_caches(&f);
+    request = page_request(&f, IOVA);
+    model_behaviour(f.u)->gsts_lag = MODEL_NEVER;
+    model_set_hook(f.m, refuse_all, f.u);
+    assert_int_equal(udmar__invalidate(fixture_unit(&f, 0), &request, 1, true, &ticket),
                      UDMAR_ERR_QUEUE);
-    model_set_hook(r.m, NULL, NULL);
-    model_inject_queue_error(r.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
-    assert_true(model_log_contains(r.m, "mappings can no longer be ended"));
-    assert_int_equal(udmar__invalidate(rig_unit(&r, 0), &request, 1, true, &ticket),
+    model_set_hook(f.m, NULL, NULL);
+    model_inject_queue_error(f.u, 0, MODEL_QUEUE_NO_ERROR, 0, 0);
+    assert_true(model_log_contains(f.m, "mappings can no longer be ended"));
+    assert_int_equal(udmar__invalidate(fixture_unit(&f, 0), &request, 1, true, &ticket),
                      UDMAR_ERR_QUEUE);
-    assert_int_equal(model_stats(r.u)->by_register, 0);
-    model_behaviour(r.u)->gsts_lag = 0;
-    (void)rig_violations(&r);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-    assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
-    (void)rig_violations(&r);
-    rig_start(&r);
-    assert_true(uses_queue(&r));
-    rig_close(&r);
+    assert_int_equal(model_stats(f.u)->by_register, 0);
+    model_behaviour(f.u)->gsts_lag = 0;
+    (void)fixture_violations(&f);
+    assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+    assert_int_equal(model_peek32(f.u, GSTS) & (TE | QIE), 0);
+    (void)fixture_violations(&f);
+    fixture_start(&f);
+    assert_true(uses_queue(&f));
+    fixture_close(&f);
 }
 
 /* ---- What stop leaves behind ----------------------------------------------------------------- */
@@ -687,17 +690,17 @@ static void stop_leaves_no_address_behind(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
-        struct rig r;
+        struct fixture f;
 
-        rig_open(&r, profiles[i]);
-        assert_int_not_equal(model_peek32(r.u, 0x20), 0);
-        model_clear_log(r.m);
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+        fixture_open_nic(&f, profiles[i]);
+        assert_int_not_equal(model_peek32(f.u, 0x20), 0);
+        model_clear_log(f.m);
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
         for (unsigned n = 0; n < 5; n++)
-            assert_int_equal(model_peek32(r.u, offsets[n]), 0);
-        assert_true(model_log_contains(r.m, "unit 0 is stopped: translation is off, the queue is "
+            assert_int_equal(model_peek32(f.u, offsets[n]), 0);
+        assert_true(model_log_contains(f.m, "unit 0 is stopped: translation is off, the queue is "
                                             "off; its devices reach all memory"));
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
@@ -708,27 +711,27 @@ static void queue_goes_off_late_and_there_is_no_page(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        struct rig r;
+        struct fixture f;
 
-        rig_open(&r, profiles[i]);
-        model_hang_wait(r.u, 3, true); /* TE goes off, the queue drains, QIE does not go off */
-        assert_int_equal(udmar_stop(r.d), UDMAR_ERR_TIMEOUT);
-        model_release_waits(r.u);
-        assert_int_equal(model_peek32(r.u, GSTS) & (TE | QIE), 0);
-        model_fail_host_calls_of(r.m, MODEL_CALL_PAGE_ALLOC, 1, true);
-        assert_int_equal(udmar_start(r.d), i == 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT);
-        model_fail_host_call(r.m, 0, false);
-        assert_false(uses_queue(&r));
-        udmar_tick(r.d);
-        (void)udmar_fault_poll(r.d);
+        fixture_open_nic(&f, profiles[i]);
+        model_hang_wait(f.u, 3, true); /* TE goes off, the queue drains, QIE does not go off */
+        assert_int_equal(udmar_stop(f.instance), UDMAR_ERR_TIMEOUT);
+        model_release_waits(f.u);
+        assert_int_equal(model_peek32(f.u, GSTS) & (TE | QIE), 0);
+        model_fail_host_calls_of(f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        assert_int_equal(udmar_start(f.instance), i == 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT);
+        model_fail_host_call(f.m, 0, false);
+        assert_false(uses_queue(&f));
+        udmar_tick(f.instance);
+        (void)udmar_fault_poll(f.instance);
         if (i == 0)
-            assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-        rig_start(&r);
-        assert_true(uses_queue(&r));
-        assert_int_equal(rig_map(&r, IOVA, r.page), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, IOVA, r.page));
-        assert_int_equal(rig_unmap(&r, IOVA), UDMAR_OK);
-        rig_close(&r);
+            assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+        fixture_start(&f);
+        assert_true(uses_queue(&f));
+        assert_int_equal(fixture_map(&f, IOVA, f.page), UDMAR_OK);
+        assert_true(fixture_reaches(&f, NIC, IOVA, f.page));
+        assert_int_equal(fixture_unmap(&f, IOVA), UDMAR_OK);
+        fixture_close(&f);
     }
 }
 

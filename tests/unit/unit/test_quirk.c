@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Machines that do not do what their registers say. */
-#include "support.h"
+#include "fixture/inside.h"
 
 #include <string.h>
 
@@ -106,12 +106,12 @@ static void every_quirk_has_a_name(void **state)
 #define IGD UINT16_C(0x0010)
 
 /* A unit for graphics alone and one for the rest, under this host bridge. */
-static struct model_unit *graphics(struct rig *r, uint16_t bridge, uint16_t display)
+static struct model_unit *graphics(struct fixture *r, uint16_t bridge, uint16_t display)
 {
-    const struct model_scope scope = rig_endpoint(IGD);
+    const struct model_scope scope = fixture_endpoint(IGD);
     struct model_unit *u;
 
-    rig_machine(r, "generic48");
+    fixture_machine(r, "generic48");
     u = model_add_unit(r->m, &(struct model_unit_config){ .base = BASE_2 });
     model_add_unit_scope(u, &scope);
     model_add_function(r->m, 0, 0, 0x8086, bridge, 0x060000);
@@ -128,16 +128,16 @@ static void broken_graphics_unit_stays_off(void **state)
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
         struct model_unit *u;
-        struct rig r;
+        struct fixture r;
 
         u = graphics(&r, rows[i].bridge, rows[i].display);
-        rig_create(&r);
-        assert_int_equal(udmar_unit_count(r.d), 1);
-        rig_start(&r);
+        fixture_create(&r);
+        assert_int_equal(udmar_unit_count(r.instance), 1);
+        fixture_start(&r);
         assert_int_equal(model_stats(u)->register_writes, 0);
-        assert_int_equal(rig_info(rig_attach(&r, IGD)).mode, UDMAR_MODE_UNPROTECTED);
-        assert_int_equal(rig_info(rig_attach(&r, NIC)).mode, UDMAR_MODE_TRANSLATE);
-        rig_close(&r);
+        assert_int_equal(fixture_info(fixture_attach(&r, IGD)).mode, UDMAR_MODE_UNPROTECTED);
+        assert_int_equal(fixture_info(fixture_attach(&r, NIC)).mode, UDMAR_MODE_TRANSLATE);
+        fixture_close(&r);
     }
 }
 
@@ -146,21 +146,21 @@ static void ironlake_needs_memory_and_is_strict(void **state)
     (void)state;
     for (unsigned memory = 0; memory < 2; memory++) {
         struct udmar_domain_info info;
-        struct rig r;
+        struct fixture r;
 
         (void)graphics(&r, 0x0040, 0x0042);
         model_set_config(r.m, 0, 0, 0x50, memory ? UINT32_C(0x08000000) : 0);
-        rig_tune(&r, "hw.dmar.strict", "0");
-        rig_create(&r);
-        assert_int_equal(udmar_unit_count(r.d), memory ? 2 : 1);
-        rig_start(&r);
+        fixture_tune(&r, "hw.dmar.strict", "0");
+        fixture_create(&r);
+        assert_int_equal(udmar_unit_count(r.instance), memory ? 2 : 1);
+        fixture_start(&r);
         if (memory) {
-            udmar_domain_info(udmar_device_domain(rig_attach(&r, IGD)), &info);
+            udmar_domain_info(udmar_device_domain(fixture_attach(&r, IGD)), &info);
             assert_true(info.strict);
         }
-        udmar_domain_info(udmar_device_domain(rig_attach(&r, NIC)), &info);
+        udmar_domain_info(udmar_device_domain(fixture_attach(&r, NIC)), &info);
         assert_false(info.strict);
-        rig_close(&r);
+        fixture_close(&r);
     }
 }
 
@@ -168,48 +168,48 @@ static void ironlake_needs_memory_and_is_strict(void **state)
 static void graphics_unit_without_drain_is_switched_off(void **state)
 {
     struct model_unit *u;
-    struct rig r;
+    struct fixture r;
 
     (void)state;
     u = graphics(&r, 0x9a14, 0x9a49);
-    rig_create(&r);
-    rig_start(&r);
+    fixture_create(&r);
+    fixture_start(&r);
     assert_int_equal(model_peek32(u, GSTS) & TE, TE);
-    assert_int_equal(udmar_stop(r.d), UDMAR_OK);
+    assert_int_equal(udmar_stop(r.instance), UDMAR_OK);
     assert_int_equal(model_peek32(u, GSTS) & TE, 0);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void protected_regions_are_left_alone_on_5400(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine(&r, "rwbf");
+    fixture_machine(&r, "rwbf");
     model_add_function(r.m, 0, 0, 0x8086, 0x4001, 0x060000);
     model_set_config(r.m, 0, 0, 8, 0x06000020);
     model_poke32(r.u, PMEN, 0x80000001);
-    rig_create(&r);
-    rig_start(&r);
+    fixture_create(&r);
+    fixture_start(&r);
     assert_int_equal(model_peek32(r.u, PMEN), 0x80000001);
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 static void sandy_bridge_makes_small_pages(void **state)
 {
-    struct rig r;
+    struct fixture r;
 
     (void)state;
-    rig_machine(&r, "generic48");
+    fixture_machine(&r, "generic48");
     r.config.cpu_signature = 0x206d6;
-    rig_tune(&r, "hw.busdma.default", "identity");
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
+    fixture_tune(&r, "hw.busdma.default", "identity");
+    fixture_create(&r);
+    fixture_start(&r);
+    r.nic = fixture_attach(&r, NIC);
     assert_int_equal(model_count_tree(r.m, 0, NIC).leaves[2], 0);
     assert_int_equal(model_count_tree(r.m, 0, NIC).leaves[1], 2 * RAM / 4096);
     assert_true(model_log_contains(r.m, "BT176"));
-    rig_close(&r);
+    fixture_close(&r);
 }
 
 int main(void)

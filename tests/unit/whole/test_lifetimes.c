@@ -9,7 +9,7 @@
 #include <udmar/stream.h>
 
 #include "../../empty.h"
-#include "support.h"
+#include "fixture/inside.h"
 
 #define MIB(n) (UINT64_C(1048576) * (n))
 #define RMRR   UINT64_C(0x300000)
@@ -32,16 +32,17 @@ static void note(void *argument, struct udmar_dma_segment *segments, int count, 
 }
 
 /* What a driver does with the root tag that it holds: does the device reach the page? */
-static bool drives(struct rig *r, uint16_t rid, struct udmar_dma_tag *root, uint64_t *out_address)
+static bool drives(struct fixture *f, uint16_t rid, struct udmar_dma_tag *root,
+                   uint64_t *out_address)
 {
-    const struct udmar_dma_physical page = { r->page, 4096 };
+    const struct udmar_dma_physical page = { f->page, 4096 };
     struct udmar_dma_tag *tag = child_of(root, 4096);
     struct udmar_dma_map *map = NULL;
     bool reaches;
 
     assert_int_equal(udmar_dmamap_create(tag, 0, &map), 0);
     assert_int_equal(udmar_dmamap_load_physical(tag, map, &page, 1, note, out_address, 0), 0);
-    reaches = rig_reaches(r, rid, *out_address, r->page);
+    reaches = fixture_reaches(f, rid, *out_address, f->page);
     udmar_dmamap_unload(tag, map);
     assert_int_equal(udmar_dmamap_destroy(tag, map), 0);
     assert_int_equal(udmar_dma_tag_destroy(tag), 0);
@@ -61,17 +62,17 @@ static void root_tag_lives_through_changes_of_mode(void **state)
         for (unsigned to = 0; to < 5; to++) {
             struct udmar_dma_tag *root;
             uint64_t address;
-            struct rig r;
+            struct fixture f;
 
-            rig_open(&r, "generic48");
-            root = udmar_device_dma_tag(r.nic);
-            assert_int_equal(udmar_device_set_mode(r.nic, modes[from]), UDMAR_OK);
-            (void)drives(&r, NIC, root, &address);
-            assert_int_equal(udmar_device_set_mode(r.nic, modes[to]), UDMAR_OK);
-            assert_int_equal(drives(&r, NIC, root, &address), modes[to] != UDMAR_MODE_BLOCKED);
-            assert_int_equal(address == r.page, modes[to] != UDMAR_MODE_TRANSLATE);
-            assert_ptr_equal(udmar_device_dma_tag(r.nic), root);
-            rig_close(&r);
+            fixture_open_nic(&f, "generic48");
+            root = udmar_device_dma_tag(f.nic);
+            assert_int_equal(udmar_device_set_mode(f.nic, modes[from]), UDMAR_OK);
+            (void)drives(&f, NIC, root, &address);
+            assert_int_equal(udmar_device_set_mode(f.nic, modes[to]), UDMAR_OK);
+            assert_int_equal(drives(&f, NIC, root, &address), modes[to] != UDMAR_MODE_BLOCKED);
+            assert_int_equal(address == f.page, modes[to] != UDMAR_MODE_TRANSLATE);
+            assert_ptr_equal(udmar_device_dma_tag(f.nic), root);
+            fixture_close(&f);
         }
     }
 }
@@ -85,22 +86,22 @@ static void maps_of_the_root_tag_follow_the_mode(void **state)
     struct udmar_dma_tag *root;
     struct udmar_dma_map *map;
     uint64_t address;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    page.address = r.page;
-    root = udmar_device_dma_tag(r.nic);
+    fixture_open_nic(&f, "generic48");
+    page.address = f.page;
+    root = udmar_device_dma_tag(f.nic);
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(udmar_device_set_mode(r.nic, modes[i]), UDMAR_OK);
+        assert_int_equal(udmar_device_set_mode(f.nic, modes[i]), UDMAR_OK);
         assert_int_equal(udmar_dmamap_create(root, 0, &map), 0);
         assert_int_equal(udmar_dmamap_load_physical(root, map, &page, 1, note, &address, 0), 0);
-        assert_true(rig_reaches(&r, NIC, address, r.page));
-        assert_int_equal(address == r.page, modes[i] != UDMAR_MODE_TRANSLATE);
+        assert_true(fixture_reaches(&f, NIC, address, f.page));
+        assert_int_equal(address == f.page, modes[i] != UDMAR_MODE_TRANSLATE);
         udmar_dmamap_unload(root, map);
         assert_int_equal(udmar_dmamap_destroy(root, map), 0);
     }
-    rig_close(&r);
+    fixture_close(&f);
 }
 
 /* In a start that fails, in the next one, and in a stop. */
@@ -110,37 +111,37 @@ static void root_tag_lives_through_starts_and_stops(void **state)
     for (unsigned late = 0; late < 2; late++) {
         struct udmar_dma_tag *root = NULL;
         uint64_t address;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "rwbf");
-        rig_create(&r);
+        fixture_machine(&f, "rwbf");
+        fixture_create(&f);
         if (!late) {
-            r.nic = rig_attach(&r, NIC);
-            root = udmar_device_dma_tag(r.nic);
+            f.nic = fixture_attach(&f, NIC);
+            root = udmar_device_dma_tag(f.nic);
         }
-        model_behaviour(r.u)->gsts_lag = MODEL_NEVER;
-        assert_int_equal(udmar_start(r.d), UDMAR_ERR_NO_UNIT);
+        model_behaviour(f.u)->gsts_lag = MODEL_NEVER;
+        assert_int_equal(udmar_start(f.instance), UDMAR_ERR_NO_UNIT);
         if (late) {
             /* It has no unit, and no domain, until the next start. */
-            r.nic = rig_attach(&r, NIC);
-            root = udmar_device_dma_tag(r.nic);
+            f.nic = fixture_attach(&f, NIC);
+            root = udmar_device_dma_tag(f.nic);
         }
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_UNPROTECTED);
-        assert_true(rig_write(&r, NIC, r.page) == MODEL_BYPASSED);
-        (void)drives(&r, NIC, root, &address);
-        assert_int_equal(address, r.page);
-        model_behaviour(r.u)->gsts_lag = 0;
-        (void)model_peek32(r.u, GSTS);
-        model_clear_violations(r.m);
-        rig_start(&r);
-        assert_ptr_equal(udmar_device_dma_tag(r.nic), root);
-        assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-        assert_true(drives(&r, NIC, root, &address));
-        assert_int_not_equal(address, r.page);
-        assert_int_equal(udmar_stop(r.d), UDMAR_OK);
-        rig_start(&r);
-        assert_true(drives(&r, NIC, root, &address));
-        rig_close(&r);
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_UNPROTECTED);
+        assert_true(fixture_write(&f, NIC, f.page) == MODEL_BYPASSED);
+        (void)drives(&f, NIC, root, &address);
+        assert_int_equal(address, f.page);
+        model_behaviour(f.u)->gsts_lag = 0;
+        (void)model_peek32(f.u, GSTS);
+        model_clear_violations(f.m);
+        fixture_start(&f);
+        assert_ptr_equal(udmar_device_dma_tag(f.nic), root);
+        assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+        assert_true(drives(&f, NIC, root, &address));
+        assert_int_not_equal(address, f.page);
+        assert_int_equal(udmar_stop(f.instance), UDMAR_OK);
+        fixture_start(&f);
+        assert_true(drives(&f, NIC, root, &address));
+        fixture_close(&f);
     }
 }
 
@@ -148,21 +149,21 @@ static void root_tag_lives_until_the_last_detach(void **state)
 {
     struct udmar_dma_tag *root;
     uint64_t address;
-    struct rig r;
+    struct fixture f;
 
     (void)state;
-    rig_open(&r, "generic48");
-    root = udmar_device_dma_tag(r.nic);
-    assert_ptr_equal(rig_attach(&r, NIC), r.nic);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    assert_true(drives(&r, NIC, root, &address));
-    rig_close(&r);
+    fixture_open_nic(&f, "generic48");
+    root = udmar_device_dma_tag(f.nic);
+    assert_ptr_equal(fixture_attach(&f, NIC), f.nic);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    assert_true(drives(&f, NIC, root, &address));
+    fixture_close(&f);
 }
 
 /* ---- Nothing is left behind ------------------------------------------------------------------ */
 
 struct left {
-    struct rig r;
+    struct fixture f;
     struct udmar_domain *domain;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
@@ -171,7 +172,7 @@ struct left {
 
 static void make_tag(struct left *l)
 {
-    l->tag = child_of(udmar_device_dma_tag(l->r.nic), 4096);
+    l->tag = child_of(udmar_device_dma_tag(l->f.nic), 4096);
 }
 
 static void end_tag(struct left *l)
@@ -288,19 +289,19 @@ static const struct {
 
 static void open_left(struct left *l, const char *strict, bool rmrr)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
+    const struct model_scope scope = fixture_endpoint(NIC);
 
     memset(l, 0, sizeof(*l));
-    rig_machine(&l->r, "generic48");
+    fixture_machine(&l->f, "generic48");
     if (rmrr) {
-        model_add_rmrr(l->r.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
+        model_add_rmrr(l->f.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
     }
-    rig_tune(&l->r, "hw.dmar.strict", strict);
-    l->r.config.ticking = strict[0] == '0';
-    rig_create(&l->r);
-    rig_start(&l->r);
-    l->r.nic = rig_attach(&l->r, NIC);
-    l->domain = udmar_device_domain(l->r.nic);
+    fixture_tune(&l->f, "hw.dmar.strict", strict);
+    l->f.config.ticking = strict[0] == '0';
+    fixture_create(&l->f);
+    fixture_start(&l->f);
+    l->f.nic = fixture_attach(&l->f, NIC);
+    l->domain = udmar_device_domain(l->f.nic);
 }
 
 static void nothing_of_a_caller_is_left_behind(void **state)
@@ -311,26 +312,26 @@ static void nothing_of_a_caller_is_left_behind(void **state)
         struct left l;
 
         open_left(&l, i % 2 ? "0" : "1", i / 2 % 2 == 1);
-        assert_int_equal(udmar_domain_create(l.r.d, NULL, &own), UDMAR_OK);
+        assert_int_equal(udmar_domain_create(l.f.instance, NULL, &own), UDMAR_OK);
         things[i / 4].make(&l);
-        assert_int_equal(udmar_device_set_mode(l.r.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
-        assert_int_equal(udmar_device_set_mode(l.r.nic, UDMAR_MODE_TRANSLATE), UDMAR_ERR_BUSY);
-        assert_int_equal(udmar_device_set_domain(l.r.nic, own), UDMAR_ERR_BUSY);
-        assert_int_equal(udmar_device_detach(l.r.nic), UDMAR_ERR_BUSY);
-        assert_int_equal(udmar_stop(l.r.d), UDMAR_OK);
-        assert_int_equal(udmar_destroy(l.r.d), UDMAR_ERR_BUSY);
-        rig_start(&l.r);
+        assert_int_equal(udmar_device_set_mode(l.f.nic, UDMAR_MODE_BLOCKED), UDMAR_ERR_BUSY);
+        assert_int_equal(udmar_device_set_mode(l.f.nic, UDMAR_MODE_TRANSLATE), UDMAR_ERR_BUSY);
+        assert_int_equal(udmar_device_set_domain(l.f.nic, own), UDMAR_ERR_BUSY);
+        assert_int_equal(udmar_device_detach(l.f.nic), UDMAR_ERR_BUSY);
+        assert_int_equal(udmar_stop(l.f.instance), UDMAR_OK);
+        assert_int_equal(udmar_destroy(l.f.instance), UDMAR_ERR_BUSY);
+        fixture_start(&l.f);
         /* One attach of two is no end. */
-        assert_ptr_equal(rig_attach(&l.r, NIC), l.r.nic);
-        assert_int_equal(udmar_device_detach(l.r.nic), UDMAR_OK);
-        assert_ptr_equal(udmar_device_domain(l.r.nic), l.domain);
-        assert_int_equal(rig_info(l.r.nic).mode, UDMAR_MODE_TRANSLATE);
+        assert_ptr_equal(fixture_attach(&l.f, NIC), l.f.nic);
+        assert_int_equal(udmar_device_detach(l.f.nic), UDMAR_OK);
+        assert_ptr_equal(udmar_device_domain(l.f.nic), l.domain);
+        assert_int_equal(fixture_info(l.f.nic).mode, UDMAR_MODE_TRANSLATE);
         things[i / 4].end(&l);
-        assert_int_equal(udmar_device_set_domain(l.r.nic, own), UDMAR_OK);
-        assert_int_equal(udmar_device_set_mode(l.r.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
-        assert_int_equal(udmar_device_detach(l.r.nic), UDMAR_OK);
-        assert_int_equal(udmar_domain_destroy(l.r.d, own), UDMAR_OK);
-        rig_close(&l.r);
+        assert_int_equal(udmar_device_set_domain(l.f.nic, own), UDMAR_OK);
+        assert_int_equal(udmar_device_set_mode(l.f.nic, UDMAR_MODE_TRANSLATE), UDMAR_OK);
+        assert_int_equal(udmar_device_detach(l.f.nic), UDMAR_OK);
+        assert_int_equal(udmar_domain_destroy(l.f.instance, own), UDMAR_OK);
+        fixture_close(&l.f);
     }
 }
 
@@ -343,29 +344,29 @@ static void last_of_a_group_leaves_nothing_behind(void **state)
         struct left l;
 
         memset(&l, 0, sizeof(l));
-        rig_machine(&l.r, "generic48");
-        model_add_bridge(l.r.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
-        model_add_function(l.r.m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
-        model_add_function(l.r.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
-        rig_create(&l.r);
-        rig_start(&l.r);
-        l.r.nic = rig_attach(&l.r, 0x0510);
-        other = rig_attach(&l.r, 0x0518);
-        l.domain = udmar_device_domain(l.r.nic);
+        fixture_machine(&l.f, "generic48");
+        model_add_bridge(l.f.m, 0, 0x08, 5, 5, MODEL_PCIE_TO_PCI);
+        model_add_function(l.f.m, 0, 0x0510, 0x10ec, 0x8139, 0x020000);
+        model_add_function(l.f.m, 0, 0x0518, 0x10ec, 0x8139, 0x020000);
+        fixture_create(&l.f);
+        fixture_start(&l.f);
+        l.f.nic = fixture_attach(&l.f, 0x0510);
+        other = fixture_attach(&l.f, 0x0518);
+        l.domain = udmar_device_domain(l.f.nic);
         things[i].make(&l);
         if (i < 2) {
             /* Tags and maps are the device's own. */
-            assert_int_equal(udmar_device_detach(l.r.nic), UDMAR_ERR_BUSY);
+            assert_int_equal(udmar_device_detach(l.f.nic), UDMAR_ERR_BUSY);
             things[i].end(&l);
-            rig_close(&l.r);
+            fixture_close(&l.f);
             continue;
         }
-        assert_int_equal(udmar_device_detach(l.r.nic), UDMAR_OK);
+        assert_int_equal(udmar_device_detach(l.f.nic), UDMAR_OK);
         assert_int_equal(udmar_device_detach(other), UDMAR_ERR_BUSY);
         assert_int_equal(udmar_device_set_mode(other, UDMAR_MODE_BOUNCE), UDMAR_ERR_BUSY);
         things[i].end(&l);
         assert_int_equal(udmar_device_detach(other), UDMAR_OK);
-        rig_close(&l.r);
+        fixture_close(&l.f);
     }
 }
 
@@ -386,32 +387,32 @@ static void domain_outlives_a_start_that_fails(void **state)
             bool failed;
 
             memset(&l, 0, sizeof(l));
-            rig_machine(&l.r, profiles[i % 3]);
-            rig_create(&l.r);
-            l.r.nic = rig_attach(&l.r, NIC);
-            l.domain = udmar_device_domain(l.r.nic);
+            fixture_machine(&l.f, profiles[i % 3]);
+            fixture_create(&l.f);
+            l.f.nic = fixture_attach(&l.f, NIC);
+            l.domain = udmar_device_domain(l.f.nic);
             things[i / 3].make(&l);
-            model_hang_wait(l.r.u, n, true);
-            failed = udmar_start(l.r.d) != UDMAR_OK;
-            hung = model_waits_hung(l.r.u) != 0;
-            model_release_waits(l.r.u);
+            model_hang_wait(l.f.u, n, true);
+            failed = udmar_start(l.f.instance) != UDMAR_OK;
+            hung = model_waits_hung(l.f.u) != 0;
+            model_release_waits(l.f.u);
             failures += failed;
-            assert_int_equal(rig_info(l.r.nic).mode,
+            assert_int_equal(fixture_info(l.f.nic).mode,
                              failed ? UDMAR_MODE_UNPROTECTED : UDMAR_MODE_TRANSLATE);
-            assert_int_equal(udmar_device_domain(l.r.nic) == NULL, failed);
+            assert_int_equal(udmar_device_domain(l.f.nic) == NULL, failed);
             /* The driver's pointer is good, whatever the unit says to what it asks for. */
-            (void)udmar_domain_map(l.domain, IOVA + 0x100000, l.r.page, 4096, 3);
+            (void)udmar_domain_map(l.domain, IOVA + 0x100000, l.f.page, 4096, 3);
             (void)udmar_domain_unmap(l.domain, IOVA + 0x100000, 4096);
             if (failed) {
-                rig_start(&l.r);
+                fixture_start(&l.f);
             }
-            assert_ptr_equal(udmar_device_domain(l.r.nic), l.domain);
-            assert_int_equal(udmar_domain_map(l.domain, IOVA + 0x100000, l.r.page, 4096, 3),
+            assert_ptr_equal(udmar_device_domain(l.f.nic), l.domain);
+            assert_int_equal(udmar_domain_map(l.domain, IOVA + 0x100000, l.f.page, 4096, 3),
                              UDMAR_OK);
-            assert_true(rig_reaches(&l.r, NIC, IOVA + 0x100000, l.r.page));
+            assert_true(fixture_reaches(&l.f, NIC, IOVA + 0x100000, l.f.page));
             things[i / 3].end(&l);
-            model_clear_violations(l.r.m); /* a command on top of one that hangs */
-            rig_close(&l.r);
+            model_clear_violations(l.f.m); /* a command on top of one that hangs */
+            fixture_close(&l.f);
         }
     }
     assert_true(failures > 3 * THINGS);
@@ -437,24 +438,24 @@ static void nothing_stays_of_what_a_driver_has_set(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 8; i++) {
-        const struct model_scope scope = rig_endpoint(NIC);
+        const struct model_scope scope = fixture_endpoint(NIC);
         struct udmar_device *nic;
         enum udmar_mode mode;
-        struct rig r;
+        struct fixture f;
 
-        rig_machine(&r, "generic48");
-        model_add_rmrr(r.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
-        rig_tune(&r, "hw.busdma.pci0:0:3:0", tunables[i / 2][0]);
-        rig_tune(&r, "hw.busdma.pci0:0:3:0.subpage", tunables[i / 2][1]);
-        rig_create(&r);
-        rig_start(&r);
-        nic = udmar_device_find(r.d, 0, NIC);
-        assert_true(rig_info(nic).by_firmware);
-        mode = rig_info(nic).mode;
-        r.nic = rig_attach(&r, NIC);
-        assert_ptr_equal(r.nic, nic);
+        fixture_machine(&f, "generic48");
+        model_add_rmrr(f.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
+        fixture_tune(&f, "hw.busdma.pci0:0:3:0", tunables[i / 2][0]);
+        fixture_tune(&f, "hw.busdma.pci0:0:3:0.subpage", tunables[i / 2][1]);
+        fixture_create(&f);
+        fixture_start(&f);
+        nic = udmar_device_find(f.instance, 0, NIC);
+        assert_true(fixture_info(nic).by_firmware);
+        mode = fixture_info(nic).mode;
+        f.nic = fixture_attach(&f, NIC);
+        assert_ptr_equal(f.nic, nic);
         if (i % 2) {
-            rig_own_domain(&r);
+            fixture_own_domain(&f);
         } else {
             assert_int_equal(udmar_device_set_mode(nic, mode == UDMAR_MODE_PASSTHROUGH
                                                             ? UDMAR_MODE_TRANSLATE
@@ -463,49 +464,49 @@ static void nothing_stays_of_what_a_driver_has_set(void **state)
         }
         assert_int_equal(udmar_device_set_subpage(nic, tunables[i / 2][1][0] == '0'), UDMAR_OK);
         assert_int_equal(udmar_device_on_fault(nic, on_fault, NULL), UDMAR_OK);
-        assert_true(rig_reaches(&r, NIC, RMRR, RMRR));
+        assert_true(fixture_reaches(&f, NIC, RMRR, RMRR));
         assert_non_null(udmar_device_dma_tag(nic));
         assert_int_equal(udmar_device_detach(nic), UDMAR_OK);
-        assert_true(rig_info(nic).by_firmware);
-        assert_int_equal(rig_info(nic).mode, mode);
-        assert_int_equal(rig_info(nic).wanted, mode);
-        assert_string_equal(rig_info(nic).name, "");
-        assert_string_equal(rig_info(nic).reason, "its own tunable says so");
+        assert_true(fixture_info(nic).by_firmware);
+        assert_int_equal(fixture_info(nic).mode, mode);
+        assert_int_equal(fixture_info(nic).wanted, mode);
+        assert_string_equal(fixture_info(nic).name, "");
+        assert_string_equal(fixture_info(nic).reason, "its own tunable says so");
         assert_int_equal(nic->subpage, tunables[i / 2][1][0] == '1');
         assert_null(nic->tag);
-        assert_int_equal(rig_write(&r, NIC, RMRR) == MODEL_OK, mode != UDMAR_MODE_BLOCKED);
-        assert_int_equal(rig_write(&r, NIC, r.page) == MODEL_OK,
+        assert_int_equal(fixture_write(&f, NIC, RMRR) == MODEL_OK, mode != UDMAR_MODE_BLOCKED);
+        assert_int_equal(fixture_write(&f, NIC, f.page) == MODEL_OK,
                          mode == UDMAR_MODE_IDENTITY || mode == UDMAR_MODE_PASSTHROUGH);
         calls = 0;
-        (void)rig_write(&r, NIC, UINT64_C(0x7000000000));
-        (void)udmar_fault_poll(r.d);
+        (void)fixture_write(&f, NIC, UINT64_C(0x7000000000));
+        (void)udmar_fault_poll(f.instance);
         assert_int_equal(calls, 0);
-        rig_close(&r);
+        fixture_close(&f);
     }
 }
 
 /* Its unit does not answer while the mode goes back: the device stays with its driver. */
 static void mode_that_cannot_go_back(void **state)
 {
-    const struct model_scope scope = rig_endpoint(NIC);
-    struct rig r;
+    const struct model_scope scope = fixture_endpoint(NIC);
+    struct fixture f;
 
     (void)state;
-    rig_machine(&r, "generic48");
-    model_add_rmrr(r.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
-    rig_create(&r);
-    rig_start(&r);
-    r.nic = rig_attach(&r, NIC);
-    assert_int_equal(udmar_device_set_mode(r.nic, UDMAR_MODE_PASSTHROUGH), UDMAR_OK);
-    model_hang_wait(r.u, 1, true);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_ERR_TIMEOUT);
-    model_release_waits(r.u);
-    assert_false(rig_info(r.nic).by_firmware);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_PASSTHROUGH);
-    assert_int_equal(udmar_device_detach(r.nic), UDMAR_OK);
-    assert_int_equal(rig_info(r.nic).mode, UDMAR_MODE_TRANSLATE);
-    assert_true(rig_reaches(&r, NIC, RMRR, RMRR));
-    rig_close(&r);
+    fixture_machine(&f, "generic48");
+    model_add_rmrr(f.m, 0, RMRR, RMRR + 0x1fff, &scope, 1);
+    fixture_create(&f);
+    fixture_start(&f);
+    f.nic = fixture_attach(&f, NIC);
+    assert_int_equal(udmar_device_set_mode(f.nic, UDMAR_MODE_PASSTHROUGH), UDMAR_OK);
+    model_hang_wait(f.u, 1, true);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_ERR_TIMEOUT);
+    model_release_waits(f.u);
+    assert_false(fixture_info(f.nic).by_firmware);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_PASSTHROUGH);
+    assert_int_equal(udmar_device_detach(f.nic), UDMAR_OK);
+    assert_int_equal(fixture_info(f.nic).mode, UDMAR_MODE_TRANSLATE);
+    assert_true(fixture_reaches(&f, NIC, RMRR, RMRR));
+    fixture_close(&f);
 }
 
 int main(void)

@@ -8,14 +8,14 @@
 #include <udmar/bus_dma.h>
 #include <udmar/foreign/mbuf.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define LOW_4G UINT64_C(0xffffffff)
 
 static struct loaded result;
 
 struct scene {
-    struct machine mc;
+    struct fixture f;
     bool translates;
     struct udmar_dma_tag *root;
 };
@@ -41,14 +41,14 @@ static int load(struct udmar_dma_tag *tag, struct udmar_dma_map *map, void *buff
 
 static bool reads(struct scene *s, uint64_t at, void *data, size_t size)
 {
-    enum model_result done = model_dma(s->mc.m, 0, RID0, at, data, size, false);
+    enum model_result done = model_dma(s->f.m, 0, RID0, at, data, size, false);
 
     return done == MODEL_OK || done == MODEL_BYPASSED;
 }
 
 static bool writes(struct scene *s, uint64_t at, uint8_t byte)
 {
-    enum model_result done = model_dma(s->mc.m, 0, RID0, at, &byte, 1, true);
+    enum model_result done = model_dma(s->f.m, 0, RID0, at, &byte, 1, true);
 
     return done == MODEL_OK || done == MODEL_BYPASSED;
 }
@@ -60,7 +60,7 @@ static void expect_segments(struct scene *s, struct udmar_dma_tag *tag, size_t o
 {
     struct udmar_dma_map *map = new_map(tag);
     uint8_t *buffer =
-        model_buffer_alloc(s->mc.m, (size_t)length, MODEL_HIGH | MODEL_SCATTERED, offset);
+        model_buffer_alloc(s->f.m, (size_t)length, MODEL_HIGH | MODEL_SCATTERED, offset);
     uint64_t sum = 0;
 
     assert_int_equal(load(tag, map, buffer, length, BUS_DMA_NOWAIT), 0);
@@ -82,7 +82,7 @@ static void expect_segments(struct scene *s, struct udmar_dma_tag *tag, size_t o
     assert_int_equal(sum, length);
     bus_dmamap_unload(tag, map);
     drop_map(tag, map);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void expect_obeyed(struct scene *s, struct limits l, size_t offset, uint64_t length)
@@ -142,7 +142,7 @@ static void maxsize_is_the_largest_load(struct scene *s)
     struct limits l = { .maxsize = 5000 };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 6000, 0, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 6000, 0, 0);
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     map = new_map(tag);
@@ -153,7 +153,7 @@ static void maxsize_is_the_largest_load(struct scene *s)
     bus_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void maxsegsz_is_the_largest_segment(struct scene *s)
@@ -171,7 +171,7 @@ static void nsegments_is_the_most(struct scene *s)
     struct limits l = { .maxsegsz = PAGE, .nsegments = 3 };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 4 * PAGE, MODEL_SCATTERED, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 4 * PAGE, MODEL_SCATTERED, 0);
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     map = new_map(tag);
@@ -182,7 +182,7 @@ static void nsegments_is_the_most(struct scene *s)
     assert_int_equal(result.error, UDMAR_EFBIG);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void children_only_tighten(struct scene *s)
@@ -214,7 +214,7 @@ static void parents_may_be_destroyed_first(struct scene *s)
     expect_segments(s, child, 8, 20000, &l);
     assert_int_equal(bus_dma_tag_destroy(child), 0);
     expect_segments(s, grandchild, 8, 20000, &l);
-    assert_int_equal(udmar_device_detach(s->mc.device[0]), UDMAR_ERR_BUSY);
+    assert_int_equal(udmar_device_detach(s->f.device[0]), UDMAR_ERR_BUSY);
     assert_int_equal(bus_dma_tag_destroy(grandchild), 0);
 }
 
@@ -244,22 +244,22 @@ static void no_memory_for_tags_and_maps(struct scene *s)
     struct udmar_dma_map *map = NULL;
 
     for (unsigned n = 1; tag == NULL; n++) {
-        size_t bytes = model_bytes_in_use(s->mc.m), pages = model_pages_in_use(s->mc.m);
+        size_t bytes = model_bytes_in_use(s->f.m), pages = model_pages_in_use(s->f.m);
 
-        model_fail_host_call(s->mc.m, n, false);
+        model_fail_host_call(s->f.m, n, false);
         if (make_tag(s->root, &l, BUS_DMA_ALLOCNOW, NULL, &tag) != 0) {
             assert_null(tag);
-            assert_int_equal(model_bytes_in_use(s->mc.m), bytes);
-            assert_int_equal(model_pages_in_use(s->mc.m), pages);
+            assert_int_equal(model_bytes_in_use(s->f.m), bytes);
+            assert_int_equal(model_pages_in_use(s->f.m), pages);
         }
-        model_fail_host_call(s->mc.m, 0, false);
+        model_fail_host_call(s->f.m, 0, false);
     }
     for (unsigned n = 1; map == NULL; n++) {
         int error;
 
-        model_fail_host_call(s->mc.m, n, false);
+        model_fail_host_call(s->f.m, n, false);
         error = bus_dmamap_create(tag, 0, &map);
-        model_fail_host_call(s->mc.m, 0, false);
+        model_fail_host_call(s->f.m, 0, false);
         assert_true(error == 0 || error == UDMAR_ENOMEM);
         assert_int_equal(error == 0, map != NULL);
     }
@@ -276,30 +276,30 @@ static void allocnow_gets_pages_at_once(struct scene *s)
     assert_int_equal(make_tag(s->root, &l, BUS_DMA_ALLOCNOW, NULL, &tag), 0);
     if (s->translates) {
         /* Nothing will ever be bounced. */
-        assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_false(udmar_bounce_zone_info(s->f.instance, 0, &zone));
     } else {
-        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
         struct udmar_dma_tag *twin;
 
         assert_int_equal(zone.free_pages, 6);
         assert_int_equal(zone.lowaddr, LOW_4G);
         /* One maxsize in all, however many tags; and in the domain that is wanted. */
         assert_int_equal(make_tag(s->root, &l, BUS_DMA_ALLOCNOW, NULL, &twin), 0);
-        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
         assert_int_equal(zone.total_pages, 6);
         drop_tag(twin);
-        model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        model_fail_host_calls_of(s->f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
         assert_int_equal(bus_dma_tag_set_domain(tag, 2), UDMAR_ENOMEM);
-        model_fail_host_call(s->mc.m, 0, false);
-        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        model_fail_host_call(s->f.m, 0, false);
+        assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
         assert_int_equal(zone.numa_node, -1);
         assert_int_equal(bus_dma_tag_set_domain(tag, 2), 0);
-        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
         assert_int_equal(zone.numa_node, 2);
         assert_int_equal(zone.free_pages, 6);
     }
     drop_tag(tag);
-    assert_false(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+    assert_false(udmar_bounce_zone_info(s->f.instance, 0, &zone));
 }
 
 static void tags_with_the_same_needs_share_a_zone(struct scene *s)
@@ -321,7 +321,7 @@ static void tags_with_the_same_needs_share_a_zone(struct scene *s)
         assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag[i]), 0);
         assert_int_equal(bus_dma_tag_set_domain(tag[i], needs[i].domain), 0);
     }
-    while (udmar_bounce_zone_info(s->mc.instance, zones, &zone))
+    while (udmar_bounce_zone_info(s->f.instance, zones, &zone))
         zones++;
     /* With translation only what is not aligned can be bounced, into pages from anywhere. */
     assert_int_equal(zones, s->translates ? 1 : 4);
@@ -334,7 +334,7 @@ static void domain_is_told_to_the_host(struct scene *s)
     const struct limits l = { .alignment = 64, .lowaddr = LOW_4G };
     struct udmar_dma_tag *tag, *child;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, PAGE, MODEL_HIGH, 8);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, PAGE, MODEL_HIGH, 8);
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     assert_int_equal(bus_dma_tag_set_domain(tag, 3), 0);
@@ -343,12 +343,12 @@ static void domain_is_told_to_the_host(struct scene *s)
     assert_int_equal(bus_dma_tag_set_domain(tag, 2), UDMAR_EBUSY);
     map = new_map(child);
     assert_int_equal(load(child, map, buffer, 100, 0), 0);
-    assert_int_equal(model_near_domain(s->mc.m), 3);
+    assert_int_equal(model_near_domain(s->f.m), 3);
     bus_dmamap_unload(child, map);
     drop_map(child, map);
     drop_tag(child);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 /* ---- The end of things ----------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ static void in_use_is_busy(struct scene *s)
     const struct limits none = { 0 };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, PAGE, 0, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, PAGE, 0, 0);
 
     assert_int_equal(make_tag(s->root, &none, 0, NULL, &tag), 0);
     map = new_map(tag);
@@ -368,7 +368,7 @@ static void in_use_is_busy(struct scene *s)
     bus_dmamap_unload(tag, map);
     assert_int_equal(bus_dmamap_destroy(tag, map), 0);
     assert_int_equal(bus_dma_tag_destroy(tag), 0);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -389,7 +389,7 @@ static void dmamem_is_one_zeroed_segment(struct scene *s)
         uint64_t bus;
 
         assert_int_equal(bus_dmamem_alloc(tag, &memory, flags[i], &map), 0);
-        assert_int_equal(model_dmamem_uncached(s->mc.m), (flags[i] & BUS_DMA_NOCACHE) != 0);
+        assert_int_equal(model_dmamem_uncached(s->f.m), (flags[i] & BUS_DMA_NOCACHE) != 0);
         for (unsigned k = 0; k < 10000; k++)
             assert_int_equal(((uint8_t *)memory)[k], 0);
         bus = load_one(tag, map, memory, 10000);
@@ -413,9 +413,9 @@ static void dmamem_without_memory(struct scene *s)
     void *memory;
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
-    model_fail_host_calls_of(s->mc.m, MODEL_CALL_DMAMEM_ALLOC, 1, false);
+    model_fail_host_calls_of(s->f.m, MODEL_CALL_DMAMEM_ALLOC, 1, false);
     assert_int_equal(bus_dmamem_alloc(tag, &memory, BUS_DMA_NOWAIT, &map), UDMAR_ENOMEM);
-    model_fail_host_call(s->mc.m, 0, false);
+    model_fail_host_call(s->f.m, 0, false);
     drop_tag(tag);
 }
 
@@ -426,7 +426,7 @@ static void callback_has_run_when_load_returns(struct scene *s)
     const struct limits l = { .lowaddr = LOW_4G };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, KIB(8), MODEL_HIGH, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, KIB(8), MODEL_HIGH, 0);
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     map = new_map(tag);
@@ -440,7 +440,7 @@ static void callback_has_run_when_load_returns(struct scene *s)
     assert_int_equal(result.error, UDMAR_EINVAL);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void efbig_is_for_the_callback_and_undone(struct scene *s)
@@ -449,7 +449,7 @@ static void efbig_is_for_the_callback_and_undone(struct scene *s)
     struct udmar_bounce_zone_info zone;
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, KIB(8), MODEL_HIGH, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, KIB(8), MODEL_HIGH, 0);
     uint64_t bus;
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
@@ -461,15 +461,15 @@ static void efbig_is_for_the_callback_and_undone(struct scene *s)
     assert_int_equal(result.error, UDMAR_EFBIG);
     assert_int_equal(result.count, 0);
     if (s->translates) {
-        assert_false(can_read(&s->mc, RID0, bus));
+        assert_false(can_read(&s->f, RID0, bus));
     } else {
-        assert_true(udmar_bounce_zone_info(s->mc.instance, 0, &zone));
+        assert_true(udmar_bounce_zone_info(s->f.instance, 0, &zone));
         assert_int_equal(zone.free_pages, zone.total_pages);
     }
     /* Nothing is loaded. */
     assert_int_equal(bus_dmamap_destroy(tag, map), 0);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static unsigned locks;
@@ -487,15 +487,15 @@ static void shortage(struct scene *s, int flags, bus_dma_lock_t *lock, int expec
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *holder, *map;
     static struct loaded other;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 4 * PAGE, MODEL_HIGH, 8);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 4 * PAGE, MODEL_HIGH, 8);
 
     if (s->translates) {
-        model_buffer_free(s->mc.m, buffer);
+        model_buffer_free(s->f.m, buffer);
         return; /* nothing runs short */
     }
     assert_int_equal(make_tag(s->root, &l, 0, lock, &tag), 0);
     holder = new_map(tag);
-    model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+    model_fail_host_calls_of(s->f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
     map = new_map(tag);
     assert_int_equal(
         bus_dmamap_load(tag, holder, buffer, PAGE, note_loaded, &other, BUS_DMA_NOWAIT), 0);
@@ -509,11 +509,11 @@ static void shortage(struct scene *s, int flags, bus_dma_lock_t *lock, int expec
     assert_int_equal(locks, expected == UDMAR_EINPROGRESS ? 0x101 : 0);
     if (expected == UDMAR_EINPROGRESS)
         bus_dmamap_unload(tag, map);
-    model_fail_host_call(s->mc.m, 0, false);
+    model_fail_host_call(s->f.m, 0, false);
     drop_map(tag, holder);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void shortage_defers_under_the_lock(struct scene *s)
@@ -536,7 +536,7 @@ static void mbufs_never_defer(struct scene *s)
     const struct limits l = { .lowaddr = LOW_4G, .maxsize = PAGE };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *holder, *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 4 * PAGE, MODEL_HIGH, 8);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 4 * PAGE, MODEL_HIGH, 8);
     struct mbuf m = { .m_data = (char *)buffer, .m_len = 100 };
     bus_dma_segment_t segs[64];
     int nsegs = 9;
@@ -544,19 +544,19 @@ static void mbufs_never_defer(struct scene *s)
     if (!s->translates) {
         assert_int_equal(make_tag(s->root, &l, 0, count_locks, &tag), 0);
         holder = new_map(tag);
-        model_fail_host_calls_of(s->mc.m, MODEL_CALL_PAGE_ALLOC, 1, true);
+        model_fail_host_calls_of(s->f.m, MODEL_CALL_PAGE_ALLOC, 1, true);
         map = new_map(tag);
         assert_int_equal(load(tag, holder, buffer, PAGE, 0), 0);
         assert_int_equal(bus_dmamap_load_mbuf_sg(tag, map, &m, segs, &nsegs, BUS_DMA_WAITOK),
                          UDMAR_ENOMEM);
         assert_int_equal(nsegs, 0);
         bus_dmamap_unload(tag, holder);
-        model_fail_host_call(s->mc.m, 0, false);
+        model_fail_host_call(s->f.m, 0, false);
         drop_map(tag, holder);
         drop_map(tag, map);
         drop_tag(tag);
     }
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 /* ---- Sync ------------------------------------------------------------------------------------ */
@@ -566,7 +566,7 @@ static void sync_moves_what_must_be_moved(struct scene *s)
     const struct limits l = { .lowaddr = LOW_4G };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 100, MODEL_HIGH, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 100, MODEL_HIGH, 0);
     uint8_t byte;
     uint64_t bus;
 
@@ -586,7 +586,7 @@ static void sync_moves_what_must_be_moved(struct scene *s)
     assert_int_equal(buffer[0], s->translates ? 3 : 2);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void nowrite_is_read_only(struct scene *s)
@@ -594,7 +594,7 @@ static void nowrite_is_read_only(struct scene *s)
     const struct limits l = { .lowaddr = LOW_4G };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 100, MODEL_HIGH, 0);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 100, MODEL_HIGH, 0);
 
     assert_int_equal(make_tag(s->root, &l, 0, NULL, &tag), 0);
     map = new_map(tag);
@@ -602,7 +602,7 @@ static void nowrite_is_read_only(struct scene *s)
     assert_int_equal(load(tag, map, buffer, 100, BUS_DMA_NOWRITE), 0);
     bus_dmamap_sync(tag, map, BUS_DMASYNC_PREWRITE);
     if (s->translates)
-        assert_false(can_write(&s->mc, RID0, result.segment[0].ds_addr));
+        assert_false(can_write(&s->f, RID0, result.segment[0].ds_addr));
     else
         assert_true(writes(s, result.segment[0].ds_addr, 1));
     bus_dmamap_sync(tag, map, BUS_DMASYNC_POSTREAD | BUS_DMASYNC_POSTWRITE);
@@ -610,7 +610,7 @@ static void nowrite_is_read_only(struct scene *s)
     bus_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void keep_pg_offset_keeps_it(struct scene *s)
@@ -619,7 +619,7 @@ static void keep_pg_offset_keeps_it(struct scene *s)
     const struct limits aligned = { .lowaddr = LOW_4G, .alignment = 64 };
     struct udmar_dma_tag *tag;
     struct udmar_dma_map *map;
-    uint8_t *buffer = model_buffer_alloc(s->mc.m, 5000, MODEL_HIGH | MODEL_SCATTERED, 1000);
+    uint8_t *buffer = model_buffer_alloc(s->f.m, 5000, MODEL_HIGH | MODEL_SCATTERED, 1000);
 
     assert_int_equal(make_tag(s->root, &plain, BUS_DMA_KEEP_PG_OFFSET, NULL, &tag), 0);
     map = new_map(tag);
@@ -638,7 +638,7 @@ static void keep_pg_offset_keeps_it(struct scene *s)
     bus_dmamap_unload(tag, map);
     drop_map(tag, map);
     drop_tag(tag);
-    model_buffer_free(s->mc.m, buffer);
+    model_buffer_free(s->f.m, buffer);
 }
 
 static void id_mapped_tells_who_sees_physical_addresses(struct scene *s)
@@ -698,11 +698,11 @@ static void hold_all(const char *tunables, bool translates)
     for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         struct scene s = { .translates = translates };
 
-        machine_open(&s.mc, &setup);
-        s.root = udmar_device_dma_tag(s.mc.device[0]);
+        fixture_open(&s.f, &setup);
+        s.root = udmar_device_dma_tag(s.f.device[0]);
         print_message("# %s\n", rules[i].sentence);
         rules[i].hold(&s);
-        machine_close(&s.mc);
+        fixture_close(&s.f);
     }
 }
 

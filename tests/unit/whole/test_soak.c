@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "invariants.h"
+#include "fixture/fixture.h"
+#include "fixture/invariants.h"
 #include "mapping/cpu_cache.h"
-#include "support_space.h"
 
 #define MAPS  12
 #define STEPS 900
@@ -24,7 +24,7 @@ struct slot {
 };
 
 struct soak {
-    struct machine mc;
+    struct fixture f;
     struct slot slot[MAPS];
     uint32_t random;
     bool strict;
@@ -41,7 +41,7 @@ static void new_slot(struct soak *s, struct slot *slot)
         limits.lowaddr = 0x0fffffff;
     slot->device = roll_below(&s->random, DEVICES);
     slot->maxsize = limits.maxsize;
-    slot->tag = new_tag(&s->mc, slot->device, &limits);
+    slot->tag = new_tag(&s->f, slot->device, &limits);
     slot->map = new_map(slot->tag);
     slot->used = false;
 }
@@ -67,7 +67,7 @@ static void load_slot(struct soak *s, struct slot *slot)
         flags = MODEL_CONTIGUOUS;
     slot->read_only = roll_below(&s->random, 3) == 0;
     slot->buffer =
-        model_buffer_alloc(s->mc.m, (size_t)slot->length, flags, roll_below(&s->random, 4096));
+        model_buffer_alloc(s->f.m, (size_t)slot->length, flags, roll_below(&s->random, 4096));
     loaded.calls = 0;
     assert_int_equal(udmar_dmamap_load(slot->tag, slot->map, slot->buffer, slot->length,
                                        note_loaded, &loaded,
@@ -84,8 +84,8 @@ static void unload_slot(struct soak *s, struct slot *slot)
     udmar_dmamap_unload(slot->tag, slot->map);
     slot->loaded = false;
     if (!s->strict)
-        (void)model_queue_step(s->mc.u, 4096);
-    model_buffer_free(s->mc.m, slot->buffer);
+        (void)model_queue_step(s->f.u, 4096);
+    model_buffer_free(s->f.m, slot->buffer);
 }
 
 /* Is this page loaded for the device by anybody, and may it be written? */
@@ -117,7 +117,7 @@ static void access_somewhere(struct soak *s)
     at = slot->iova + roll_below(&s->random, (uint32_t)slot->length);
     found = owner(s, device, at);
     allowed = found != NULL && !(write && found->read_only);
-    assert_int_equal(model_dma(s->mc.m, 0, rids[device], at, &byte, 1, write) == MODEL_OK, allowed);
+    assert_int_equal(model_dma(s->f.m, 0, rids[device], at, &byte, 1, write) == MODEL_OK, allowed);
     if (allowed && at >= found->iova && at < found->iova + found->length)
         assert_int_equal(found->buffer[at - found->iova], byte);
 }
@@ -143,7 +143,7 @@ static void look_at_state(const struct soak *s, unsigned turn)
 {
     for (unsigned i = 0; i < MAPS; i++)
         assert_null(s->slot[i].map == NULL ? NULL : invariants_broken_of_map(s->slot[i].map));
-    assert_null(turn % 64 == 0 ? invariants_broken(s->mc.instance) : NULL);
+    assert_null(turn % 64 == 0 ? invariants_broken(s->f.instance) : NULL);
 }
 
 static void soak(const struct setup *setup, uint32_t seed, const struct model_behaviour *behaviour)
@@ -151,9 +151,9 @@ static void soak(const struct setup *setup, uint32_t seed, const struct model_be
     struct soak s = { .random = seed };
     struct udmar_domain_info info;
 
-    machine_open(&s.mc, setup);
-    *model_behaviour(s.mc.u) = *behaviour;
-    udmar_domain_info(s.mc.domain, &info);
+    fixture_open(&s.f, setup);
+    *model_behaviour(s.f.u) = *behaviour;
+    udmar_domain_info(s.f.domain, &info);
     s.strict = info.strict;
     for (unsigned i = 0; i < STEPS; i++) {
         step(&s);
@@ -165,11 +165,11 @@ static void soak(const struct setup *setup, uint32_t seed, const struct model_be
         if (s.slot[i].map != NULL)
             drop_slot(&s.slot[i]);
     }
-    udmar__cpu_caches_trim(s.mc.domain); /* the arena that is kept */
-    udmar_domain_info(s.mc.domain, &info);
+    udmar__cpu_caches_trim(s.f.domain); /* the arena that is kept */
+    udmar_domain_info(s.f.domain, &info);
     assert_int_equal(info.table_pages, 1);
-    assert_true(machine_clean(&s.mc));
-    machine_close(&s.mc);
+    assert_int_equal(fixture_violations(&s.f), 0);
+    fixture_close(&s.f);
 }
 
 /* ---- Kinds of machines ----------------------------------------------------------------------- */

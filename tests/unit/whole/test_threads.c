@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support_space.h"
+#include "fixture/fixture.h"
 
 #define THREADS 4u
 #define ROUNDS  300u
@@ -16,7 +16,7 @@
 static const uint16_t rids[DEVICES] = { RID0, RID1, RID2 };
 
 struct worker {
-    struct machine *mc;
+    struct fixture *f;
     pthread_t thread;
     unsigned number;
     unsigned device;
@@ -40,7 +40,7 @@ static void take(void *argument, struct udmar_dma_segment *segments, int count, 
 static void transfer(struct worker *worker, struct udmar_dma_tag *tag, struct udmar_dma_map *map,
                      uint8_t *buffer, size_t length, unsigned round)
 {
-    struct machine *mc = worker->mc;
+    struct fixture *f = worker->f;
     uint8_t sent[64];
     uint8_t back[64];
     struct address address = { .error = 1 };
@@ -51,22 +51,22 @@ static void transfer(struct worker *worker, struct udmar_dma_tag *tag, struct ud
         worker->wrong[0]++;
         return;
     }
-    worker->wrong[1] += model_dma(mc->m, 0, rids[worker->device], address.bus, sent, sizeof(sent),
-                                  true) != MODEL_OK;
+    worker->wrong[1] +=
+        model_dma(f->m, 0, rids[worker->device], address.bus, sent, sizeof(sent), true) != MODEL_OK;
     udmar_dmamap_sync(tag, map, UDMAR_DMA_SYNC_POSTREAD);
     worker->wrong[2] += memcmp(buffer, sent, sizeof(sent)) != 0;
     udmar_dmamap_unload(tag, map);
-    worker->wrong[3] += model_dma(mc->m, 0, rids[worker->device], address.bus, back, sizeof(back),
+    worker->wrong[3] += model_dma(f->m, 0, rids[worker->device], address.bus, back, sizeof(back),
                                   false) == MODEL_OK;
 }
 
 static void *work(void *argument)
 {
     struct worker *worker = argument;
-    struct machine *mc = worker->mc;
+    struct fixture *f = worker->f;
     /* From a page to a window with leaf tables of its own. */
     static const size_t sizes[] = { 4096, 65536, 3u << 20 };
-    uint8_t *buffer = model_buffer_alloc(mc->m, sizes[2], MODEL_CONTIGUOUS, 0);
+    uint8_t *buffer = model_buffer_alloc(f->m, sizes[2], MODEL_CONTIGUOUS, 0);
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         const struct limits limits = { .maxsize = sizes[round % 3] };
@@ -74,7 +74,7 @@ static void *work(void *argument)
         struct udmar_dma_map *map;
 
         /* Windows come and go as well: tables are linked and unlinked next to each other. */
-        if (udmar_dma_tag_create(udmar_device_dma_tag(mc->device[worker->device]), 1, 0, UINT64_MAX,
+        if (udmar_dma_tag_create(udmar_device_dma_tag(f->device[worker->device]), 1, 0, UINT64_MAX,
                                  UINT64_MAX, NULL, NULL, limits.maxsize, 1, limits.maxsize, 0, NULL,
                                  NULL, &tag) != 0 ||
             udmar_dmamap_create(tag, 0, &map) != 0) {
@@ -87,19 +87,19 @@ static void *work(void *argument)
         worker->wrong[4] += udmar_dmamap_destroy(tag, map) != 0;
         worker->wrong[4] += udmar_dma_tag_destroy(tag) != 0;
     }
-    model_buffer_free(mc->m, buffer);
+    model_buffer_free(f->m, buffer);
     return NULL;
 }
 
 static void run(const struct setup *setup, bool one_device)
 {
     struct worker workers[THREADS];
-    struct machine mc;
+    struct fixture f;
 
-    machine_open(&mc, setup);
+    fixture_open(&f, setup);
     for (unsigned i = 0; i < THREADS; i++) {
         workers[i] =
-            (struct worker){ .mc = &mc, .number = i, .device = one_device ? 0 : i % DEVICES };
+            (struct worker){ .f = &f, .number = i, .device = one_device ? 0 : i % DEVICES };
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {
@@ -108,7 +108,7 @@ static void run(const struct setup *setup, bool one_device)
             assert_int_equal(workers[i].wrong[kind], 0);
         }
     }
-    machine_close(&mc);
+    fixture_close(&f);
 }
 
 static void test_one_device(void **state)
