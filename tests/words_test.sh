@@ -164,7 +164,8 @@ check_functions()
 {
     grep -rhoE '\budmar_[a-z0-9_]+' include src ports tests tools bench demo scripts 2>/dev/null \
         --include='*.[ch]' --include='*.py' --include='*.sh' --include=meson.build |
-        sort -u >"$work/known"
+        cat - <(find ports -name 'udmar_*' -printf '%f\n' | sed 's/\..*//') <(echo udmar_load) |
+        sort -u >"$work/known" # loader.conf has a module's name in front of _load
     documents | while read -r file; do
         # A name that ends with an underscore is the beginning of several.
         grep -oE '\budmar_[a-z0-9_]*[a-z0-9]\b(\(|[^*_a-z0-9]|$)' "$file" | grep -oE '^udmar_[a-z0-9_]*' |

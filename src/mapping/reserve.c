@@ -6,7 +6,7 @@
 
 #include "base/bits.h"
 
-static struct udmar__spill *pop(struct udmar__reserve *reserve)
+static struct udmar__spill *pop_spill(struct udmar__reserve *reserve)
 {
     struct udmar__spill *spill = reserve->top;
 
@@ -43,7 +43,7 @@ bool udmar__reserve_refill(void *host, struct udmar__reserve *reserve,
     if (reserve->top == NULL) {
         return false;
     }
-    spill = pop(reserve);
+    spill = pop_spill(reserve);
     reserve->lowest = (uint32_t)udmar__min(reserve->lowest, reserve->count);
     __builtin_memcpy(magazine->page, spill->page, sizeof(spill->page));
     magazine->count = UDMAR__SPILL;
@@ -58,5 +58,5 @@ struct udmar__spill *udmar__reserve_trim(struct udmar__reserve *reserve, bool al
         return NULL;
     }
     reserve->lowest -= reserve->lowest != 0;
-    return pop(reserve);
+    return pop_spill(reserve);
 }

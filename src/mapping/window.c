@@ -537,7 +537,8 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
     uint64_t entry = physical | access;
     volatile uint64_t *ptes;
 
-    UDMAR_ASSERT(count > 0 && count <= window->pages && index <= window->pages - count);
+    UDMAR_ASSERT(count > 0 && count <= udmar__window_room(window) &&
+                 index <= udmar__window_room(window) - count);
     UDMAR_ASSERT((physical & UDMAR_PAGE_MASK) == 0 && udmar__window_is_ready(window));
     if (window->chunk_count > 0) {
         write_chunks(window, index, entry, count);
@@ -551,7 +552,8 @@ void udmar__window_write(struct udmar__window *window, uint32_t index, udmar_pad
 
 void udmar__window_note(struct udmar__window *window, uint32_t first, uint32_t at, uint32_t count)
 {
-    UDMAR_ASSERT(count > 0 && first + count <= window->pages && udmar__window_pages(window) == 0);
+    UDMAR_ASSERT(count > at && first + count <= udmar__window_room(window));
+    UDMAR_ASSERT(at != 0 || udmar__window_pages(window) == 0);
     if (window->ptes != NULL && (window->chunk_count == 0 || count < CHUNK_PAGES)) {
         /* They were written where they are. */
         write_back_entries(window, window->ptes + at, count - at);

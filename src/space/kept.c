@@ -251,7 +251,7 @@ static void clear_part(struct udmar_domain *domain, const struct udmar__kept *ke
     udmar__ptes_write_back(domain->host, domain->coherent, entry, size >> UDMAR_PAGE_SHIFT);
 }
 
-static void note(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
+static void note_domain_end(struct udmar_domain *domain, udmar_iova_t iova, uint64_t size)
 {
     uintptr_t state = udmar__lock(domain->host, &domain->lock);
 
@@ -283,7 +283,7 @@ enum udmar_status udmar_domain_clear(struct udmar_domain *domain, udmar_iova_t i
         iova += part;
         left -= part;
     }
-    note(domain, first, size);
+    note_domain_end(domain, first, size);
     return status;
 }
 

@@ -83,8 +83,8 @@ static enum udmar_status by_registers(struct udmar_unit *unit,
     return status;
 }
 
-static enum udmar_status ask(struct udmar_unit *unit, const struct udmar__request *requests,
-                             unsigned count, bool wait, uint64_t *out_ticket)
+static enum udmar_status ask_unit(struct udmar_unit *unit, const struct udmar__request *requests,
+                                  unsigned count, bool wait, uint64_t *out_ticket)
 {
     enum udmar_status status = UDMAR_ERR_QUEUE;
 
@@ -111,10 +111,10 @@ enum udmar_status udmar__invalidate(struct udmar_unit *unit, const struct udmar_
                                     unsigned count, bool wait, uint64_t *out_ticket)
 {
     uint64_t ticket = 0;
-    enum udmar_status status = ask(unit, requests, count, wait, &ticket);
+    enum udmar_status status = ask_unit(unit, requests, count, wait, &ticket);
 
     if (UDMAR__UNLIKELY(is_for_sleep(unit, status))) {
-        status = udmar__await_wake(unit) ? ask(unit, requests, count, wait, &ticket)
+        status = udmar__await_wake(unit) ? ask_unit(unit, requests, count, wait, &ticket)
                                          : UDMAR_ERR_SUSPENDED;
         if (status == UDMAR_ERR_QUEUE && udmar__sleeps(unit)) {
             status = UDMAR_ERR_SUSPENDED;
