@@ -193,6 +193,32 @@ static void leave_out(struct udmar *instance, struct udmar__unit_record *slot, c
     append_slot(&instance->left_out, slot);
 }
 
+/* Nothing is changed in a unit whose registers are not understood: what is on stays on. */
+static void tell_what_stays_on(struct udmar *instance, udmar_paddr_t base)
+{
+    void *registers = udmar_host_mmio_map(instance->host, base, UDMAR_PAGE_SIZE);
+    uint32_t status;
+
+    if (registers == NULL) {
+        return;
+    }
+    status = udmar_host_mmio_read32(instance->host, registers, REG_GSTS);
+    udmar_host_mmio_unmap(instance->host, registers, UDMAR_PAGE_SIZE);
+    if (status != UINT32_MAX && (status & GCMD_TE) != 0) {
+        udmar__log(instance->host, UDMAR_LOG_ERROR,
+                   "unit at 0x%llx, left out: translation was on and stays on: DMA of its devices "
+                   "is blocked or under firmware's tables",
+                   (unsigned long long)base);
+    }
+    if (status != UINT32_MAX && (status & GCMD_IRE) != 0) {
+        udmar__log(instance->host, UDMAR_LOG_ERROR,
+                   "unit at 0x%llx, left out: interrupt remapping was on and stays on: interrupts "
+                   "of its devices are blocked or go through the table of %s",
+                   (unsigned long long)base,
+                   instance->keep_interrupts ? "the host" : "an earlier kernel");
+    }
+}
+
 static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
 {
     enum udmar_status status;
@@ -214,6 +240,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR, "unit at 0x%llx left out: %s (%s)",
                    (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
+        tell_what_stays_on(instance, drhd->u.drhd.base);
         return;
     }
     append_slot(&instance->units, slot);
@@ -250,6 +277,24 @@ static void leave_out_damaged(struct udmar *instance)
             leave_out(instance, slot, "its list of devices is damaged");
         }
     }
+}
+
+bool udmar__units_complete(const struct udmar *instance)
+{
+    uint32_t offset = UDMAR__HEADER_SIZE;
+    enum udmar_defect_kind defect;
+    struct udmar_entry entry;
+
+    while ((defect = udmar__head_at(&instance->table, offset, &entry)) == UDMAR_DEFECT_NONE) {
+        offset += entry.length;
+        if (entry.type == UDMAR_ENTRY_DRHD &&
+            (udmar__decode(&instance->table, &entry) != UDMAR_DEFECT_NONE ||
+             find_base(instance->units, entry.u.drhd.base) == NULL)) {
+            return false;
+        }
+    }
+    /* What stands behind the end of what can be read may be one more. */
+    return defect == UDMAR_DEFECT_SHORT_HEAD;
 }
 
 enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu)

@@ -209,6 +209,8 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit);
 /* Does it remap interrupts through our table, as its registers say now? */
 bool udmar__unit_remaps(struct udmar_unit *unit);
+/* Does it remap, and let messages in compatibility format pass? */
+bool udmar__unit_passes_compatible(struct udmar_unit *unit);
 /* The switches that are on, or were asked for. */
 uint32_t udmar__unit_commands(struct udmar_unit *unit);
 /* Does the unit translate through our root table, as GSTS says now? Reads a register. */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is said of interrupt remapping is true: state, sentences, entries. */
+#include <pthread.h>
+
+#include "found_scene.h"
+
+static void the_state_says_which_switch_is_off(void **state)
+{
+    struct udmar_interrupt_source source = from_function(NIC);
+    struct udmar_interrupt *interrupt = NULL;
+    struct udmar_interrupt_state none;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const refused[] = { "hw.dmar.enable=0", "hw.dmar.ir=0",
+                                               "the host has not asked for it" };
+        struct scene s;
+
+        scene_machine(&s, "generic48");
+        if (i == 2) {
+            s.r.config.interrupts = NULL;
+        } else {
+            rig_tune(&s.r, i == 0 ? "hw.dmar.enable" : "hw.dmar.ir", "0");
+        }
+        rig_create(&s.r);
+        assert_string_equal(state_of(&s).refused, refused[i]);
+        assert_false(state_of(&s).asked);
+        assert_int_equal(udmar_interrupt_alloc(s.r.d, &source, 1, &interrupt), UDMAR_ERR_DISABLED);
+        scene_close(&s);
+    }
+    udmar_interrupt_state(NULL, &none);
+    assert_string_equal(none.refused, "there is no driver instance");
+}
+
+/* Its table is the host's, or was an earlier kernel's: nothing is said of its entries. */
+static void entries_of_other_tables_are_not_named(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct earlier e;
+
+        earlier_machine(&e, 0);
+        if (i == 0) {
+            e.s.r.config.interrupts = NULL;
+            e.s.r.config.keep_interrupt_remapping = true;
+        }
+        put(&e, 17, aims(3, 0x51), check_id(DISK));
+        leave_on(&e, e.s.r.u, e.table, 7);
+        if (i == 1) {
+            /* Left by firmware, and read out at start. */
+            assert_int_equal(sends(&e.s, NIC, old_message(16), 0), BLOCKED);
+        }
+        rig_create(&e.s.r);
+        rig_start(&e.s.r);
+        if (i == 0) {
+            assert_int_equal(sends(&e.s, NIC, old_message(16), 0), BLOCKED);
+        }
+        assert_fault_says(&e.s, "tried to raise an interrupt through entry 16 and was stopped");
+        if (i == 1) {
+            assert_int_equal(sends(&e.s, NIC, old_message(16), 0), BLOCKED);
+            assert_fault_says(&e.s, "through entry 16, which is nobody's, and was stopped");
+        }
+        earlier_close(&e);
+    }
+}
+
+/* After a stop no table of ours is in force. */
+static void nothing_is_said_of_entries_after_stop(void **state)
+{
+    struct udmar_interrupt *interrupt;
+    struct udmar_fault fault;
+    struct scene s;
+
+    (void)state;
+    scene_open(&s, "generic48");
+    interrupt = allocate(&s, from_function(NIC), 1);
+    (void)set_to(interrupt, 0, 3, 0x51);
+    assert_int_equal(sends(&s, DISK, old_message(0), 0), BLOCKED);
+    (void)udmar_fault_poll(s.r.d);
+    assert_true(udmar_fault_next(s.r.d, 0, &fault));
+    assert_true(fault.owner_known);
+    assert_int_equal(fault.owner.kind, UDMAR_INTERRUPT_PCI);
+    assert_int_equal(sends(&s, DISK, old_message(0), 0), BLOCKED);
+    assert_int_equal(udmar_stop(s.r.d), UDMAR_OK);
+    (void)udmar_fault_poll(s.r.d);
+    assert_true(udmar_fault_next(s.r.d, fault.sequence, &fault));
+    assert_false(fault.owner_known);
+    assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
+static void compatible_is_what_the_unit_says(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct scene s;
+
+        scene_machine(&s, "generic48");
+        rig_tune(&s.r, "hw.dmar.ir.compat", "1");
+        model_behaviour(s.r.u)->no_compatible = i == 1;
+        scene_start(&s);
+        assert_int_equal(state_of(&s).compatible, i == 0);
+        assert_int_equal(sends(&s, NIC, UINT64_C(0xfee00000), 0x41), i == 0 ? COMPATIBLE : BLOCKED);
+        assert_true(model_log_contains(s.r.m, i == 0 ? "compatibility format passes (hw.dmar.ir."
+                                                     : "does not obey hw.dmar.ir.compat=1"));
+        assert_int_equal(udmar_stop(s.r.d), UDMAR_OK);
+        assert_false(state_of(&s).compatible);
+        scene_close(&s);
+    }
+}
+
+static void a_switch_without_effect_is_named(void **state)
+{
+    (void)state;
+    for (unsigned x2apic = 0; x2apic < 2; x2apic++) {
+        struct scene s;
+
+        scene_machine_of(&s, NULL, "generic48", 0, WITH_EIM);
+        s.ir.x2apic = x2apic;
+        rig_tune(&s.r, "hw.dmar.ir.compat", "1");
+        scene_start(&s);
+        assert_int_equal(model_log_contains(s.r.m, "hw.dmar.ir.compat=1 has no effect"), x2apic);
+        assert_int_equal(state_of(&s).compatible, !x2apic);
+        scene_close(&s);
+    }
+}
+
+/* A table in force from a stop that was not obeyed is not taken for an earlier kernel's. */
+static void our_own_table_is_not_taken_over(void **state)
+{
+    unsigned still_on = 0;
+
+    (void)state;
+    for (unsigned wait = 1; wait < 12; wait++) {
+        struct udmar_interrupt_message message;
+        struct udmar_interrupt *interrupt;
+        struct scene s;
+
+        scene_machine(&s, "generic48");
+        rig_tune(&s.r, "hw.dmar.timeout", "1000");
+        scene_start(&s);
+        interrupt = allocate(&s, from_function(NIC), 1);
+        message = set_to(interrupt, 0, 3, 0x51);
+        model_hang_wait(s.r.u, wait, false);
+        (void)udmar_stop(s.r.d);
+        still_on += (model_peek32(s.r.u, GSTS) & IRE) != 0;
+        model_release_waits(s.r.u);
+        assert_int_equal(udmar_start(s.r.d), UDMAR_OK);
+        assert_false(model_log_contains(s.r.m, "cannot be kept"));
+        assert_false(model_log_contains(s.r.m, "entries of its table are kept"));
+        assert_int_equal(state_of(&s).found, 0);
+        assert_int_equal(fires(&s, NIC, &message), ARRIVES(3, 0x51));
+        assert_int_equal(udmar_interrupt_free(interrupt), UDMAR_OK);
+        rig_abandon(&s.r);
+    }
+    assert_true(still_on > 0);
+}
+
+/* One unit that does not snoop is enough: entries are flushed for all that share the table. */
+static void one_unit_that_does_not_snoop_counts(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        const struct model_unit_config config = { .profile = "generic48",
+                                                  .base = BASE_2,
+                                                  .ecap_set = WITH_IR | (first ? 0 : 1),
+                                                  .ecap_clear = first ? 1 : 0 };
+        struct model_scope scope = rig_endpoint(DISK);
+        struct udmar_interrupt_message message[2];
+        struct udmar_interrupt *interrupt[2];
+        struct model_unit *second;
+        struct scene s;
+
+        scene_machine_of(&s, NULL, "generic48", 0, first ? 1 : 0);
+        second = model_add_unit(s.r.m, &config);
+        model_add_unit_scope(second, &scope);
+        scene_start(&s);
+        assert_int_equal(state_of(&s).tables, 1);
+        interrupt[0] = allocate(&s, from_function(NIC), 1);
+        interrupt[1] = allocate(&s, from_function(DISK), 1);
+        message[0] = set_to(interrupt[0], 0, 3, 0x51);
+        message[1] = set_to(interrupt[1], 0, 4, 0x52);
+        assert_int_equal(fires(&s, NIC, &message[0]), ARRIVES(3, 0x51));
+        assert_int_equal(fires(&s, DISK, &message[1]), ARRIVES(4, 0x52));
+        assert_int_equal(udmar_interrupt_free(interrupt[0]), UDMAR_OK);
+        assert_int_equal(udmar_interrupt_free(interrupt[1]), UDMAR_OK);
+        scene_close(&s);
+    }
+}
+
+/* One thread posts and takes back, the other looks: never the halves of two entries. */
+static struct {
+    struct udmar_interrupt *interrupt;
+    uint64_t descriptor;
+    bool stop;
+} changing;
+
+static void *change(void *argument)
+{
+    struct udmar_interrupt_target target = to(3, 0x51);
+
+    (void)argument;
+    while (!__atomic_load_n(&changing.stop, __ATOMIC_RELAXED)) {
+        (void)udmar_interrupt_post(changing.interrupt, 0, changing.descriptor, 0x61, false, NULL);
+        (void)udmar_interrupt_set(changing.interrupt, 0, &target, NULL);
+    }
+    return NULL;
+}
+
+static void halves_belong_together(void **state)
+{
+    unsigned mixed = 0;
+    pthread_t thread;
+    struct scene s;
+
+    (void)state;
+    if (sizeof(void *) == 4) {
+        skip(); /* no CMPXCHG16B: the host masks the source */
+    }
+    scene_machine_of(&s, NULL, "generic48", CAP_PI, 0);
+    scene_start(&s);
+    changing.interrupt = allocate(&s, from_function(NIC), 1);
+    changing.descriptor = UINT64_C(0x100000000);
+    changing.stop = false;
+    assert_int_equal(pthread_create(&thread, NULL, change, NULL), 0);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct udmar_interrupt_entry entry = { .index = 0 };
+
+        if (udmar_interrupt_next(s.r.d, &entry) && entry.fields.present) {
+            mixed += entry.fields.posted != (entry.raw[1] >> 32 != 0);
+        }
+    }
+    __atomic_store_n(&changing.stop, true, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(mixed, 0);
+    assert_int_equal(udmar_interrupt_free(changing.interrupt), UDMAR_OK);
+    scene_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_state_says_which_switch_is_off),
+        cmocka_unit_test(entries_of_other_tables_are_not_named),
+        cmocka_unit_test(nothing_is_said_of_entries_after_stop),
+        cmocka_unit_test(compatible_is_what_the_unit_says),
+        cmocka_unit_test(a_switch_without_effect_is_named),
+        cmocka_unit_test(our_own_table_is_not_taken_over),
+        cmocka_unit_test(one_unit_that_does_not_snoop_counts),
+        cmocka_unit_test(halves_belong_together),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
