@@ -222,8 +222,8 @@ bool udmar__remap_table_take_found(struct udmar__remap_table *table, uint32_t in
 }
 
 /* Changes who stands for an entry that was found on; false: @from does not. */
-static bool pass_on(struct udmar__remap_table *table, uint32_t index, struct udmar_interrupt *from,
-                    struct udmar_interrupt *to)
+static bool exchange_owner(struct udmar__remap_table *table, uint32_t index,
+                           struct udmar_interrupt *from, struct udmar_interrupt *to)
 {
     uintptr_t state = udmar__lock(table->host, &table->lock);
     bool was = *owner_at(table, index) == from;
@@ -237,12 +237,12 @@ static bool pass_on(struct udmar__remap_table *table, uint32_t index, struct udm
 
 bool udmar__remap_table_claim_found(struct udmar__remap_table *table, uint32_t index)
 {
-    return pass_on(table, index, &table->found_owner, &table->leaving_owner);
+    return exchange_owner(table, index, &table->found_owner, &table->leaving_owner);
 }
 
 void udmar__remap_table_unclaim_found(struct udmar__remap_table *table, uint32_t index)
 {
-    bool was_claimed = pass_on(table, index, &table->leaving_owner, &table->found_owner);
+    bool was_claimed = exchange_owner(table, index, &table->leaving_owner, &table->found_owner);
 
     (void)was_claimed;
     UDMAR_ASSERT(was_claimed);

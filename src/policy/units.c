@@ -145,15 +145,17 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     if (slot == NULL) {
         return NULL;
     }
-    *out_status = udmar__unit_create(instance->host,
-                                     &(struct udmar__unit_config){
-                                         .index = index,
-                                         .segment = drhd->u.drhd.segment,
-                                         .base = drhd->u.drhd.base,
-                                         .firmware_size = firmware_size,
-                                         .timeout_ns = instance->tunables.timeout_ns,
-                                     },
-                                     &slot->unit, out_reason);
+    *out_status =
+        udmar__unit_create(instance->host,
+                           &(struct udmar__unit_config){
+                               .index = index,
+                               .segment = drhd->u.drhd.segment,
+                               .base = drhd->u.drhd.base,
+                               .firmware_size = firmware_size,
+                               .timeout_ns = instance->tunables.timeout_ns,
+                               .kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0,
+                           },
+                           &slot->unit, out_reason);
     if (*out_status != UDMAR_OK) {
         udmar_host_free(instance->host, slot, sizeof(*slot));
         return NULL;
@@ -163,7 +165,6 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     slot->include_all = said.include_all;
     slot->graphics_only = serves_graphics_only(&said, drhd->u.drhd.segment);
     slot->quirks = instance->quirks;
-    slot->unit->kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0;
     return slot;
 }
 
@@ -193,32 +194,6 @@ static void leave_out(struct udmar *instance, struct udmar__unit_record *slot, c
     append_slot(&instance->left_out, slot);
 }
 
-/* Nothing is changed in a unit whose registers are not understood: what is on stays on. */
-static void tell_what_stays_on(struct udmar *instance, udmar_paddr_t base)
-{
-    void *registers = udmar_host_mmio_map(instance->host, base, UDMAR_PAGE_SIZE);
-    uint32_t status;
-
-    if (registers == NULL) {
-        return;
-    }
-    status = udmar_host_mmio_read32(instance->host, registers, REG_GSTS);
-    udmar_host_mmio_unmap(instance->host, registers, UDMAR_PAGE_SIZE);
-    if (status != UINT32_MAX && (status & GCMD_TE) != 0) {
-        udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "unit at 0x%llx, left out: translation was on and stays on: DMA of its devices "
-                   "is blocked or under firmware's tables",
-                   (unsigned long long)base);
-    }
-    if (status != UINT32_MAX && (status & GCMD_IRE) != 0) {
-        udmar__log(instance->host, UDMAR_LOG_ERROR,
-                   "unit at 0x%llx, left out: interrupt remapping was on and stays on: interrupts "
-                   "of its devices are blocked or go through the table of %s",
-                   (unsigned long long)base,
-                   instance->keep_interrupts ? "the host" : "an earlier kernel");
-    }
-}
-
 static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
 {
     enum udmar_status status;
@@ -234,13 +209,13 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
         status = udmar__root_create(slot->unit);
         reason = "no memory for its root table";
         if (status != UDMAR_OK) {
+            udmar__unit_tell_left_on(slot->unit);
             free_slot(instance, slot);
         }
     }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR, "unit at 0x%llx left out: %s (%s)",
                    (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
-        tell_what_stays_on(instance, drhd->u.drhd.base);
         return;
     }
     append_slot(&instance->units, slot);

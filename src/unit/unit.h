@@ -181,7 +181,13 @@ struct udmar__unit_config {
     udmar_paddr_t base;
     size_t firmware_size; /* of its register window, as the table says */
     uint64_t timeout_ns;
+    uint32_t kept; /* bits of the command register that are the host's */
 };
+/*
+ * Says what firmware or an earlier kernel has left on in a unit that will not be used: nothing is
+ * changed in it.
+ */
+void udmar__unit_tell_left_on(struct udmar_unit *unit);
 /*
  * Maps the registers, decodes the capabilities and leaves the hardware untouched.
  * @reason: a sentence for the log when it fails, or null.
