@@ -178,16 +178,28 @@ static void both_units_forget_a_change(void **state)
     scene_close(&s);
 }
 
-/* A scope that says the same once more is no contradiction. */
+/* A scope that says the same once more is no contradiction, and no second unit. */
 static void a_scope_said_twice_is_one(void **state)
 {
+    struct udmar_unit_status before, after;
+    struct udmar_interrupt *pin;
     struct scene s;
 
     (void)state;
     scene_machine(&s, "generic48");
     add_ioapic(s.r.u, IOAPIC_ID, IOAPIC_RID);
+    (void)add_second(&s, WITH_IR, 0);
     scene_start(&s);
     assert_false(model_log_contains(s.r.m, "more than once"));
+    pin = allocate(&s, from_pin(IOAPIC_ID, 0), 1);
+    (void)set_to(pin, 0, 3, 0x51);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(udmar_unit_status(s.r.d, i, &before), UDMAR_OK);
+        (void)set_to(pin, 0, 4 + i, 0x52);
+        assert_int_equal(udmar_unit_status(s.r.d, i, &after), UDMAR_OK);
+        assert_int_equal(after.waits - before.waits, before.base == BASE);
+    }
+    assert_int_equal(udmar_interrupt_free(pin), UDMAR_OK);
     scene_close(&s);
 }
 
