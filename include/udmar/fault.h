@@ -54,7 +54,9 @@ struct udmar_fault {
     uint64_t near_size;          /* and bytes */
     uint64_t near_age;           /* GONE: unmaps that the device's unit has seen since then */
     struct udmar_interrupt_source sender; /* interrupt requests: who sent it, where that is known */
-    struct udmar_interrupt_source owner;  /* and whose entry it named */
+    /* Whose entry it named, where `owner_known`: kind NONE then means nobody's. */
+    struct udmar_interrupt_source owner;
+    bool owner_known; /* false: the table that was in force is not udmar's */
 };
 
 /*

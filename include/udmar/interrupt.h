@@ -66,12 +66,14 @@ struct udmar_interrupt_config {
     /*
      * Write the sources now. @host: as in all host functions.
      *
-     * @remapped true: called by udmar_start() after remapping has gone on, when messages in
-     * compatibility format still pass (not with 32-bit destinations). For each source that is in
-     * use the host calls udmar_interrupt_set() and writes what comes back, where
-     * udmar_interrupt_message.remapped is true. When this returns compatibility format is blocked.
-     * @remapped false: called by udmar_stop() when they pass again. The host writes messages in
-     * compatibility format into all sources.
+     * @remapped true: called by udmar_start() after remapping has gone on. Messages in
+     * compatibility format still pass in units that have just begun to remap and have a switch for
+     * them (not with 32-bit destinations); where remapping was found on they pass or are blocked as
+     * before, and the old entries are in force. For each source that is in use the host calls
+     * udmar_interrupt_set() and writes what comes back, where udmar_interrupt_message.remapped is
+     * true. When this returns compatibility format is blocked.
+     * @remapped false: called by udmar_stop() when they pass again, in units that have the switch.
+     * The host writes messages in compatibility format into all sources.
      *
      * With 32-bit destinations compatibility format never passes while remapping is on: sources
      * that must lose nothing are masked by the host before udmar_start() and udmar_stop(), and
@@ -223,19 +225,45 @@ enum udmar_status udmar_interrupt_post(struct udmar_interrupt *interrupt, unsign
 /* ---- Take-over ------------------------------------------------------------------------------- */
 
 /*
+ * udmar_interrupt_message_index - the entry that a message names
+ * @address, @data: as the MSI or MSI-X registers of a function or an HPET timer say. Where MSI has
+ *                  several messages, this is the entry of message 0.
+ * @out_index: 0 to 65535.
+ * Returns false for what names none: compatibility format, no address in 0xFEExxxxx, an index
+ * beyond 65535. Any context, no host function.
+ */
+bool udmar_interrupt_message_index(uint64_t address, uint32_t data, uint32_t *out_index);
+/*
+ * udmar_interrupt_pin_index - the entry that a redirection entry names
+ * @redirection: all 64 bits of it. False, and @out_index without meaning: it is in compatibility
+ * format. Any context, no host function.
+ */
+bool udmar_interrupt_pin_index(uint64_t redirection, uint32_t *out_index);
+
+/*
  * udmar_interrupt_forget_found - a source no longer uses the table that was found on
- * @source: one that udmar_interrupt_alloc() would take; null: whatever is left.
+ * @source: one that udmar_interrupt_alloc() would take; null: whatever is left goes.
+ * @first, @count: the entries that it used until now, each at most 65536; without @source 0 and 0.
  *
  * Where udmar_start() finds remapping on, entries of the old table stay what they are, under their
  * old index: interrupts of sources that the host has not written yet go on arriving where they did.
- * When the host has written a source, its old entries are of no use any more, and this removes
- * them: those which that source's requester ids may use. With null what nobody has claimed goes.
- * Returns UDMAR_OK, also when there are none. For a source the errors of udmar_interrupt_alloc();
- * UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE: they are gone from the table, but a unit may still know them;
- * call it again.
+ * Before the host writes a source it reads which entries that names
+ * (udmar_interrupt_message_index(), udmar_interrupt_pin_index()); after it has, they are of no use
+ * any more and this removes them: of the table of the source's unit those from @first to @first +
+ * @count - 1 that were found on and that some requester id of the source may use. No other entry
+ * goes, for one id may stand for many sources: all pins of an I/O APIC send the same, and so do
+ * functions behind one bridge. With null all goes that was found on, in all tables.
+ * Calls may run at the same time; what one of them is removing the others pass over.
+ *
+ * Returns UDMAR_OK, also when none of them was found on. UDMAR_ERR_ARGUMENT: no instance, numbers
+ * that are too large, or the source's ids may not use one of the entries: that one stays, the
+ * others are gone. For a source the errors of udmar_interrupt_alloc() up to UDMAR_ERR_TOO_BIG:
+ * nothing is gone. UDMAR_ERR_TIMEOUT, UDMAR_ERR_QUEUE: they are gone from the table, but a unit may
+ * still know them; call it again.
  */
 enum udmar_status udmar_interrupt_forget_found(struct udmar *instance,
-                                               const struct udmar_interrupt_source *source);
+                                               const struct udmar_interrupt_source *source,
+                                               uint32_t first, uint32_t count);
 
 /* ---- Looking at it --------------------------------------------------------------------------- */
 
@@ -243,7 +271,7 @@ struct udmar_interrupt_state {
     bool asked;          /* by the host, and no tunable is against it */
     const char *refused; /* one clause: why there is none in any unit; null: nothing is wrong */
     bool extended;       /* destinations have 32 bits, else 8 */
-    bool compatible;     /* compatibility format passes (hw.dmar.ir.compat=1) */
+    bool compatible;     /* a unit that remaps says that compatibility format passes */
     bool verified;       /* entries name their source (hw.dmar.ir.verify=1) */
     unsigned units;      /* that remap now */
     unsigned tables;     /* one for all units of a segment that can share it */
@@ -290,7 +318,8 @@ struct udmar_interrupt_entry {
  * udmar_interrupt_next - walk through the entries that are in use
  * @entry: all zero for the first call, then what the last call left in it.
  * Returns false at the end, with *entry all zero again. Any thread; the entries may change
- * meanwhile, what is said of one was so at one moment.
+ * meanwhile. The two halves of what is said of one belong together, unless it is rewritten so often
+ * that no two looks one after the other agree.
  */
 bool udmar_interrupt_next(struct udmar *instance, struct udmar_interrupt_entry *entry);
 

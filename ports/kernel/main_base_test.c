@@ -383,7 +383,7 @@ static void count_unroute(void *route)
     routes_live--;
 }
 
-static const struct irq_router counting_router = { count_route, count_unroute };
+static const struct irq_router counting_router = { count_route, count_unroute, NULL };
 
 static bool refuse_route(const struct irq_source *source, const struct irq_target *target,
                          void **route, struct irq_message *out)
@@ -395,7 +395,7 @@ static bool refuse_route(const struct irq_source *source, const struct irq_targe
     return false;
 }
 
-static const struct irq_router refusing_router = { refuse_route, count_unroute };
+static const struct irq_router refusing_router = { refuse_route, count_unroute, NULL };
 
 /* Live sources move to a router and back, and keep what they have where it refuses. */
 static void test_router(struct pci_device *dev, struct edu *edu)

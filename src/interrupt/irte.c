@@ -24,6 +24,8 @@
 #define PIN_REMAPPED          (UINT64_C(1) << 48)
 #define PIN_INDEX_SHIFT       49
 #define INDEX_LOW             0x7fffu
+#define INDEXES               UINT32_C(65536)
+#define MESSAGE_INDEX_BITS    UDMAR__MASK(19, 0)
 
 struct udmar__irte udmar__irte_posted(udmar_paddr_t descriptor, uint8_t vector, bool urgent,
                                       uint64_t source)
@@ -113,6 +115,25 @@ bool udmar__irte_convert(struct udmar__irte *entry, bool was_extended, bool exte
         (entry->low & UINT32_MAX) | (uint64_t)fields.target.destination
                                         << (extended ? IRTE_DESTINATION_SHIFT : IRTE_XAPIC_SHIFT);
     return true;
+}
+
+bool udmar_interrupt_message_index(uint64_t address, uint32_t data, uint32_t *out_index)
+{
+    uint32_t handle = (uint32_t)(address >> MESSAGE_INDEX_SHIFT & INDEX_LOW) |
+                      (uint32_t)(address >> MESSAGE_INDEX15_SHIFT & 1) << 15;
+
+    if ((address & ~MESSAGE_INDEX_BITS) != MESSAGE_BASE || (address & MESSAGE_REMAPPED) == 0) {
+        return false;
+    }
+    *out_index = handle + ((address & MESSAGE_SUBHANDLE) != 0 ? data & UINT16_MAX : 0);
+    return *out_index < INDEXES;
+}
+
+bool udmar_interrupt_pin_index(uint64_t redirection, uint32_t *out_index)
+{
+    *out_index = (uint32_t)(redirection >> PIN_INDEX_SHIFT & INDEX_LOW) |
+                 (uint32_t)(redirection >> PIN_INDEX15_SHIFT & 1) << 15;
+    return (redirection & PIN_REMAPPED) != 0;
 }
 
 void udmar__message(uint32_t first, unsigned number, unsigned count,

@@ -36,6 +36,24 @@ struct udmar__irte udmar__irte_read(struct udmar__remap_table *table, uint32_t i
                                  .high = udmar__word_load(&words[1]) };
 }
 
+/* Nobody writes an entry so fast that this often is not enough. */
+#define MOST_LOOKS 64u
+
+struct udmar__irte udmar__irte_look(struct udmar__remap_table *table, uint32_t index)
+{
+    struct udmar__irte before = udmar__irte_read(table, index);
+
+    for (unsigned i = 0; i < MOST_LOOKS; i++) {
+        struct udmar__irte after = udmar__irte_read(table, index);
+
+        if (after.low == before.low && after.high == before.high) {
+            break;
+        }
+        before = after;
+    }
+    return before;
+}
+
 bool udmar__irte_write(struct udmar__remap_table *table, uint32_t index, struct udmar__irte value)
 {
     volatile uint64_t *words = &table->words[2 * index];

@@ -79,6 +79,7 @@ struct udmar__remap_table *udmar__remap_table_create(void *host,
     table->most_log2 = 255;
     table->found_owner.source.kind = UDMAR_INTERRUPT_FOUND;
     table->found_owner.table = table;
+    table->leaving_owner = table->found_owner;
     if (!get_table_memory(table)) {
         udmar__remap_table_destroy(table, false);
         return NULL;
@@ -93,7 +94,7 @@ static void free_owners(struct udmar__remap_table *table, struct udmar_interrupt
     for (uint32_t i = 0; i < owner_piece(table); i++) {
         struct udmar_interrupt *owner = owners[i];
 
-        if (owner == NULL || owner == &table->found_owner) {
+        if (owner == NULL || udmar__remap_owner_is_found(table, owner)) {
             continue;
         }
         for (uint32_t j = 0; j < owner->count && i + j < owner_piece(table); j++) {
@@ -220,11 +221,51 @@ bool udmar__remap_table_take_found(struct udmar__remap_table *table, uint32_t in
     return ours;
 }
 
-void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t first, uint32_t count)
+/* Changes who stands for an entry that was found on; false: @from does not. */
+static bool exchange_owner(struct udmar__remap_table *table, uint32_t index,
+                           struct udmar_interrupt *from, struct udmar_interrupt *to)
+{
+    uintptr_t state = udmar__lock(table->host, &table->lock);
+    bool was = *owner_at(table, index) == from;
+
+    if (was) {
+        *owner_at(table, index) = to;
+    }
+    udmar__unlock(table->host, &table->lock, state);
+    return was;
+}
+
+bool udmar__remap_table_claim_found(struct udmar__remap_table *table, uint32_t index)
+{
+    return exchange_owner(table, index, &table->found_owner, &table->leaving_owner);
+}
+
+void udmar__remap_table_unclaim_found(struct udmar__remap_table *table, uint32_t index)
+{
+    bool was_claimed = exchange_owner(table, index, &table->leaving_owner, &table->found_owner);
+
+    (void)was_claimed;
+    UDMAR_ASSERT(was_claimed);
+}
+
+/* Only who has entries gives them back: between claim and this nobody else was given one. */
+static void check_owner(struct udmar__remap_table *table, uint32_t first, uint32_t count,
+                        const struct udmar_interrupt *owner) UDMAR_REQUIRES(table->lock)
+{
+    (void)owner;
+    UDMAR_ASSERT(owner != &table->found_owner);
+    for (uint32_t i = first; i < first + count; i++) {
+        UDMAR_ASSERT(*owner_at(table, i) == owner);
+    }
+}
+
+void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t first, uint32_t count,
+                                  const struct udmar_interrupt *owner)
 {
     uintptr_t state = udmar__lock(table->host, &table->lock);
 
-    if (*owner_at(table, first) == &table->found_owner) {
+    check_owner(table, first, count, owner);
+    if (owner == &table->leaving_owner) {
         UDMAR_ASSERT(table->found >= count);
         table->found -= count;
     } else {

@@ -32,6 +32,7 @@ struct udmar_interrupt {
     uint64_t check; /* the high half of its entries: who may use them */
     uint32_t first;
     uint32_t count;
+    bool several; /* other units than `unit` may see what the source sends */
     bool leaving; /* absent, but some unit has not confirmed that it has forgotten them */
 };
 
@@ -52,10 +53,12 @@ struct udmar__remap_table {
     volatile uint64_t *words;                            /* two an entry */
     uint64_t *taken;                                     /* [lock] a bit an entry */
     uint32_t used;                                       /* [lock] by sources */
-    uint32_t found;                                      /* [lock] by `found_owner` */
+    uint32_t found;                                      /* [lock] of what was found on */
     uint32_t next_free;                                  /* [lock] where to look first */
     struct udmar_interrupt **owner[UDMAR__OWNER_PIECES]; /* [lock] null: nobody */
     struct udmar_interrupt found_owner; /* of what was found on and not replaced yet */
+    /* Of those among them that one caller is removing: to anybody else they are gone. */
+    struct udmar_interrupt leaving_owner;
 };
 
 /* What a table is made for. */
@@ -81,8 +84,22 @@ enum udmar_status udmar__remap_table_take(struct udmar__remap_table *table,
                                           struct udmar_interrupt *interrupt);
 /* Takes this one for `found_owner`; false: it is beyond the end, or a source has it. */
 bool udmar__remap_table_take_found(struct udmar__remap_table *table, uint32_t index);
-/* Entries that nobody has any more, and no unit knows. */
-void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t first, uint32_t count);
+/*
+ * From `found_owner` to `leaving_owner`: the caller, and nobody else, clears the entry, has it
+ * forgotten, and gives it back or takes the claim back. False: another has done so, or a source has
+ * the entry, or nobody.
+ */
+bool udmar__remap_table_claim_found(struct udmar__remap_table *table, uint32_t index);
+void udmar__remap_table_unclaim_found(struct udmar__remap_table *table, uint32_t index);
+/* Entries of @owner that no unit knows any more. */
+void udmar__remap_table_give_back(struct udmar__remap_table *table, uint32_t first, uint32_t count,
+                                  const struct udmar_interrupt *owner);
+/* Stands this owner for what was found on? */
+static inline bool udmar__remap_owner_is_found(const struct udmar__remap_table *table,
+                                               const struct udmar_interrupt *owner)
+{
+    return owner == &table->found_owner || owner == &table->leaving_owner;
+}
 /* Whose entry it is; null: nobody's, or beyond the end. */
 struct udmar_interrupt *udmar__remap_owner(struct udmar__remap_table *table, uint32_t index)
     UDMAR_REQUIRES(table->lock);
@@ -92,7 +109,10 @@ uint32_t udmar__remap_table_next(struct udmar__remap_table *table, uint32_t inde
 
 /* ---- remap_entry.c: the words ---- */
 
+/* For who has the entry. */
 struct udmar__irte udmar__irte_read(struct udmar__remap_table *table, uint32_t index);
+/* For others: the halves belong together, as hardware may have read them. */
+struct udmar__irte udmar__irte_look(struct udmar__remap_table *table, uint32_t index);
 /*
  * Gives an entry a new value in one step as hardware sees it. False: both halves change, it is
  * present, and there is no way to change both at once: nothing has been done.

@@ -7,8 +7,7 @@
 
 /* A set of ids, as far as it matters; begin with all zero. */
 struct udmar__sender {
-    bool known; /* it has ids */
-    uint16_t segment;
+    bool known;          /* it has ids */
     udmar_rid_t id;      /* the first */
     uint16_t difference; /* bits in which some other differs from it */
     uint8_t first_bus;

@@ -122,6 +122,9 @@ static void add_entry(struct udmar__text *text, const struct udmar_fault *fault)
         return;
     }
     udmar__text_add(text, " through entry %llu", (unsigned long long)fault->address);
+    if (!fault->owner_known) {
+        return;
+    }
     if (fault->owner.kind != UDMAR_INTERRUPT_NONE) {
         (void)udmar_interrupt_source_format(&fault->owner, owner, sizeof(owner));
         udmar__text_add(text, ", which is %s%s,",

@@ -84,6 +84,9 @@ static enum udmar_status set_up_instance(struct udmar *instance, const struct ud
     if (status == UDMAR_OK) {
         status = copy_ram(instance, config);
     }
+    if (!instance->tunables.enable && config->interrupts != NULL) {
+        instance->interrupts.refused = "hw.dmar.enable=0";
+    }
     if (status != UDMAR_OK || !instance->tunables.enable) {
         return status;
     }

@@ -207,6 +207,8 @@ struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned
 /* The unit of a DRHD, or null. */
 struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
                                           const struct udmar_entry *drhd);
+/* Is every unit usable that the table lists, as far as it can be read? */
+bool udmar__units_complete(const struct udmar *instance);
 
 /* ---- instance.c ---- */
 /* Asks the units for all that rests in deferred mode; waits for nothing. */
@@ -259,8 +261,13 @@ void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot);
 /* Reads the scopes of I/O APICs and HPETs. UDMAR_ERR_MEMORY. */
 enum udmar_status udmar__lines_create(struct udmar *instance);
 void udmar__lines_destroy(struct udmar *instance);
-/* Null: no unit's scope names it. */
+/*
+ * Null: no unit's scope names it. Of several scopes the one that is of most use: with a unit that
+ * is usable, a path that leads to it, and interrupt remapping, in this order; else the first.
+ */
 const struct udmar__line *udmar__line_find(const struct udmar *instance, uint8_t kind, uint8_t id);
+/* Do other usable units name it as well? Any of them may see its messages. */
+bool udmar__line_has_units(const struct udmar *instance, const struct udmar__line *line);
 /* The one that sends this id; null: none does. */
 const struct udmar__line *udmar__line_sending(const struct udmar *instance, uint16_t segment,
                                               udmar_rid_t rid);
@@ -269,7 +276,7 @@ const struct udmar__line *udmar__line_sending(const struct udmar *instance, uint
 /* The ids that a source sends, and the unit that sees them. */
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
-                                     struct udmar__sender *out_sender,
+                                     struct udmar__ids *out_ids,
                                      struct udmar__unit_record **out_slot);
 
 /* ---- interrupt_tables.c ---- */

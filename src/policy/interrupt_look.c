@@ -14,9 +14,23 @@ static unsigned remapping_units(struct udmar *instance)
     return count;
 }
 
+/* What the units say, not what they were told: some have no such switch. */
+static bool is_passed_by_a_unit(struct udmar *instance)
+{
+    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+        if (!instance->interrupts.extended && udmar__unit_passes_compatible(slot->unit)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void udmar_interrupt_state(struct udmar *instance, struct udmar_interrupt_state *out_state)
 {
     *out_state = (struct udmar_interrupt_state){ .refused = "the host has not asked for it" };
+    if (instance == NULL) {
+        out_state->refused = "there is no driver instance";
+    }
     if (instance == NULL || (!instance->interrupts.asked && instance->interrupts.refused == NULL)) {
         return;
     }
@@ -26,7 +40,7 @@ void udmar_interrupt_state(struct udmar *instance, struct udmar_interrupt_state 
         return;
     }
     out_state->extended = instance->interrupts.extended;
-    out_state->compatible = instance->tunables.interrupt_compat && !instance->interrupts.extended;
+    out_state->compatible = is_passed_by_a_unit(instance);
     out_state->verified = instance->tunables.interrupt_verify;
     out_state->units = remapping_units(instance);
     for (struct udmar__remap_table *table = instance->interrupts.tables; table != NULL;
@@ -57,7 +71,7 @@ static void describe_entry(struct udmar__remap_table *table, uint32_t index,
                            struct udmar_interrupt_entry *out_entry) UDMAR_REQUIRES(table->lock)
 {
     const struct udmar_interrupt *owner = udmar__remap_owner(table, index);
-    struct udmar__irte words = udmar__irte_read(table, index);
+    struct udmar__irte words = udmar__irte_look(table, index);
 
     *out_entry = (struct udmar_interrupt_entry){
         .table = table->number,
@@ -65,7 +79,7 @@ static void describe_entry(struct udmar__remap_table *table, uint32_t index,
         .raw = { words.low, words.high },
     };
     udmar_interrupt_decode(out_entry->raw, table->extended, &out_entry->fields);
-    if (owner == &table->found_owner) {
+    if (udmar__remap_owner_is_found(table, owner)) {
         out_entry->source = found_source(table, &words);
     } else {
         out_entry->source = owner->source;
@@ -144,14 +158,18 @@ void udmar__interrupts_identify(struct udmar *instance, struct udmar_unit *unit,
     if (line != NULL && fault->device == NULL) {
         fault->sender = line_source(line);
     }
-    /* Only requests in the remappable format name an entry. */
-    if (table == NULL || fault->reason == UDMAR__REASON_COMPATIBILITY) {
+    /*
+     * Only requests in the remappable format name an entry, and before start and after stop it is
+     * none of our table.
+     */
+    if (table == NULL || !udmar__remaps(unit) || fault->reason == UDMAR__REASON_COMPATIBILITY) {
         return;
     }
     state = udmar__lock(instance->host, &table->lock);
+    fault->owner_known = true;
     owner = udmar__remap_owner(table, (uint32_t)fault->address);
-    if (owner == &table->found_owner) {
-        words = udmar__irte_read(table, (uint32_t)fault->address);
+    if (udmar__remap_owner_is_found(table, owner)) {
+        words = udmar__irte_look(table, (uint32_t)fault->address);
         fault->owner = found_source(table, &words);
     } else if (owner != NULL) {
         fault->owner = owner->source;

@@ -5,10 +5,23 @@
 /* Some boards' HPETs send the id of any function of their device. */
 #define ANY_FUNCTION 7u
 
+static void add_line_ids(const struct udmar__line *line, struct udmar__ids *out_ids)
+{
+    unsigned any = line->kind == UDMAR_INTERRUPT_HPET ? ANY_FUNCTION : 0;
+    udmar_rid_t first = (udmar_rid_t)(line->rid & ~any);
+
+    udmar__sender_add(&out_ids->sender, line->rid);
+    out_ids->sender.difference = (uint16_t)any;
+    for (unsigned function = 0; function <= any; function++) {
+        out_ids->id[out_ids->count++] = (udmar_rid_t)(first + function);
+    }
+    out_ids->segment = line->segment;
+    out_ids->governor = line->rid;
+}
+
 static enum udmar_status find_line(struct udmar *instance,
                                    const struct udmar_interrupt_source *source,
-                                   struct udmar__sender *out_sender,
-                                   struct udmar__unit_record **out_slot)
+                                   struct udmar__ids *out_ids, struct udmar__unit_record **out_slot)
 {
     const struct udmar__line *line = udmar__line_find(instance, source->kind, source->id);
 
@@ -21,51 +34,44 @@ static enum udmar_status find_line(struct udmar *instance,
     if (!line->resolved) {
         return UDMAR_ERR_PATH;
     }
-    udmar__sender_add(out_sender, line->rid);
-    if (line->kind == UDMAR_INTERRUPT_HPET) {
-        out_sender->difference |= ANY_FUNCTION;
-    }
-    out_sender->segment = line->segment;
+    add_line_ids(line, out_ids);
     *out_slot = line->slot;
     return UDMAR_OK;
 }
 
 static enum udmar_status find_function(struct udmar *instance,
                                        const struct udmar_interrupt_source *source,
-                                       struct udmar__sender *out_sender,
+                                       struct udmar__ids *out_ids,
                                        struct udmar__unit_record **out_slot)
 {
     struct udmar_bus_reader reader = udmar__bus_reader(instance);
     struct udmar_entry drhd;
-    struct udmar__ids ids;
-    enum udmar_status status = udmar__ids_collect(instance, source->segment, source->rid, &ids);
+    enum udmar_status status = udmar__ids_collect(instance, source->segment, source->rid, out_ids);
 
     if (status != UDMAR_OK) {
         return status;
     }
-    status =
-        udmar_table_find_unit(&instance->table, &reader, ids.segment, ids.governor, &drhd, NULL);
+    status = udmar_table_find_unit(&instance->table, &reader, out_ids->segment, out_ids->governor,
+                                   &drhd, NULL);
     if (status != UDMAR_OK) {
         return status;
     }
-    *out_sender = ids.sender;
-    out_sender->segment = ids.segment;
     *out_slot = udmar__unit_of(instance, &drhd);
     return *out_slot != NULL ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
-                                     struct udmar__sender *out_sender,
+                                     struct udmar__ids *out_ids,
                                      struct udmar__unit_record **out_slot)
 {
-    *out_sender = (struct udmar__sender){ .known = false };
+    *out_ids = (struct udmar__ids){ .count = 0 };
     switch (source->kind) {
     case UDMAR_INTERRUPT_PCI:
-        return find_function(instance, source, out_sender, out_slot);
+        return find_function(instance, source, out_ids, out_slot);
     case UDMAR_INTERRUPT_IOAPIC:
     case UDMAR_INTERRUPT_HPET:
-        return find_line(instance, source, out_sender, out_slot);
+        return find_line(instance, source, out_ids, out_slot);
     default:
         return UDMAR_ERR_ARGUMENT;
     }

@@ -91,13 +91,11 @@ enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__
 static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
 {
     struct udmar_unit *unit = slot->unit;
-    bool pass = passes_compatible(instance);
-    /* What already passes, or has no switch, needs none. */
-    enum udmar_status status = pass ? UDMAR_OK : udmar__command(unit, GCMD_CFI, false);
+    bool asked = passes_compatible(instance);
+    /* A unit may have no such switch. */
+    bool pass = asked && udmar__let_compatible_pass(unit);
+    enum udmar_status status = asked ? UDMAR_OK : udmar__command(unit, GCMD_CFI, false);
 
-    if (pass) {
-        (void)udmar__let_compatible_pass(unit);
-    }
     if (status != UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_ERROR,
                    "unit %u: the switch for interrupts in compatibility format does not obey (%s): "
@@ -108,7 +106,9 @@ static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
     udmar__log(instance->host, pass ? UDMAR_LOG_WARN : UDMAR_LOG_INFO,
                "unit %u: interrupts are remapped, APIC ids of %u bits, compatibility format %s%s",
                unit->index, instance->interrupts.extended ? 32u : 8u,
-               pass ? "passes (hw.dmar.ir.compat=1): devices can forge interrupts" : "is blocked",
+               pass    ? "passes (hw.dmar.ir.compat=1): devices can forge interrupts"
+               : asked ? "does not obey hw.dmar.ir.compat=1: the unit has no switch for it"
+                       : "is blocked",
                instance->tunables.interrupt_verify ? ""
                                                    : "; entries do not name their source "
                                                      "(hw.dmar.ir.verify=0)");

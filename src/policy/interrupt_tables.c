@@ -23,6 +23,30 @@ static const char *unit_objection(const struct udmar *instance,
     return slot->quirks & QUIRK_NO_INTERRUPTS ? udmar__quirk_name(QUIRK_NO_INTERRUPTS) : NULL;
 }
 
+/* Why this I/O APIC's pins would be dead with remapping on; null: nothing is wrong. */
+static const char *pin_objection(const struct udmar *instance, uint8_t id)
+{
+    const struct udmar__line *line = udmar__line_find(instance, UDMAR_INTERRUPT_IOAPIC, id);
+
+    if (line == NULL) {
+        udmar__log(instance->host, UDMAR_LOG_WARN,
+                   "no unit's scope names I/O APIC %u: with interrupt remapping its interrupts "
+                   "would be blocked",
+                   id);
+        return "firmware's table does not name every I/O APIC";
+    }
+    /* A unit that does not remap lets its pins pass, whatever they are called. */
+    if (line->resolved || line->slot == NULL || unit_objection(instance, line->slot) != NULL) {
+        return NULL;
+    }
+    udmar__log(instance->host, UDMAR_LOG_WARN,
+               "the path to I/O APIC %u in the scope of unit %u leads through something that is no "
+               "bridge: it is not known what it sends, and with interrupt remapping its "
+               "interrupts would be blocked",
+               id, line->slot->unit->index);
+    return "firmware's path to an I/O APIC leads nowhere";
+}
+
 /* Why no unit remaps, whatever it can; null: nothing is wrong. */
 static const char *machine_objection(const struct udmar *instance,
                                      const struct udmar_interrupt_config *config)
@@ -31,12 +55,10 @@ static const char *machine_objection(const struct udmar *instance,
         return "firmware's table says that the machine does not support it";
     }
     for (unsigned i = 0; i < config->ioapic_count; i++) {
-        if (udmar__line_find(instance, UDMAR_INTERRUPT_IOAPIC, config->ioapics[i]) == NULL) {
-            udmar__log(instance->host, UDMAR_LOG_WARN,
-                       "no unit's scope names I/O APIC %u: with interrupt remapping its "
-                       "interrupts would be blocked",
-                       config->ioapics[i]);
-            return "firmware's table does not name every I/O APIC";
+        const char *objection = pin_objection(instance, config->ioapics[i]);
+
+        if (objection != NULL) {
+            return objection;
         }
     }
     return NULL;
@@ -48,7 +70,7 @@ static const char *extended_objection(const struct udmar *instance)
     if ((instance->table.flags & UDMAR_TABLE_X2APIC_OPT_OUT) != 0) {
         return "firmware asks not to use them (X2APIC_OPT_OUT)";
     }
-    if (instance->left_out != NULL) {
+    if (!udmar__units_complete(instance)) {
         return "a unit is left out";
     }
     for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
@@ -67,6 +89,11 @@ static void choose_width(struct udmar *instance, bool wanted)
     if (wanted && objection != NULL) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "interrupts reach APIC ids up to 255 alone, also in x2APIC mode: %s", objection);
+    }
+    if (instance->interrupts.extended && instance->tunables.interrupt_compat) {
+        udmar__log(instance->host, UDMAR_LOG_WARN,
+                   "hw.dmar.ir.compat=1 has no effect: with APIC ids of 32 bits compatibility "
+                   "format is always blocked");
     }
 }
 

@@ -28,12 +28,13 @@ static enum udmar_status forget_everywhere(struct udmar *instance,
 /*
  * A live entry changes: the unit that governs its source may have it in its cache. Other units that
  * share the table may as well, because a device of theirs has named it; for that device it is
- * useless, as long as entries name their source.
+ * useless, as long as entries name their source. An I/O APIC or HPET that several units name may
+ * be behind any of them.
  */
 static enum udmar_status forget_changed(const struct udmar_interrupt *interrupt, uint32_t first,
                                         unsigned count_log2)
 {
-    if (!interrupt->instance->tunables.interrupt_verify) {
+    if (!interrupt->instance->tunables.interrupt_verify || interrupt->several) {
         return forget_everywhere(interrupt->instance, interrupt->table, first, count_log2);
     }
     return udmar__remaps(interrupt->unit) ? udmar__remap_forget(interrupt->unit, first, count_log2)
@@ -48,12 +49,19 @@ static bool count_makes_sense(const struct udmar_interrupt_source *source, unsig
            (count == 1 || source->kind == UDMAR_INTERRUPT_PCI);
 }
 
+static bool is_named_by_several(const struct udmar *instance,
+                                const struct udmar_interrupt_source *source)
+{
+    return source->kind != UDMAR_INTERRUPT_PCI &&
+           udmar__line_has_units(instance, udmar__line_find(instance, source->kind, source->id));
+}
+
 /* The table for a source, and who may use its entries. */
 static enum udmar_status place_source(struct udmar *instance, struct udmar_interrupt *interrupt)
 {
     struct udmar__unit_record *slot;
-    struct udmar__sender sender;
-    enum udmar_status status = udmar__source_find(instance, &interrupt->source, &sender, &slot);
+    struct udmar__ids ids;
+    enum udmar_status status = udmar__source_find(instance, &interrupt->source, &ids, &slot);
 
     if (status != UDMAR_OK) {
         return status;
@@ -62,12 +70,13 @@ static enum udmar_status place_source(struct udmar *instance, struct udmar_inter
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (interrupt->source.kind != UDMAR_INTERRUPT_PCI) {
-        interrupt->source.segment = sender.segment;
-        interrupt->source.rid = sender.id;
+        interrupt->source.segment = ids.segment;
+        interrupt->source.rid = ids.sender.id;
     }
     interrupt->table = slot->remap;
     interrupt->unit = slot->unit;
-    interrupt->check = instance->tunables.interrupt_verify ? udmar__sender_check(&sender) : 0;
+    interrupt->several = is_named_by_several(instance, &interrupt->source);
+    interrupt->check = instance->tunables.interrupt_verify ? udmar__sender_check(&ids.sender) : 0;
     return udmar__remap_table_take(interrupt->table, interrupt);
 }
 
@@ -121,7 +130,7 @@ enum udmar_status udmar_interrupt_free(struct udmar_interrupt *interrupt)
     if (status != UDMAR_OK) {
         return status;
     }
-    udmar__remap_table_give_back(interrupt->table, interrupt->first, interrupt->count);
+    udmar__remap_table_give_back(interrupt->table, interrupt->first, interrupt->count, interrupt);
     udmar_host_free(interrupt->instance->host, interrupt, sizeof(*interrupt));
     return UDMAR_OK;
 }
@@ -237,23 +246,6 @@ enum udmar_status udmar_interrupt_post(struct udmar_interrupt *interrupt, unsign
 
 /* ---- What was found -------------------------------------------------------------------------- */
 
-/* Removes one; false: it stays, @sender may not use it. */
-static bool remove_found(struct udmar__remap_table *table, uint32_t index,
-                         const struct udmar__sender *sender)
-{
-    if (sender != NULL) {
-        struct udmar__irte entry = udmar__irte_read(table, index);
-
-        /* What everybody may use is nobody's in particular. */
-        if (UDMAR__FIELD(entry.high, 19, 18) == CHECK_NOTHING ||
-            !udmar__sender_passes(entry.high, sender->id)) {
-            return false;
-        }
-    }
-    udmar__irte_clear(table, index);
-    return true;
-}
-
 /* The next of them from @index on; `entries`: there is none. */
 static uint32_t next_found(struct udmar__remap_table *table, uint32_t index)
 {
@@ -267,47 +259,88 @@ static uint32_t next_found(struct udmar__remap_table *table, uint32_t index)
     return index;
 }
 
+/*
+ * Another caller may remove the same one, and a source may then be given its place: only who has
+ * claimed it touches it.
+ */
+static enum udmar_status remove_found(struct udmar *instance, struct udmar__remap_table *table,
+                                      uint32_t index)
+{
+    enum udmar_status status;
+
+    if (!udmar__remap_table_claim_found(table, index)) {
+        return UDMAR_OK;
+    }
+    udmar__irte_clear(table, index);
+    status = forget_everywhere(instance, table, index, 0);
+    if (status == UDMAR_OK) {
+        udmar__remap_table_give_back(table, index, 1, &table->leaving_owner);
+    } else {
+        udmar__remap_table_unclaim_found(table, index);
+    }
+    return status;
+}
+
+/* May the sender of these ids use it? An earlier kernel may have written any of them into it. */
+static bool may_use(const struct udmar__ids *ids, uint64_t high)
+{
+    for (unsigned i = 0; i < ids->count; i++) {
+        if (udmar__sender_passes(high, ids->id[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Those from @first on and below @end; @ids: null where it does not matter whose they are. */
 static enum udmar_status forget_in_table(struct udmar *instance, struct udmar__remap_table *table,
-                                         const struct udmar__sender *sender)
+                                         uint32_t first, uint32_t end, const struct udmar__ids *ids)
 {
     enum udmar_status result = UDMAR_OK;
 
-    for (uint32_t i = next_found(table, 0); i < table->entries; i = next_found(table, i + 1)) {
-        if (remove_found(table, i, sender)) {
-            enum udmar_status status = forget_everywhere(instance, table, i, 0);
+    for (uint32_t i = next_found(table, first); i < end && i < table->entries;
+         i = next_found(table, i + 1)) {
+        enum udmar_status status = UDMAR_ERR_ARGUMENT;
 
-            if (status == UDMAR_OK) {
-                udmar__remap_table_give_back(table, i, 1);
-            }
-            result = result == UDMAR_OK ? status : result;
+        if (ids == NULL || may_use(ids, udmar__irte_read(table, i).high)) {
+            status = remove_found(instance, table, i);
         }
+        result = result == UDMAR_OK ? status : result;
+    }
+    return result;
+}
+
+static enum udmar_status forget_all_found(struct udmar *instance)
+{
+    enum udmar_status result = UDMAR_OK;
+
+    for (struct udmar__remap_table *table = instance->interrupts.tables; table != NULL;
+         table = table->next) {
+        enum udmar_status status = forget_in_table(instance, table, 0, table->entries, NULL);
+
+        result = result == UDMAR_OK ? status : result;
     }
     return result;
 }
 
 enum udmar_status udmar_interrupt_forget_found(struct udmar *instance,
-                                               const struct udmar_interrupt_source *source)
+                                               const struct udmar_interrupt_source *source,
+                                               uint32_t first, uint32_t count)
 {
-    enum udmar_status result = UDMAR_OK;
     struct udmar__unit_record *slot;
-    struct udmar__sender sender;
+    struct udmar__ids ids;
+    enum udmar_status status;
 
-    if (instance == NULL) {
+    if (instance == NULL || first > UDMAR__REMAP_MOST || count > UDMAR__REMAP_MOST) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (source != NULL) {
-        result = udmar__source_find(instance, source, &sender, &slot);
-        if (result != UDMAR_OK) {
-            return result;
-        }
-        return slot->remap != NULL ? forget_in_table(instance, slot->remap, &sender)
-                                   : UDMAR_ERR_UNSUPPORTED;
+    if (source == NULL) {
+        return first == 0 && count == 0 ? forget_all_found(instance) : UDMAR_ERR_ARGUMENT;
     }
-    for (struct udmar__remap_table *table = instance->interrupts.tables; table != NULL;
-         table = table->next) {
-        enum udmar_status status = forget_in_table(instance, table, NULL);
-
-        result = result == UDMAR_OK ? status : result;
+    status = udmar__source_find(instance, source, &ids, &slot);
+    if (status != UDMAR_OK) {
+        return status;
     }
-    return result;
+    return slot->remap != NULL ? forget_in_table(instance, slot->remap, first, first + count, &ids)
+                               : UDMAR_ERR_UNSUPPORTED;
 }

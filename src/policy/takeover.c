@@ -97,6 +97,28 @@ static void stop_left_out(struct udmar__unit_record *slot)
     }
 }
 
+/* Its devices are given interrupts in compatibility format, which an old table's unit blocks. */
+static void stop_left_out_interrupts(struct udmar__unit_record *slot)
+{
+    struct udmar_unit *unit = slot->unit;
+    unsigned long long base = unit->base;
+    enum udmar_status status;
+
+    if (udmar__interrupts_are_kept(slot)) {
+        udmar__log(unit->host, UDMAR_LOG_INFO,
+                   "unit at 0x%llx, left out: interrupt remapping is the host's and stays on",
+                   base);
+        return;
+    }
+    status = udmar__command(unit, GCMD_IRE, false);
+    udmar__log(unit->host, status == UDMAR_OK ? UDMAR_LOG_WARN : UDMAR_LOG_ERROR,
+               status == UDMAR_OK
+                   ? "unit at 0x%llx, left out: interrupt remapping was on; it is off now"
+                   : "unit at 0x%llx, left out: interrupt remapping cannot be switched off: "
+                     "interrupts of its devices are blocked or go through an old table",
+               base);
+}
+
 void udmar__take_over_left_out(struct udmar *instance)
 {
     for (struct udmar__unit_record *slot = instance->left_out; slot != NULL; slot = slot->next) {
@@ -107,6 +129,9 @@ void udmar__take_over_left_out(struct udmar *instance)
         }
         if (status & GCMD_TE) {
             stop_left_out(slot);
+        }
+        if (status & GCMD_IRE) {
+            stop_left_out_interrupts(slot);
         }
         (void)udmar__open_protected_regions(instance, slot);
     }

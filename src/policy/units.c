@@ -145,15 +145,17 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     if (slot == NULL) {
         return NULL;
     }
-    *out_status = udmar__unit_create(instance->host,
-                                     &(struct udmar__unit_config){
-                                         .index = index,
-                                         .segment = drhd->u.drhd.segment,
-                                         .base = drhd->u.drhd.base,
-                                         .firmware_size = firmware_size,
-                                         .timeout_ns = instance->tunables.timeout_ns,
-                                     },
-                                     &slot->unit, out_reason);
+    *out_status =
+        udmar__unit_create(instance->host,
+                           &(struct udmar__unit_config){
+                               .index = index,
+                               .segment = drhd->u.drhd.segment,
+                               .base = drhd->u.drhd.base,
+                               .firmware_size = firmware_size,
+                               .timeout_ns = instance->tunables.timeout_ns,
+                               .kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0,
+                           },
+                           &slot->unit, out_reason);
     if (*out_status != UDMAR_OK) {
         udmar_host_free(instance->host, slot, sizeof(*slot));
         return NULL;
@@ -163,7 +165,6 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     slot->include_all = said.include_all;
     slot->graphics_only = serves_graphics_only(&said, drhd->u.drhd.segment);
     slot->quirks = instance->quirks;
-    slot->unit->kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0;
     return slot;
 }
 
@@ -208,6 +209,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
         status = udmar__root_create(slot->unit);
         reason = "no memory for its root table";
         if (status != UDMAR_OK) {
+            udmar__unit_tell_left_on(slot->unit);
             free_slot(instance, slot);
         }
     }
@@ -250,6 +252,24 @@ static void leave_out_damaged(struct udmar *instance)
             leave_out(instance, slot, "its list of devices is damaged");
         }
     }
+}
+
+bool udmar__units_complete(const struct udmar *instance)
+{
+    uint32_t offset = UDMAR__HEADER_SIZE;
+    enum udmar_defect_kind defect;
+    struct udmar_entry entry;
+
+    while ((defect = udmar__head_at(&instance->table, offset, &entry)) == UDMAR_DEFECT_NONE) {
+        offset += entry.length;
+        if (entry.type == UDMAR_ENTRY_DRHD &&
+            (udmar__decode(&instance->table, &entry) != UDMAR_DEFECT_NONE ||
+             find_base(instance->units, entry.u.drhd.base) == NULL)) {
+            return false;
+        }
+    }
+    /* What stands behind the end of what can be read may be one more. */
+    return defect == UDMAR_DEFECT_SHORT_HEAD;
 }
 
 enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu)

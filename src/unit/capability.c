@@ -76,9 +76,6 @@ static const char *find_contradiction(const struct udmar_unit_facts *facts)
     if (!facts->queued && !facts->registers) {
         return "neither a queue nor registers for invalidation";
     }
-    if (facts->interrupt_remap && !facts->queued) {
-        return "interrupt remapping without an invalidation queue";
-    }
     return NULL;
 }
 

@@ -114,6 +114,11 @@ bool udmar__unit_remaps(struct udmar_unit *unit)
     return status != UINT32_MAX && (status & (GCMD_IRE | GCMD_SIRTP)) == (GCMD_IRE | GCMD_SIRTP);
 }
 
+bool udmar__unit_passes_compatible(struct udmar_unit *unit)
+{
+    return udmar__unit_remaps(unit) && (udmar__read32(unit, REG_GSTS) & GCMD_CFI) != 0;
+}
+
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
     UDMAR_REQUIRES(unit->lock)
 {

@@ -2,6 +2,8 @@
 /* Finding out what a unit is, and letting it go again. */
 #include "unit/unit.h"
 
+#include "base/text.h"
+
 /* More than any decodable offset can ask for [VTD 11.4.2]. */
 #define LARGEST_WINDOW 0x8000u
 
@@ -66,6 +68,25 @@ static enum udmar_status set_up_unit(struct udmar_unit *unit, size_t firmware_si
     return UDMAR_OK;
 }
 
+void udmar__unit_tell_left_on(struct udmar_unit *unit)
+{
+    uint32_t status = unit->registers != NULL ? udmar__read32(unit, REG_GSTS) : UINT32_MAX;
+
+    if (status != UINT32_MAX && (status & GCMD_TE) != 0) {
+        udmar__log(unit->host, UDMAR_LOG_ERROR,
+                   "unit at 0x%llx: translation was on and stays on: DMA of its devices is blocked "
+                   "or under firmware's tables",
+                   (unsigned long long)unit->base);
+    }
+    if (status != UINT32_MAX && (status & GCMD_IRE) != 0) {
+        udmar__log(unit->host, UDMAR_LOG_ERROR,
+                   "unit at 0x%llx: interrupt remapping was on and stays on: interrupts of its "
+                   "devices are blocked or go through the table of %s",
+                   (unsigned long long)unit->base,
+                   (unit->kept & GCMD_IRE) != 0 ? "the host" : "an earlier kernel");
+    }
+}
+
 enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config *config,
                                      struct udmar_unit **out_unit, const char **reason)
 {
@@ -81,8 +102,10 @@ enum udmar_status udmar__unit_create(void *host, const struct udmar__unit_config
     unit->segment = config->segment;
     unit->base = config->base;
     unit->timeout_ns = config->timeout_ns;
+    unit->kept = config->kept;
     status = set_up_unit(unit, config->firmware_size, reason);
     if (status != UDMAR_OK) {
+        udmar__unit_tell_left_on(unit);
         udmar__unit_destroy(unit);
         return status;
     }

@@ -181,7 +181,13 @@ struct udmar__unit_config {
     udmar_paddr_t base;
     size_t firmware_size; /* of its register window, as the table says */
     uint64_t timeout_ns;
+    uint32_t kept; /* bits of the command register that are the host's */
 };
+/*
+ * Says what firmware or an earlier kernel has left on in a unit that will not be used: nothing is
+ * changed in it.
+ */
+void udmar__unit_tell_left_on(struct udmar_unit *unit);
 /*
  * Maps the registers, decodes the capabilities and leaves the hardware untouched.
  * @reason: a sentence for the log when it fails, or null.
@@ -209,6 +215,8 @@ enum udmar_status udmar__wait_register(struct udmar_unit *unit, uint32_t offset,
 uint32_t udmar__unit_adopt_state(struct udmar_unit *unit);
 /* Does it remap interrupts through our table, as its registers say now? */
 bool udmar__unit_remaps(struct udmar_unit *unit);
+/* Does it remap, and let messages in compatibility format pass? */
+bool udmar__unit_passes_compatible(struct udmar_unit *unit);
 /* The switches that are on, or were asked for. */
 uint32_t udmar__unit_commands(struct udmar_unit *unit);
 /* Does the unit translate through our root table, as GSTS says now? Reads a register. */

@@ -146,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(udmar_create(f.m, &config, &instance) == UDMAR_OK);
     REQUIRE(udmar_start(instance) == UDMAR_OK);
     compare(&f);
-    REQUIRE(udmar_interrupt_forget_found(instance, NULL) == UDMAR_OK);
+    REQUIRE(udmar_interrupt_forget_found(instance, NULL, 0, 0) == UDMAR_OK);
     for (unsigned i = 0; i < f.places; i++) {
         fire(&f, i, &f.before[i].result, &f.before[i].vector, &f.before[i].destination);
         REQUIRE(f.before[i].result == MODEL_INT_BLOCKED);

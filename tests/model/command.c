@@ -169,6 +169,8 @@ void command_write(struct model_unit *u, uint32_t value)
     command_check(u, value);
     command_count(u, value);
     value &= bits_supported(u);
+    if (u->behaviour.no_compatible)
+        value &= ~G_CFI;
     *reg(u, R_GSTS) &= ~(value & (G_RTP | G_IRTP | G_FL));
     *reg(u, R_GSTS) |= value & G_WBF;
     u->command = value;

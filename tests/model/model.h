@@ -296,6 +296,7 @@ struct model_behaviour {
     bool no_walk_caches;         /* no paging-structure caches */
     bool no_caches;              /* no caches at all */
     uint32_t evict;              /* 1 of n cache look-ups loses the entry; 0: never */
+    bool no_compatible;          /* it has no switch for messages in compatibility format */
     bool transient_bit;          /* bit 62 of leaves, before edition 3.2; with device-TLBs only */
     bool all_ones;               /* dead: all registers read all ones, writes are lost */
 };

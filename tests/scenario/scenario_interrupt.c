@@ -240,7 +240,7 @@ static void test_taken_over(void **state)
     assert_int_not_equal(old.address, new.address);
     assert_true(arrives(b, 0, &old, 0, 0x51));
     assert_true(arrives(b, 0, &new, 0, 0x62));
-    assert_int_equal(udmar_interrupt_forget_found(b->instance, NULL), UDMAR_OK);
+    assert_int_equal(udmar_interrupt_forget_found(b->instance, NULL, 0, 0), UDMAR_OK);
     stopped(b, 0, old.address, 0, ENTRY_ABSENT);
     assert_true(arrives(b, 0, &new, 0, 0x62));
     bed_close_unclean(b);

@@ -410,8 +410,18 @@ dump = parse(run('dump', '--json', '--device=00:1f.2', '--limit=2', f'--irta={ir
 check([item['index'] for item in dump['interrupts']['items']] == [1, 4] and
       dump['interrupts']['hidden'] == dump['totals']['interrupts'] - 2 > 0, 'dump: --device and --limit',
       dump['interrupts'])
+# What a device may use by SQ or a bus range is not hidden from it: entries 5 to 7 are 03:00's.
+for device, wanted in (('03:00.0', [3, 4, 5, 6, 7]), ('03:00.4', [3, 4, 5, 6, 7]), ('03:00.2', [3, 4, 6, 7]),
+                       ('03:00.1', [3, 4, 7]), ('02:1f.7', [3, 4])):
+    dump = parse(run('dump', '--json', f'--device={device}', '--limit=100000', f'--irta={irta:#x}', interrupts,
+                     hex(root)))
+    check([item['index'] for item in dump['interrupts']['items'] if item['index'] < 8] == wanted,
+          f'dump: --device={device} shows what it may use', dump['interrupts'])
+result = run('dump', '--device=00:1f.2', '--limit=0', f'--irta={irta:#x}', interrupts, hex(root))
+check('no entry is present' not in result.stdout, 'dump: hidden entries are present', result.stdout)
 result = run('dump', '--irta=fff00f', interrupts, hex(root))
-check(result.returncode == 1 and result.stdout.count('does not hold') == 256, 'dump: a table outside of the image',
+check(result.returncode == 3 and result.stdout.count('does not hold') == 256 and
+      'no entry is present' not in result.stdout and 'the interrupt table at physical 0xfff000' in result.stderr, 'dump: a table outside of the image',
       result.stdout[-500:])
 
 # ---- kinds of images -------------------------------------------------------------------------------

@@ -61,24 +61,13 @@ static void show_problem(struct listing *list, uint32_t index, uint64_t physical
     json_close(list->json);
 }
 
-/* By the source id or the buses that the entry names. */
-static bool is_wanted(const struct dump_options *options, const uint64_t *words)
-{
-    unsigned sid = INTERRUPT_SID(words);
-
-    if (!options->has_rid)
-        return true;
-    if (INTERRUPT_SVT(words) == 2)
-        return options->rid >> 8 >= sid >> 8 && options->rid >> 8 <= (sid & 0xff);
-    return INTERRUPT_SVT(words) == 0 || sid == options->rid;
-}
-
 static void list_entry(struct listing *list, uint32_t index, uint64_t physical,
                        const uint64_t *words)
 {
     struct objection objection;
 
-    if ((words[0] & 1) == 0 || !is_wanted(list->options, words))
+    if ((words[0] & 1) == 0 ||
+        (list->options->has_rid && !interrupt_allows(words, list->options->rid)))
         return;
     list->totals->interrupts++;
     if (list->shown >= list->options->line_limit) {
@@ -102,6 +91,7 @@ static void list_page(struct listing *list, uint32_t first, uint32_t count)
         snprintf(why, sizeof(why), "the image does not hold entries %" PRIu32 " to %" PRIu32, first,
                  first + count - 1);
         show_problem(list, first, physical, 0, why);
+        list->totals->no_interrupts = true;
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -152,6 +142,6 @@ void dump_interrupts(FILE *out, struct json *json, struct image *image,
     list_all(&list);
     if (list.hidden != 0)
         fprintf(out, "    ... and %" PRIu64 " more entries (--limit shows more)\n", list.hidden);
-    if (list.shown == 0)
+    if (list.shown == 0 && list.hidden == 0 && !totals->no_interrupts)
         fprintf(out, "    no entry is present\n");
 }

@@ -241,7 +241,7 @@ static void details(const struct log *log, const struct log_group *group, char *
     if (group->first.place_known && fault->near_size != 0 && length < size)
         snprintf(buffer + length, size - length, "%s 0x%" PRIx64 "-0x%" PRIx64 " (%s). ",
                  fault->place == UDMAR_PLACE_LIVE       ? "It lies in the live mapping"
-                 : fault->place == UDMAR_PLACE_ENDED     ? "It lies in the former mapping"
+                 : fault->place == UDMAR_PLACE_ENDED    ? "It lies in the former mapping"
                  : fault->place == UDMAR_PLACE_RESERVED ? "It lies in the reserved range"
                                                         : "The nearest mapping is",
                  fault->near_base, fault->near_base + (fault->near_size - 1),
@@ -373,19 +373,48 @@ static uint64_t count_devices(const struct log *log)
     return count;
 }
 
+/* How many of the faults are interrupts; what was only counted is taken for DMA. */
+static uint64_t count_interrupts(const struct log *log)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < log->group_count; i++) {
+        const struct log_fault *fault = &log->groups[i].first;
+
+        if (fault->fault.access == UDMAR_FAULT_INTERRUPT)
+            count += log->groups[i].count;
+    }
+    return count;
+}
+
+/* "3 DMA faults", "2 blocked interrupts", "1 DMA fault and 2 blocked interrupts". */
+static void print_faults(FILE *out, const struct log *log)
+{
+    uint64_t interrupts = count_interrupts(log);
+    uint64_t dma = log->faults - interrupts;
+
+    if (dma != 0)
+        fprintf(out, "%" PRIu64 " DMA fault%s", dma, dma == 1 ? "" : "s");
+    if (dma != 0 && interrupts != 0)
+        fprintf(out, " and ");
+    if (interrupts != 0)
+        fprintf(out, "%" PRIu64 " blocked interrupt%s", interrupts, interrupts == 1 ? "" : "s");
+}
+
 void explain_print(FILE *out, const struct log *log, const char *name)
 {
     uint64_t devices = count_devices(log);
 
     print_text(out, name, strlen(name));
     fprintf(out, ": %zu line%s, ", log->lines, log->lines == 1 ? "" : "s");
-    if (log->faults == 0)
+    if (log->faults == 0) {
         fprintf(out, "%sno DMA faults%s", style(STYLE_GOOD), style(STYLE_END));
-    else
-        fprintf(out, "%s%" PRIu64 " DMA fault%s%s of %" PRIu64 " device%s in %zu group%s",
-                style(STYLE_BAD), log->faults, log->faults == 1 ? "" : "s", style(STYLE_END),
-                devices, devices == 1 ? "" : "s", log->group_count,
-                log->group_count == 1 ? "" : "s");
+    } else {
+        fprintf(out, "%s", style(STYLE_BAD));
+        print_faults(out, log);
+        fprintf(out, "%s of %" PRIu64 " device%s in %zu group%s", style(STYLE_END), devices,
+                devices == 1 ? "" : "s", log->group_count, log->group_count == 1 ? "" : "s");
+    }
     if (log->notice_count > 0)
         fprintf(out, ", %zu other DMAR message%s", log->notice_count,
                 log->notice_count == 1 ? "" : "s");

@@ -74,7 +74,7 @@ const struct cause page_causes[] = {
       { D_HPET },
       { 0 },
       104,
-      "@ is no PCI device: it is the id under which the DMAR table lists the HPET (a timer). Its "
+      "@ is an id under which the DMAR table lists the HPET (a timer). Its "
       "interrupt fired with an address that was empty or from before the reset, usual after resume "
       "and at boot",
       "Harmless if it is a few. If it comes back after each resume: a newer kernel or Xen, which "
@@ -84,7 +84,7 @@ const struct cause page_causes[] = {
       { D_IOAPIC, R_IR_COMPAT },
       { 0 },
       103,
-      "@ is no PCI device: it is the id under which the DMAR table lists an I/O APIC. One of its "
+      "@ is an id under which the DMAR table lists an I/O APIC. One of its "
       "pins fired as firmware had left it (in the old format), before the kernel programmed it. "
       "Usual at boot and resume, and harmless",
       "Nothing to do for a few of them. What stopped the boot, if something did, is another "
@@ -94,7 +94,7 @@ const struct cause page_causes[] = {
       { D_IOAPIC },
       { R_IR_COMPAT },
       102,
-      "@ is no PCI device: it is the id under which the DMAR table lists an I/O APIC. An interrupt "
+      "@ is an id under which the DMAR table lists an I/O APIC. An interrupt "
       "line fired whose remapping entry does not fit (any more)",
       "Single ones around driver load, unload and resume are harmless. Many: see which line it is "
       "in /proc/interrupts, and compare the I/O APIC scopes with udmar table.",

@@ -75,7 +75,7 @@ void interrupt_target(const uint64_t *words, bool extended, char *buffer, size_t
 }
 
 /* The bits of the source id that must be the entry's, by SQ. */
-static bool sender_allowed(const uint64_t *words, udmar_rid_t rid)
+bool interrupt_allows(const uint64_t *words, udmar_rid_t rid)
 {
     static const uint16_t masks[] = { 0xffff, 0xfffb, 0xfff9, 0xfff8 };
     unsigned sid = INTERRUPT_SID(words);
@@ -130,7 +130,7 @@ void walk_interrupt(struct walk *walk)
         walk_fault(walk, 0x22, "entry %" PRIu32 " is not present", index);
     } else if (!check_interrupt(walk->unit, step->words, extended, &objection)) {
         walk_fault(walk, objection.reason, "%s", objection.why);
-    } else if (!sender_allowed(step->words, request->rid)) {
+    } else if (!interrupt_allows(step->words, request->rid)) {
         walk_fault(walk, 0x26, "entry %" PRIu32 " takes messages %s alone", index, sender);
     } else {
         walk->end = WALK_INTERRUPT;

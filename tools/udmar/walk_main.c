@@ -374,6 +374,11 @@ int command_dump(int argc, char **argv)
                 WALK_ADDRESS(root));
         return STATUS_INPUT;
     }
+    if (totals.no_interrupts) {
+        message("the image does not hold all of the interrupt table at physical 0x%" PRIx64,
+                WALK_ADDRESS(options.irta));
+        return STATUS_INPUT;
+    }
     if (totals.gave_up) {
         message("gave up after %" PRIu64 " tables and %" PRIu64 " contexts: the tables are a maze, "
                 "or --tables is too low",

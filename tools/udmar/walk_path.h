@@ -101,6 +101,8 @@ void walk_interrupt(struct walk *walk);
 
 /* "from 00:1f.2", "from buses 02-02"; "vector 0x31 to processor 0, edge, fixed". */
 void interrupt_sender(const uint64_t *words, char *buffer, size_t size);
+/* May a device with this id use the entry, as far as SVT, SQ and SID say? */
+bool interrupt_allows(const uint64_t *words, udmar_rid_t rid);
 void interrupt_target(const uint64_t *words, bool extended, char *buffer, size_t size);
 
 /* ---- between walk_path.c and walk_stage.c ---------------------------------------------------- */

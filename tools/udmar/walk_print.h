@@ -22,8 +22,9 @@ struct dump_options {
 
 struct dump_totals {
     uint64_t contexts, ranges, bytes, broken, tables, interrupts;
-    bool gave_up; /* the table limit was reached */
-    bool no_root; /* the image does not hold the root table */
+    bool gave_up;       /* the table limit was reached */
+    bool no_root;       /* the image does not hold the root table */
+    bool no_interrupts; /* or some of the interrupt table */
 };
 
 void dump_run(FILE *out, struct image *image, const struct walk_unit *unit, uint64_t root,

@@ -117,8 +117,28 @@ static bool make_route(const struct irq_source *source, const struct irq_target 
     return true;
 }
 
-static const struct irq_router remapped = { make_route, free_route };
-static const struct irq_router left_behind = { make_route, forget_route };
+/* The entry of the table that was found on through which the source has sent until now. */
+static void forget_old_entry(const struct irq_source *source, const struct irq_message *old)
+{
+    struct udmar_interrupt_source from = interrupts_source(source);
+    bool through_table;
+    uint32_t index;
+
+    through_table = source->kind == IRQ_IOAPIC
+                        ? udmar_interrupt_pin_index(old->redirection, &index)
+                        : udmar_interrupt_message_index(old->address, old->data, &index);
+    if (through_table) {
+        enum udmar_status status = udmar_interrupt_forget_found(*instance, &from, index, 1);
+
+        if (status != UDMAR_OK) {
+            kprintf("entry %u, which was found on, stays: %s\n", index,
+                    udmar_status_string(status));
+        }
+    }
+}
+
+static const struct irq_router remapped = { make_route, free_route, forget_old_entry };
+static const struct irq_router left_behind = { make_route, forget_route, forget_old_entry };
 static const struct irq_router *router = &remapped;
 
 /* The library says when: live sources move, one by one. */

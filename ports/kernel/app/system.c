@@ -184,7 +184,7 @@ bool system_start(struct system *system)
         probe(system, pci);
     }
     /* Every driver has written its device's interrupt: nothing goes through an older table. */
-    return udmar_interrupt_forget_found(system->dmar, NULL) == UDMAR_OK;
+    return udmar_interrupt_forget_found(system->dmar, NULL, 0, 0) == UDMAR_OK;
 }
 
 static bool detach_drivers(struct system *system)

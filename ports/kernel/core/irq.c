@@ -119,6 +119,7 @@ bool irq_set_router(const struct irq_router *router)
     for (unsigned i = 0; i < vector_count; i++) {
         struct irq *irq = &vectors[i];
         const struct irq_router *old = irq->router;
+        struct irq_message message = irq->message;
         void *route = irq->route;
 
         if (irq->request.handler == NULL || irq->request.source.kind == IRQ_OWN) {
@@ -126,6 +127,9 @@ bool irq_set_router(const struct irq_router *router)
         }
         if (route_by(irq, router)) {
             unroute(old, route);
+            if (router != NULL && router->moved != NULL) {
+                router->moved(&irq->request.source, &message);
+            }
         } else {
             good = false;
         }

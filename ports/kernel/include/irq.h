@@ -97,12 +97,14 @@ unsigned irq_stray_count(void);
 /*
  * What stands between sources and processors. route() makes the message that leads to @target, and
  * what it needs for that, in *route; false (with a message) when it cannot. unroute() takes it
- * back. Called with interrupts off.
+ * back. moved(), which may be null, is told which message a live source has sent until it was
+ * programmed with one of this router. Called with interrupts off.
  */
 struct irq_router {
     bool (*route)(const struct irq_source *source, const struct irq_target *target, void **route,
                   struct irq_message *out);
     void (*unroute)(void *route);
+    void (*moved)(const struct irq_source *source, const struct irq_message *old);
 };
 
 /*

@@ -119,7 +119,7 @@ static void words_for_every_access(void **state)
         { UDMAR_FAULT_READ, "tried to read from 0x5000" },
         { UDMAR_FAULT_PAGE_REQUEST, "tried to request page 0x5000" },
         { UDMAR_FAULT_ATOMIC, "tried to do an atomic operation at 0x5000" },
-        { UDMAR_FAULT_INTERRUPT, "tried to raise an interrupt through entry 20480, which" },
+        { UDMAR_FAULT_INTERRUPT, "tried to raise an interrupt through entry 20480 and was" },
     };
     char text[400];
     struct fixture f;
