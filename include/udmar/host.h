@@ -199,10 +199,10 @@ bool udmar_host_pci_alias(void *host, uint16_t segment, udmar_rid_t rid, unsigne
 /*
  * udmar_host_lock_create - a spin lock that may be taken in an interrupt
  *
- * Memory is allocated while locks are held (page tables under the domain's). A kernel that allocates
- * nothing under a spin lock takes a mutex instead: the fault handler of udmar_host_interrupt_alloc(),
- * udmar_tick() and busdma calls then run in threads that may wait for one, and with interrupts on.
- * Returns null when there is no memory for one.
+ * Memory is allocated while locks are held (page tables under the domain's). A kernel that
+ * allocates nothing under a spin lock takes a mutex instead: the fault handler of
+ * udmar_host_interrupt_alloc(), udmar_tick() and busdma calls then run in threads that may wait for
+ * one, and with interrupts on. Returns null when there is no memory for one.
  */
 void *udmar_host_lock_create(void *host);
 void udmar_host_lock_destroy(void *host, void *lock);

@@ -2,6 +2,7 @@
 /* Maps, and memory that comes with one. */
 #include "busdma/map.h"
 
+#include "base/bits.h"
 #include "base/text.h"
 #include "busdma/bounce/bounce.h"
 #include "busdma/bounce/page_pool.h"
@@ -33,11 +34,13 @@ static uint32_t segments_for(const struct udmar_dma_tag *tag)
 static uint32_t segments_at_first(const struct udmar_dma_tag *tag, uint32_t most)
 {
     uint64_t part = udmar__min(tag->maxsegsz, tag->boundary - 1); /* no boundary: the largest */
+    uint64_t unused;
 
     if (!tag->backend->scatters) {
         return most;
     }
-    return (uint32_t)udmar__min(most, udmar__max(4, tag->maxsize / udmar__max(part, 1) + 2));
+    part = udmar__divide(tag->maxsize, udmar__max(part, 1), &unused);
+    return (uint32_t)udmar__min(most, udmar__max(4, part + 2));
 }
 
 /* A load of unlimited size is not provided for beforehand: 2 MiB of pages are. */

@@ -464,7 +464,6 @@ enum udmar_status udmar__window_wait(struct udmar__window *window)
     enum udmar_status status;
     uint64_t unused;
 
-    UDMAR_ASSERT(udmar__window_pages(window) == 0);
     if (window->ticket == WINDOW_UNCONFIRMED) {
         status = udmar__invalidate(window->unit, &window->request, 1, true, &unused);
     } else {

@@ -11,28 +11,29 @@
 
 static void fault_interrupt(void *argument)
 {
-    struct udmar__unit_record *slot = argument;
+    struct udmar__unit_record *record = argument;
 
-    (void)udmar__fault_service(slot->instance, slot->unit);
+    (void)udmar__fault_service(record->instance, record->unit);
 }
 
-static enum udmar_status look_at_leftovers(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status look_at_leftovers(struct udmar *instance,
+                                           struct udmar__unit_record *record)
 {
-    uint32_t status = udmar__unit_adopt_state(slot->unit);
+    uint32_t status = udmar__unit_adopt_state(record->unit);
 
     if (status == UINT32_MAX) {
         return UDMAR_ERR_ALL_ONES;
     }
     if (status & (GCMD_TE | GCMD_QIE | GCMD_IRE | GCMD_EAFL)) {
         udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: firmware left on:%s%s%s%s",
-                   slot->unit->index, status & GCMD_TE ? " translation" : "",
+                   record->unit->index, status & GCMD_TE ? " translation" : "",
                    status & GCMD_QIE ? " queue" : "",
                    status & GCMD_IRE ? " interrupt remapping" : "",
                    status & GCMD_EAFL ? " fault log in memory" : "");
     }
-    udmar__note_host_queue(slot);
-    udmar__fault_event(slot->unit, 0, 0);
-    (void)udmar__fault_service(instance, slot->unit);
+    udmar__note_host_queue(record);
+    udmar__fault_event(record->unit, 0, 0);
+    (void)udmar__fault_service(instance, record->unit);
     return UDMAR_OK;
 }
 
@@ -54,9 +55,9 @@ static void attach_rmrr_device(struct udmar *instance, uint16_t segment, udmar_r
     }
 }
 
-enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     enum udmar_status status = UDMAR_OK;
 
     (void)instance;
@@ -71,11 +72,12 @@ enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__un
     return status;
 }
 
-static enum udmar_status replace_old_queue(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status replace_old_queue(struct udmar *instance,
+                                           struct udmar__unit_record *record)
 {
-    enum udmar_status status = udmar__stop_old_queue(instance, slot);
+    enum udmar_status status = udmar__stop_old_queue(instance, record);
 
-    udmar__queue_drop(slot->unit);
+    udmar__queue_drop(record->unit);
     return status;
 }
 
@@ -94,49 +96,49 @@ static enum udmar_status do_without_queue(struct udmar_unit *unit, enum udmar_st
     return status;
 }
 
-enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *record)
 {
-    enum udmar_status status = udmar__queue_start(slot->unit);
+    enum udmar_status status = udmar__queue_start(record->unit);
 
     (void)instance;
-    return status == UDMAR_OK ? status : do_without_queue(slot->unit, status);
+    return status == UDMAR_OK ? status : do_without_queue(record->unit, status);
 }
 
-static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status start_queue(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     enum udmar_status status;
 
-    if (!unit->facts.queued ||
-        (!instance->tunables.queue && unit->facts.registers && !udmar__interrupts_are_kept(slot))) {
+    if (!unit->facts.queued || (!instance->tunables.queue && unit->facts.registers &&
+                                !udmar__interrupts_are_kept(record))) {
         return UDMAR_OK;
     }
     status = udmar__queue_create(unit, instance->tunables.queue_size);
-    return status == UDMAR_OK ? udmar__switch_queue_on(instance, slot)
+    return status == UDMAR_OK ? udmar__switch_queue_on(instance, record)
                               : do_without_queue(unit, status);
 }
 
 /* What attached devices are to reach, before the unit is given a root table that leads there. */
-static enum udmar_status write_contexts(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status write_contexts(struct udmar *instance, struct udmar__unit_record *record)
 {
     (void)instance;
-    return udmar__devices_sync_contexts(slot);
+    return udmar__devices_sync_contexts(record);
 }
 
-enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *record)
 {
     (void)instance;
-    return udmar__root_activate(slot->unit);
+    return udmar__root_activate(record->unit);
 }
 
-static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint64_t address = 0;
     uint32_t data = 0;
 
     unit->interrupt =
-        udmar_host_interrupt_alloc(instance->host, fault_interrupt, slot, &address, &data);
+        udmar_host_interrupt_alloc(instance->host, fault_interrupt, record, &address, &data);
     if (unit->interrupt == NULL) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "unit %u: no interrupt for faults: they are seen only when polled", unit->index);
@@ -146,22 +148,22 @@ static enum udmar_status arm_faults(struct udmar *instance, struct udmar__unit_r
     return UDMAR_OK;
 }
 
-enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *record)
 {
-    enum udmar_status status = udmar__command(slot->unit, GCMD_TE, true);
+    enum udmar_status status = udmar__command(record->unit, GCMD_TE, true);
 
     if (status == UDMAR_OK) {
         udmar__log(instance->host, UDMAR_LOG_INFO,
-                   "unit %u: translation is on, invalidation by %s, %s", slot->unit->index,
-                   udmar__uses_queue(slot->unit) ? "queue" : "registers",
+                   "unit %u: translation is on, invalidation by %s, %s", record->unit->index,
+                   udmar__uses_queue(record->unit) ? "queue" : "registers",
                    instance->tunables.strict ? "strict" : "deferred");
     }
     return status;
 }
 
-static void set_failed(struct udmar__unit_record *slot, bool failed)
+static void set_failed(struct udmar__unit_record *record, bool failed)
 {
-    __atomic_store_n(&slot->failed, failed, __ATOMIC_RELAXED);
+    __atomic_store_n(&record->failed, failed, __ATOMIC_RELAXED);
 }
 
 /* A queue that is of no use any more goes where the unit shows that it still takes commands. */
@@ -186,16 +188,16 @@ static void disarm_faults(struct udmar_unit *unit)
 }
 
 /* A unit that did not obey is left out; what it does with DMA is said, not guessed. */
-static void give_up(struct udmar *instance, struct udmar__unit_record *slot, const char *step,
+static void give_up(struct udmar *instance, struct udmar__unit_record *record, const char *step,
                     enum udmar_status status)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint32_t state;
 
     udmar__unit_wake(unit);
-    udmar__interrupts_give_up(slot);
+    udmar__interrupts_give_up(record);
     state = udmar__read32(unit, REG_GSTS);
-    set_failed(slot, true);
+    set_failed(record, true);
     disarm_faults(unit);
     if (state != UINT32_MAX && ((state | udmar__unit_commands(unit)) & GCMD_TE) == 0) {
         /* It does not translate: it has no use for our tables. */
@@ -207,21 +209,22 @@ static void give_up(struct udmar *instance, struct udmar__unit_record *slot, con
                state == UINT32_MAX ? "in an unknown state"
                : state & GCMD_TE   ? "blocked or still under firmware's tables"
                                    : "not restricted");
-    udmar__devices_abandon(slot);
+    udmar__devices_abandon(record);
     retire_unit(unit, state);
-    udmar__give_back_host_queue(slot);
+    udmar__give_back_host_queue(record);
 }
 
 static enum udmar_status take_step(struct udmar *instance, const struct udmar__step *step)
 {
     enum udmar_status result = UDMAR_OK;
 
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (!udmar__unit_record_failed(slot)) {
-            enum udmar_status status = step->step(instance, slot);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (!udmar__unit_record_failed(record)) {
+            enum udmar_status status = step->step(instance, record);
 
             if (status != UDMAR_OK) {
-                give_up(instance, slot, step->name, status);
+                give_up(instance, record, step->name, status);
                 result = result == UDMAR_OK ? status : result;
             }
         }
@@ -246,8 +249,9 @@ unsigned udmar__running_units(const struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        count += !udmar__unit_record_failed(slot);
+    for (const struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        count += !udmar__unit_record_failed(record);
     }
     return count;
 }
@@ -281,8 +285,9 @@ enum udmar_status udmar_start(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     /* Whoever failed the last time gets another chance. */
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        set_failed(slot, false);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        set_failed(record, false);
     }
     udmar__devices_retry(instance);
     __atomic_store_n(&instance->taking_over, true, __ATOMIC_RELAXED);
@@ -297,13 +302,13 @@ enum udmar_status udmar_start(struct udmar *instance)
     return instance->started ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
-static enum udmar_status stop_unit(struct udmar__unit_record *slot)
+static enum udmar_status stop_unit(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
-    bool stays_on = udmar__must_stay_on(slot);
+    struct udmar_unit *unit = record->unit;
+    bool stays_on = udmar__must_stay_on(record);
     enum udmar_status status = UDMAR_OK;
 
-    udmar__warn_of_interrupt_remapping(slot);
+    udmar__warn_of_interrupt_remapping(record);
     if (!stays_on) {
         status = udmar__command(unit, GCMD_TE, false);
     }
@@ -327,15 +332,15 @@ static enum udmar_status stop_unit(struct udmar__unit_record *slot)
     }
     udmar__queue_drop(unit);
     if (status == UDMAR_OK) {
-        udmar__give_back_host_queue(slot);
+        udmar__give_back_host_queue(record);
     }
     return status;
 }
 
 /* What was left behind, in one line. */
-static void tell_end(struct udmar__unit_record *slot, enum udmar_status status)
+static void tell_end(struct udmar__unit_record *record, enum udmar_status status)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint32_t state = udmar__read32(unit, REG_GSTS);
 
     if (state == UINT32_MAX) {
@@ -360,12 +365,13 @@ enum udmar_status udmar_stop(struct udmar *instance)
         return UDMAR_ERR_ORDER;
     }
     result = udmar__interrupts_stop(instance);
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
         /* One that was left out may have obeyed since. */
-        if (!udmar__unit_record_failed(slot) || udmar__unit_translates(slot->unit)) {
-            enum udmar_status status = stop_unit(slot);
+        if (!udmar__unit_record_failed(record) || udmar__unit_translates(record->unit)) {
+            enum udmar_status status = stop_unit(record);
 
-            tell_end(slot, status);
+            tell_end(record, status);
             result = status != UDMAR_OK ? status : result;
         }
     }

@@ -9,10 +9,10 @@
 
 static bool is_strict(const struct udmar_device *device)
 {
-    const struct udmar__unit_record *slot = device->slot;
+    const struct udmar__unit_record *record = device->unit_record;
 
     return device->instance->tunables.strict ||
-           (slot->graphics_only && (slot->quirks & QUIRK_GRAPHICS_STRICT));
+           (record->graphics_only && (record->quirks & QUIRK_GRAPHICS_STRICT));
 }
 
 static enum udmar_status reserve_aperture(struct udmar_domain *domain, uint64_t base,
@@ -89,7 +89,7 @@ static enum udmar_status translated_mode(struct udmar_device *device,
             .minimum_width = wanted > rmrr ? wanted : rmrr,
         },
     };
-    enum udmar_status status = udmar__mapper_create(device->slot->unit, &config, out_domain);
+    enum udmar_status status = udmar__mapper_create(device->unit_record->unit, &config, out_domain);
 
     if (status != UDMAR_OK) {
         return status;
@@ -138,7 +138,7 @@ static struct udmar_domain *find_shared(struct udmar_device *device, bool pass_t
     struct udmar_domain *domain = instance->shared;
 
     while (domain != NULL && (domain->pass_through != pass_through ||
-                              !udmar__domain_suits(domain, device->slot->unit))) {
+                              !udmar__domain_suits(domain, device->unit_record->unit))) {
         domain = domain->next;
     }
     return domain;
@@ -163,7 +163,7 @@ static enum udmar_status physical_mode(struct udmar_device *device, bool pass_th
     enum udmar_status status = UDMAR_OK;
 
     if (domain == NULL) {
-        status = udmar__mapper_create(device->slot->unit, &config, &domain);
+        status = udmar__mapper_create(device->unit_record->unit, &config, &domain);
         if (status == UDMAR_OK && !pass_through) {
             status = udmar__identity_fill(instance, domain);
             if (status != UDMAR_OK) {
@@ -211,7 +211,7 @@ void udmar__domain_unref(struct udmar *instance, struct udmar_domain *domain)
 const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_mode mode)
 {
     const struct udmar *instance = device->instance;
-    const struct udmar_unit_facts *facts = &device->slot->unit->facts;
+    const struct udmar_unit_facts *facts = &device->unit_record->unit->facts;
     bool table =
         mode == UDMAR_MODE_IDENTITY ||
         ((mode == UDMAR_MODE_PASSTHROUGH || mode == UDMAR_MODE_BOUNCE) && !facts->pass_through);
@@ -229,7 +229,7 @@ const char *udmar__mode_objection(const struct udmar_device *device, enum udmar_
 enum udmar_status udmar__mode_domain(struct udmar_device *device, enum udmar_mode *mode,
                                      struct udmar_domain **out_domain)
 {
-    bool can_pass = device->slot->unit->facts.pass_through;
+    bool can_pass = device->unit_record->unit->facts.pass_through;
     const char *objection = udmar__mode_objection(device, *mode);
 
     *out_domain = NULL;

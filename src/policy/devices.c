@@ -31,7 +31,7 @@ static void find_doubtful_unit(struct udmar_device *device, const struct udmar_e
         kind = udmar_entry_defect(&device->instance->table, drhd);
     }
     if (drhd->length != 0 && kind == UDMAR_DEFECT_NONE) {
-        device->slot = udmar__unit_of(device->instance, drhd);
+        device->unit_record = udmar__unit_of(device->instance, drhd);
     }
     device->in_doubt = true;
     device->reason = doubt_reason(kind);
@@ -54,7 +54,7 @@ static void find_unit(struct udmar_device *device)
     switch (udmar_table_find_unit(&instance->table, &reader, device->ids.segment,
                                   device->ids.governor, &drhd, &device->match)) {
     case UDMAR_OK:
-        device->slot = udmar__unit_of(instance, &drhd);
+        device->unit_record = udmar__unit_of(instance, &drhd);
         device->reason = unusable;
         break;
     case UDMAR_ERR_FIRMWARE:
@@ -135,7 +135,7 @@ static enum udmar_status set_up_device(struct udmar_device *device)
     }
     device->subpage = wants_subpage(device);
     find_unit(device);
-    if (device->slot == NULL) {
+    if (device->unit_record == NULL) {
         device->wanted = UDMAR_MODE_UNPROTECTED;
         return UDMAR_OK;
     }
@@ -174,8 +174,9 @@ enum udmar_status udmar__device_add(struct udmar *instance, uint16_t segment, ud
 
 struct udmar_unit *udmar__device_unit(const struct udmar_device *device)
 {
-    return device->slot == NULL || udmar__unit_record_failed(device->slot) ? NULL
-                                                                           : device->slot->unit;
+    return device->unit_record == NULL || udmar__unit_record_failed(device->unit_record)
+               ? NULL
+               : device->unit_record->unit;
 }
 
 /*
@@ -199,10 +200,10 @@ enum udmar_mode udmar__device_mode(const struct udmar_device *device)
 
 static const char *reason_of(const struct udmar_device *device)
 {
-    if (device->slot == NULL) {
+    if (device->unit_record == NULL) {
         return device->reason;
     }
-    if (udmar__unit_record_failed(device->slot)) {
+    if (udmar__unit_record_failed(device->unit_record)) {
         return unusable;
     }
     if (device->cut_off) {
@@ -279,22 +280,22 @@ static void abandon_device(struct udmar_device *device, bool *answers)
     }
 }
 
-void udmar__devices_abandon(struct udmar__unit_record *slot)
+void udmar__devices_abandon(struct udmar__unit_record *record)
 {
     bool answers = true;
     char label[64];
 
-    for (struct udmar_device *device = slot->instance->devices; device != NULL;
+    for (struct udmar_device *device = record->instance->devices; device != NULL;
          device = device->next) {
-        if (device->slot != slot) {
+        if (device->unit_record != record) {
             continue;
         }
         abandon_device(device, &answers);
         device->unconfirmed = true;
-        slot->instance->unconfirmed = true;
+        record->instance->unconfirmed = true;
         if (device->attach_refs > 0 && device->group != NULL && !device->group->bypassed &&
             has_addresses(device)) {
-            udmar__log(slot->instance->host, UDMAR_LOG_ERROR,
+            udmar__log(record->instance->host, UDMAR_LOG_ERROR,
                        "%s: its unit does not translate the addresses that it was given: do not "
                        "use it",
                        udmar__device_label(device, label));
@@ -341,16 +342,16 @@ static void tell_compromise(const struct udmar_device *device)
     }
 }
 
-enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *slot)
+enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *record)
 {
     struct udmar_device *next;
 
-    for (struct udmar_device *device = slot->instance->devices; device != NULL; device = next) {
+    for (struct udmar_device *device = record->instance->devices; device != NULL; device = next) {
         bool compromise = device->group != NULL && device->group->bypassed;
         enum udmar_status status;
 
         next = device->next;
-        if (device->slot != slot || (device->group == NULL && !device->unconfirmed)) {
+        if (device->unit_record != record || (device->group == NULL && !device->unconfirmed)) {
             continue;
         }
         status = udmar__device_renew(device);
@@ -417,7 +418,7 @@ void udmar__device_announce(struct udmar_device *device)
                    "%s: not protected: %s", label, reason_of(device));
     } else {
         udmar__log(device->instance->host, device->in_doubt ? UDMAR_LOG_ERROR : UDMAR_LOG_INFO,
-                   "%s: unit %u, %s: %s%s", label, device->slot->unit->index,
+                   "%s: unit %u, %s: %s%s", label, device->unit_record->unit->index,
                    udmar_mode_string(mode), reason_of(device),
                    device->rmrrs != 0 ? "; firmware memory mapped (RMRR)" : "");
     }
@@ -436,7 +437,7 @@ enum udmar_status udmar_device_attach(struct udmar *instance, uint16_t segment, 
     device = find_exact(instance, segment, rid);
     if (device == NULL) {
         status = udmar__device_add(instance, segment, rid, &device);
-    } else if (device->unconfirmed && !udmar__unit_record_failed(device->slot)) {
+    } else if (device->unconfirmed && !udmar__unit_record_failed(device->unit_record)) {
         /* The unit still does not answer. */
         status = device->leaving ? UDMAR_ERR_TIMEOUT : udmar__device_sync_contexts(device);
     }
@@ -735,11 +736,11 @@ enum udmar_status udmar_context_entries(struct udmar *instance, uint16_t segment
 {
     struct udmar_device *device = udmar_device_find(instance, segment, rid);
 
-    if (device == NULL || device->slot == NULL) {
+    if (device == NULL || device->unit_record == NULL) {
         return UDMAR_ERR_NO_UNIT;
     }
     /* Behind a controller that sends for it, a function has no id of its own. */
     rid = device->ids.segment == segment ? rid : device->ids.governor;
-    udmar__context_read(device->slot->unit, rid, out_root, out_context);
+    udmar__context_read(device->unit_record->unit, rid, out_root, out_context);
     return UDMAR_OK;
 }

@@ -175,11 +175,11 @@ unsigned udmar_fault_poll(struct udmar *instance)
 {
     unsigned count = 0;
 
-    struct udmar__unit_record *slot = instance != NULL ? instance->units : NULL;
+    struct udmar__unit_record *record = instance != NULL ? instance->units : NULL;
 
-    for (; slot != NULL; slot = slot->next) {
-        if (!udmar__unit_record_failed(slot)) {
-            count += udmar__fault_service(instance, slot->unit);
+    for (; record != NULL; record = record->next) {
+        if (!udmar__unit_record_failed(record)) {
+            count += udmar__fault_service(instance, record->unit);
         }
     }
     return count;

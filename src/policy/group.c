@@ -8,7 +8,7 @@
 static bool is_related(const struct udmar_device *a, const struct udmar_device *b,
                        udmar_rid_t *out_id)
 {
-    return a != b && a->slot == b->slot && udmar__ids_meet(&a->ids, &b->ids, out_id);
+    return a != b && a->unit_record == b->unit_record && udmar__ids_meet(&a->ids, &b->ids, out_id);
 }
 
 /* The next member of a group after @device (null: the first); null at the end. */
@@ -154,7 +154,7 @@ static enum udmar_status sync_id(struct udmar_device *device, udmar_rid_t id,
                                  struct udmar_domain *wanted)
 {
     struct udmar_domain *const known[2] = { device->group->domain, device->group->bypass };
-    struct udmar_unit *unit = device->slot->unit;
+    struct udmar_unit *unit = device->unit_record->unit;
     enum udmar_status status = UDMAR_OK;
 
     for (unsigned i = 0; i < 2 && status == UDMAR_OK; i++) {
@@ -215,7 +215,7 @@ void udmar__group_bypass(struct udmar_device *device)
 {
     struct udmar *instance = device->instance;
     struct udmar__group *group = device->group;
-    bool possible = device->slot->unit->facts.pass_through || instance->ram_count > 0;
+    bool possible = device->unit_record->unit->facts.pass_through || instance->ram_count > 0;
     enum udmar_mode mode = UDMAR_MODE_PASSTHROUGH;
     const char *reason = device->reason;
 
@@ -266,7 +266,7 @@ static void split_ids(struct udmar_device *device)
 /* A unit that has failed is left alone; the contexts are written when it starts. */
 static enum udmar_status give_contexts(struct udmar_device *device)
 {
-    if (udmar__unit_record_failed(device->slot)) {
+    if (udmar__unit_record_failed(device->unit_record)) {
         if (!device->group->bypassed && device->group->devices == 1) {
             udmar__group_bypass(device);
         }
@@ -386,7 +386,7 @@ static void clear_contexts(struct udmar_device *member, const struct udmar__grou
     for (unsigned i = 0; domain != NULL && domain != group->domain && domain != group->bypass &&
                          i < member->ids.count;
          i++) {
-        (void)udmar__context_clear(member->slot->unit, member->ids.id[i], domain);
+        (void)udmar__context_clear(member->unit_record->unit, member->ids.id[i], domain);
     }
 }
 
@@ -544,17 +544,17 @@ void udmar__devices_retry_unconfirmed(struct udmar *instance)
     }
     instance->unconfirmed = false;
     for (struct udmar_device *device = instance->devices; device != NULL; device = next) {
-        const struct udmar__unit_record *slot = device->slot;
+        const struct udmar__unit_record *record = device->unit_record;
 
         next = device->next;
         if (!device->unconfirmed) {
             continue;
         }
-        if (slot == silent || udmar__unit_record_failed(slot)) {
+        if (record == silent || udmar__unit_record_failed(record)) {
             instance->unconfirmed = true;
         } else if (udmar__not_confirmed(udmar__device_renew(device))) {
             /* It is not asked for each device. */
-            silent = slot;
+            silent = record;
         }
     }
 }

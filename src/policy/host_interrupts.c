@@ -7,31 +7,31 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
-bool udmar__interrupts_are_kept(const struct udmar__unit_record *slot)
+bool udmar__interrupts_are_kept(const struct udmar__unit_record *record)
 {
-    return (udmar__unit_commands(slot->unit) & slot->unit->kept & GCMD_IRE) != 0;
+    return (udmar__unit_commands(record->unit) & record->unit->kept & GCMD_IRE) != 0;
 }
 
-void udmar__note_host_queue(struct udmar__unit_record *slot)
+void udmar__note_host_queue(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
 
-    slot->host_queue = 0;
-    if (udmar__interrupts_are_kept(slot) && (udmar__unit_commands(unit) & GCMD_QIE) != 0 &&
+    record->host_queue = 0;
+    if (udmar__interrupts_are_kept(record) && (udmar__unit_commands(unit) & GCMD_QIE) != 0 &&
         unit->queue.memory.physical == 0) {
-        slot->host_queue = udmar__read64(unit, REG_IQA);
+        record->host_queue = udmar__read64(unit, REG_IQA);
     }
 }
 
-void udmar__give_back_host_queue(struct udmar__unit_record *slot)
+void udmar__give_back_host_queue(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
-    uint64_t address = slot->host_queue;
+    struct udmar_unit *unit = record->unit;
+    uint64_t address = record->host_queue;
 
     if (address == 0 || (udmar__unit_commands(unit) & GCMD_QIE) != 0) {
         return;
     }
-    slot->host_queue = 0;
+    record->host_queue = 0;
     udmar__write64(unit, REG_IQT, 0);
     udmar__write64(unit, REG_IQA, address);
     if (udmar__command(unit, GCMD_QIE, true) != UDMAR_OK) {
@@ -43,16 +43,16 @@ void udmar__give_back_host_queue(struct udmar__unit_record *slot)
 
 /* Interrupt entries have no register interface: without our queue the switch alone must do. */
 enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_record *slot)
+                                                  struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     struct udmar__request request = udmar__interrupt_request_all();
     bool queued = udmar__uses_queue(unit);
 
     if ((udmar__unit_commands(unit) & GCMD_IRE) == 0) {
         return UDMAR_OK;
     }
-    if (udmar__interrupts_are_kept(slot)) {
+    if (udmar__interrupts_are_kept(record)) {
         udmar__log(instance->host, queued ? UDMAR_LOG_INFO : UDMAR_LOG_ERROR,
                    queued
                        ? "unit %u: interrupt remapping is the host's and stays on"
@@ -72,9 +72,9 @@ enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
     return udmar__command(unit, GCMD_IRE, false);
 }
 
-void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot)
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint32_t status = udmar__read32(unit, REG_GSTS);
 
     if (unit->kept == 0 && status != UINT32_MAX &&
@@ -89,26 +89,26 @@ void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot)
 enum udmar_status udmar_unit_invalidate_interrupts(struct udmar *instance, unsigned index,
                                                    uint32_t first, unsigned count_log2)
 {
-    struct udmar__unit_record *slot = instance != NULL ? udmar__unit_at(instance, index) : NULL;
+    struct udmar__unit_record *record = instance != NULL ? udmar__unit_at(instance, index) : NULL;
     struct udmar__request request = udmar__interrupt_request_all();
     bool all = first == UDMAR_ALL_INTERRUPTS;
 
-    if (slot == NULL || (!all && (first > UINT16_MAX || count_log2 > 16 ||
-                                  (first & ((UINT32_C(1) << count_log2) - 1)) != 0))) {
+    if (record == NULL || (!all && (first > UINT16_MAX || count_log2 > 16 ||
+                                    (first & ((UINT32_C(1) << count_log2) - 1)) != 0))) {
         return UDMAR_ERR_ARGUMENT;
     }
-    if (!instance->started || udmar__unit_record_failed(slot)) {
+    if (!instance->started || udmar__unit_record_failed(record)) {
         return UDMAR_ERR_ORDER;
     }
-    if (udmar__sleeps(slot->unit)) {
+    if (udmar__sleeps(record->unit)) {
         return UDMAR_ERR_SUSPENDED;
     }
-    if (!slot->unit->facts.interrupt_remap || !udmar__uses_queue(slot->unit) ||
-        (!all && count_log2 > slot->unit->facts.interrupt_mask)) {
+    if (!record->unit->facts.interrupt_remap || !udmar__uses_queue(record->unit) ||
+        (!all && count_log2 > record->unit->facts.interrupt_mask)) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (!all) {
         request = udmar__interrupt_request((uint16_t)first, count_log2);
     }
-    return udmar__invalidate(slot->unit, &request, 1, true, NULL);
+    return udmar__invalidate(record->unit, &request, 1, true, NULL);
 }

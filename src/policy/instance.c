@@ -274,24 +274,24 @@ unsigned udmar_unit_count(const struct udmar *instance)
 enum udmar_status udmar_unit_status(struct udmar *instance, unsigned index,
                                     struct udmar_unit_status *out_status)
 {
-    const struct udmar__unit_record *slot =
+    const struct udmar__unit_record *record =
         instance == NULL ? NULL : udmar__unit_at(instance, index);
     const struct udmar_unit *unit;
 
-    if (slot == NULL) {
+    if (record == NULL) {
         return UDMAR_ERR_ARGUMENT;
     }
-    unit = slot->unit;
+    unit = record->unit;
     *out_status = (struct udmar_unit_status){
         .index = index,
         .segment = unit->segment,
         .base = unit->base,
-        .include_all = slot->include_all,
-        .translating = udmar__unit_translates(slot->unit),
+        .include_all = record->include_all,
+        .translating = udmar__unit_translates(record->unit),
         .uses_queue = udmar__uses_queue(unit),
-        .failed = slot->failed,
+        .failed = record->failed,
         .has_interrupt = unit->interrupt != NULL,
-        .remaps = udmar__unit_remaps(slot->unit),
+        .remaps = udmar__unit_remaps(record->unit),
         .facts = unit->facts,
         .context_requests = unit->counts.context_requests,
         .iotlb_requests = udmar__iotlb_count(&unit->counts),

@@ -45,9 +45,9 @@ struct udmar__unit_record {
 };
 
 /* Start changes it while faults are polled. */
-static inline bool udmar__unit_record_failed(const struct udmar__unit_record *slot)
+static inline bool udmar__unit_record_failed(const struct udmar__unit_record *record)
 {
-    return __atomic_load_n(&slot->failed, __ATOMIC_RELAXED);
+    return __atomic_load_n(&record->failed, __ATOMIC_RELAXED);
 }
 
 /*
@@ -84,9 +84,9 @@ struct udmar_device {
     bool keeps_context;   /* RMRRs: firmware may go on using it */
     bool in_doubt; /* firmware's table is damaged where it may name it: physical addresses only */
     bool leaving;  /* its ids are to have no context */
-    bool unconfirmed;                /* the unit has not confirmed what its contexts are to be */
-    bool cut_off;                    /* there was no memory for its contexts: they are absent */
-    struct udmar__unit_record *slot; /* null: no unit */
+    bool unconfirmed; /* the unit has not confirmed what its contexts are to be */
+    bool cut_off;     /* there was no memory for its contexts: they are absent */
+    struct udmar__unit_record *unit_record; /* null: no unit */
     enum udmar_match match;
     struct udmar__group *group; /* null: unprotected */
     enum udmar_mode wanted;
@@ -154,7 +154,7 @@ struct udmar__line {
     uint16_t segment;
     udmar_rid_t rid; /* what it sends; where `resolved` */
     bool resolved;
-    struct udmar__unit_record *slot; /* null: its unit is not usable */
+    struct udmar__unit_record *unit_record; /* null: its unit is not usable */
 };
 
 /* Interrupt remapping, as far as it is udmar's. */
@@ -217,7 +217,7 @@ void udmar__flush_deferred(struct udmar *instance);
 /* ---- bringup.c ---- */
 struct udmar__step {
     const char *name;
-    enum udmar_status (*step)(struct udmar *instance, struct udmar__unit_record *slot);
+    enum udmar_status (*step)(struct udmar *instance, struct udmar__unit_record *record);
 };
 /*
  * Each step for all units, before the next one. A unit that fails is left out and logged, with what
@@ -227,35 +227,35 @@ enum udmar_status udmar__take_steps(struct udmar *instance, const struct udmar__
                                     unsigned count);
 unsigned udmar__running_units(const struct udmar *instance);
 /* Steps, some for start and resume alike. */
-enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__stop_old_queue(struct udmar *instance, struct udmar__unit_record *record);
 /* The ring that is there; registers take its place where it does not start. */
-enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *slot);
-enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *slot);
-enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__switch_queue_on(struct udmar *instance, struct udmar__unit_record *record);
+enum udmar_status udmar__hand_over_root(struct udmar *instance, struct udmar__unit_record *record);
+enum udmar_status udmar__enable_unit(struct udmar *instance, struct udmar__unit_record *record);
 
 /* ---- takeover.c ---- */
 /* Display engines of some generations hang when a unit of theirs that drains is switched off. */
-bool udmar__must_stay_on(const struct udmar__unit_record *slot);
+bool udmar__must_stay_on(const struct udmar__unit_record *record);
 /* Steps of udmar_start(), each for one unit. */
 enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_record *slot);
-enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *slot);
+                                                  struct udmar__unit_record *record);
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *record);
 enum udmar_status udmar__open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_record *slot);
+                                                struct udmar__unit_record *record);
 /* Units that are not used: what firmware has left on in them would block their devices' DMA. */
 void udmar__take_over_left_out(struct udmar *instance);
 
 /* ---- host_interrupts.c ---- */
 /* Is interrupt remapping on, and the host's? Then the unit cannot do without a queue. */
-bool udmar__interrupts_are_kept(const struct udmar__unit_record *slot);
+bool udmar__interrupts_are_kept(const struct udmar__unit_record *record);
 /* Remembers the host's queue before ours takes its place, and puts it back after ours is off. */
-void udmar__note_host_queue(struct udmar__unit_record *slot);
-void udmar__give_back_host_queue(struct udmar__unit_record *slot);
+void udmar__note_host_queue(struct udmar__unit_record *record);
+void udmar__give_back_host_queue(struct udmar__unit_record *record);
 /* Switches interrupt remapping off that nobody says is the host's. */
 enum udmar_status udmar__stop_interrupt_remapping(struct udmar *instance,
-                                                  struct udmar__unit_record *slot);
+                                                  struct udmar__unit_record *record);
 /* At stop: it may have been switched on since start, and goes off with our next command. */
-void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *slot);
+void udmar__warn_of_interrupt_remapping(struct udmar__unit_record *record);
 
 /* ---- interrupt_lines.c ---- */
 /* Reads the scopes of I/O APICs and HPETs. UDMAR_ERR_MEMORY. */
@@ -277,7 +277,7 @@ const struct udmar__line *udmar__line_sending(const struct udmar *instance, uint
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
                                      struct udmar__ids *out_ids,
-                                     struct udmar__unit_record **out_slot);
+                                     struct udmar__unit_record **out_record);
 
 /* ---- interrupt_tables.c ---- */
 /* Decides which units remap interrupts, and makes their tables. Nothing of hardware changes. */
@@ -288,15 +288,17 @@ bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta);
 
 /* ---- interrupt_start.c ---- */
 /* A step of udmar_start(), for one unit: remapping goes on, or firmware's goes off. */
-enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__interrupts_start(struct udmar *instance,
+                                          struct udmar__unit_record *record);
 /* The table that it had is in force once more, whatever firmware has put into its place. */
-enum udmar_status udmar__interrupts_resume(struct udmar *instance, struct udmar__unit_record *slot);
+enum udmar_status udmar__interrupts_resume(struct udmar *instance,
+                                           struct udmar__unit_record *record);
 /* Its last one: the host writes its sources, and compatibility format is blocked. */
 void udmar__interrupts_hand_over(struct udmar *instance);
 /* All units, before their queues go. */
 enum udmar_status udmar__interrupts_stop(struct udmar *instance);
 /* A unit is left out. */
-void udmar__interrupts_give_up(struct udmar__unit_record *slot);
+void udmar__interrupts_give_up(struct udmar__unit_record *record);
 
 /* ---- interrupt_look.c ---- */
 /* The fault reason of interrupt requests that name no entry [VTD appendix A]. */
@@ -418,14 +420,14 @@ struct udmar_device *udmar__device_find_locked(struct udmar *instance, uint16_t 
  * The unit has failed: its devices are unprotected until it starts. Drivers' devices keep domain
  * and contexts, which hold again when it does; those that firmware alone made known are forgotten.
  */
-void udmar__devices_abandon(struct udmar__unit_record *slot);
+void udmar__devices_abandon(struct udmar__unit_record *record);
 /*
  * All units get another chance: devices whose unit had failed get their mode back, or, where they
  * are in use with physical addresses, keep those.
  */
 void udmar__devices_retry(struct udmar *instance);
 /* Writes the contexts of a unit's devices; says which of them is cut off. */
-enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *slot);
+enum udmar_status udmar__devices_sync_contexts(struct udmar__unit_record *record);
 const char *udmar__device_label(const struct udmar_device *device, char buffer[64]);
 
 /* ---- rmrr.c ---- */

@@ -59,7 +59,7 @@ static bool add_line(struct udmar *instance, const struct udmar_entry *drhd,
     line->kind = kind_of(scope);
     line->id = scope->enumeration_id;
     line->segment = drhd->u.drhd.segment;
-    line->slot = udmar__unit_of(instance, drhd);
+    line->unit_record = udmar__unit_of(instance, drhd);
     line->resolved =
         udmar_scope_resolve(scope, drhd->u.drhd.segment, &reader, &line->rid) == UDMAR_OK;
     return true;
@@ -83,10 +83,11 @@ static const struct udmar__line *next_line(const struct udmar *instance, uint8_t
 /* A unit that can be used first, then one whose id is known, then one that remaps. */
 static unsigned worth_of(const struct udmar__line *line)
 {
-    if (line->slot == NULL) {
+    if (line->unit_record == NULL) {
         return line->resolved ? 2 : 0;
     }
-    return 4 + (line->resolved ? 2u : 0u) + (line->slot->unit->facts.interrupt_remap ? 1u : 0u);
+    return 4 + (line->resolved ? 2u : 0u) +
+           (line->unit_record->unit->facts.interrupt_remap ? 1u : 0u);
 }
 
 const struct udmar__line *udmar__line_find(const struct udmar *instance, uint8_t kind, uint8_t id)
@@ -105,7 +106,8 @@ bool udmar__line_has_units(const struct udmar *instance, const struct udmar__lin
 {
     const struct udmar__line *other = next_line(instance, line->kind, line->id, NULL);
 
-    while (other != NULL && (other->slot == NULL || other->slot == line->slot)) {
+    while (other != NULL &&
+           (other->unit_record == NULL || other->unit_record == line->unit_record)) {
         other = next_line(instance, line->kind, line->id, other);
     }
     return other != NULL;
@@ -113,7 +115,8 @@ bool udmar__line_has_units(const struct udmar *instance, const struct udmar__lin
 
 static bool say_the_same(const struct udmar__line *a, const struct udmar__line *b)
 {
-    return a->slot == b->slot && a->resolved == b->resolved && (!a->resolved || a->rid == b->rid);
+    return a->unit_record == b->unit_record && a->resolved == b->resolved &&
+           (!a->resolved || a->rid == b->rid);
 }
 
 /* Does a later scope of the same id contradict this one, which is the first? */
@@ -133,7 +136,7 @@ static void tell_choice(const struct udmar *instance, const struct udmar__line *
     const char *name = first->kind == UDMAR_INTERRUPT_IOAPIC ? "I/O APIC" : "HPET";
     const struct udmar__line *best = udmar__line_find(instance, first->kind, first->id);
 
-    if (best->slot == NULL || !best->resolved) {
+    if (best->unit_record == NULL || !best->resolved) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "firmware's table names %s %u more than once, and never so that it can be used",
                    name, best->id);
@@ -143,7 +146,7 @@ static void tell_choice(const struct udmar *instance, const struct udmar__line *
                "firmware's table names %s %u more than once and contradicts itself: it is taken "
                "for %02x:%02x.%u behind unit %u",
                name, best->id, UDMAR_RID_BUS(best->rid), UDMAR_RID_DEVICE(best->rid),
-               UDMAR_RID_FUNCTION(best->rid), best->slot->unit->index);
+               UDMAR_RID_FUNCTION(best->rid), best->unit_record->unit->index);
 }
 
 static void tell_doubled(const struct udmar *instance)

@@ -8,8 +8,9 @@ static unsigned remapping_units(struct udmar *instance)
 {
     unsigned count = 0;
 
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        count += udmar__unit_remaps(slot->unit);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        count += udmar__unit_remaps(record->unit);
     }
     return count;
 }
@@ -17,8 +18,9 @@ static unsigned remapping_units(struct udmar *instance)
 /* What the units say, not what they were told: some have no such switch. */
 static bool is_passed_by_a_unit(struct udmar *instance)
 {
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (!instance->interrupts.extended && udmar__unit_passes_compatible(slot->unit)) {
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (!instance->interrupts.extended && udmar__unit_passes_compatible(record->unit)) {
             return true;
         }
     }
@@ -141,9 +143,9 @@ static struct udmar_interrupt_source line_source(const struct udmar__line *line)
 
 static struct udmar__remap_table *table_of(struct udmar *instance, const struct udmar_unit *unit)
 {
-    const struct udmar__unit_record *slot = udmar__unit_at(instance, unit->index);
+    const struct udmar__unit_record *record = udmar__unit_at(instance, unit->index);
 
-    return slot != NULL ? slot->remap : NULL;
+    return record != NULL ? record->remap : NULL;
 }
 
 void udmar__interrupts_identify(struct udmar *instance, struct udmar_unit *unit,

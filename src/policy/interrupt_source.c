@@ -21,28 +21,29 @@ static void add_line_ids(const struct udmar__line *line, struct udmar__ids *out_
 
 static enum udmar_status find_line(struct udmar *instance,
                                    const struct udmar_interrupt_source *source,
-                                   struct udmar__ids *out_ids, struct udmar__unit_record **out_slot)
+                                   struct udmar__ids *out_ids,
+                                   struct udmar__unit_record **out_record)
 {
     const struct udmar__line *line = udmar__line_find(instance, source->kind, source->id);
 
     if (line == NULL) {
         return UDMAR_ERR_NOT_FOUND;
     }
-    if (line->slot == NULL) {
+    if (line->unit_record == NULL) {
         return UDMAR_ERR_NO_UNIT;
     }
     if (!line->resolved) {
         return UDMAR_ERR_PATH;
     }
     add_line_ids(line, out_ids);
-    *out_slot = line->slot;
+    *out_record = line->unit_record;
     return UDMAR_OK;
 }
 
 static enum udmar_status find_function(struct udmar *instance,
                                        const struct udmar_interrupt_source *source,
                                        struct udmar__ids *out_ids,
-                                       struct udmar__unit_record **out_slot)
+                                       struct udmar__unit_record **out_record)
 {
     struct udmar_bus_reader reader = udmar__bus_reader(instance);
     struct udmar_entry drhd;
@@ -56,22 +57,22 @@ static enum udmar_status find_function(struct udmar *instance,
     if (status != UDMAR_OK) {
         return status;
     }
-    *out_slot = udmar__unit_of(instance, &drhd);
-    return *out_slot != NULL ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
+    *out_record = udmar__unit_of(instance, &drhd);
+    return *out_record != NULL ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
 enum udmar_status udmar__source_find(struct udmar *instance,
                                      const struct udmar_interrupt_source *source,
                                      struct udmar__ids *out_ids,
-                                     struct udmar__unit_record **out_slot)
+                                     struct udmar__unit_record **out_record)
 {
     *out_ids = (struct udmar__ids){ .count = 0 };
     switch (source->kind) {
     case UDMAR_INTERRUPT_PCI:
-        return find_function(instance, source, out_ids, out_slot);
+        return find_function(instance, source, out_ids, out_record);
     case UDMAR_INTERRUPT_IOAPIC:
     case UDMAR_INTERRUPT_HPET:
-        return find_line(instance, source, out_ids, out_slot);
+        return find_line(instance, source, out_ids, out_record);
     default:
         return UDMAR_ERR_ARGUMENT;
     }

@@ -21,13 +21,13 @@ static bool passes_compatible(const struct udmar *instance)
 /* ---- Start ----------------------------------------------------------------------------------- */
 
 /* Copies the table in force; false: it cannot be read. */
-static bool take_over_table(struct udmar *instance, struct udmar__unit_record *slot)
+static bool take_over_table(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint64_t irta = udmar__read64(unit, REG_IRTA);
     struct udmar__found_counts counts;
 
-    if ((irta & IRTA_TABLE) == slot->remap->memory.physical) {
+    if ((irta & IRTA_TABLE) == record->remap->memory.physical) {
         return true; /* ours, from a stop that was not obeyed */
     }
     if (!udmar__found_is_readable(instance, irta)) {
@@ -38,7 +38,7 @@ static bool take_over_table(struct udmar *instance, struct udmar__unit_record *s
                    unit->index, (unsigned long long)(irta & IRTA_TABLE));
         return false;
     }
-    udmar__found_adopt(slot->remap, irta, &counts);
+    udmar__found_adopt(record->remap, irta, &counts);
     udmar__log(instance->host, UDMAR_LOG_INFO,
                "unit %u: interrupt remapping was on: %u entries of its table are kept until their "
                "sources are written again",
@@ -53,44 +53,44 @@ static bool take_over_table(struct udmar *instance, struct udmar__unit_record *s
 }
 
 /* The unit goes on without: its DMA is still translated. */
-static enum udmar_status go_without(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status go_without(struct udmar *instance, struct udmar__unit_record *record)
 {
     udmar__log(instance->host, UDMAR_LOG_ERROR,
                "unit %u: interrupt remapping is refused: its queue does not work, and entries "
                "cannot be changed without it; its devices can forge interrupts",
-               slot->unit->index);
-    udmar__interrupts_give_up(slot);
-    return udmar__stop_interrupt_remapping(instance, slot);
+               record->unit->index);
+    udmar__interrupts_give_up(record);
+    return udmar__stop_interrupt_remapping(instance, record);
 }
 
-enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__interrupts_start(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     enum udmar_status status;
     bool found;
 
-    if (slot->remap == NULL) {
-        return udmar__stop_interrupt_remapping(instance, slot);
+    if (record->remap == NULL) {
+        return udmar__stop_interrupt_remapping(instance, record);
     }
     if (!udmar__uses_queue(unit)) {
-        return go_without(instance, slot);
+        return go_without(instance, record);
     }
     found = (udmar__unit_commands(unit) & GCMD_IRE) != 0;
-    if (found && !take_over_table(instance, slot)) {
+    if (found && !take_over_table(instance, record)) {
         status = udmar__command(unit, GCMD_IRE, false);
         if (status != UDMAR_OK) {
             return status;
         }
         found = false;
     }
-    status = udmar__remap_enable(unit, slot->remap, !found && !instance->interrupts.extended);
-    return status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit) ? go_without(instance, slot)
+    status = udmar__remap_enable(unit, record->remap, !found && !instance->interrupts.extended);
+    return status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit) ? go_without(instance, record)
                                                                  : status;
 }
 
-static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
+static void close_unit(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     bool asked = passes_compatible(instance);
     /* A unit may have no such switch. */
     bool pass = asked && udmar__let_compatible_pass(unit);
@@ -114,22 +114,23 @@ static void close_unit(struct udmar *instance, struct udmar__unit_record *slot)
                                                      "(hw.dmar.ir.verify=0)");
 }
 
-enum udmar_status udmar__interrupts_resume(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__interrupts_resume(struct udmar *instance,
+                                           struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     enum udmar_status status;
 
     if (!udmar__remaps(unit)) {
-        return udmar__stop_interrupt_remapping(instance, slot);
+        return udmar__stop_interrupt_remapping(instance, record);
     }
     /* Compatibility format is as it was before: in a unit that has lost its registers, blocked. */
     status =
-        udmar__uses_queue(unit) ? udmar__remap_enable(unit, slot->remap, false) : UDMAR_ERR_QUEUE;
+        udmar__uses_queue(unit) ? udmar__remap_enable(unit, record->remap, false) : UDMAR_ERR_QUEUE;
     if (status == UDMAR_ERR_QUEUE && !udmar__uses_queue(unit)) {
-        return go_without(instance, slot);
+        return go_without(instance, record);
     }
     if (status == UDMAR_OK) {
-        close_unit(instance, slot);
+        close_unit(instance, record);
     }
     return status;
 }
@@ -144,18 +145,19 @@ void udmar__interrupts_hand_over(struct udmar *instance)
     if (interrupts->program != NULL) {
         interrupts->program(instance->host, true);
     }
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (udmar__remaps(slot->unit) && !udmar__unit_record_failed(slot)) {
-            close_unit(instance, slot);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (udmar__remaps(record->unit) && !udmar__unit_record_failed(record)) {
+            close_unit(instance, record);
         }
     }
 }
 
 /* ---- Stop ------------------------------------------------------------------------------------ */
 
-static enum udmar_status switch_off(struct udmar__unit_record *slot)
+static enum udmar_status switch_off(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     enum udmar_status status = udmar__remap_disable(unit);
 
     if (status != UDMAR_OK) {
@@ -167,9 +169,9 @@ static enum udmar_status switch_off(struct udmar__unit_record *slot)
     return status;
 }
 
-void udmar__interrupts_give_up(struct udmar__unit_record *slot)
+void udmar__interrupts_give_up(struct udmar__unit_record *record)
 {
-    (void)switch_off(slot);
+    (void)switch_off(record);
 }
 
 enum udmar_status udmar__interrupts_stop(struct udmar *instance)
@@ -180,16 +182,18 @@ enum udmar_status udmar__interrupts_stop(struct udmar *instance)
     if (interrupts->tables == NULL) {
         return UDMAR_OK;
     }
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (udmar__remaps(slot->unit) && !interrupts->extended) {
-            (void)udmar__let_compatible_pass(slot->unit);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (udmar__remaps(record->unit) && !interrupts->extended) {
+            (void)udmar__let_compatible_pass(record->unit);
         }
     }
     if (interrupts->program != NULL) {
         interrupts->program(instance->host, false);
     }
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        enum udmar_status status = switch_off(slot);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        enum udmar_status status = switch_off(record);
 
         result = status != UDMAR_OK ? status : result;
     }

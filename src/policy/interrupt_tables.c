@@ -7,9 +7,9 @@
 
 /* Why a unit does not remap; null: it can. */
 static const char *unit_objection(const struct udmar *instance,
-                                  const struct udmar__unit_record *slot)
+                                  const struct udmar__unit_record *record)
 {
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
+    const struct udmar_unit_facts *facts = &record->unit->facts;
 
     if (!facts->interrupt_remap) {
         return "it has no interrupt remapping";
@@ -20,7 +20,7 @@ static const char *unit_objection(const struct udmar *instance,
     if (!instance->tunables.queue && facts->registers) {
         return "entries cannot be changed without the invalidation queue (hw.dmar.qi=0)";
     }
-    return slot->quirks & QUIRK_NO_INTERRUPTS ? udmar__quirk_name(QUIRK_NO_INTERRUPTS) : NULL;
+    return record->quirks & QUIRK_NO_INTERRUPTS ? udmar__quirk_name(QUIRK_NO_INTERRUPTS) : NULL;
 }
 
 /* Why this I/O APIC's pins would be dead with remapping on; null: nothing is wrong. */
@@ -36,14 +36,15 @@ static const char *pin_objection(const struct udmar *instance, uint8_t id)
         return "firmware's table does not name every I/O APIC";
     }
     /* A unit that does not remap lets its pins pass, whatever they are called. */
-    if (line->resolved || line->slot == NULL || unit_objection(instance, line->slot) != NULL) {
+    if (line->resolved || line->unit_record == NULL ||
+        unit_objection(instance, line->unit_record) != NULL) {
         return NULL;
     }
     udmar__log(instance->host, UDMAR_LOG_WARN,
                "the path to I/O APIC %u in the scope of unit %u leads through something that is no "
                "bridge: it is not known what it sends, and with interrupt remapping its "
                "interrupts would be blocked",
-               id, line->slot->unit->index);
+               id, line->unit_record->unit->index);
     return "firmware's path to an I/O APIC leads nowhere";
 }
 
@@ -73,8 +74,9 @@ static const char *extended_objection(const struct udmar *instance)
     if (!udmar__units_complete(instance)) {
         return "a unit is left out";
     }
-    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (!slot->unit->facts.extended_ids || unit_objection(instance, slot) != NULL) {
+    for (const struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (!record->unit->facts.extended_ids || unit_objection(instance, record) != NULL) {
             return "not every unit can use them (ECAP.EIM)";
         }
     }
@@ -118,15 +120,15 @@ bool udmar__found_is_readable(const struct udmar *instance, uint64_t irta)
 }
 
 /* IRTA of a unit that remaps with a table that can be read; 0: none. */
-static uint64_t found_table(struct udmar *instance, struct udmar__unit_record *slot)
+static uint64_t found_table(struct udmar *instance, struct udmar__unit_record *record)
 {
-    uint32_t status = udmar__read32(slot->unit, REG_GSTS);
+    uint32_t status = udmar__read32(record->unit, REG_GSTS);
     uint64_t irta;
 
     if (status == UINT32_MAX || (status & GCMD_IRE) == 0) {
         return 0;
     }
-    irta = udmar__read64(slot->unit, REG_IRTA);
+    irta = udmar__read64(record->unit, REG_IRTA);
     return udmar__found_is_readable(instance, irta) ? irta : 0;
 }
 
@@ -141,11 +143,12 @@ static uint32_t entries_wanted(struct udmar *instance, uint32_t asked)
     uint32_t wanted = asked;
     uint32_t end = 0;
 
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
         struct udmar__found_counts counts = { .present = 0 };
-        uint64_t irta = found_table(instance, slot);
+        uint64_t irta = found_table(instance, record);
 
-        if (irta != 0 && unit_objection(instance, slot) == NULL) {
+        if (irta != 0 && unit_objection(instance, record) == NULL) {
             udmar__found_count(instance->host, irta, &counts);
         }
         wanted += counts.present;
@@ -170,17 +173,18 @@ static struct udmar__remap_table *find_table(const struct udmar *instance, uint1
     return table;
 }
 
-static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar__unit_record *slot,
+static struct udmar__remap_table *table_for(struct udmar *instance,
+                                            struct udmar__unit_record *record,
                                             const struct udmar__remap_wish *common)
 {
-    uint64_t found_at = found_table(instance, slot);
-    struct udmar__remap_table *table = find_table(instance, slot->unit->segment, found_at);
+    uint64_t found_at = found_table(instance, record);
+    struct udmar__remap_table *table = find_table(instance, record->unit->segment, found_at);
     struct udmar__found_counts counts;
     struct udmar__remap_wish wish = *common;
 
     if (table == NULL) {
-        wish.number = slot->unit->index;
-        wish.segment = slot->unit->segment;
+        wish.number = record->unit->index;
+        wish.segment = record->unit->segment;
         table = udmar__remap_table_create(instance->host, &wish);
         if (table == NULL) {
             return NULL;
@@ -188,9 +192,9 @@ static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar
         table->next = instance->interrupts.tables;
         instance->interrupts.tables = table;
     }
-    table->coherent = table->coherent && slot->unit->facts.coherent;
-    if (slot->unit->facts.interrupt_mask < table->most_log2) {
-        table->most_log2 = slot->unit->facts.interrupt_mask;
+    table->coherent = table->coherent && record->unit->facts.coherent;
+    if (record->unit->facts.interrupt_mask < table->most_log2) {
+        table->most_log2 = record->unit->facts.interrupt_mask;
     }
     if (found_at != 0 && table->found_at == 0) {
         /* No source of ours may take their places before start copies them. */
@@ -200,19 +204,19 @@ static struct udmar__remap_table *table_for(struct udmar *instance, struct udmar
     return table;
 }
 
-static void give_table(struct udmar *instance, struct udmar__unit_record *slot,
+static void give_table(struct udmar *instance, struct udmar__unit_record *record,
                        const struct udmar__remap_wish *wish)
 {
-    const char *objection = unit_objection(instance, slot);
+    const char *objection = unit_objection(instance, record);
 
     if (objection == NULL) {
-        slot->remap = table_for(instance, slot, wish);
-        objection = slot->remap == NULL ? "there is no memory for the table" : NULL;
+        record->remap = table_for(instance, record, wish);
+        objection = record->remap == NULL ? "there is no memory for the table" : NULL;
     }
     if (objection != NULL) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "unit %u: interrupt remapping is refused: %s; its devices can forge interrupts",
-                   slot->unit->index, objection);
+                   record->unit->index, objection);
     }
 }
 
@@ -234,8 +238,9 @@ void udmar__interrupts_create(struct udmar *instance, const struct udmar_interru
         choose_width(instance, config->x2apic);
         wish.extended = interrupts->extended;
         wish.entries = entries_wanted(instance, config->entries);
-        for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-            give_table(instance, slot, &wish);
+        for (struct udmar__unit_record *record = instance->units; record != NULL;
+             record = record->next) {
+            give_table(instance, record, &wish);
         }
         if (interrupts->tables == NULL) {
             interrupts->refused = "no unit can remap interrupts";
@@ -250,8 +255,9 @@ void udmar__interrupts_create(struct udmar *instance, const struct udmar_interru
 /* May some unit still read it? */
 static bool is_in_use(const struct udmar *instance, const struct udmar__remap_table *table)
 {
-    for (const struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (slot->remap == table && udmar__remaps(slot->unit)) {
+    for (const struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (record->remap == table && udmar__remaps(record->unit)) {
             return true;
         }
     }

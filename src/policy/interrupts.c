@@ -15,9 +15,10 @@ static enum udmar_status forget_everywhere(struct udmar *instance,
 {
     enum udmar_status result = UDMAR_OK;
 
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
-        if (slot->remap == table && udmar__remaps(slot->unit)) {
-            enum udmar_status status = udmar__remap_forget(slot->unit, first, count_log2);
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
+        if (record->remap == table && udmar__remaps(record->unit)) {
+            enum udmar_status status = udmar__remap_forget(record->unit, first, count_log2);
 
             result = result == UDMAR_OK ? status : result;
         }
@@ -59,22 +60,22 @@ static bool is_named_by_several(const struct udmar *instance,
 /* The table for a source, and who may use its entries. */
 static enum udmar_status place_source(struct udmar *instance, struct udmar_interrupt *interrupt)
 {
-    struct udmar__unit_record *slot;
+    struct udmar__unit_record *record;
     struct udmar__ids ids;
-    enum udmar_status status = udmar__source_find(instance, &interrupt->source, &ids, &slot);
+    enum udmar_status status = udmar__source_find(instance, &interrupt->source, &ids, &record);
 
     if (status != UDMAR_OK) {
         return status;
     }
-    if (slot->remap == NULL || udmar__log2(interrupt->count) > slot->remap->most_log2) {
+    if (record->remap == NULL || udmar__log2(interrupt->count) > record->remap->most_log2) {
         return UDMAR_ERR_UNSUPPORTED;
     }
     if (interrupt->source.kind != UDMAR_INTERRUPT_PCI) {
         interrupt->source.segment = ids.segment;
         interrupt->source.rid = ids.sender.id;
     }
-    interrupt->table = slot->remap;
-    interrupt->unit = slot->unit;
+    interrupt->table = record->remap;
+    interrupt->unit = record->unit;
     interrupt->several = is_named_by_several(instance, &interrupt->source);
     interrupt->check = instance->tunables.interrupt_verify ? udmar__sender_check(&ids.sender) : 0;
     return udmar__remap_table_take(interrupt->table, interrupt);
@@ -327,7 +328,7 @@ enum udmar_status udmar_interrupt_forget_found(struct udmar *instance,
                                                const struct udmar_interrupt_source *source,
                                                uint32_t first, uint32_t count)
 {
-    struct udmar__unit_record *slot;
+    struct udmar__unit_record *record;
     struct udmar__ids ids;
     enum udmar_status status;
 
@@ -337,10 +338,11 @@ enum udmar_status udmar_interrupt_forget_found(struct udmar *instance,
     if (source == NULL) {
         return first == 0 && count == 0 ? forget_all_found(instance) : UDMAR_ERR_ARGUMENT;
     }
-    status = udmar__source_find(instance, source, &ids, &slot);
+    status = udmar__source_find(instance, source, &ids, &record);
     if (status != UDMAR_OK) {
         return status;
     }
-    return slot->remap != NULL ? forget_in_table(instance, slot->remap, first, first + count, &ids)
-                               : UDMAR_ERR_UNSUPPORTED;
+    return record->remap != NULL
+               ? forget_in_table(instance, record->remap, first, first + count, &ids)
+               : UDMAR_ERR_UNSUPPORTED;
 }

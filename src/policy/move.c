@@ -51,7 +51,7 @@ static enum udmar_status leave_domain(const struct udmar_device *device,
          domain != NULL && (member = udmar__group_next(device, member)) != NULL;) {
         for (unsigned i = 0; i < member->ids.count; i++) {
             enum udmar_status status =
-                udmar__context_clear(member->slot->unit, member->ids.id[i], domain);
+                udmar__context_clear(member->unit_record->unit, member->ids.id[i], domain);
 
             result = status != UDMAR_OK ? status : result;
         }
@@ -69,7 +69,7 @@ static enum udmar_status enter_domain(const struct udmar_device *device,
          domain != NULL && (member = udmar__group_next(device, member)) != NULL;) {
         for (unsigned i = 0; i < member->ids.count && status == UDMAR_OK; i++) {
             if (!member->leaving && !sent_before(member, member->ids.id[i])) {
-                status = udmar__context_set(member->slot->unit, member->ids.id[i], domain);
+                status = udmar__context_set(member->unit_record->unit, member->ids.id[i], domain);
             }
         }
     }

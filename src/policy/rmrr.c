@@ -22,7 +22,7 @@ bool udmar__rmrr_extent(const struct udmar *instance, const struct udmar_entry *
 /* The last address that the device's unit can translate. */
 static udmar_iova_t rmrr_reach(const struct udmar_device *device)
 {
-    const struct udmar_unit_facts *facts = &device->slot->unit->facts;
+    const struct udmar_unit_facts *facts = &device->unit_record->unit->facts;
     unsigned width = 30 + 9 * udmar__log2(facts->widths);
 
     return (UINT64_C(1) << udmar__min(width, facts->guest_width)) - 1;

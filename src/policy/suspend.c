@@ -22,23 +22,24 @@ enum udmar_status udmar_suspend(struct udmar *instance, enum udmar_meanwhile mea
     }
     instance->suspended = true;
     udmar__flush_deferred(instance);
-    for (struct udmar__unit_record *slot = instance->units; slot != NULL; slot = slot->next) {
+    for (struct udmar__unit_record *record = instance->units; record != NULL;
+         record = record->next) {
         enum udmar_status status;
 
-        if (udmar__unit_record_failed(slot)) {
+        if (udmar__unit_record_failed(record)) {
             continue;
         }
-        status = udmar__unit_sleep(slot->unit,
+        status = udmar__unit_sleep(record->unit,
                                    meanwhile == UDMAR_MEANWHILE_WAIT ? SLEEP_HOLDS : SLEEP_REFUSES);
         if (status != UDMAR_OK) {
             udmar__log(instance->host, UDMAR_LOG_ERROR,
                        "unit %u: it has not confirmed before the suspend (%s) what was unmapped: "
                        "until its registers are lost devices may reach that",
-                       slot->unit->index, udmar_status_string(status));
+                       record->unit->index, udmar_status_string(status));
             result = result == UDMAR_OK ? status : result;
         }
         /* Records go with the registers. */
-        (void)udmar__fault_service(instance, slot->unit);
+        (void)udmar__fault_service(instance, record->unit);
     }
     udmar__log(instance->host, UDMAR_LOG_INFO, "suspended: %u units are not asked until resume",
                udmar__running_units(instance));
@@ -48,9 +49,9 @@ enum udmar_status udmar_suspend(struct udmar *instance, enum udmar_meanwhile mea
 /* ---- Resume ------------------------------------------------------------------------------------
  */
 
-static enum udmar_status look_at_unit(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status look_at_unit(struct udmar *instance, struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint32_t status = udmar__unit_adopt_state(unit);
     bool ours = status != UINT32_MAX && (status & GCMD_TE) != 0 &&
                 (udmar__read64(unit, REG_RTADDR) & ~RTADDR_TTM_MASK) == unit->root.physical;
@@ -77,20 +78,20 @@ static enum udmar_status look_at_unit(struct udmar *instance, struct udmar__unit
     return UDMAR_OK;
 }
 
-static enum udmar_status restart_queue(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status restart_queue(struct udmar *instance, struct udmar__unit_record *record)
 {
-    if (slot->unit->queue.memory.physical == 0) {
-        udmar__unit_wake(slot->unit);
+    if (record->unit->queue.memory.physical == 0) {
+        udmar__unit_wake(record->unit);
         return UDMAR_OK;
     }
-    udmar__queue_rewind(slot->unit);
-    return udmar__switch_queue_on(instance, slot);
+    udmar__queue_rewind(record->unit);
+    return udmar__switch_queue_on(instance, record);
 }
 
-static enum udmar_status rearm_faults(struct udmar *instance, struct udmar__unit_record *slot)
+static enum udmar_status rearm_faults(struct udmar *instance, struct udmar__unit_record *record)
 {
     (void)instance;
-    udmar__fault_rearm(slot->unit);
+    udmar__fault_rearm(record->unit);
     return UDMAR_OK;
 }
 

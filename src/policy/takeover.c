@@ -3,11 +3,11 @@
 #include "base/text.h"
 #include "policy/instance.h"
 
-bool udmar__must_stay_on(const struct udmar__unit_record *slot)
+bool udmar__must_stay_on(const struct udmar__unit_record *record)
 {
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
+    const struct udmar_unit_facts *facts = &record->unit->facts;
 
-    return slot->graphics_only && (slot->quirks & QUIRK_KEEP_ENABLED) != 0 &&
+    return record->graphics_only && (record->quirks & QUIRK_KEEP_ENABLED) != 0 &&
            (facts->drain_read || facts->drain_write);
 }
 
@@ -24,16 +24,16 @@ static bool may_change_format(struct udmar_unit *unit, uint64_t root)
 
 /* Before the queue is stopped, which a unit in scalable mode cannot do without. */
 enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
-                                                  struct udmar__unit_record *slot)
+                                                  struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     uint64_t root = udmar__read64(unit, REG_RTADDR);
 
     if ((udmar__unit_commands(unit) & GCMD_TE) == 0 ||
         (root & RTADDR_TTM_MASK) == RTADDR_TTM_LEGACY) {
         return UDMAR_OK;
     }
-    if (!udmar__must_stay_on(slot)) {
+    if (!udmar__must_stay_on(record)) {
         udmar__log(instance->host, UDMAR_LOG_WARN,
                    "unit %u: firmware's tables have another format: translation is off until ours "
                    "are in force",
@@ -52,22 +52,22 @@ enum udmar_status udmar__stop_foreign_translation(struct udmar *instance,
 }
 
 /* While it is on, no fault reaches the registers that are read here [VTD 7.2]. */
-enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *slot)
+enum udmar_status udmar__stop_fault_log(struct udmar *instance, struct udmar__unit_record *record)
 {
     (void)instance;
-    return (udmar__unit_commands(slot->unit) & GCMD_EAFL) == 0
+    return (udmar__unit_commands(record->unit) & GCMD_EAFL) == 0
                ? UDMAR_OK
-               : udmar__command(slot->unit, GCMD_EAFL, false);
+               : udmar__command(record->unit, GCMD_EAFL, false);
 }
 
 enum udmar_status udmar__open_protected_regions(struct udmar *instance,
-                                                struct udmar__unit_record *slot)
+                                                struct udmar__unit_record *record)
 {
-    if (instance->tunables.pmr_disable && udmar__protected_regions_off(slot->unit) != UDMAR_OK) {
+    if (instance->tunables.pmr_disable && udmar__protected_regions_off(record->unit) != UDMAR_OK) {
         /* Not a reason to give up translation: DMA outside of the regions works. */
         udmar__log(instance->host, UDMAR_LOG_ERROR,
                    "unit at 0x%llx: protected memory regions stay on: DMA into them is blocked",
-                   (unsigned long long)slot->unit->base);
+                   (unsigned long long)record->unit->base);
     }
     return UDMAR_OK;
 }
@@ -75,12 +75,12 @@ enum udmar_status udmar__open_protected_regions(struct udmar *instance,
 /* ---- Units that are not used ----------------------------------------------------------------- */
 
 /* Its devices are given physical addresses, which firmware's tables do not know. */
-static void stop_left_out(struct udmar__unit_record *slot)
+static void stop_left_out(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     unsigned long long base = unit->base;
 
-    if (udmar__must_stay_on(slot)) {
+    if (udmar__must_stay_on(record)) {
         udmar__log(unit->host, UDMAR_LOG_ERROR,
                    "unit at 0x%llx, left out: firmware has left translation on, and it must stay "
                    "on: its device's DMA goes through firmware's tables",
@@ -98,13 +98,13 @@ static void stop_left_out(struct udmar__unit_record *slot)
 }
 
 /* Its devices are given interrupts in compatibility format, which an old table's unit blocks. */
-static void stop_left_out_interrupts(struct udmar__unit_record *slot)
+static void stop_left_out_interrupts(struct udmar__unit_record *record)
 {
-    struct udmar_unit *unit = slot->unit;
+    struct udmar_unit *unit = record->unit;
     unsigned long long base = unit->base;
     enum udmar_status status;
 
-    if (udmar__interrupts_are_kept(slot)) {
+    if (udmar__interrupts_are_kept(record)) {
         udmar__log(unit->host, UDMAR_LOG_INFO,
                    "unit at 0x%llx, left out: interrupt remapping is the host's and stays on",
                    base);
@@ -121,18 +121,19 @@ static void stop_left_out_interrupts(struct udmar__unit_record *slot)
 
 void udmar__take_over_left_out(struct udmar *instance)
 {
-    for (struct udmar__unit_record *slot = instance->left_out; slot != NULL; slot = slot->next) {
-        uint32_t status = udmar__unit_adopt_state(slot->unit);
+    for (struct udmar__unit_record *record = instance->left_out; record != NULL;
+         record = record->next) {
+        uint32_t status = udmar__unit_adopt_state(record->unit);
 
         if (status == UINT32_MAX) {
             continue;
         }
         if (status & GCMD_TE) {
-            stop_left_out(slot);
+            stop_left_out(record);
         }
         if (status & GCMD_IRE) {
-            stop_left_out_interrupts(slot);
+            stop_left_out_interrupts(record);
         }
-        (void)udmar__open_protected_regions(instance, slot);
+        (void)udmar__open_protected_regions(instance, record);
     }
 }

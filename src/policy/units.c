@@ -11,20 +11,20 @@
 
 struct udmar__unit_record *udmar__unit_at(const struct udmar *instance, unsigned index)
 {
-    struct udmar__unit_record *slot = instance->units;
+    struct udmar__unit_record *record = instance->units;
 
-    while (slot != NULL && slot->unit->index != index) {
-        slot = slot->next;
+    while (record != NULL && record->unit->index != index) {
+        record = record->next;
     }
-    return slot;
+    return record;
 }
 
-static struct udmar__unit_record *find_base(struct udmar__unit_record *slot, udmar_paddr_t base)
+static struct udmar__unit_record *find_base(struct udmar__unit_record *record, udmar_paddr_t base)
 {
-    while (slot != NULL && slot->unit->base != base) {
-        slot = slot->next;
+    while (record != NULL && record->unit->base != base) {
+        record = record->next;
     }
-    return slot;
+    return record;
 }
 
 struct udmar__unit_record *udmar__unit_of(const struct udmar *instance,
@@ -104,21 +104,21 @@ static void find_quirks(struct udmar *instance, uint32_t cpu)
     }
 }
 
-static void describe_unit(struct udmar *instance, const struct udmar__unit_record *slot)
+static void describe_unit(struct udmar *instance, const struct udmar__unit_record *record)
 {
-    const struct udmar_unit_facts *facts = &slot->unit->facts;
+    const struct udmar_unit_facts *facts = &record->unit->facts;
 
     udmar__log(
         instance->host, UDMAR_LOG_INFO,
         "unit %u: registers at 0x%llx, version %u.%u, segment %u%s; %u domain ids, guest "
         "addresses of %u bits, tables of%s%s%s%s bits",
-        slot->unit->index, (unsigned long long)slot->unit->base,
-        (unsigned)(facts->version >> 4) & 0xf, (unsigned)facts->version & 0xf, slot->unit->segment,
-        slot->include_all ? ", all devices not named elsewhere" : "", (unsigned)facts->domain_ids,
-        facts->guest_width, facts->widths & UDMAR_WIDTH_30 ? " 30" : "",
-        facts->widths & UDMAR_WIDTH_39 ? " 39" : "", facts->widths & UDMAR_WIDTH_48 ? " 48" : "",
-        facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
-    udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", slot->unit->index,
+        record->unit->index, (unsigned long long)record->unit->base,
+        (unsigned)(facts->version >> 4) & 0xf, (unsigned)facts->version & 0xf,
+        record->unit->segment, record->include_all ? ", all devices not named elsewhere" : "",
+        (unsigned)facts->domain_ids, facts->guest_width,
+        facts->widths & UDMAR_WIDTH_30 ? " 30" : "", facts->widths & UDMAR_WIDTH_39 ? " 39" : "",
+        facts->widths & UDMAR_WIDTH_48 ? " 48" : "", facts->widths & UDMAR_WIDTH_57 ? " 57" : "");
+    udmar__log(instance->host, UDMAR_LOG_INFO, "unit %u: %s%s%s%s%s%s%s%s%s", record->unit->index,
                facts->superpages & UDMAR_SUPERPAGE_2M ? "2M pages, " : "",
                facts->superpages & UDMAR_SUPERPAGE_1G ? "1G pages, " : "",
                facts->queued ? "queue, " : "registers only, ",
@@ -137,12 +137,12 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
                                             const char **out_reason)
 {
     size_t firmware_size = (size_t)UDMAR_PAGE_SIZE << (drhd->u.drhd.size_exponent & 3);
-    struct udmar__unit_record *slot = udmar_host_alloc(instance->host, sizeof(*slot));
+    struct udmar__unit_record *record = udmar_host_alloc(instance->host, sizeof(*record));
     struct said said = read_unit(instance, drhd);
 
     *out_reason = "no memory";
     *out_status = UDMAR_ERR_MEMORY;
-    if (slot == NULL) {
+    if (record == NULL) {
         return NULL;
     }
     *out_status =
@@ -155,62 +155,62 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
                                .timeout_ns = instance->tunables.timeout_ns,
                                .kept = instance->keep_interrupts ? GCMD_IRE | GCMD_CFI : 0,
                            },
-                           &slot->unit, out_reason);
+                           &record->unit, out_reason);
     if (*out_status != UDMAR_OK) {
-        udmar_host_free(instance->host, slot, sizeof(*slot));
+        udmar_host_free(instance->host, record, sizeof(*record));
         return NULL;
     }
-    udmar__quirks_apply(instance->quirks, &slot->unit->facts);
-    slot->instance = instance;
-    slot->include_all = said.include_all;
-    slot->graphics_only = serves_graphics_only(&said, drhd->u.drhd.segment);
-    slot->quirks = instance->quirks;
-    return slot;
+    udmar__quirks_apply(instance->quirks, &record->unit->facts);
+    record->instance = instance;
+    record->include_all = said.include_all;
+    record->graphics_only = serves_graphics_only(&said, drhd->u.drhd.segment);
+    record->quirks = instance->quirks;
+    return record;
 }
 
-static void free_slot(struct udmar *instance, struct udmar__unit_record *slot)
+static void free_slot(struct udmar *instance, struct udmar__unit_record *record)
 {
     /* A unit that may still use the tables keeps them for ever. */
-    if (!udmar__knows_tables(slot->unit)) {
-        udmar__root_destroy(slot->unit);
+    if (!udmar__knows_tables(record->unit)) {
+        udmar__root_destroy(record->unit);
     }
-    udmar__unit_destroy(slot->unit);
-    udmar_host_free(instance->host, slot, sizeof(*slot));
+    udmar__unit_destroy(record->unit);
+    udmar_host_free(instance->host, record, sizeof(*record));
 }
 
-static void append_slot(struct udmar__unit_record **list, struct udmar__unit_record *slot)
+static void append_slot(struct udmar__unit_record **list, struct udmar__unit_record *record)
 {
     while (*list != NULL) {
         list = &(*list)->next;
     }
-    *list = slot;
+    *list = record;
 }
 
 /* Not used, but start looks at what firmware has left on in it. */
-static void leave_out(struct udmar *instance, struct udmar__unit_record *slot, const char *why)
+static void leave_out(struct udmar *instance, struct udmar__unit_record *record, const char *why)
 {
     udmar__log(instance->host, UDMAR_LOG_WARN, "unit at 0x%llx left out: %s",
-               (unsigned long long)slot->unit->base, why);
-    append_slot(&instance->left_out, slot);
+               (unsigned long long)record->unit->base, why);
+    append_slot(&instance->left_out, record);
 }
 
 static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
 {
     enum udmar_status status;
     const char *reason;
-    struct udmar__unit_record *slot =
+    struct udmar__unit_record *record =
         make_slot(instance, drhd, instance->unit_count, &status, &reason);
 
-    if (slot != NULL && slot->graphics_only && (instance->quirks & QUIRK_GRAPHICS_OFF)) {
-        leave_out(instance, slot, udmar__quirk_name(QUIRK_GRAPHICS_OFF));
+    if (record != NULL && record->graphics_only && (instance->quirks & QUIRK_GRAPHICS_OFF)) {
+        leave_out(instance, record, udmar__quirk_name(QUIRK_GRAPHICS_OFF));
         return;
     }
-    if (slot != NULL) {
-        status = udmar__root_create(slot->unit);
+    if (record != NULL) {
+        status = udmar__root_create(record->unit);
         reason = "no memory for its root table";
         if (status != UDMAR_OK) {
-            udmar__unit_tell_left_on(slot->unit);
-            free_slot(instance, slot);
+            udmar__unit_tell_left_on(record->unit);
+            free_slot(instance, record);
         }
     }
     if (status != UDMAR_OK) {
@@ -218,9 +218,9 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
                    (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
         return;
     }
-    append_slot(&instance->units, slot);
+    append_slot(&instance->units, record);
     instance->unit_count++;
-    describe_unit(instance, slot);
+    describe_unit(instance, record);
 }
 
 /* Units whose registers are known, but not their devices. */
@@ -228,7 +228,7 @@ static void leave_out_damaged(struct udmar *instance)
 {
     uint32_t offset = UDMAR__HEADER_SIZE;
     struct udmar_entry entry;
-    struct udmar__unit_record *slot;
+    struct udmar__unit_record *record;
     enum udmar_status status;
     const char *reason;
 
@@ -247,9 +247,9 @@ static void leave_out_damaged(struct udmar *instance)
             find_base(instance->left_out, entry.u.drhd.base) != NULL) {
             continue;
         }
-        slot = make_slot(instance, &entry, UINT32_MAX, &status, &reason);
-        if (slot != NULL) {
-            leave_out(instance, slot, "its list of devices is damaged");
+        record = make_slot(instance, &entry, UINT32_MAX, &status, &reason);
+        if (record != NULL) {
+            leave_out(instance, record, "its list of devices is damaged");
         }
     }
 }
@@ -286,13 +286,13 @@ enum udmar_status udmar__units_create(struct udmar *instance, uint32_t cpu)
     return instance->unit_count > 0 ? UDMAR_OK : UDMAR_ERR_NO_UNIT;
 }
 
-static void destroy_list(struct udmar *instance, struct udmar__unit_record *slot)
+static void destroy_list(struct udmar *instance, struct udmar__unit_record *record)
 {
-    while (slot != NULL) {
-        struct udmar__unit_record *next = slot->next;
+    while (record != NULL) {
+        struct udmar__unit_record *next = record->next;
 
-        free_slot(instance, slot);
-        slot = next;
+        free_slot(instance, record);
+        record = next;
     }
 }
 
