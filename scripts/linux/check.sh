@@ -42,7 +42,7 @@ none-6.12|6.12|1|single|0|refuse|plain,iommu=none,words=firmware_has_no_DMAR_tab
 table-6.1|6.1|1|single|0|refuse|plain,bad-table,words=the_DMAR_table_is_not_usable
 newer-6.1|6.1|2|single|0|newer|plain,qemu=11
 newer-6.12|6.12|2|single|0|newer|qemu=11
-full-7.2|7.2|2|single|20|devices|plain
+full-7.2|7.2|2|single|20|devices|
 registers-7.2|7.2|1|single|0|devices|tunables=hw.dmar.qi=0,unit=invalidation=registers,append=preempt=full
 deferred-7.2|7.2|1|single|0|devices|tunables=hw.dmar.strict=0 hw.dmar.width=48,iommu=aw-bits=48,domain=width=48
 caching-7.2|7.2|2|single|0|devices|iommu=caching-mode=on,unit=caching-mode=1,append=preempt=full
