@@ -222,20 +222,18 @@ enum udmar_status udmar__queue_stop(struct udmar_unit *unit)
 
 enum udmar_status udmar__queue_close(struct udmar_unit *unit)
 {
-    struct udmar__queue *queue = &unit->queue;
     uintptr_t state;
 
     await_leaver(unit);
-    state = udmar__lock(unit->host, &queue->lock);
-    if (queue->state == QUEUE_RUNNING) {
-        /* One slot of those that are kept back, and who waits for an older number is done with it.
-         */
+    state = udmar__lock(unit->host, &unit->queue.lock);
+    if (unit->queue.state == QUEUE_RUNNING) {
+        /* One slot of those that are kept back; who waits for an older number is done with it. */
         udmar__queue_put_wait(unit);
         udmar__queue_ring(unit);
-        __atomic_store_n(&queue->state, QUEUE_CLOSED, __ATOMIC_RELAXED);
+        __atomic_store_n(&unit->queue.state, QUEUE_CLOSED, __ATOMIC_RELAXED);
     }
-    udmar__unlock(unit->host, &queue->lock, state);
-    return udmar__queue_state(queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
+    udmar__unlock(unit->host, &unit->queue.lock, state);
+    return udmar__queue_state(&unit->queue) == QUEUE_OFF ? UDMAR_OK : udmar__queue_stop(unit);
 }
 
 /* Has no wait ever come to its end, or nothing moved for so long? */

@@ -477,7 +477,7 @@ static void test_own_memory_is_not_bounced(void **state)
 static void test_refused_buffers(void **state)
 {
     struct scene s;
-    uint8_t *end = (uint8_t *)(uintptr_t)0 - 10;
+    uint8_t *end = (uint8_t *)(UINTPTR_MAX - 9);
 
     (void)state;
     open_scene(&s, NULL, &(struct limits){ .maxsize = KIB(64), .nsegments = 4 });
