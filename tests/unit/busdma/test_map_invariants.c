@@ -451,7 +451,7 @@ static void test_assertions_trap(void **state)
         assert_non_null(strstr(text, "udmar: "));
         assert_non_null(strstr(text, mistakes[i].file));
         assert_non_null(strstr(text, mistakes[i].said));
-        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); /* one line */
+        assert_null(strstr(strchr(text, '\n'), "udmar: ")); /* one line; an emulator adds its own */
         end(&b);
     }
 }

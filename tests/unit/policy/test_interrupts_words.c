@@ -182,6 +182,7 @@ static void one_unit_that_does_not_snoop_counts(void **state)
     }
 }
 
+#if UINTPTR_MAX > UINT32_MAX /* else there is no CMPXCHG16B: the host masks the source */
 /* One thread posts and takes back, the other looks: never the halves of two entries. */
 static struct {
     struct udmar__remap_table table;
@@ -210,9 +211,6 @@ static void halves_belong_together(void **state)
     pthread_t thread;
 
     (void)state;
-    if (sizeof(void *) == 4) {
-        skip(); /* no CMPXCHG16B: the host masks the source */
-    }
     memset(&changing, 0, sizeof(changing));
     changing.table.words = changing.words;
     changing.table.coherent = true;
@@ -227,6 +225,7 @@ static void halves_belong_together(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(mixed, 0);
 }
+#endif
 
 int main(void)
 {
@@ -238,7 +237,9 @@ int main(void)
         cmocka_unit_test(a_switch_without_effect_is_named),
         cmocka_unit_test(our_own_table_is_not_taken_over),
         cmocka_unit_test(one_unit_that_does_not_snoop_counts),
+#if UINTPTR_MAX > UINT32_MAX
         cmocka_unit_test(halves_belong_together),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
