@@ -27,7 +27,7 @@ top=$(cd "$here/../.." && pwd)
 # found sooner.
 boots="
 full-6.1|6.1|2|multi|60|devices|plain
-full-6.12|6.12|2|single|20|devices|plain
+full-6.12|6.12|2|single|20|devices|
 registers-6.1|6.1|1|single|0|devices|tunables=hw.dmar.qi=0,unit=invalidation=registers,append=preempt=full
 deferred-6.12|6.12|1|single|0|devices|tunables=hw.dmar.strict=0 hw.dmar.width=48,iommu=aw-bits=48,domain=width=48_.*strict=0
 caching-6.12|6.12|2|single|0|devices|iommu=caching-mode=on,unit=caching-mode=1,append=preempt=full
