@@ -97,11 +97,10 @@ static int add_client_to(struct udmar_dma_map *map, bool isolates, const struct 
 static int admit_piece(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
                        bool complete)
 {
-    if (tag == NULL || map == NULL || !complete) {
-        return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
-    }
-    if (map->tag != tag) {
-        return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
+    int error = udmar__map_admit(tag, map, complete);
+
+    if (error != 0) {
+        return error;
     }
     return udmar__load_is_waiting(map) ? udmar__mistake(tag, COUNT_LOADED_TWICE, UDMAR_EBUSY) : 0;
 }

@@ -57,11 +57,10 @@ int udmar__load_finish(struct udmar_dma_map *map, int error)
 static inline int admit_load(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
                              bool callable, const void *caller)
 {
-    if (tag == NULL || map == NULL || !callable) {
-        return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
-    }
-    if (map->tag != tag) {
-        return udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL);
+    int error = udmar__map_admit(tag, map, callable);
+
+    if (error != 0) {
+        return error;
     }
     if (udmar__is_loaded(map) || udmar__load_is_waiting(map)) {
         udmar__debug_mistake(map, caller, "bus_dmamap_load of a loaded map");

@@ -172,6 +172,16 @@ static inline const struct udmar_dma_tag *udmar__either(const struct udmar_dma_t
     return tag != NULL ? tag : map != NULL ? map->tag : NULL;
 }
 
+/* What every call that loads refuses before it looks at anything else. 0: go on. */
+static inline int udmar__map_admit(const struct udmar_dma_tag *tag, const struct udmar_dma_map *map,
+                                   bool complete)
+{
+    if (tag == NULL || map == NULL || !complete) {
+        return udmar__mistake(udmar__either(tag, map), COUNT_WRONG_ARGUMENT, UDMAR_EINVAL);
+    }
+    return map->tag != tag ? udmar__mistake(tag, COUNT_WRONG_MAP, UDMAR_EINVAL) : 0;
+}
+
 /* ---- map.c ---- */
 int udmar__map_create(struct udmar_dma_tag *tag, bool of_dmamem, struct udmar_dma_map **out_map);
 void udmar__map_destroy(struct udmar_dma_map *map);

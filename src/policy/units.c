@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Units: from the table's DRHDs to slots, with the quirks of the machine. */
+/* Units: from the table's DRHDs to records, with the quirks of the machine. */
 #include "base/text.h"
 #include "policy/instance.h"
 #include "space/context.h"
@@ -132,9 +132,10 @@ static void describe_unit(struct udmar *instance, const struct udmar__unit_recor
 
 /* ---- Making them ----------------------------------------------------------------------------- */
 
-static struct udmar__unit_record *make_slot(struct udmar *instance, const struct udmar_entry *drhd,
-                                            unsigned index, enum udmar_status *out_status,
-                                            const char **out_reason)
+static struct udmar__unit_record *make_record(struct udmar *instance,
+                                              const struct udmar_entry *drhd, unsigned index,
+                                              enum udmar_status *out_status,
+                                              const char **out_reason)
 {
     size_t firmware_size = (size_t)UDMAR_PAGE_SIZE << (drhd->u.drhd.size_exponent & 3);
     struct udmar__unit_record *record = udmar_host_alloc(instance->host, sizeof(*record));
@@ -168,7 +169,7 @@ static struct udmar__unit_record *make_slot(struct udmar *instance, const struct
     return record;
 }
 
-static void free_slot(struct udmar *instance, struct udmar__unit_record *record)
+static void free_record(struct udmar *instance, struct udmar__unit_record *record)
 {
     /* A unit that may still use the tables keeps them for ever. */
     if (!udmar__knows_tables(record->unit)) {
@@ -178,7 +179,7 @@ static void free_slot(struct udmar *instance, struct udmar__unit_record *record)
     udmar_host_free(instance->host, record, sizeof(*record));
 }
 
-static void append_slot(struct udmar__unit_record **list, struct udmar__unit_record *record)
+static void append_record(struct udmar__unit_record **list, struct udmar__unit_record *record)
 {
     while (*list != NULL) {
         list = &(*list)->next;
@@ -191,7 +192,7 @@ static void leave_out(struct udmar *instance, struct udmar__unit_record *record,
 {
     udmar__log(instance->host, UDMAR_LOG_WARN, "unit at 0x%llx left out: %s",
                (unsigned long long)record->unit->base, why);
-    append_slot(&instance->left_out, record);
+    append_record(&instance->left_out, record);
 }
 
 static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
@@ -199,7 +200,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
     enum udmar_status status;
     const char *reason;
     struct udmar__unit_record *record =
-        make_slot(instance, drhd, instance->unit_count, &status, &reason);
+        make_record(instance, drhd, instance->unit_count, &status, &reason);
 
     if (record != NULL && record->graphics_only && (instance->quirks & QUIRK_GRAPHICS_OFF)) {
         leave_out(instance, record, udmar__quirk_name(QUIRK_GRAPHICS_OFF));
@@ -210,7 +211,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
         reason = "no memory for its root table";
         if (status != UDMAR_OK) {
             udmar__unit_tell_left_on(record->unit);
-            free_slot(instance, record);
+            free_record(instance, record);
         }
     }
     if (status != UDMAR_OK) {
@@ -218,7 +219,7 @@ static void add_unit(struct udmar *instance, const struct udmar_entry *drhd)
                    (unsigned long long)drhd->u.drhd.base, reason, udmar_status_string(status));
         return;
     }
-    append_slot(&instance->units, record);
+    append_record(&instance->units, record);
     instance->unit_count++;
     describe_unit(instance, record);
 }
@@ -247,7 +248,7 @@ static void leave_out_damaged(struct udmar *instance)
             find_base(instance->left_out, entry.u.drhd.base) != NULL) {
             continue;
         }
-        record = make_slot(instance, &entry, UINT32_MAX, &status, &reason);
+        record = make_record(instance, &entry, UINT32_MAX, &status, &reason);
         if (record != NULL) {
             leave_out(instance, record, "its list of devices is damaged");
         }
@@ -291,7 +292,7 @@ static void destroy_list(struct udmar *instance, struct udmar__unit_record *reco
     while (record != NULL) {
         struct udmar__unit_record *next = record->next;
 
-        free_slot(instance, record);
+        free_record(instance, record);
         record = next;
     }
 }

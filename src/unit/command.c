@@ -103,20 +103,23 @@ bool udmar__unit_translates(struct udmar_unit *unit)
     return status != UINT32_MAX && (status & (GCMD_TE | GCMD_SRTP)) == (GCMD_TE | GCMD_SRTP);
 }
 
+/* What GSTS says, where it remaps through our table; else 0. */
+static uint32_t remapping_status(struct udmar_unit *unit)
+{
+    const uint32_t on = GCMD_IRE | GCMD_SIRTP;
+    uint32_t status = udmar__remaps(unit) ? udmar__read32(unit, REG_GSTS) : 0;
+
+    return status != UINT32_MAX && (status & on) == on ? status : 0;
+}
+
 bool udmar__unit_remaps(struct udmar_unit *unit)
 {
-    uint32_t status;
-
-    if (!udmar__remaps(unit)) {
-        return false;
-    }
-    status = udmar__read32(unit, REG_GSTS);
-    return status != UINT32_MAX && (status & (GCMD_IRE | GCMD_SIRTP)) == (GCMD_IRE | GCMD_SIRTP);
+    return remapping_status(unit) != 0;
 }
 
 bool udmar__unit_passes_compatible(struct udmar_unit *unit)
 {
-    return udmar__unit_remaps(unit) && (udmar__read32(unit, REG_GSTS) & GCMD_CFI) != 0;
+    return (remapping_status(unit) & GCMD_CFI) != 0;
 }
 
 static enum udmar_status one_shot(struct udmar_unit *unit, uint32_t bit, uint32_t wanted)
