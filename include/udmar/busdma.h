@@ -407,8 +407,9 @@ int udmar_dma_template_tag(const struct udmar_dma_template *template_,
  *        no more than wake the thread that calls udmar_dma_run_waiting(). Null (the default): the
  *        thread that is there runs them itself.
  *
- * A driver that unloads under its tag's lock would meet that lock again in the default; a kernel
- * whose drivers do so gives a thread of its own. Call it before drivers attach.
+ * A driver that unloads under its tag's lock would meet that lock again in the default, where
+ * another load of the same lock becomes ready; a kernel whose drivers do so gives a thread of its
+ * own. Call it before drivers attach.
  */
 void udmar_dma_on_waiting(struct udmar *instance, void (*wake)(void *argument), void *argument);
 

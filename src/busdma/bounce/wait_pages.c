@@ -120,7 +120,7 @@ bool udmar__waiting_cancel(struct udmar_dma_map *map)
     struct udmar__bounce_zone *zone = map->zone;
     void *host;
     uintptr_t state;
-    bool waited = false;
+    bool waited, ready;
 
     if (!udmar__load_is_waiting(map)) {
         return false;
@@ -130,22 +130,25 @@ bool udmar__waiting_cancel(struct udmar_dma_map *map)
     }
     host = zone->instance->host;
     state = udmar__lock(host, &zone->lock);
-    if (map->state == MAP_WAITING) {
+    waited = map->state == MAP_WAITING;
+    ready = map->state == MAP_READY;
+    if (waited) {
         unlink_map(&zone->waiting, map);
         udmar__map_set_state(map, MAP_IDLE);
-        waited = true;
         /* It may have been the one that held up the others. */
         udmar__bounce_zone_serve(zone);
-    } else if (map->state == MAP_READY) {
+    } else if (ready) {
+        /* Who made it ready runs it. We may hold its driver's lock, which the runner takes. */
         udmar__map_set_state(map, MAP_CANCELLED);
-        waited = true;
     }
     udmar__unlock(host, &zone->lock, state);
-    if (waited) {
+    if (waited || ready) {
         (void)udmar__mistake(map->tag, COUNT_CANCELLED, 0);
+    }
+    if (waited) {
         udmar__waiting_kick(zone);
     }
-    return waited;
+    return waited || ready;
 }
 
 void udmar_dma_on_waiting(struct udmar *instance, void (*wake)(void *argument), void *argument)

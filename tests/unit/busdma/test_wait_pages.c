@@ -360,6 +360,7 @@ static void test_a_thread_of_its_own(void **state)
     end(&s, 2);
     assert_int_equal(udmar_dmamap_destroy(s.tag, s.load[2].map), UDMAR_EBUSY);
     assert_int_equal(start(&s, 2, 1, 0), UDMAR_EBUSY);
+    assert_int_equal(wakes, 1);
     udmar_dma_run_waiting(s.f.instance);
     assert_string_equal(story, "01LUL3UL4U");
     assert_int_equal(s.load[2].calls, 0);
@@ -369,6 +370,33 @@ static void test_a_thread_of_its_own(void **state)
     end(&s, 1);
     udmar_dma_run_waiting(NULL);
     udmar_dma_on_waiting(NULL, wake, NULL);
+    close_scene(&s);
+}
+
+/*
+ * A driver calls a load off under the lock of its tag, after another thread has made it ready and
+ * before that thread runs it. Nothing runs in the driver's call: it would wait for its own lock.
+ */
+static void test_a_ready_load_is_left_to_who_made_it_ready(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    open_scene(&s, lock);
+    assert_int_equal(start(&s, 0, EACH, 0), 0);
+    assert_int_equal(start(&s, 1, EACH, 0), 0);
+    assert_int_equal(start(&s, 2, EACH, 0), UDMAR_EINPROGRESS);
+    /* The other thread is between the two: it has the pages, and has run nothing. */
+    udmar_dma_on_waiting(s.f.instance, wake, &wakes);
+    end(&s, 0);
+    udmar_dma_on_waiting(s.f.instance, NULL, NULL);
+    end(&s, 2);
+    assert_string_equal(story, "01");
+    udmar_dma_run_waiting(s.f.instance);
+    assert_string_equal(story, "01LU");
+    assert_int_equal(s.load[2].calls, 0);
+    end(&s, 1);
+    assert_int_equal(zone_of(&s).free_pages, 2 * EACH);
     close_scene(&s);
 }
 
@@ -583,6 +611,7 @@ int main(void)
         cmocka_unit_test(test_unload_of_one_further_back),
         cmocka_unit_test(test_unload_in_a_deferred_callback),
         cmocka_unit_test(test_a_thread_of_its_own),
+        cmocka_unit_test(test_a_ready_load_is_left_to_who_made_it_ready),
         cmocka_unit_test(test_deferred_list_is_remembered),
         cmocka_unit_test(test_deferred_load_with_too_many_segments),
         cmocka_unit_test(test_a_map_that_waits_is_busy_for_all),
