@@ -126,7 +126,7 @@ static inline bool map_large_leaf(struct udmar_dma_map *map, udmar_paddr_t physi
     struct udmar__window *window = map->window;
 
     if (pages != UDMAR__ARENA_PAGES || !map->may_large ||
-        !udmar__window_load_large(window, physical | access)) {
+        !udmar__window_load_large(window, (physical & ~UDMAR_PAGE_MASK) | access)) {
         return false;
     }
     map->mapping = udmar__mapping_in_window(MAPPING_WINDOW, window, pages);

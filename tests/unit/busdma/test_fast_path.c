@@ -304,6 +304,39 @@ static void test_large_buffers_of_a_driver(void **state)
     }
 }
 
+/* Where a buffer begins in its page is no part of a large leaf: those bits are rights there. */
+static void test_large_leaf_of_a_part(void **state)
+{
+    static const uint64_t offsets[] = { 1, 2, 3, 4, 0x38, 0x80, 0x800, PAGE - 1 };
+
+    (void)state;
+    for (unsigned n = 0; n < sizeof(offsets) / sizeof(offsets[0]); n++) {
+        const uint64_t length = MIB(2) - offsets[n];
+        struct scene s;
+        uint8_t *memory, *buffer;
+        size_t run = 1;
+
+        open_scene(&s, &(struct setup){ .window_limit = 0 }, MIB(4));
+        memory = model_buffer_alloc(s.f.m, MIB(6), MODEL_CONTIGUOUS, 0);
+        buffer = memory + offsets[n] +
+                 ((MIB(2) - udmar_host_virtual_to_physical(s.f.m, memory, &run)) & (MIB(2) - 1));
+        s.loaded.calls = 0;
+        assert_int_equal(udmar_dmamap_load(s.tag, s.map, buffer, length, note_loaded, &s.loaded,
+                                           UDMAR_DMA_NOWRITE),
+                         0);
+        assert_int_equal(s.loaded.count, 1);
+        buffer[0] = (uint8_t)(n + 1);
+        buffer[length - 1] = (uint8_t)(n + 101);
+        assert_true(device_sees(&s.f, RID0, s.loaded.segment[0].ds_addr, buffer, length));
+        assert_false(can_write(&s.f, RID0, s.loaded.segment[0].ds_addr));
+        assert_false(can_write(&s.f, RID0, s.loaded.segment[0].ds_addr + length - 1));
+        udmar_dmamap_unload(s.tag, s.map);
+        drain_faults(&s.f);
+        model_buffer_free(s.f.m, memory);
+        close_scene(&s);
+    }
+}
+
 /* ---- Failures -------------------------------------------------------------------------------- */
 
 static int try_load(struct scene *s, uint8_t *buffer, uint64_t length)
@@ -946,6 +979,7 @@ int main(void)
         cmocka_unit_test(test_long_lists_without_a_window),
         cmocka_unit_test(test_large_buffers),
         cmocka_unit_test(test_large_buffers_of_a_driver),
+        cmocka_unit_test(test_large_leaf_of_a_part),
         cmocka_unit_test(test_loads_without_memory),
         cmocka_unit_test(test_unloads_that_are_not_confirmed),
         cmocka_unit_test(test_half_that_cannot_be_asked_for),
